@@ -1,0 +1,1 @@
+"""Self-hosted face fusion that speaks the Tencent Cloud FaceFusion API."""

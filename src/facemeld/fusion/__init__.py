@@ -1,0 +1,1 @@
+"""The imaging engine: pure functions on arrays and small frozen value types."""

@@ -1,0 +1,58 @@
+"""The interface that every fusion engine implements."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from facemeld.fusion.types import Assignment, Face, FuseOptions, Picture, Rect
+
+
+class Plan(Protocol):
+    """What an engine worked out about a template once, so that no call has to do it again."""
+
+    @property
+    def picture(self) -> Picture:
+        """The template's pixels, uint8 (H, W, 3) RGB."""
+        ...
+
+    @property
+    def faces(self) -> tuple[Face, ...]:
+        """The template's faces, largest first."""
+        ...
+
+    def to_bytes(self) -> bytes:
+        """The plan as bytes that ``Engine.load_plan`` reads back; no pickled objects inside."""
+        ...
+
+
+class Engine(Protocol):
+    """Finds faces, plans templates and fuses users into them.
+
+    All methods are pure: the same input gives the same bytes.
+    """
+
+    @property
+    def name(self) -> str:
+        """Short name and version, such as ``mesh/1``; a stored plan with another name is made anew."""
+        ...
+
+    def analyse(self, picture: Picture, within: Rect | None = None) -> tuple[Face, ...]:
+        """Find faces, largest first; with ``within``, only faces whose centre lies in that box (searched in a crop around it)."""
+        ...
+
+    def plan(self, template: Picture, faces: Sequence[Face]) -> Plan:
+        """Work out everything about a template that does not depend on the user."""
+        ...
+
+    def load_plan(self, data: bytes) -> Plan:
+        """Read a plan back from ``Plan.to_bytes``.
+
+        Raises:
+            facemeld.fusion.errors.PlanOutdated: the bytes come from another engine version or are damaged.
+        """
+        ...
+
+    def fuse(self, plan: Plan, assignments: Sequence[Assignment], options: FuseOptions) -> Picture:
+        """Fuse every assigned user into the template: uint8 (H, W, 3) RGB of the template's size."""
+        ...
