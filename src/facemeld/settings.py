@@ -1,0 +1,122 @@
+"""The catalogue of settings: every setting has a default, a description and a group; the docs page is generated from it.
+
+Values come from the environment (``FACEMELD_<NAME>``); command-line options override them.
+"""
+
+from __future__ import annotations
+
+import os
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Language = Literal["zh-CN", "en-US"]
+
+
+def default_data_directory() -> Path:
+    """``$XDG_DATA_HOME/facemeld``, or ``~/.local/share/facemeld``."""
+    base = os.environ.get("XDG_DATA_HOME")
+    return (Path(base) if base else Path.home() / ".local" / "share") / "facemeld"
+
+
+def _usable_cores() -> int:
+    return len(os.sched_getaffinity(0))
+
+
+def _setting(default: Any, group: str, description: str, **limits: Any) -> Any:
+    extra = {"group": group}
+    if callable(default):
+        return Field(default_factory=default, description=description, json_schema_extra=extra, **limits)
+    return Field(default=default, description=description, json_schema_extra=extra, **limits)
+
+
+class Settings(BaseSettings):
+    """Everything an operator can set."""
+
+    model_config = SettingsConfigDict(env_prefix="FACEMELD_", frozen=True, extra="ignore")
+
+    data: Path = _setting(default_data_directory, "Storage", "Folder of the database, materials, results and the generated key file.")
+    database_url: str = _setting("", "Storage", "SQLAlchemy URL of the database; empty means SQLite in the data folder.")
+    master_key: SecretStr | None = _setting(
+        None, "Storage", "Secret from which the keys for stored API secrets and result URLs are derived; unset means a key file in the data folder."
+    )
+    model_dir: Path | None = _setting(None, "Storage", "Folder that holds the landmark bundle; unset means the user's cache folder.")
+
+    host: str = _setting("127.0.0.1", "Server", "Address to listen on.")
+    port: int = _setting(8080, "Server", "Port to listen on; 0 picks a free one.", ge=0, le=65535)
+    public_url: str = _setting("", "Server", "Address under which clients reach the server; empty means the Host header of each call.")
+    log_format: Literal["human", "json"] = _setting("human", "Server", "One line per call, for people or for machines.")
+    drain_seconds: float = _setting(20.0, "Server", "How long a stopping server waits for calls in flight.", ge=0)
+    max_connections: int = _setting(512, "Server", "Connections served at the same time; more are refused with status 503.", ge=1)
+
+    strict: bool = _setting(False, "Protocol", "Refuse what the cloud refuses: unknown parameters, text for numbers, empty regions.")
+    default_language: Language = _setting("zh-CN", "Protocol", "Language of messages and labels for callers that name none.")
+    max_body_mb: int = _setting(64, "Protocol", "Largest body of a call with TC3 signature, in MiB.", ge=1)
+    clock_skew_seconds: int = _setting(300, "Protocol", "Largest distance between a call's timestamp and the server's clock.", ge=1)
+    extra_hosts: str = _setting(
+        "facefusion.tencentcloudapi.com,facefusion.intl.tencentcloudapi.com",
+        "Protocol",
+        "Host names, comma separated, that a client behind a gateway may have signed instead of the one it called.",
+    )
+
+    workers: int = _setting(_usable_cores, "Workers", "Processes that decode, fuse and encode; the default is one per usable core.", ge=1)
+    worker_memory_mb: int = _setting(3072, "Workers", "Memory limit of one worker process, in MiB.", ge=256)
+    worker_tasks: int = _setting(2000, "Workers", "Tasks after which a worker process is replaced by a fresh one.", ge=1)
+    queue_limit: int = _setting(64, "Workers", "Tasks that may wait for a worker; more are refused at once.", ge=0)
+    task_seconds: float = _setting(50.0, "Workers", "Deadline of one fusion, waiting included.", gt=0)
+    plan_cache_mb: int = _setting(256, "Workers", "Memory for templates' plans in each worker, in MiB.", ge=0)
+
+    review: Literal["manual", "auto"] = _setting(
+        "manual", "Materials", "Whether a new material waits for a person's approval or is approved at once when faces were found."
+    )
+    material_max_side: int = _setting(8000, "Materials", "Longest side of a material, in pixels.", ge=64)
+    material_max_mb: int = _setting(20, "Materials", "Largest file of a material, in MiB.", ge=1)
+
+    user_min_side: int = _setting(64, "User photos", "Shortest side of a user photo, in pixels.", ge=1)
+    user_max_side: int = _setting(4095, "User photos", "Longest side of a user photo, in pixels.", ge=64)
+    user_min_face: int = _setting(34, "User photos", "Smallest width and height of a user's face, in pixels.", ge=1)
+    image_base64_mb: int = _setting(5, "User photos", "Longest base64 text of a photo or logo, in MiB.", ge=1)
+    image_url_mb: int = _setting(10, "User photos", "Largest file behind a photo's or logo's URL, in MiB.", ge=1)
+
+    fetch_seconds: float = _setting(15.0, "Fetching", "Total time for one file named by URL.", gt=0)
+    fetch_connect_seconds: float = _setting(5.0, "Fetching", "Time to connect for one file named by URL.", gt=0)
+    fetch_redirects: int = _setting(3, "Fetching", "Redirects followed for one file.", ge=0)
+    fetch_ports: str = _setting("80,443", "Fetching", "Ports, comma separated, that URLs may name.")
+    fetch_allow: str = _setting("", "Fetching", "Private networks, comma separated, that URLs may reach, such as 10.1.0.0/16 for an object store.")
+    fetch_proxy: str = _setting("", "Fetching", "HTTP proxy for fetching; empty means none, whatever the environment says.")
+
+    result_hours: float = _setting(168.0, "Results", "Life of a FuseFace result URL, in hours.", gt=0)
+    ultra_result_hours: float = _setting(24.0, "Results", "Life of a FuseFaceUltra result URL, in hours.", gt=0)
+    purge_minutes: float = _setting(10.0, "Results", "How often expired results are deleted.", gt=0)
+    jpeg_quality: int = _setting(95, "Results", "Quality of JPEG results.", ge=50, le=100)
+
+    label_required: bool = _setting(False, "Labels", "Always draw the visible label, even when a call asks for none.")
+    label_producer: str = _setting("facemeld", "Labels", "Producer named in the implicit label of every result.", min_length=1, max_length=128)
+
+    @field_validator("fetch_allow")
+    @classmethod
+    def _networks(cls, value: str) -> str:
+        for part in filter(None, (piece.strip() for piece in value.split(","))):
+            ip_network(part)
+        return value
+
+    @field_validator("fetch_ports")
+    @classmethod
+    def _ports(cls, value: str) -> str:
+        for part in filter(None, (piece.strip() for piece in value.split(","))):
+            if not 1 <= int(part) <= 65535:
+                raise ValueError(f"a port must be 1 to 65535, got {part}")
+        return value
+
+    @property
+    def resolved_database_url(self) -> str:
+        """``database_url``, or SQLite in the data folder."""
+        return self.database_url or f"sqlite:///{(self.data / 'facemeld.sqlite3').absolute()}"
+
+
+def split_list(value: str) -> tuple[str, ...]:
+    """The parts of a comma-separated setting, trimmed, empty ones dropped."""
+    return tuple(piece for piece in (part.strip() for part in value.split(",")) if piece)

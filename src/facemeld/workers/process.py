@@ -1,0 +1,98 @@
+"""What runs inside a worker process, and the small handle the parent holds on it."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import resource
+import signal
+import threading
+from concurrent.futures import Future, ProcessPoolExecutor
+from multiprocessing.connection import wait
+from typing import TypeVar
+
+from facemeld.workers.context import WorkerConfig, context_for
+from facemeld.workers.errors import OutOfMemory
+from facemeld.workers.executor import Task
+
+T = TypeVar("T")
+
+
+def _leave_with_parent() -> None:
+    """End this process when the server is gone, however it went."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, name="parent-watch", daemon=True).start()
+
+
+def prepare(config: WorkerConfig) -> None:
+    """Set limits and load models, once per process."""
+    # A Ctrl-C reaches the whole process group; the server decides when workers end.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _leave_with_parent()
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    context_for(config)
+    if config.memory_bytes:
+        resource.setrlimit(resource.RLIMIT_DATA, (config.memory_bytes, config.memory_bytes))
+
+
+def execute(config: WorkerConfig, task: Task[T]) -> T:
+    """Run one task in this process."""
+    try:
+        return task(context_for(config))
+    except MemoryError as error:
+        raise OutOfMemory(f"the task needed more than the {config.memory_bytes >> 20} MiB a worker may use") from error
+
+
+class WorkerProcess:
+    """One process of its own, so that its death or its killing touches one task only.
+
+    The process is a ``ProcessPoolExecutor`` of size one: the standard library brings start-up, pickling and the
+    detection of a dead process.
+    """
+
+    def __init__(self, config: WorkerConfig) -> None:
+        context = multiprocessing.get_context("forkserver")
+        # The fork server imports the engine once, so that a replacement starts in milliseconds and shares its memory.
+        context.set_forkserver_preload(["facemeld.workers.process"])
+        self._config = config
+        self._pool = ProcessPoolExecutor(max_workers=1, mp_context=context, initializer=prepare, initargs=(config,))
+        self._pid: int | None = None
+        self.finished = 0
+
+    def warm(self) -> Future[int]:
+        """Start the process; the future holds its id once models are loaded."""
+        future = self._pool.submit(os.getpid)
+        future.add_done_callback(self._remember)
+        return future
+
+    def _remember(self, future: Future[int]) -> None:
+        if not future.cancelled() and future.exception() is None:
+            self._pid = future.result()
+
+    def submit(self, task: Task[T]) -> Future[T]:
+        """Hand the process a task."""
+        return self._pool.submit(execute, self._config, task)
+
+    @property
+    def pid(self) -> int | None:
+        """Process id, known once warm."""
+        return self._pid
+
+    def end(self) -> None:
+        """Let the process finish and go."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def kill(self) -> None:
+        """End the process at once, whatever it is doing."""
+        if self._pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._pid, signal.SIGKILL)
+        self.end()
