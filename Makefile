@@ -1,0 +1,57 @@
+# Two commands do all set-up: `make demo` runs the main job, `make test` runs the tests.
+PYTHON ?= $(firstword $(foreach name,python3.13 python3.12 python3.11 python3,$(shell command -v $(name) 2>/dev/null)))
+VENV := .venv
+BIN := $(VENV)/bin
+RUN := $(BIN)/python
+
+.PHONY: demo test slow lint bench docs lock clean
+
+demo: $(VENV)/.demo
+	$(RUN) scripts/demo.py
+
+test: $(VENV)/.dev
+	$(BIN)/facemeld models fetch
+	$(RUN) -m pytest -n auto
+
+slow: $(VENV)/.dev
+	$(BIN)/facemeld models fetch
+	$(RUN) -m pytest -m slow
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(RUN) scripts/make_docs.py --check
+
+bench: $(VENV)/.dev
+	$(RUN) bench/fuse_latency.py
+
+docs: $(VENV)/.dev
+	$(RUN) scripts/make_docs.py
+
+lock:
+	sh scripts/lock.sh
+
+clean:
+	rm -rf $(VENV) demo
+
+# Each stamp means: the environment holds what that lock file names, and this checkout.
+$(VENV)/.demo: requirements/demo.lock pyproject.toml | $(VENV)/.python
+	@echo "Installing Facemeld and the demo's pictures (about 250 MB to download the first time) ..."
+	$(BIN)/pip install --require-hashes -r requirements/demo.lock
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.lock pyproject.toml | $(VENV)/.python
+	@echo "Installing Facemeld and its development tools (about 300 MB to download the first time) ..."
+	$(BIN)/pip install --require-hashes -r requirements/dev.lock
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.python:
+	@test -n "$(PYTHON)" || { echo "Facemeld needs Python 3.11 or newer, and none was found on PATH." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Facemeld needs Python 3.11 or newer; $(PYTHON) is older." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "$(PYTHON) cannot make environments: install its venv package (on Debian: apt-get install python3-venv)." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@

@@ -1,0 +1,10 @@
+#!/bin/sh
+# Pin every dependency with its hashes, for all supported Pythons and platforms.
+set -eu
+compile() {
+    uv pip compile pyproject.toml requirements/build.in --quiet --universal --python-version 3.11 --generate-hashes \
+        --no-header --no-annotate --upgrade "$@"
+}
+compile --output-file requirements/runtime.lock
+compile --extra demo --output-file requirements/demo.lock
+compile --all-extras --group dev --output-file requirements/dev.lock
