@@ -1,0 +1,340 @@
+"""Errors of the use cases: pictures, faces, materials, jobs, workers."""
+
+from facemeld.protocol.errors.base import ANY, INTL, V2018, V2022, ApiError, Text
+
+
+class FailedOperation(ApiError):
+    """A use case failed and no narrower code names the reason."""
+
+    code = "FailedOperation"
+    versions = frozenset({V2022, V2018})
+    text = Text("操作失败。", "Operation failed.")
+
+
+class BalanceInsufficient(FailedOperation):
+    """The account opens the service by itself when called, and its balance is used up."""
+
+    code = "FailedOperation.BalanceInsufficient"
+    versions = frozenset({V2022, INTL})
+    text = Text("余额不足，开通失败，请充值后再开通。", "Insufficient balance, failed to open the service. Please top up and try again.")
+
+
+class FaceIdNotInVideo(FailedOperation):
+    """The TemplateFaceID is not among the faces of the video material."""
+
+    code = "FailedOperation.FaceIdNotInVideo"
+    versions = frozenset({INTL})
+    text = Text("视频中不存在指定ID对应的人脸。", "The face corresponding to the specified ID does not exist in the video.")
+
+
+class FaceBorderCheckFailed(FailedOperation):
+    """More than half of the landmarks lie outside the detected box."""
+
+    code = "FailedOperation.FaceBorderCheckFailed"
+    versions = frozenset({V2018})
+    text = Text("人脸配准点出框错误码。", "The face landmarks are outside the face box.")
+
+
+class FaceExceedBorder(FailedOperation):
+    """The chosen face leaves the picture by more than a fifth of its area."""
+
+    code = "FailedOperation.FaceExceedBorder"
+    versions = frozenset({V2018})
+    text = Text("人脸出框，无法使用。", "The face exceeds the picture and cannot be used.")
+
+
+class FaceFusionError(FailedOperation):
+    """The engine gave no result for a valid face (2018-12-01)."""
+
+    code = "FailedOperation.FaceFusionError"
+    versions = frozenset({V2018})
+    text = Text("人脸融合失败，请更换图片后重试。", "Face fusion failed. Please change the picture and try again.")
+
+
+class FaceRectInvalid(FailedOperation):
+    """A rectangle has no positive size (2018-12-01)."""
+
+    code = "FailedOperation.FaceRectInvalid"
+    versions = frozenset({V2018})
+    text = Text("人脸框不合法。", "The face box is invalid.")
+
+
+class FaceShapeFailed(FailedOperation):
+    """The landmark network failed on a detected face."""
+
+    code = "FailedOperation.FaceShapeFailed"
+    versions = frozenset({V2018})
+    text = Text("人脸配准失败。", "Fitting the face landmarks failed.")
+
+
+class FaceSizeTooSmall(FailedOperation):
+    """The chosen face is narrower or lower than 34 pixels."""
+
+    code = "FailedOperation.FaceSizeTooSmall"
+    versions = ANY
+    text = Text(
+        "人脸因太小被过滤，建议人脸分辨率不小于34*34。",
+        "The face was filtered because it was too small. The recommended resolution is not less than 34x34 pixels.",
+    )
+
+
+class FuseFreqCtrl(FailedOperation):
+    """The rate of the activity is used up (unpublished 1 a second, published 50)."""
+
+    code = "FailedOperation.FuseFreqCtrl"
+    versions = frozenset({V2018})
+    text = Text("操作太频繁，触发频控。", "The operation is too frequent and was limited.")
+
+
+class FuseImageError(FailedOperation):
+    """Preparing or finishing a picture failed (2018-12-01)."""
+
+    code = "FailedOperation.FuseImageError"
+    versions = frozenset({V2018})
+    text = Text("图像处理出错。", "Image processing error.")
+
+
+class FuseInnerError(FailedOperation):
+    """Something unexpected failed in an action of 2018-12-01."""
+
+    code = "FailedOperation.FuseInnerError"
+    versions = frozenset({V2018})
+    text = Text("服务内部错误，请重试。", "Internal service error. Please try again.")
+
+
+class FuseMaterialNotAuth(FailedOperation):
+    """The material has not passed review."""
+
+    code = "FailedOperation.FuseMaterialNotAuth"
+    versions = ANY
+    text = Text("素材未经过审核。", "The material has not been reviewed.")
+
+
+class FuseMaterialNotAvailable(FailedOperation):
+    """The video material is not ready."""
+
+    code = "FailedOperation.FuseMaterialNotAvailable"
+    versions = frozenset({INTL})
+    text = Text("该状态下的素材无法使用。", "The material in this state cannot be used.")
+
+
+class FuseMaterialNotExist(FailedOperation):
+    """The material was deleted, or its picture is gone."""
+
+    code = "FailedOperation.FuseMaterialNotExist"
+    versions = ANY
+    text = Text("素材不存在。", "The material does not exist.")
+
+
+class FuseSavePhotoFail(FailedOperation):
+    """The result could not be stored (2018-12-01)."""
+
+    code = "FailedOperation.FuseSavePhotoFail"
+    versions = frozenset({V2018})
+    text = Text("保存结果图片出错。", "Saving the result picture failed.")
+
+
+class ImageDecodeFailed(FailedOperation):
+    """The base64 text is invalid, or the bytes are not a whole JPEG or PNG picture."""
+
+    code = "FailedOperation.ImageDecodeFailed"
+    versions = ANY
+    text = Text("图片解码失败。", "Image decoding failed.")
+
+
+class ImageDownloadError(FailedOperation):
+    """A URL could not be fetched: name, connection, TLS, time, status, no bytes, or an address that is refused."""
+
+    code = "FailedOperation.ImageDownloadError"
+    versions = ANY
+    text = Text("图片下载失败。", "Image download failed.")
+
+
+class ImagePixelExceed(FailedOperation):
+    """2018-12-01: the material is wider or higher than 1080; FuseFaceUltra: a side of the template reaches 8000."""
+
+    code = "FailedOperation.ImagePixelExceed"
+    versions = frozenset({V2022, V2018})
+    text = Text("素材尺寸超过1080*1080像素。", "The material exceeds 1080x1080 pixels.")
+
+
+class ImageResolutionExceed(FailedOperation):
+    """A side of the user's picture is over the limit of the version."""
+
+    code = "FailedOperation.ImageResolutionExceed"
+    versions = frozenset({INTL, V2018})
+    text = Text(
+        "图片分辨率过大。建议您resize压缩到3k*3k以内。",
+        "The resolution of the image is too high. Please resize the image to below 3,000x3,000.",
+    )
+
+
+class ImageResolutionTooSmall(FailedOperation):
+    """The shorter side of a picture is under 64 pixels."""
+
+    code = "FailedOperation.ImageResolutionTooSmall"
+    versions = ANY
+    text = Text("图片短边分辨率小于64。", "The short edge resolution of the image is lower than 64 pixels.")
+
+
+class ImageSizeExceed(FailedOperation):
+    """The base64 text or the downloaded file is over its size limit."""
+
+    code = "FailedOperation.ImageSizeExceed"
+    versions = ANY
+    text = Text("输入图片base64数据大小超过5M。", "The image after Base64 encoding exceeds 5 MB in size.")
+
+
+class ImageSizeInvalid(FailedOperation):
+    """A side of a picture is over the limit, or its sides differ by more than 20 to 1."""
+
+    code = "FailedOperation.ImageSizeInvalid"
+    versions = ANY
+    text = Text("图片尺寸过大或者过小；不满足算法要求。", "The image is too large or too small and does not meet algorithm requirements.")
+
+
+class InnerError(FailedOperation):
+    """Something unexpected failed in an action of 2022-09-27."""
+
+    code = "FailedOperation.InnerError"
+    versions = ANY
+    text = Text("服务内部错误。", "Internal service error.")
+
+
+class JobHasBeenCanceled(FailedOperation):
+    """The video job was cancelled by an operator."""
+
+    code = "FailedOperation.JobHasBeenCanceled"
+    versions = frozenset({INTL})
+    text = Text("任务已被取消，请重新提交。", "The task has been canceled. Please submit the task again.")
+
+
+class JobNotExist(FailedOperation):
+    """The JobId is unknown, expired or of another account."""
+
+    code = "FailedOperation.JobNotExist"
+    versions = frozenset({INTL})
+    text = Text("任务不存在。", "The task does not exist.")
+
+
+class MediaDataError(FailedOperation):
+    """FuseFaceUltra has neither ModelUrl nor ModelImage, or an empty picture."""
+
+    code = "FailedOperation.MediaDataError"
+    versions = frozenset({V2022})
+    text = Text("素材数据为空。", "The material data is empty.")
+
+
+class ModerationConfigError(FailedOperation):
+    """Moderation is on but has no policy."""
+
+    code = "FailedOperation.ModerationConfigError"
+    versions = frozenset({V2022})
+    text = Text("审核配置为空。", "The review configuration is empty.")
+
+
+class ModerationFailed(FailedOperation):
+    """Moderation refuses the picture."""
+
+    code = "FailedOperation.ModerationFailed"
+    versions = frozenset({V2022})
+    text = Text("素材审核失败。", "The material failed the review.")
+
+
+class ModerationResponseError(FailedOperation):
+    """Moderation gave no answer."""
+
+    code = "FailedOperation.ModerationResponseError"
+    versions = frozenset({V2022})
+    text = Text("素材审核结果为空。", "The review result of the material is empty.")
+
+
+class ModerationResultConfigError(FailedOperation):
+    """The answer of moderation has no mapping in the policy."""
+
+    code = "FailedOperation.ModerationResultConfigError"
+    versions = frozenset({V2022})
+    text = Text("审核结果配置为空。", "The review result configuration is empty.")
+
+
+class NoFaceDetected(FailedOperation):
+    """No face is found in the picture or inside the given rectangle."""
+
+    code = "FailedOperation.NoFaceDetected"
+    versions = ANY
+    text = Text("无法检测出人脸, 人脸框配准分低于阈值。", "The face cannot be detected because the face box is too small.")
+
+
+class ParameterValueError(FailedOperation):
+    """A parameter of the action is out of its range; with the name of the parameter where one is at fault."""
+
+    code = "FailedOperation.ParameterValueError"
+    versions = ANY
+    text = Text("参数字段或者值有误。", "The parameter or value is invalid.")
+    variants = (Text("{name}值不合法。", "The value of {name} is invalid."),)
+
+
+class ProjectNotAuth(FailedOperation):
+    """The activity is disabled."""
+
+    code = "FailedOperation.ProjectNotAuth"
+    versions = frozenset({INTL, V2018})
+    text = Text("活动未支付授权费或已停用。", "The authorization fee is not paid for the activity, or the activity has been disabled.")
+
+
+class RequestEntityTooLarge(FailedOperation):
+    """The decoded request is over the limit of 2018-12-01."""
+
+    code = "FailedOperation.RequestEntityTooLarge"
+    versions = frozenset({V2018})
+    text = Text("请求实体太大。", "The request entity is too large.")
+
+
+class RequestTimeout(FailedOperation):
+    """The work did not end before its deadline."""
+
+    code = "FailedOperation.RequestTimeout"
+    versions = ANY
+    text = Text("后端服务超时。", "The backend service timed out.")
+
+
+class RpcFail(FailedOperation):
+    """A worker died or refused the task."""
+
+    code = "FailedOperation.RpcFail"
+    versions = ANY
+    text = Text("RPC请求失败，一般为算法微服务故障。", "RPC request failed, typically due to algorithm service malfunction.")
+
+
+class ServerError(FailedOperation):
+    """The database cannot be reached."""
+
+    code = "FailedOperation.ServerError"
+    versions = frozenset({V2022, V2018})
+    text = Text("系统内部错误。", "System internal error.")
+
+
+class TemplateFaceIDNotExist(FailedOperation):
+    """The TemplateFaceID is not among the faces of the material."""
+
+    code = "FailedOperation.TemplateFaceIDNotExist"
+    versions = ANY
+    text = Text("素材人脸ID不存在。", "The material face ID does not exist.")
+
+
+class UnKnowError(FailedOperation):
+    """Never raised."""
+
+    code = "FailedOperation.UnKnowError"
+    versions = ANY
+    text = Text("内部错误。", "Internal error.")
+    reserved = "The published lists reserve it; a narrower code is always known here."
+
+
+class Unknown(FailedOperation):
+    """Never raised."""
+
+    code = "FailedOperation.Unknown"
+    versions = ANY
+    text = Text("未知错误。", "Unknown error.")
+    reserved = "The published lists reserve it; a narrower code is always known here."

@@ -1,0 +1,80 @@
+"""Errors of rates, address lists, quotas and resources."""
+
+from facemeld.protocol.errors.base import ApiError, Text
+
+
+class RequestLimitExceeded(ApiError):
+    """The rate of the key for this action is used up."""
+
+    code = "RequestLimitExceeded"
+    text = Text("请求的次数超过了频率限制。", "The number of requests exceeded the rate limit.")
+    variants = (
+        Text(
+            "您当前每秒请求 `{count}` 次，超过了每秒频率上限 `{limit}`，请稍后重试。",
+            "Your current request times equals to `{count}` in a second, which exceeds the frequency limit `{limit}` for a second. "
+            "Please reduce the frequency of calls.",
+        ),
+    )
+
+
+class IPLimitExceeded(RequestLimitExceeded):
+    """The rate of the source address is used up."""
+
+    code = "RequestLimitExceeded.IPLimitExceeded"
+    text = Text("IP 限频。", "The number of requests from this IP address exceeded the rate limit.")
+
+
+class UinLimitExceeded(RequestLimitExceeded):
+    """The rate of the account is used up."""
+
+    code = "RequestLimitExceeded.UinLimitExceeded"
+    text = Text("主账号限频。", "The number of requests of the account exceeded the rate limit.")
+
+
+class GlobalRegionUinLimitExceeded(RequestLimitExceeded):
+    """The rate of the account over all regions is used up."""
+
+    code = "RequestLimitExceeded.GlobalRegionUinLimitExceeded"
+    text = Text("主账号超过全局限频。", "The number of requests of the account over all regions exceeded the rate limit.")
+
+
+class IpInBlacklist(ApiError):
+    """The source address is blocked."""
+
+    code = "IpInBlacklist"
+    text = Text("IP 地址在黑名单中。", "The IP address is on the block list.")
+
+
+class IpNotInWhitelist(ApiError):
+    """There is an allow list and the source address is not on it."""
+
+    code = "IpNotInWhitelist"
+    text = Text("IP 地址不在白名单中。", "The IP address is not on the allow list.")
+
+
+class LimitExceeded(ApiError):
+    """A quota of objects is used up."""
+
+    code = "LimitExceeded"
+    text = Text("超过配额限制。", "A quota is exceeded.")
+
+
+class ResourceInUse(ApiError):
+    """An object cannot be changed because another uses it."""
+
+    code = "ResourceInUse"
+    text = Text("资源被占用。", "The resource is in use.")
+
+
+class ResourceInsufficient(ApiError):
+    """The work queue is full, or an accelerator is out of memory."""
+
+    code = "ResourceInsufficient"
+    text = Text("资源不足。", "Resources are insufficient.")
+
+
+class ResourceNotFound(ApiError):
+    """A stored object that the call refers to is missing."""
+
+    code = "ResourceNotFound"
+    text = Text("资源不存在。", "The resource does not exist.")
