@@ -1,0 +1,181 @@
+"""Opens the database, hands out sessions and brings the schema up to date."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from facemeld.db.clock import Clock, utc_now
+from facemeld.db.durable import PRIVATE_FILE, make_folder
+from facemeld.db.errors import DatabaseUnavailable, DatabaseUrlInvalid
+from facemeld.db.snowflake import next_snowflake
+
+HEAD_REVISION = "0001"
+"""The newest migration. Known here so that opening a database that is up to date need not load Alembic."""
+
+LOCK_SECONDS = 15
+"""How long a statement waits for another writer of the same SQLite file."""
+
+_WRITING = "facemeld_writing"
+_ADVISORY_LOCK = 0x666D656C64  # any number that other programs on the same PostgreSQL server are unlikely to lock
+
+
+class Database:
+    """One database, SQLite or any other that SQLAlchemy knows, shared by all stores and all threads of a process.
+
+    SQLite runs in WAL mode with ``synchronous=FULL``: what was committed survives a power cut, and readers do not wait for writers.
+
+    Args:
+        url: SQLAlchemy URL, such as ``sqlite:////var/lib/facemeld/facemeld.db``.
+        clock: The present moment in UTC.
+
+    Raises:
+        DatabaseUrlInvalid: the URL is malformed or names a database in memory, which other processes could not see.
+    """
+
+    def __init__(self, url: str, clock: Clock = utc_now) -> None:
+        self._clock = clock
+        self._url = _parse(url)
+        self._file = Path(self._url.database or "").absolute() if self._url.get_backend_name() == "sqlite" else None
+        options = {"timeout": LOCK_SECONDS} if self._file else {}
+        self._engine = create_engine(self._url, connect_args=options, pool_size=10, max_overflow=40, pool_pre_ping=not self._file)
+        if self._file:
+            event.listen(self._engine, "connect", _set_up_connection)
+            event.listen(self._engine, "begin", _begin)
+        self._readers = sessionmaker(self._engine, expire_on_commit=False)
+        self._writers = sessionmaker(self._engine.execution_options(**{_WRITING: True}), expire_on_commit=False)
+
+    @classmethod
+    def at(cls, file: Path, clock: Clock = utc_now) -> Database:
+        """The SQLite database in a file, which is created by ``upgrade``."""
+        return cls(URL.create("sqlite", database=str(file.absolute())).render_as_string(hide_password=False), clock)
+
+    @property
+    def engine(self) -> Engine:
+        """The engine, for reads on the hot path that go without a session."""
+        return self._engine
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """A session that sees one consistent state and stores nothing.
+
+        Raises:
+            DatabaseUnavailable: the database cannot be reached or is locked for too long.
+        """
+        with _translated(), self._readers() as session:
+            yield session
+
+    @contextmanager
+    def connect(self) -> Iterator[Connection]:
+        """A plain connection for reading, cheaper than a session; the same guarantees."""
+        with _translated(), self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """A session that is committed at the end of the block and rolled back by an exception; durable after the block.
+
+        Raises:
+            DatabaseUnavailable: the database cannot be reached, is locked for too long or has no room left.
+        """
+        with _translated(), self._writers.begin() as session:
+            yield session
+
+    def next_snowflake(self) -> int:
+        """A new id, larger than every one before, also of other processes; used up when this returns."""
+        with self.transaction() as session:
+            return next_snowflake(session, self._clock())
+
+    def revision(self) -> str | None:
+        """The migration that the database is at; None when it is empty or not there yet."""
+        if self._file and not self._file.exists():
+            return None
+        with self.connect() as connection:
+            if not inspect(connection).has_table("alembic_version"):
+                return None
+            return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+
+    def upgrade(self) -> None:
+        """Create the database or bring it to the newest schema; safe when several processes do so at once.
+
+        Raises:
+            SchemaMismatch: a newer version of Facemeld has already changed the schema.
+            DatabaseUnavailable: the database cannot be reached or created.
+        """
+        if self.revision() == HEAD_REVISION:
+            return
+        # Alembic takes longer to import than everything else here, and most starts do not need it.
+        from facemeld.db.migrate import migrate
+
+        with self._exclusive(), _translated():
+            if self._file:
+                with closing(sqlite3.connect(self._file, timeout=LOCK_SECONDS)) as plain:
+                    plain.execute("PRAGMA journal_mode=WAL")
+            with self._engine.execution_options(**{_WRITING: True}).connect() as connection:
+                migrate(connection)
+
+    def close(self) -> None:
+        """Close all connections that are not in use."""
+        self._engine.dispose()
+
+    @contextmanager
+    def _exclusive(self) -> Iterator[None]:
+        """Keep other processes from migrating the same database meanwhile."""
+        if self._file is None:
+            with _translated(), self._engine.connect() as connection:
+                if connection.dialect.name == "postgresql":
+                    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
+                yield
+            return
+        try:
+            make_folder(self._file.parent)
+            # SQLite would create the file by the umask; its WAL takes the mode of the file.
+            os.close(os.open(self._file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE))
+            descriptor = os.open(f"{self._file}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE)
+        except OSError as error:
+            raise DatabaseUnavailable(f"the database file {self._file} must be writable, got: {error.strerror}") from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+
+def _parse(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise DatabaseUrlInvalid("the database URL must look like sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME") from error
+    if parsed.get_backend_name() == "sqlite" and (parsed.database or ":memory:") == ":memory:":
+        raise DatabaseUrlInvalid("the SQLite URL must name a file, got a database in memory")
+    return parsed
+
+
+def _set_up_connection(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
+    # The driver would open transactions on its own and too late; _begin does it.
+    connection.isolation_level = None
+    connection.execute("PRAGMA foreign_keys=ON")
+    connection.execute("PRAGMA synchronous=FULL")
+
+
+def _begin(connection: Connection) -> None:
+    # A transaction that reads first and writes later cannot wait for another writer, it fails: writers take their lock at once.
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get(_WRITING) else "BEGIN")
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except OperationalError as error:
+        raise DatabaseUnavailable(f"the database must answer, got: {error.orig}") from error

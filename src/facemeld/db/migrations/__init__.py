@@ -1,0 +1,1 @@
+"""Alembic environment of the database; ``versions`` holds one module for each migration."""

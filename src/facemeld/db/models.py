@@ -1,0 +1,113 @@
+"""All tables: accounts, access keys, activities, materials and their faces, the audit log and the id counter."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, LargeBinary, SmallInteger, String, Text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from facemeld.db.base import Base, RowNumber, UtcDateTime
+
+
+class AccountRow(Base):
+    """A customer of the service; owns keys and activities."""
+
+    __tablename__ = "accounts"
+
+    id: Mapped[int] = mapped_column(RowNumber, primary_key=True)
+    name: Mapped[str] = mapped_column(String(64), unique=True)
+    state: Mapped[str] = mapped_column(String(32))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class AccessKeyRow(Base):
+    """A SecretId with its encrypted SecretKey."""
+
+    __tablename__ = "access_keys"
+
+    secret_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"), index=True)
+    secret_ciphertext: Mapped[bytes] = mapped_column(LargeBinary)
+    kind: Mapped[str] = mapped_column(String(16))
+    enabled: Mapped[bool]
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class ActivityRow(Base):
+    """A group of materials of one account; its id is a snowflake."""
+
+    __tablename__ = "activities"
+
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"), index=True)
+    name: Mapped[str] = mapped_column(String(32))
+    description: Mapped[str] = mapped_column(Text)
+    published: Mapped[bool]
+    disabled: Mapped[bool]
+    shape_degree: Mapped[int] = mapped_column(SmallInteger)
+    feature_degree: Mapped[int] = mapped_column(SmallInteger)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class MaterialRow(Base):
+    """A template picture; its files lie beside the database under the same snowflake."""
+
+    __tablename__ = "materials"
+    __table_args__ = (Index(None, "activity_id", "id"),)
+
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    activity_id: Mapped[int] = mapped_column(ForeignKey("activities.id"))
+    name: Mapped[str] = mapped_column(String(255))
+    status: Mapped[int] = mapped_column(SmallInteger)
+    audit_result: Mapped[str] = mapped_column(Text)
+    width: Mapped[int]
+    height: Mapped[int]
+    format: Mapped[str] = mapped_column(String(8))
+    size: Mapped[int]
+    sha256: Mapped[str] = mapped_column(String(64))
+    shape_degree: Mapped[int | None] = mapped_column(SmallInteger)
+    feature_degree: Mapped[int | None] = mapped_column(SmallInteger)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    faces: Mapped[list[MaterialFaceRow]] = relationship(order_by="MaterialFaceRow.number", cascade="all, delete-orphan")
+
+
+class MaterialFaceRow(Base):
+    """A face of a material; its number never changes, because clients store face ids."""
+
+    __tablename__ = "material_faces"
+
+    material_id: Mapped[int] = mapped_column(ForeignKey("materials.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    x: Mapped[int]
+    y: Mapped[int]
+    width: Mapped[int]
+    height: Mapped[int]
+
+
+class AuditRow(Base):
+    """One administrative act; the migration adds triggers that refuse to change or delete it."""
+
+    __tablename__ = "audit_log"
+
+    id: Mapped[int] = mapped_column(RowNumber, primary_key=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    actor: Mapped[str] = mapped_column(String(128))
+    act: Mapped[str] = mapped_column(String(64))
+    subject: Mapped[str] = mapped_column(String(128), index=True)
+    detail: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
+class SnowflakeRow(Base):
+    """The highest snowflake handed out; the table has one row."""
+
+    __tablename__ = "snowflakes"
+
+    id: Mapped[int] = mapped_column(RowNumber, primary_key=True)
+    last: Mapped[int] = mapped_column(BigInteger)
