@@ -1,0 +1,81 @@
+"""Pictures written as files and read back."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis.extra.numpy import array_shapes, arrays
+from numpy.typing import NDArray
+
+from facemeld.media import CONTENT_TYPES, EXTENSIONS, DecodeLimits, EncodingFailed, ImageFormat, decode, encode, probe
+
+from .pictures import scene
+
+ANY = DecodeLimits(min_side=1, max_aspect=10_000, formats=("jpeg", "png", "webp"))
+FORMATS: list[ImageFormat] = ["jpeg", "png", "webp"]
+
+
+@pytest.mark.parametrize("image_format", FORMATS)
+def test_encoded_pictures_are_what_they_say_and_deterministic(image_format: ImageFormat) -> None:
+    rgb = scene(160, 120)
+    data = encode(rgb, image_format)
+    assert data == encode(rgb.copy(), image_format)
+    header = probe(data, FORMATS)
+    assert (header.format, header.width, header.height, header.icc) == (image_format, 160, 120, None)
+    assert np.abs(decode(data, ANY).rgb.astype(int) - rgb).mean() < 3
+    assert image_format in CONTENT_TYPES[image_format]
+    assert EXTENSIONS[image_format]
+
+
+@settings(max_examples=60, deadline=None)
+@given(arrays(np.uint8, array_shapes(min_dims=2, max_dims=2, max_side=40).map(lambda shape: (*shape, 4))))
+def test_png_and_lossless_webp_keep_every_value(pixels: NDArray[np.uint8]) -> None:
+    rgb, alpha = np.ascontiguousarray(pixels[..., :3]), np.ascontiguousarray(pixels[..., 3])
+    png = decode(encode(rgb, "png", alpha=alpha), ANY)
+    assert png.alpha is not None
+    np.testing.assert_array_equal(png.rgb, rgb)
+    np.testing.assert_array_equal(png.alpha, alpha)
+    np.testing.assert_array_equal(decode(encode(rgb, "png"), ANY).rgb, rgb)
+    np.testing.assert_array_equal(decode(encode(rgb, "webp", alpha=alpha, quality=100), ANY).rgb, rgb)
+
+
+def test_jpeg_leaves_alpha_out_and_keeps_full_colour_resolution() -> None:
+    rgb = np.zeros((64, 64, 3), np.uint8)
+    rgb[:, ::2] = (255, 0, 0)
+    rgb[:, 1::2] = (0, 0, 255)
+    image = decode(encode(rgb, "jpeg", alpha=np.zeros((64, 64), np.uint8), quality=100), ANY)
+    assert image.alpha is None
+    assert np.abs(image.rgb.astype(int) - rgb).mean() < 5
+
+
+def test_quality_changes_the_size() -> None:
+    rgb = np.random.default_rng(1).integers(0, 255, (128, 128, 3), np.uint8)
+    for image_format in ("jpeg", "webp"):
+        sizes = [len(encode(rgb, image_format, quality=quality)) for quality in (20, 60, 95)]
+        assert sizes == sorted(sizes)
+        assert sizes[0] < sizes[1] < sizes[2]
+
+
+def test_a_strided_view_is_written_as_it_looks() -> None:
+    rgb = scene(100, 80)
+    np.testing.assert_array_equal(decode(encode(rgb[::-1, ::2], "png"), ANY).rgb, rgb[::-1, ::2])
+
+
+@pytest.mark.parametrize(
+    ("rgb", "alpha", "image_format", "quality", "message"),
+    [
+        (np.zeros((4, 4), np.uint8), None, "png", None, r"must be uint8 \(H, W, 3\)"),
+        (np.zeros((4, 4, 3), np.float32), None, "png", None, "got float32"),
+        (np.zeros((0, 4, 3), np.uint8), None, "png", None, r"got uint8 \(0, 4, 3\)"),
+        (np.zeros((4, 4, 3), np.uint8), np.zeros((4, 5), np.uint8), "png", None, "alpha must be"),
+        (np.zeros((4, 4, 3), np.uint8), None, "gif", None, "got gif"),
+        (np.zeros((4, 4, 3), np.uint8), None, "jpeg", 0, "quality must be 1-100, got 0"),
+        (np.zeros((1, 16_384, 3), np.uint8), None, "webp", None, "at most 16383 pixels"),
+    ],
+)
+def test_what_cannot_be_written(
+    rgb: NDArray[np.uint8], alpha: NDArray[np.uint8] | None, image_format: ImageFormat, quality: int | None, message: str
+) -> None:
+    with pytest.raises(EncodingFailed, match=message):
+        encode(rgb, image_format, alpha=alpha, quality=quality)
