@@ -1,0 +1,123 @@
+"""Results as files in a local folder, one folder for each hour of expiry."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import re
+import shutil
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from facemeld.db.clock import Clock, utc_now
+from facemeld.db.durable import TEMPORARY_PREFIX, make_folder, replace_file, sync_folder
+from facemeld.results.errors import ResultExpired, ResultNotFound, ResultNotSaved, SignatureInvalid
+from facemeld.results.store import ResultId, StoredResult
+
+PATH_PREFIX = "/results/"
+_HOUR = "%Y-%m-%dT%H"
+_HOUR_PATTERN = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}", re.ASCII)
+_QUERY = re.compile(r"expires=([1-9]\d{0,11})&signature=([0-9a-f]{64})", re.ASCII)
+
+
+class LocalResultStore:
+    """Keeps results as files; implements ``ResultStore``.
+
+    A folder holds what expires within one hour of UTC, so that a purge removes whole folders and reads no names. Within the hour
+    that is running, expired results are refused but still there.
+
+    Args:
+        directory: Created when the first result is stored.
+        secret: Key for the addresses, at least 32 bytes; the same for all processes that serve them.
+        clock: The present moment in UTC.
+    """
+
+    def __init__(self, directory: Path, secret: bytes, clock: Clock = utc_now) -> None:
+        if len(secret) < 32:
+            raise ValueError(f"the key for result addresses must have at least 32 bytes, got {len(secret)}")
+        self._directory = directory
+        self._secret = secret
+        self._clock = clock
+        self._synced: frozenset[Path] = frozenset()
+
+    def put(self, data: bytes, media_type: str, expires_at: datetime) -> ResultId:
+        """Store a result; see ``ResultStore.put``."""
+        if expires_at <= self._clock() + timedelta(seconds=1):
+            raise ValueError(f"the expiry of a result must lie ahead, got {expires_at.isoformat()}")
+        result = ResultId.new(media_type, expires_at)
+        path = self._path(result)
+        try:
+            self._prepare(path.parent)
+            replace_file(path, data)
+        except OSError as error:
+            raise ResultNotSaved(f"the result must be written to {path.parent}, got: {error.strerror}") from error
+        return result
+
+    def open(self, result: ResultId) -> StoredResult:
+        """Open a result; see ``ResultStore.open``."""
+        if self._clock() >= result.expires_at:
+            raise ResultExpired(f"the result must be fetched before {result.expires_at.isoformat()}, which has passed")
+        try:
+            stream = self._path(result).open("rb")
+        except OSError as error:
+            raise ResultNotFound(f"the result must be in the store, got: {error.strerror}") from error
+        return StoredResult(result, stream, os.fstat(stream.fileno()).st_size)
+
+    def purge(self, now: datetime) -> int:
+        """Delete the folders of all hours that are over; see ``ResultStore.purge``. Several processes may do so at once."""
+        current = now.astimezone(UTC).strftime(_HOUR)
+        folders = [entry for entry in _entries(self._directory) if _HOUR_PATTERN.fullmatch(entry.name) and entry.name < current]
+        count = 0
+        for folder in folders:
+            count += sum(not entry.name.startswith(TEMPORARY_PREFIX) for entry in _entries(folder))
+            shutil.rmtree(folder, onerror=_unless_gone)
+        if folders:
+            self._synced = self._synced.difference(folders)
+            sync_folder(self._directory)
+        return count
+
+    def sign(self, result: ResultId, expires: datetime | None = None) -> str:
+        """Path and query of an address; see ``ResultStore.sign``."""
+        until = result.expiry if expires is None else min(result.expiry, int(expires.timestamp()))
+        path = f"{PATH_PREFIX}{result}"
+        return f"{path}?expires={until}&signature={self._signature(path, until)}"
+
+    def verify(self, path: str, query: str, now: datetime) -> ResultId:
+        """The result of a signed address; see ``ResultStore.verify``."""
+        match = _QUERY.fullmatch(query)
+        if match is None or not path.startswith(PATH_PREFIX):
+            raise SignatureInvalid(f"the address must have the form {PATH_PREFIX}ID?expires=SECONDS&signature=DIGITS, got another one")
+        until = int(match[1])
+        if not hmac.compare_digest(self._signature(path, until), match[2]):
+            raise SignatureInvalid("the signature of the address must be this service's, got another one")
+        if now.timestamp() >= until:
+            raise ResultExpired(f"the address must be used before {datetime.fromtimestamp(until, UTC).isoformat()}, which has passed")
+        return ResultId.parse(path.removeprefix(PATH_PREFIX))
+
+    def _signature(self, path: str, until: int) -> str:
+        message = f"facemeld-result/1\n{path}\n{until}".encode("utf-8", "surrogateescape")
+        return hmac.new(self._secret, message, hashlib.sha256).hexdigest()
+
+    def _path(self, result: ResultId) -> Path:
+        return self._directory / result.expires_at.strftime(_HOUR) / str(result)
+
+    def _prepare(self, folder: Path) -> None:
+        if folder in self._synced and folder.is_dir():
+            return
+        make_folder(folder)
+        # Another process may have created the folder a moment ago without having synced it yet.
+        sync_folder(self._directory)
+        self._synced = self._synced.union([folder])
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except FileNotFoundError:
+        return []
+
+
+def _unless_gone(_: object, path: str, failure: tuple[type[BaseException], BaseException, object]) -> None:
+    if not isinstance(failure[1], FileNotFoundError):
+        raise failure[1]

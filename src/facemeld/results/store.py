@@ -1,0 +1,134 @@
+"""What every store of results offers, and the value types that it deals in."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import BinaryIO, Protocol
+
+from facemeld.results.errors import ResultNotFound
+
+MEDIA_TYPES = {"image/jpeg": "jpg", "image/png": "png", "video/mp4": "mp4"}
+"""Media types of results and their file extensions."""
+
+_TYPES_BY_EXTENSION = {extension: media_type for media_type, extension in MEDIA_TYPES.items()}
+_RANDOM_BYTES = 20
+_PATTERN = re.compile(rf"([0-9a-f]{{8,12}})-([0-9a-f]{{{2 * _RANDOM_BYTES}}})\.([a-z0-9]{{3}})", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class ResultId:
+    """Name of a result: its expiry in UNIX seconds, 160 random bits and its extension; nobody can guess it.
+
+    The text form, such as ``6a12cd80-5b0c….jpg``, is safe in paths of addresses and of files.
+    """
+
+    expiry: int
+    random: str
+    extension: str
+
+    def __str__(self) -> str:
+        return f"{self.expiry:08x}-{self.random}.{self.extension}"
+
+    @property
+    def media_type(self) -> str:
+        """Media type of the content, such as ``image/jpeg``."""
+        return _TYPES_BY_EXTENSION[self.extension]
+
+    @property
+    def expires_at(self) -> datetime:
+        """From this moment on the result is not served."""
+        return datetime.fromtimestamp(self.expiry, UTC)
+
+    @classmethod
+    def new(cls, media_type: str, expires_at: datetime) -> ResultId:
+        """A fresh id.
+
+        Args:
+            media_type: One of ``MEDIA_TYPES``.
+            expires_at: Aware; fractions of a second are cut off.
+
+        Raises:
+            ValueError: another media type.
+        """
+        if media_type not in MEDIA_TYPES:
+            raise ValueError(f"the media type of a result must be one of {', '.join(MEDIA_TYPES)}, got {media_type!r}")
+        return cls(int(expires_at.timestamp()), secrets.token_hex(_RANDOM_BYTES), MEDIA_TYPES[media_type])
+
+    @classmethod
+    def parse(cls, text: str) -> ResultId:
+        """Read the text form; whatever is not exactly that form does not get near a file.
+
+        Raises:
+            ResultNotFound: the text is no id.
+        """
+        match = _PATTERN.fullmatch(text)
+        if match is None or match[3] not in _TYPES_BY_EXTENSION or str(parsed := cls(int(match[1], 16), match[2], match[3])) != text:
+            raise ResultNotFound("the id of a result must have the form EXPIRY-RANDOM.EXTENSION, got another one")
+        return parsed
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StoredResult:
+    """An open result. The reader closes ``stream``; a purge meanwhile does not disturb it.
+
+    Attributes:
+        id: Its name.
+        stream: The content, from its beginning.
+        size: Bytes of the content.
+    """
+
+    id: ResultId
+    stream: BinaryIO
+    size: int
+
+    @property
+    def media_type(self) -> str:
+        """Media type of the content."""
+        return self.id.media_type
+
+    @property
+    def expires_at(self) -> datetime:
+        """From this moment on the result is not served."""
+        return self.id.expires_at
+
+
+class ResultStore(Protocol):
+    """Keeps results until they expire and gives them signed addresses."""
+
+    def put(self, data: bytes, media_type: str, expires_at: datetime) -> ResultId:
+        """Store a result; it survives a crash as soon as this returns.
+
+        Raises:
+            ResultNotSaved: no room, or the store cannot be written.
+            ValueError: another media type, or an expiry that has passed.
+        """
+        ...
+
+    def open(self, result: ResultId) -> StoredResult:
+        """Open a result for reading.
+
+        Raises:
+            ResultExpired: it is past its expiry, purged or not.
+            ResultNotFound: there is none of this id.
+        """
+        ...
+
+    def purge(self, now: datetime) -> int:
+        """Delete what had expired by ``now`` and return how many results that were."""
+        ...
+
+    def sign(self, result: ResultId, expires: datetime | None = None) -> str:
+        """Path and query of an address that serves the result until ``expires``, at most until the result's own expiry."""
+        ...
+
+    def verify(self, path: str, query: str, now: datetime) -> ResultId:
+        """The result that a signed address stands for.
+
+        Raises:
+            SignatureInvalid: the address was not made by ``sign``.
+            ResultExpired: it was, but its time is over.
+        """
+        ...
