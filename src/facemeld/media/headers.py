@@ -27,7 +27,6 @@ _MAX_JPEG_SEGMENTS = 10_000
 _MAX_JPEG_SCANS = 100
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _SOF_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-_SEQUENTIAL_MARKERS = frozenset({0xC0, 0xC1, 0xC9})
 _STANDALONE_MARKERS = frozenset({0x01, *range(0xD0, 0xD9)})
 _KEPT_MARKERS = _SOF_MARKERS | {0xC4, 0xCC, 0xDB, 0xDD, 0xE0, 0xEE}
 _EOI, _SOS, _APP1, _APP2 = 0xD9, 0xDA, 0xE1, 0xE2
@@ -107,8 +106,6 @@ def _upright(width: int, height: int, orientation: int) -> tuple[int, int]:
 
 def _probe_jpeg(data: bytes) -> ImageHeader:
     size: tuple[int, int] | None = None
-    components = 0
-    single_scan = False
     orientation: int | None = None
     icc: dict[int, bytes] = {}
     kept = [data[:2]]
@@ -117,16 +114,12 @@ def _probe_jpeg(data: bytes) -> ImageHeader:
         body = data[start + 4 : end]
         if marker == _SOS:
             scan_start = start
-            # A sequential picture whose first scan has all its components is complete after that scan.
-            single_scan = single_scan and body[:1] == bytes([components])
             break
         if marker in _SOF_MARKERS:
             if size is not None:
                 raise UndecodableImage("a JPEG must have one frame header, got several")
             height, width = struct.unpack_from(">HH", body, 1)
             size = (width, height)
-            components = body[5]
-            single_scan = marker in _SEQUENTIAL_MARKERS
         elif marker == _APP1 and orientation is None and body.startswith(b"Exif\x00\x00"):
             orientation = exif_orientation(body)
         elif marker == _APP2 and body.startswith(b"ICC_PROFILE\x00") and len(body) > 14:
@@ -135,8 +128,7 @@ def _probe_jpeg(data: bytes) -> ImageHeader:
             kept.append(data[start:end])
     if size is None or not scan_start:
         raise UndecodableImage("a JPEG must have a frame header and a scan, got none")
-    if not single_scan:
-        _limit_scans(data, scan_start)
+    _limit_scans(data, scan_start)
     kept.append(data[scan_start:])
     profile = b"".join(icc[number] for number in sorted(icc))
     width, height = _upright(*size, orientation or 1)
