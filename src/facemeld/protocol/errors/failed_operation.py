@@ -139,7 +139,7 @@ class ImageDecodeFailed(FailedOperation):
 
     code = "FailedOperation.ImageDecodeFailed"
     versions = ANY
-    text = Text("图片解码失败。", "Image decoding failed.")
+    text = Text("人脸检测-图片解码失败。", "Image decoding failed.")
 
 
 class ImageDownloadError(FailedOperation):
