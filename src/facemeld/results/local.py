@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import os
 import re
-import shutil
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -70,8 +70,11 @@ class LocalResultStore:
         folders = [entry for entry in _entries(self._directory) if _HOUR_PATTERN.fullmatch(entry.name) and entry.name < current]
         count = 0
         for folder in folders:
-            count += sum(not entry.name.startswith(TEMPORARY_PREFIX) for entry in _entries(folder))
-            shutil.rmtree(folder, onerror=_unless_gone)
+            for file in _entries(folder):
+                count += not file.name.startswith(TEMPORARY_PREFIX)
+                file.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):
+                folder.rmdir()
         if folders:
             self._synced = self._synced.difference(folders)
             sync_folder(self._directory)
@@ -96,7 +99,7 @@ class LocalResultStore:
         return ResultId.parse(path.removeprefix(PATH_PREFIX))
 
     def _signature(self, path: str, until: int) -> str:
-        message = f"facemeld-result/1\n{path}\n{until}".encode("utf-8", "surrogateescape")
+        message = f"facemeld-result/1\n{path}\n{until}".encode("utf-8", "surrogatepass")
         return hmac.new(self._secret, message, hashlib.sha256).hexdigest()
 
     def _path(self, result: ResultId) -> Path:
@@ -116,8 +119,3 @@ def _entries(folder: Path) -> list[Path]:
         return list(folder.iterdir())
     except FileNotFoundError:
         return []
-
-
-def _unless_gone(_: object, path: str, failure: tuple[type[BaseException], BaseException, object]) -> None:
-    if not isinstance(failure[1], FileNotFoundError):
-        raise failure[1]

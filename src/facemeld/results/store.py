@@ -15,7 +15,7 @@ MEDIA_TYPES = {"image/jpeg": "jpg", "image/png": "png", "video/mp4": "mp4"}
 
 _TYPES_BY_EXTENSION = {extension: media_type for media_type, extension in MEDIA_TYPES.items()}
 _RANDOM_BYTES = 20
-_PATTERN = re.compile(rf"([0-9a-f]{{8,12}})-([0-9a-f]{{{2 * _RANDOM_BYTES}}})\.([a-z0-9]{{3}})", re.ASCII)
+_PATTERN = re.compile(rf"([0-9a-f]{{8,9}})-([0-9a-f]{{{2 * _RANDOM_BYTES}}})\.([a-z0-9]{{3}})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,194 @@
+"""Activities: the groups that materials belong to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import Session
+
+from facemeld.catalog.errors import ActivityNotFound, FieldInvalid, IdInvalid
+from facemeld.catalog.ids import activity_id, parse_activity_id
+from facemeld.catalog.types import Activity, Page
+from facemeld.db.audit import record
+from facemeld.db.clock import Clock, utc_now
+from facemeld.db.database import Database
+from facemeld.db.models import ActivityRow
+from facemeld.db.snowflake import moment_of, next_snowflake
+
+LONGEST_NAME = 32
+DEFAULT_DEGREE = 50
+
+
+class ActivityStore:
+    """Creates, finds and changes activities; every change leaves an entry in the audit log.
+
+    Wherever ``account_id`` may be None, None stands for the operator, who sees the activities of all accounts.
+    """
+
+    def __init__(self, database: Database, clock: Clock = utc_now) -> None:
+        self._database = database
+        self._clock = clock
+
+    def create(
+        self,
+        account_id: int,
+        name: str,
+        *,
+        actor: str,
+        description: str = "",
+        published: bool = True,
+        shape_degree: int = DEFAULT_DEGREE,
+        feature_degree: int = DEFAULT_DEGREE,
+    ) -> Activity:
+        """Create an activity.
+
+        Args:
+            account_id: Owner; must exist.
+            name: 1-32 printable characters; need not be unique.
+            actor: Who does it, for the audit log.
+            description: Free text.
+            published: Whether the rate of published activities applies.
+            shape_degree: Default of ``FuseProfileDegree``, 0-100.
+            feature_degree: Default of ``FuseFaceDegree``, 0-100.
+
+        Raises:
+            FieldInvalid: a field is outside its range.
+        """
+        check_name(name, LONGEST_NAME)
+        check_degrees(shape_degree, feature_degree)
+        with self._database.transaction() as session:
+            number = next_snowflake(session, self._clock())
+            row = ActivityRow(
+                id=number,
+                account_id=account_id,
+                name=name,
+                description=description,
+                published=published,
+                disabled=False,
+                shape_degree=shape_degree,
+                feature_degree=feature_degree,
+                created_at=moment_of(number),
+                updated_at=moment_of(number),
+            )
+            session.add(row)
+            record(session, self._clock(), actor, "activity.create", activity_id(number), {"account": account_id, "name": name})
+            return _activity(row)
+
+    def get(self, account_id: int | None, activity: str) -> Activity:
+        """The activity of this wire id, disabled or not.
+
+        Raises:
+            ActivityNotFound: the account has no such activity, or the text is no activity id.
+        """
+        with self._database.session() as session:
+            return _activity(find_activity(session, account_id, activity))
+
+    def activities(self, account_id: int | None, *, limit: int = 100, offset: int = 0, after: int | None = None) -> Page[Activity]:
+        """A page of the activities in the order of their creation.
+
+        Args:
+            account_id: Their owner.
+            limit: Size of the page, at least 1.
+            offset: How many to skip.
+            after: Only those created after this number: ``Page.next`` of the page before.
+        """
+        scope = select(ActivityRow)
+        if account_id is not None:
+            scope = scope.where(ActivityRow.account_id == account_id)
+        query = scope.order_by(ActivityRow.id).offset(offset).limit(limit + 1)
+        if after is not None:
+            query = query.where(ActivityRow.id > after)
+        with self._database.session() as session:
+            rows = session.scalars(query).all()
+            items = tuple(_activity(row) for row in rows[:limit])
+            return Page(items, count(session, scope), items[-1].number if len(rows) > limit else None)
+
+    def change(
+        self,
+        account_id: int | None,
+        activity: str,
+        *,
+        actor: str,
+        name: str | None = None,
+        description: str | None = None,
+        published: bool | None = None,
+        disabled: bool | None = None,
+        shape_degree: int | None = None,
+        feature_degree: int | None = None,
+    ) -> Activity:
+        """Change the fields that are given; None leaves a field as it is.
+
+        Raises:
+            ActivityNotFound: the account has no such activity.
+            FieldInvalid: a field is outside its range.
+        """
+        if name is not None:
+            check_name(name, LONGEST_NAME)
+        check_degrees(shape_degree, feature_degree)
+        wanted: dict[str, str | int | bool | None] = {
+            "name": name,
+            "description": description,
+            "published": published,
+            "disabled": disabled,
+            "shape_degree": shape_degree,
+            "feature_degree": feature_degree,
+        }
+        changes = {field: value for field, value in wanted.items() if value is not None}
+        with self._database.transaction() as session:
+            row = find_activity(session, account_id, activity)
+            for field, value in changes.items():
+                setattr(row, field, value)
+            row.updated_at = self._clock()
+            record(session, self._clock(), actor, "activity.change", activity_id(row.id), changes)
+            return _activity(row)
+
+
+def find_activity(session: Session, account_id: int | None, activity: str) -> ActivityRow:
+    """The row of a wire id within an account, or of any account when ``account_id`` is None.
+
+    Raises:
+        ActivityNotFound: there is none.
+    """
+    try:
+        row = session.get(ActivityRow, parse_activity_id(activity))
+    except IdInvalid as error:
+        raise ActivityNotFound(str(error)) from error
+    if row is None or account_id not in {None, row.account_id}:
+        raise ActivityNotFound(f"the activity must be one of the account's, got {activity!r}")
+    return row
+
+
+def count(session: Session, scope: Select[Any]) -> int:
+    """How many rows a query has."""
+    return session.scalars(select(func.count()).select_from(scope.subquery())).one()
+
+
+def check_name(name: str, longest: int) -> None:
+    """Refuse a name that is empty, too long, blank at an end or unprintable."""
+    if not 1 <= len(name) <= longest:
+        raise FieldInvalid(f"the name must have 1-{longest} characters, got {len(name)}")
+    if not name.isprintable() or name != name.strip():
+        raise FieldInvalid(f"the name must be printable and without blanks around it, got {name!r}")
+
+
+def check_degrees(*degrees: int | None) -> None:
+    """Refuse a degree outside 0-100; None passes."""
+    for degree in degrees:
+        if degree is not None and not 0 <= degree <= 100:
+            raise FieldInvalid(f"a degree must be 0-100, got {degree}")
+
+
+def _activity(row: ActivityRow) -> Activity:
+    return Activity(
+        number=row.id,
+        account_id=row.account_id,
+        name=row.name,
+        description=row.description,
+        published=row.published,
+        disabled=row.disabled,
+        shape_degree=row.shape_degree,
+        feature_degree=row.feature_degree,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )

@@ -1,0 +1,149 @@
+"""The files of materials: the picture and the engine's plan, side by side in one folder each."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from facemeld.catalog.errors import MaterialDeleted, MaterialNotSaved
+from facemeld.db.durable import PRIVATE_FOLDER, TEMPORARY_PREFIX, make_folder, replace_file, sync_folder, temporary_beside, write_synced
+from facemeld.db.snowflake import SERIAL_BITS
+
+EXTENSIONS = {"jpeg": "jpg", "png": "png"}
+"""Formats of pictures and the extensions of their files."""
+
+PLAN = "plan.bin"
+_SHARDS = 256
+
+
+class MaterialFiles:
+    """Keeps each material's picture and plan under ``<directory>/<shard>/<number>/``.
+
+    The two files appear together or not at all, and are on the disk when ``save`` returns. Names are made from numbers only.
+
+    Args:
+        directory: Created when the first material is saved.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def folder(self, number: int) -> Path:
+        """Where the files of a material are. The shard comes from the millisecond of the id, whose low bits hardly vary."""
+        return self._directory / f"{(number >> SERIAL_BITS) % _SHARDS:02x}" / str(number)
+
+    def picture_path(self, number: int, picture_format: str) -> Path:
+        """File of the picture; ``picture_format`` is a key of ``EXTENSIONS``."""
+        return self.folder(number) / f"picture.{EXTENSIONS[picture_format]}"
+
+    def plan_path(self, number: int) -> Path:
+        """File of the plan."""
+        return self.folder(number) / PLAN
+
+    def save(self, number: int, picture: bytes, picture_format: str, plan: bytes) -> None:
+        """Store both files of a new material; durable on return.
+
+        Raises:
+            MaterialNotSaved: no room, or the folder cannot be written; nothing is left behind.
+        """
+        folder = self.folder(number)
+        temporary = temporary_beside(folder)
+        try:
+            make_folder(folder.parent)
+            temporary.mkdir(mode=PRIVATE_FOLDER)
+            write_synced(temporary / f"picture.{EXTENSIONS[picture_format]}", picture)
+            write_synced(temporary / PLAN, plan)
+            sync_folder(temporary)
+            temporary.rename(folder)
+            sync_folder(folder.parent)
+        except OSError as error:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise MaterialNotSaved(f"the material must be written to {folder.parent}, got: {error.strerror}") from error
+
+    def replace_plan(self, number: int, plan: bytes) -> None:
+        """Store a plan made anew; readers see the old one or the new one.
+
+        Raises:
+            MaterialNotSaved: no room, or the folder cannot be written; the old plan stays.
+        """
+        try:
+            replace_file(self.plan_path(number), plan)
+        except OSError as error:
+            raise MaterialNotSaved(f"the plan must be written to {self.folder(number)}, got: {error.strerror}") from error
+
+    def read_picture(self, number: int, picture_format: str) -> bytes:
+        """Bytes of the picture.
+
+        Raises:
+            MaterialDeleted: the file is gone.
+        """
+        return _read(self.picture_path(number, picture_format))
+
+    def read_plan(self, number: int) -> bytes:
+        """Bytes of the plan.
+
+        Raises:
+            MaterialDeleted: the file is gone.
+        """
+        return _read(self.plan_path(number))
+
+    def complete(self, number: int, picture_format: str, size: int) -> bool:
+        """Whether both files are there and the picture has its size in bytes."""
+        try:
+            whole = self.picture_path(number, picture_format).stat().st_size == size
+        except OSError:
+            return False
+        return whole and self.plan_path(number).is_file()
+
+    def remove(self, number: int) -> None:
+        """Delete the files of a material, if there are any.
+
+        Raises:
+            MaterialNotSaved: the folder cannot be changed.
+        """
+        folder = self.folder(number)
+        doomed = temporary_beside(folder)
+        try:
+            # Renamed first, so that a crash in the middle leaves no folder that looks like half a material.
+            folder.rename(doomed)
+            shutil.rmtree(doomed)
+            sync_folder(folder.parent)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise MaterialNotSaved(f"the files of material {number} must be removable, got: {error.strerror}") from error
+
+    def stored(self, before: datetime) -> Iterator[int]:
+        """Numbers of all folders that were last changed before a moment."""
+        for folder in self._folders(before):
+            if folder.name.isascii() and folder.name.isdecimal():
+                yield int(folder.name)
+
+    def unfinished(self, before: datetime) -> Iterator[Path]:
+        """What interrupted imports and removals left, last changed before a moment."""
+        for folder in self._folders(before):
+            if folder.name.startswith(TEMPORARY_PREFIX):
+                yield folder
+            else:
+                yield from (file for file in folder.glob(f"{TEMPORARY_PREFIX}*") if _changed(file) < before)
+
+    def _folders(self, before: datetime) -> Iterator[Path]:
+        for shard in sorted(self._directory.glob("[0-9a-f][0-9a-f]")):
+            for folder in sorted(shard.iterdir()):
+                with suppress(FileNotFoundError):
+                    if _changed(folder) < before:
+                        yield folder
+
+
+def _changed(path: Path) -> datetime:
+    return datetime.fromtimestamp(path.stat().st_mtime, UTC)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise MaterialDeleted(f"the material's file {path.name} must be readable, got: {error.strerror}") from error
