@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 FORM = "application/x-www-form-urlencoded"
@@ -43,6 +43,10 @@ class RawRequest:
             if first.setdefault(name, value) != value:
                 repeated.add(name)
         return cls(method.upper(), target, MappingProxyType(first), frozenset(repeated), body, client)
+
+    def with_body(self, body: bytes) -> RawRequest:
+        """The same request with another body."""
+        return replace(self, body=body)
 
     @property
     def query(self) -> str:

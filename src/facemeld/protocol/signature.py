@@ -57,6 +57,19 @@ class ClaimV1:
     signature: str = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A request proven to come from the owner of a key.
+
+    Attributes:
+        credential: The key.
+        dotted: Parameter names were signed with dots for underscores, so that is how they are to be read (v1 only).
+    """
+
+    credential: Credential
+    dotted: bool
+
+
 Claim: TypeAlias = ClaimV3 | ClaimV1
 
 
@@ -123,7 +136,7 @@ def verify(
     *,
     now: float,
     public_hosts: tuple[str, ...] = (),
-) -> bool:
+) -> Verified:
     """Check that the owner of the key made the request; the same work is done whether or not the key exists.
 
     Args:
@@ -135,7 +148,7 @@ def verify(
         public_hosts: Further host names that clients may have signed.
 
     Returns:
-        Whether parameter names were signed with dots for underscores, so that they mean the same (v1 only).
+        The key, and how the request is to be read.
 
     Raises:
         SecretIdNotFound: The key is unknown or disabled.
@@ -156,7 +169,7 @@ def verify(
     _check_token(common.token, credential, now)
     if not matched:
         raise SignatureFailure()
-    return matched == "dotted"
+    return Verified(credential, dotted=matched == "dotted")
 
 
 def _check_token(token: str, credential: Credential, now: float) -> None:

@@ -80,10 +80,11 @@ class ActionOffline(ApiError):
 
 
 class InvalidRequest(ApiError):
-    """A multipart body cannot be taken apart."""
+    """A multipart body cannot be taken apart, or a body did not arrive in time."""
 
     code = "InvalidRequest"
     text = Text("请求体的 multipart 格式错误。", "The multipart body of the request is malformed.")
+    variants = (Text("请求体未在 `{seconds}` 秒内完整到达。", "The body of the request did not arrive within `{seconds}` seconds."),)
 
 
 class RequestSizeLimitExceeded(ApiError):
