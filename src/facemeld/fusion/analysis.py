@@ -4,12 +4,28 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from facemeld.fusion.bundle import CanonicalMesh, read_bundle
 from facemeld.fusion.detector import Detector
-from facemeld.fusion.landmarker import Landmarker, region_of_detection
+from facemeld.fusion.gathering import Gathering
+from facemeld.fusion.landmarker import Landmarker, Mesh
 from facemeld.fusion.pose import head_pose
 from facemeld.fusion.pyramid import Pyramid
+from facemeld.fusion.search import centre_of, view_sides, views
 from facemeld.fusion.types import Face, Picture, Rect
+
+DOMINANT_SHARE = 0.15
+"""A face whose box fills so much of the picture makes it a portrait: nobody needs the tiny faces behind it."""
+
+_WIDE = 1.6
+"""A picture that is all face is looked at from so much farther away."""
+
+_TURNS = (180.0, 90.0, 270.0)
+"""Rolls that are tried after upright, the likeliest first."""
+
+_FLAT = 2.0
+"""Views whose channels all vary by less (standard deviation, of 0-255) show nothing."""
 
 
 class Analyser:
@@ -35,23 +51,66 @@ class Analyser:
         """The canonical face."""
         return self._mesh
 
-    def analyse(self, picture: Picture, within: Rect | None = None) -> tuple[Face, ...]:
-        """Find faces, largest first."""
+    def analyse(self, picture: Picture, within: Rect | None = None, thorough: bool = False) -> tuple[Face, ...]:
+        """Find faces at any roll, down to 34 pixels.
+
+        Args:
+            picture: uint8 (H, W, 3) RGB.
+            within: Search around this box only and return the faces whose centre lies in it; the box may be as tight as the face.
+            thorough: Look for small faces even where one face fills most of the picture.
+
+        Returns:
+            The faces, largest box first, then from left to right, then downwards.
+
+        Raises:
+            ValueError: the picture is not uint8 (H, W, 3) or has no pixels.
+        """
+        if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or not picture.size:
+            raise ValueError(f"picture must be uint8 (H, W, 3) with pixels, got {picture.dtype} {picture.shape}")
         pyramid = Pyramid(picture)
-        frame = Rect(0, 0, pyramid.width, pyramid.height)
-        faces = []
-        side = float(max(frame.width, frame.height))
-        for detection in self._detector.detect(pyramid, ((frame.width - 1) / 2, (frame.height - 1) / 2), side):
-            found = self._landmarker.mesh(pyramid, region_of_detection(detection))
-            if found.presence < 0.5:
-                continue
-            faces.append(
-                Face(
-                    box=Rect.around(found.landmarks).intersect(frame),
-                    landmarks=found.landmarks,
-                    blendshapes=self._landmarker.blendshapes(found.landmarks),
-                    pose=head_pose(found.landmarks, self._mesh),
-                    score=found.presence,
-                )
-            )
+        whole = Rect(0, 0, pyramid.width, pyramid.height)
+        keep = whole if within is None else within.intersect(whole)
+        if not keep.area:
+            return ()
+        frame = whole if within is None else _surroundings(keep).intersect(whole)
+        gathering = Gathering(pyramid, self._detector, self._landmarker, keep)
+        self._search(gathering, pyramid, frame, thorough)
+        faces = [self._face(mesh, whole) for mesh in gathering.found]
         return tuple(sorted(faces, key=lambda face: (-face.box.area, face.box.x, face.box.y)))
+
+    def _search(self, gathering: Gathering, pyramid: Pyramid, frame: Rect, thorough: bool) -> None:
+        centre, longest = centre_of(frame), float(max(frame.width, frame.height))
+        gathering.look(centre, longest)
+        dominated = any(Rect.around(mesh.landmarks).area > DOMINANT_SHARE * frame.area for mesh in gathering.found)
+        if dominated and not thorough:
+            return
+        for roll in _TURNS:
+            gathering.look(centre, longest, roll)
+        if not gathering.found:
+            for roll in (0.0, *_TURNS):
+                gathering.look(centre, _WIDE * longest, roll)
+        for side in view_sides(frame):
+            for middle in views(frame, side):
+                if pyramid.flat(middle, side, _FLAT) or gathering.within_known(middle, side):
+                    continue
+                gathering.look(middle, side)
+        if not gathering.found:
+            for side in view_sides(frame)[:2]:
+                for middle in views(frame, side):
+                    for roll in _TURNS:
+                        gathering.look(middle, side, roll)
+
+    def _face(self, mesh: Mesh, whole: Rect) -> Face:
+        return Face(
+            box=Rect.around(mesh.landmarks).intersect(whole),
+            landmarks=mesh.landmarks,
+            blendshapes=self._landmarker.blendshapes(mesh.landmarks),
+            pose=head_pose(mesh.landmarks, self._mesh),
+            score=mesh.presence,
+        )
+
+
+def _surroundings(box: Rect) -> Rect:
+    """A box with a margin of half its longer side all around."""
+    margin = max(box.width, box.height) // 2
+    return Rect(box.x - margin, box.y - margin, box.width + 2 * margin, box.height + 2 * margin)

@@ -22,7 +22,7 @@ SIDE = 128
 MIN_SCORE = 0.5
 """Detections below this score are dropped."""
 
-MAX_OVERLAP = 0.3
+MAX_OVERLAP = 0.5
 """Intersection over union from which on two boxes are one face."""
 
 _LAYERS = ((8, 2), (16, 6))
@@ -136,7 +136,7 @@ class Detector:
             Detections in pixels of the picture, best score first.
         """
         to_picture = view_matrix(centre, side, roll, SIDE)
-        view = pyramid.view(to_picture, SIDE)
+        view = pyramid.view(to_picture, SIDE, finer=2)
         regressors, raw_scores = self._network.run(view.astype(np.float32) / 127.5 - 1.0)
         values, scores = suppress(*decode(regressors[0], raw_scores[0, :, 0]))
         found = []

@@ -6,6 +6,7 @@ The networks are published in Y. Kartynnik et al., "Real-time facial surface geo
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -22,6 +23,9 @@ SIDE = 256
 
 _ENLARGE = 1.5
 """The region is so much larger than the face's box."""
+
+_LOGIT_LIMIT = 100.0
+"""Raw presence scores are clipped here, so that the exponential cannot overflow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +44,16 @@ class Mesh:
 
     Attributes:
         landmarks: float32 (478, 3), pixels of the picture; z in the same unit, away from the camera.
-        presence: 0-1, whether the region shows a face.
+        logit: How surely the region shows a face, before the sigmoid: unlike the score it tells sure from surer.
     """
 
     landmarks: FloatArray
-    presence: float
+    logit: float
+
+    @property
+    def presence(self) -> float:
+        """How surely the region shows a face, 0-1."""
+        return 1.0 / (1.0 + math.exp(-max(-_LOGIT_LIMIT, min(_LOGIT_LIMIT, self.logit))))
 
 
 def region_of_detection(detection: Detection) -> Region:
@@ -77,13 +86,13 @@ class Landmarker:
     def mesh(self, pyramid: Pyramid, region: Region) -> Mesh:
         """Landmarks of the face in a region of a picture."""
         to_picture = view_matrix((region.x, region.y), region.side, region.roll, SIDE)
-        view = pyramid.view(to_picture, SIDE, cv2.BORDER_REPLICATE)
+        view = pyramid.view(to_picture, SIDE, finer=1, border=cv2.BORDER_REPLICATE)
         raw, presence = self._mesh.run(view.astype(np.float32) / 255.0)[:2]
         points = raw.reshape(LANDMARK_COUNT, 3).astype(np.float64)
         landmarks = np.empty((LANDMARK_COUNT, 3), np.float32)
         landmarks[:, :2] = points[:, :2] @ to_picture[:, :2].T + to_picture[:, 2]
         landmarks[:, 2] = points[:, 2] * (region.side / SIDE)
-        return Mesh(landmarks, float(1.0 / (1.0 + np.exp(-float(presence.ravel()[0])))))
+        return Mesh(landmarks, float(presence.ravel()[0]))
 
     def blendshapes(self, landmarks: FloatArray) -> FloatArray:
         """Expression scores: float32 (52,), 0-1."""

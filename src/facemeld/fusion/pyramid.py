@@ -32,16 +32,18 @@ class Pyramid:
         """Rows of the picture."""
         return int(self._levels[0].shape[0])
 
-    def view(self, to_picture: NDArray[np.float64], size: int, border: int = cv2.BORDER_CONSTANT) -> Picture:
+    def view(self, to_picture: NDArray[np.float64], size: int, finer: int = 0, border: int = cv2.BORDER_CONSTANT) -> Picture:
         """Cut out a square view.
 
         Args:
             to_picture: (2, 3), maps a pixel of the view (x, y, 1) to a pixel of the picture.
             size: Side of the view in pixels.
+            finer: Read from a level so many halvings finer than smoothness asks for. The networks were trained on views read
+                straight from the picture, and the reference implementation reads them so; at 0 nothing aliases.
             border: OpenCV border mode for what lies outside the picture; constant means black.
         """
         shrink = math.sqrt(abs(float(np.linalg.det(to_picture[:, :2]))))
-        wanted = max(0, math.floor(math.log2(shrink))) if shrink > 0 else 0
+        wanted = max(0, math.floor(math.log2(shrink)) - finer) if shrink > 0 else 0
         level = self._ensure(wanted)
         factor = 2.0**level
         # Pixel i of a level covers pixels factor*i ... factor*i + factor-1 of the picture: its centre lies half a pixel further.
@@ -61,3 +63,18 @@ class Pyramid:
             even = last[: height * 2, : width * 2]
             self._levels.append(np.asarray(cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA), np.uint8))
         return level
+
+    def flat(self, centre: tuple[float, float], side: float, limit: float) -> bool:
+        """Whether the picture hardly varies in a square.
+
+        Args:
+            centre: Centre of the square, pixels.
+            side: Side of the square, pixels.
+            limit: Standard deviation (of 0-255) that no channel may reach.
+        """
+        level = self._ensure(max(0, math.floor(math.log2(max(side, 1.0) / 64.0))))
+        factor = 2.0**level
+        left, top = (max(0, math.floor((middle - side / 2) / factor)) for middle in centre)
+        right, bottom = (max(0, math.ceil((middle + side / 2) / factor)) for middle in centre)
+        part = self._levels[level][top:bottom, left:right]
+        return not part.size or bool((part.reshape(-1, 3).std(axis=0) < limit).all())
