@@ -22,6 +22,7 @@ from facemeld.db.models import AccessKeyRow, AccountRow
 KEY_ID_PREFIX = "AKID"
 RANDOM_CHARACTERS = 32
 LONGEST_NAME = 64
+LONGEST_KEY_ID = 64
 _ALPHABET = string.ascii_letters + string.digits
 
 _CREDENTIAL = (
@@ -150,7 +151,7 @@ class AccountStore:
             KeyNotFound: there is no such key.
         """
         with self._database.transaction() as session:
-            row = session.get(AccessKeyRow, secret_id, with_for_update=True)
+            row = session.get(AccessKeyRow, secret_id, with_for_update=True) if _is_key_id(secret_id) else None
             if row is None:
                 raise KeyNotFound(f"the SecretId must be an existing one, got {secret_id!r}")
             row.enabled = enabled
@@ -163,6 +164,8 @@ class AccountStore:
         Raises:
             VaultError: the key was stored under another master key.
         """
+        if not _is_key_id(secret_id):
+            return None
         with self._database.connect() as connection:
             row = connection.execute(_CREDENTIAL, {"secret_id": secret_id}).one_or_none()
         if row is None:
@@ -196,6 +199,11 @@ def _random_text() -> str:
     return "".join(secrets.choice(_ALPHABET) for _ in range(RANDOM_CHARACTERS))
 
 
+def _is_key_id(text: str) -> bool:
+    # Callers send anything; a database may stumble over a NUL or half a surrogate pair.
+    return text.isascii() and text.isalnum() and len(text) <= LONGEST_KEY_ID
+
+
 def _check_name(name: str) -> None:
     if not 1 <= len(name) <= LONGEST_NAME:
         raise AccountInvalid(f"the account name must have 1-{LONGEST_NAME} characters, got {len(name)}")
@@ -204,7 +212,7 @@ def _check_name(name: str) -> None:
 
 
 def _by_name(session: Session, name: str) -> AccountRow:
-    row = session.scalar(select(AccountRow).where(AccountRow.name == name))
+    row = session.scalar(select(AccountRow).where(AccountRow.name == name)) if name.isprintable() else None
     if row is None:
         raise AccountNotFound(f"the account must be an existing one, got {name!r}")
     return row

@@ -17,6 +17,7 @@ from facemeld.db.models import ActivityRow
 from facemeld.db.snowflake import moment_of, next_snowflake
 
 LONGEST_NAME = 32
+LONGEST_TEXT = 1000
 DEFAULT_DEGREE = 50
 
 
@@ -47,7 +48,7 @@ class ActivityStore:
             account_id: Owner; must exist.
             name: 1-32 printable characters; need not be unique.
             actor: Who does it, for the audit log.
-            description: Free text.
+            description: Free text, at most 1000 characters.
             published: Whether the rate of published activities applies.
             shape_degree: Default of ``FuseProfileDegree``, 0-100.
             feature_degree: Default of ``FuseFaceDegree``, 0-100.
@@ -56,6 +57,7 @@ class ActivityStore:
             FieldInvalid: a field is outside its range.
         """
         check_name(name, LONGEST_NAME)
+        check_text(description)
         check_degrees(shape_degree, feature_degree)
         with self._database.transaction() as session:
             number = next_snowflake(session, self._clock())
@@ -125,6 +127,7 @@ class ActivityStore:
         """
         if name is not None:
             check_name(name, LONGEST_NAME)
+        check_text(description or "")
         check_degrees(shape_degree, feature_degree)
         wanted: dict[str, str | int | bool | None] = {
             "name": name,
@@ -170,6 +173,14 @@ def check_name(name: str, longest: int) -> None:
         raise FieldInvalid(f"the name must have 1-{longest} characters, got {len(name)}")
     if not name.isprintable() or name != name.strip():
         raise FieldInvalid(f"the name must be printable and without blanks around it, got {name!r}")
+
+
+def check_text(text: str) -> None:
+    """Refuse a free text that is too long or that a database cannot store: with a NUL or half a surrogate pair."""
+    if len(text) > LONGEST_TEXT:
+        raise FieldInvalid(f"the text must have at most {LONGEST_TEXT} characters, got {len(text)}")
+    if any(character == "\0" or "\ud800" <= character <= "\udfff" for character in text):
+        raise FieldInvalid("the text must have no NUL and no unpaired surrogate, got one")
 
 
 def check_degrees(*degrees: int | None) -> None:

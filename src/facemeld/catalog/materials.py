@@ -8,7 +8,7 @@ from contextlib import suppress
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
-from facemeld.catalog.activities import check_degrees, check_name, count, find_activity
+from facemeld.catalog.activities import check_degrees, check_name, check_text, count, find_activity
 from facemeld.catalog.errors import FieldInvalid, IdInvalid, MaterialDeleted, MaterialNotFound
 from facemeld.catalog.files import EXTENSIONS, MaterialFiles
 from facemeld.catalog.fusable import read_for_fusion
@@ -176,6 +176,7 @@ class MaterialStore:
             MaterialNotFound: the account never had such a material.
             MaterialDeleted: it has been deleted.
             ReviewRefused: its status cannot be decided so.
+            FieldInvalid: the reason cannot be stored.
         """
         with self._database.transaction() as session:
             row = _find(session, account_id, material, lock=True)
@@ -188,6 +189,7 @@ class MaterialStore:
             MaterialNotFound: the account never had such a material.
             MaterialDeleted: it has been deleted.
             ReviewRefused: the step is not in the table of transitions.
+            FieldInvalid: the reason cannot be stored.
         """
         with self._database.transaction() as session:
             return self._move(session, _find(session, account_id, material, lock=True), status, reason, actor)
@@ -214,6 +216,7 @@ class MaterialStore:
 
     def _move(self, session: Session, row: MaterialRow, status: MaterialStatus, reason: str, actor: str) -> Material:
         check_transition(MaterialStatus(row.status), status)
+        check_text(reason)
         detail = {"from": row.status, "to": status.value, "reason": reason}
         record(session, self._clock(), actor, "material.review", material_id(row.id), detail)
         row.status, row.audit_result, row.updated_at = status.value, reason, self._clock()
@@ -222,6 +225,7 @@ class MaterialStore:
 
 def _check(new: NewMaterial) -> None:
     check_name(new.name, LONGEST_NAME)
+    check_text(new.audit_result)
     check_degrees(new.shape_degree, new.feature_degree)
     if new.format not in EXTENSIONS:
         raise FieldInvalid(f"the format must be one of {', '.join(EXTENSIONS)}, got {new.format!r}")

@@ -1,0 +1,17 @@
+"""A database with one account."""
+
+from __future__ import annotations
+
+import pytest
+
+from facemeld.accounts import AccountStore
+
+from .state import account_store, clock, database, database_file, small_files_only, vault
+
+__all__ = ["account_id", "account_store", "clock", "database", "database_file", "small_files_only", "vault"]
+
+
+@pytest.fixture
+def account_id(account_store: AccountStore) -> int:
+    """An account named acme."""
+    return account_store.create("acme", actor="test").id
