@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from facemeld.fusion.detector import Detection, Detector
-from facemeld.fusion.landmarker import Landmarker, Mesh, Region, region_of_detection, region_of_landmarks
+from facemeld.fusion.landmarker import ENLARGE, Landmarker, Mesh, Region, region_of_detection, region_of_landmarks
 from facemeld.fusion.pyramid import Pyramid
 from facemeld.fusion.types import MESH_VERTICES, FloatArray, Rect
 
@@ -20,6 +20,15 @@ FAIR_SHARE = 0.15
 
 MIN_PRESENCE = 0.5
 """Landmarks with a lower presence score are no face."""
+
+MIN_FURTHER_PRESENCE = 0.9
+"""The same once a face is known: a false face beside a true one does more harm than a missed profile."""
+
+SURE_LOGIT = 5.0
+"""Faces that the landmark network is less sure of have to be confirmed, as those of a low detection score."""
+
+MAX_DRIFT = 0.05
+"""Landmarks of a true face stay where they are when it is looked at again (mean move, in face sizes); imagined ones wander."""
 
 _CLOSE_SHARE = 0.4
 """How much of the side of a closer look the detected box fills."""
@@ -64,12 +73,16 @@ class Gathering:
     def _fit(self, detection: Detection, share: float) -> Mesh | None:
         candidates = [detection]
         if detection.score < SURE_SCORE:
-            candidates += self._closer(detection, (0.0, 90.0, 180.0, 270.0))[:1]
+            closer = self._closer(detection, (0.0, 90.0, 180.0, 270.0))[:1]
+            candidates += [other for other in closer if other.roll != detection.roll or share < FAIR_SHARE]
         elif share < FAIR_SHARE:
             candidates = self._closer(detection, (0.0,))[:1] or candidates
         meshes = [self._settle(region_of_detection(candidate)) for candidate in candidates]
         best = max(meshes, key=lambda mesh: mesh.logit)
-        return best if best.presence >= MIN_PRESENCE else None
+        if best.presence < (MIN_FURTHER_PRESENCE if self.found else MIN_PRESENCE):
+            return None
+        sure = detection.score >= SURE_SCORE and best.logit >= SURE_LOGIT
+        return best if sure or self._confirmed(best) else None
 
     def _closer(self, detection: Detection, turns: Sequence[float]) -> list[Detection]:
         """Detections at the same place in closer views, turned against the first one; best first."""
@@ -92,6 +105,13 @@ class Gathering:
                 break
             region, mesh = better, self._landmarker.mesh(self._pyramid, better)
         return mesh
+
+    def _confirmed(self, mesh: Mesh) -> bool:
+        """Whether a look at the landmarks' own region finds the same face again."""
+        region = region_of_landmarks(mesh.landmarks)
+        again = self._landmarker.mesh(self._pyramid, region)
+        drift = float(np.linalg.norm(again.landmarks - mesh.landmarks, axis=1).mean()) / (region.side / ENLARGE)
+        return again.presence >= MIN_PRESENCE and drift <= MAX_DRIFT
 
     def _known(self, x: float, y: float) -> bool:
         return any(_inside(mesh.landmarks, x, y) for mesh in self.found)

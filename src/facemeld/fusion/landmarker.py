@@ -21,7 +21,7 @@ from facemeld.fusion.types import LANDMARK_COUNT, FloatArray
 SIDE = 256
 """Side of the view that the landmark network sees, pixels."""
 
-_ENLARGE = 1.5
+ENLARGE = 1.5
 """The region is so much larger than the face's box."""
 
 _LOGIT_LIMIT = 100.0
@@ -61,7 +61,7 @@ def region_of_detection(detection: Detection) -> Region:
     right, left = detection.keypoints[0], detection.keypoints[1]
     roll = float(np.rad2deg(np.arctan2(left[1] - right[1], left[0] - right[0])))
     x, y, width, height = (float(value) for value in detection.box)
-    return Region(x, y, _ENLARGE * max(width, height), roll)
+    return Region(x, y, ENLARGE * max(width, height), roll)
 
 
 def region_of_landmarks(landmarks: FloatArray) -> Region:
@@ -73,7 +73,7 @@ def region_of_landmarks(landmarks: FloatArray) -> Region:
     level = points @ turn.T
     low, high = level.min(axis=0), level.max(axis=0)
     x, y = turn.T @ ((low + high) / 2)
-    return Region(float(x), float(y), _ENLARGE * float((high - low).max()), float(np.rad2deg(angle)))
+    return Region(float(x), float(y), ENLARGE * float((high - low).max()), float(np.rad2deg(angle)))
 
 
 class Landmarker:
