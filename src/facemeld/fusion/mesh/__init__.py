@@ -1,0 +1,1 @@
+"""The mesh engine: the user's own pixels, moved by geometry into the template's pose, expression and light."""

@@ -1,0 +1,138 @@
+"""The face unrolled: a small square grid over the canonical UV plane on which tone, validity and masks are worked out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facemeld.fusion import topology
+from facemeld.fusion.bundle import CanonicalMesh
+from facemeld.fusion.mesh.arrays import f32
+from facemeld.fusion.mesh.warp import Raster, rasterise
+from facemeld.fusion.types import FloatArray
+
+GRID = 128
+"""Side of the atlas in cells: a face fills most of it, so a cell is about 1/120 of the face's width."""
+
+
+_NOSE_BASE = np.array([2, 97, 98, 64, 48, 115, 220, 44, 1, 274, 440, 344, 278, 294, 327, 326], np.intp)
+"""Around both nostrils and the tip of the nose."""
+
+
+@dataclass(frozen=True, eq=False)
+class Atlas:
+    """Constant maps of the canonical face over the UV plane; every map is float32 (GRID, GRID), 0-1, with the chin below.
+
+    Attributes:
+        mesh: The canonical mesh.
+        raster: The mesh drawn into the grid.
+        cells: float32 (468, 2), where each vertex lies in the grid (x, y).
+    """
+
+    mesh: CanonicalMesh
+    raster: Raster
+    cells: FloatArray
+
+    @classmethod
+    def of(cls, mesh: CanonicalMesh) -> Atlas:
+        """The atlas of a canonical mesh."""
+        cells = (mesh.uv * GRID - 0.5).astype(np.float32)
+        return cls(mesh, rasterise(cells, np.zeros(len(cells)), mesh.triangles, (GRID, GRID)), cells)
+
+    @cached_property
+    def twins(self) -> NDArray[np.intp]:
+        """(468,): the vertex on the other half of the face; in the atlas, mirroring is flipping left and right."""
+        return topology.mirror(self.mesh)[: len(self.cells)]
+
+    @cached_property
+    def covered(self) -> NDArray[np.bool_]:
+        """bool: cells that belong to the face."""
+        return self.raster.covered
+
+    @cached_property
+    def inset(self) -> FloatArray:
+        """Distance of a cell to the face's border, in units of the face's width (not limited to 1)."""
+        distance = cv2.distanceTransform(np.pad(self.covered.astype(np.uint8), 1), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+        return (distance[1:-1, 1:-1] / GRID).astype(np.float32)
+
+    def area(self, vertices: NDArray[np.intp], grow: float, soft: float) -> FloatArray:
+        """A soft map of the polygon through some vertices.
+
+        Args:
+            vertices: The polygon's corners; its hull is taken.
+            grow: How far it reaches beyond the hull, in face widths.
+            soft: Width of its edge, in face widths.
+        """
+        canvas = np.zeros((GRID * 2, GRID * 2), np.uint8)  # twice as fine, so that thin parts keep their form
+        hull = cv2.convexHull(((self.cells[vertices] + 0.5) * 2 - 0.5).astype(np.float32))
+        cv2.fillConvexPoly(canvas, np.round(hull * 16).astype(np.int32), 255, cv2.LINE_AA, 4)
+        inside = cv2.distanceTransform((canvas > 127).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+        outside = cv2.distanceTransform((canvas <= 127).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+        signed = (inside - outside) / (2 * GRID) + grow
+        edge = np.clip(signed / soft + 0.5, 0, 1).astype(np.float32)
+        return f32(cv2.resize(edge, (GRID, GRID), interpolation=cv2.INTER_AREA))
+
+    @cached_property
+    def eyes(self) -> FloatArray:
+        """The openings between the lids."""
+        return f32(np.maximum(self.area(topology.LEFT_EYE, 0.002, 0.012), self.area(topology.RIGHT_EYE, 0.002, 0.012)))
+
+    @cached_property
+    def sockets(self) -> FloatArray:
+        """Eyes with lids and lashes."""
+        return f32(np.maximum(self.area(topology.LEFT_EYE, 0.03, 0.03), self.area(topology.RIGHT_EYE, 0.03, 0.03)))
+
+    @cached_property
+    def brows(self) -> FloatArray:
+        """Both eyebrows."""
+        return f32(np.maximum(self.area(topology.LEFT_BROW, 0.012, 0.02), self.area(topology.RIGHT_BROW, 0.012, 0.02)))
+
+    @cached_property
+    def lips(self) -> FloatArray:
+        """Both lips and what is between them."""
+        return self.area(topology.LIPS_OUTER, 0.0, 0.02)
+
+    @cached_property
+    def features(self) -> FloatArray:
+        """Eyes, brows, nostrils and lips with a margin: never skin."""
+        parts = [
+            self.area(topology.LEFT_EYE, 0.035, 0.02),
+            self.area(topology.RIGHT_EYE, 0.035, 0.02),
+            self.area(topology.LEFT_BROW, 0.025, 0.02),
+            self.area(topology.RIGHT_BROW, 0.025, 0.02),
+            self.area(topology.LIPS_OUTER, 0.02, 0.02),
+            self.area(_NOSE_BASE, 0.0, 0.02),
+        ]
+        return f32(np.maximum.reduce(parts))
+
+    @cached_property
+    def skin(self) -> FloatArray:
+        """Where bare skin is expected: off the features and off the very border."""
+        return f32((1 - self.features) * np.clip(self.inset / 0.03, 0, 1) * self.covered)
+
+    @cached_property
+    def rows(self) -> FloatArray:
+        """float32 (GRID, 1): the height of a row, 0 at the top of the face, 1 at the chin."""
+        low, high = self.cells[:, 1].min(), self.cells[:, 1].max()
+        return f32((np.arange(GRID)[:, None] - low) / (high - low))
+
+    @cached_property
+    def beard(self) -> FloatArray:
+        """Where a beard or moustache may grow: below the nose and along the jaw."""
+        nose = self.cells[2, 1]
+        ramp = np.clip((np.arange(GRID, dtype=np.float32)[:, None] - nose) / (0.03 * GRID) + 0.5, 0, 1)
+        sides = np.clip((0.14 - self.inset) / 0.04, 0, 1)
+        jaw = (
+            np.clip((np.arange(GRID, dtype=np.float32)[:, None] - self.cells[topology.RIGHT_CHEEK, 1]) / (0.03 * GRID) + 0.5, 0, 1) * sides
+        )
+        return f32(np.maximum(ramp, jaw) * self.covered)
+
+    @cached_property
+    def forehead(self) -> FloatArray:
+        """Above the brows."""
+        brow = np.float32(self.cells[np.concatenate([topology.LEFT_BROW, topology.RIGHT_BROW]), 1].min())
+        return f32(np.clip((brow - np.arange(GRID, dtype=np.float32)[:, None]) / (0.04 * GRID) + 0.5, 0, 1) * self.covered)

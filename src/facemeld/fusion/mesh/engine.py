@@ -1,0 +1,100 @@
+"""The default engine: no identity network, the user's pixels on the user's shape in the template's pose and light."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from facemeld.fusion.analysis import Analyser
+from facemeld.fusion.engine import Plan
+from facemeld.fusion.errors import FusionError
+from facemeld.fusion.expression import ExpressionBasis
+from facemeld.fusion.mesh.arrays import vector
+from facemeld.fusion.mesh.atlas import Atlas
+from facemeld.fusion.mesh.compose import fuse_face
+from facemeld.fusion.mesh.plan import MeshPlan
+from facemeld.fusion.mesh.prepare import prepare_face
+from facemeld.fusion.mesh.shape import target_mesh
+from facemeld.fusion.types import Assignment, Face, FloatArray, FuseOptions, Picture, Rect
+
+
+class MeshEngine:
+    """Fuses faces by geometry; one object is for one thread at a time."""
+
+    def __init__(self, bundle: Path) -> None:
+        """Load the landmark networks and the expression basis.
+
+        Args:
+            bundle: The landmark bundle ``face_landmarker.task``.
+
+        Raises:
+            facemeld.fusion.errors.ModelMissing: the bundle is not there.
+            facemeld.fusion.errors.FusionError: the file is not such a bundle.
+        """
+        self._analyser = Analyser(bundle)
+        self._atlas = Atlas.of(self._analyser.mesh)
+        self._expressions = ExpressionBasis.load()
+
+    @property
+    def name(self) -> str:
+        """Name and version; plans of another one are made anew."""
+        return "mesh/1"
+
+    def analyse(self, picture: Picture, within: Rect | None = None) -> tuple[Face, ...]:
+        """Find faces, largest first; with ``within``, only those whose centre lies in that box."""
+        return self._analyser.analyse(picture, within)
+
+    def plan(self, template: Picture, faces: Sequence[Face]) -> MeshPlan:
+        """Work out everything about a template that does not depend on the user.
+
+        Args:
+            template: uint8 (H, W, 3) RGB.
+            faces: Its faces that users may be fused into.
+        """
+        picture = template.copy()
+        picture.setflags(write=False)
+        return MeshPlan(picture, tuple(faces), tuple(prepare_face(picture, face, self._atlas) for face in faces), self.name)
+
+    def load_plan(self, data: bytes) -> MeshPlan:
+        """Read a plan back from ``MeshPlan.to_bytes``.
+
+        Raises:
+            facemeld.fusion.errors.PlanOutdated: the bytes come from another engine version or are damaged.
+        """
+        return MeshPlan.from_bytes(data, self.name)
+
+    def fuse(self, plan: Plan, assignments: Sequence[Assignment], options: FuseOptions) -> Picture:
+        """Fuse every assigned user into the template: uint8 (H, W, 3) RGB of the template's size.
+
+        Raises:
+            FusionError: the plan is not this engine's, or an assignment names a face that it does not have.
+        """
+        return self.fuse_with_mask(plan, assignments, options)[0]
+
+    def fuse_with_mask(self, plan: Plan, assignments: Sequence[Assignment], options: FuseOptions) -> tuple[Picture, FloatArray]:
+        """Fuse, and tell where.
+
+        Returns:
+            The picture, and float32 (H, W): 1 where the user's face is, small where the template was only bent, exactly 0 where the
+            picture is the template's.
+
+        Raises:
+            FusionError: the plan is not this engine's, or an assignment names a face that it does not have.
+        """
+        if not isinstance(plan, MeshPlan):
+            raise FusionError(f"expected a plan of {self.name}, got {type(plan).__name__}")
+        picture = plan.picture.copy()
+        mask = np.zeros(picture.shape[:2], np.float32)
+        for assignment in sorted(assignments, key=lambda one: -one.template_face):  # the largest last, in front
+            index = assignment.template_face
+            if not 0 <= index < len(plan.faces):
+                raise FusionError(f"template_face must be within 0-{len(plan.faces) - 1}, got {index}")
+            detail, template, crop = plan.details[index], plan.faces[index], plan.details[index].crop
+            target = target_mesh(assignment.face, template, options, self._atlas, self._expressions) - vector(crop.x, crop.y, 0)
+            part = np.s_[crop.y : crop.bottom, crop.x : crop.right]
+            ground = np.ascontiguousarray(picture[part])
+            picture[part], changed = fuse_face(ground, detail, template, assignment.picture, assignment.face, options, self._atlas, target)
+            mask[part] = np.maximum(mask[part], changed)
+        return picture, mask

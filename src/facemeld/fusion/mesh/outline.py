@@ -1,0 +1,32 @@
+"""Bends the template around an outline that moves, so that nothing tears and nothing far away changes."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facemeld.fusion.mesh.arrays import smoothstep
+from facemeld.fusion.types import FloatArray
+
+BEND = 0.42
+"""Face widths beyond the outline over which the template is bent."""
+
+
+def bend_field(inside: FloatArray, distance: FloatArray, covered: NDArray[np.bool_], width: float) -> FloatArray:
+    """Carry the mesh's displacement beyond its outline and let it fade to nothing.
+
+    Args:
+        inside: float32 (H, W, 2), displacement, already extended beyond the mesh by nearest values.
+        distance: float32 (H, W), distance to the mesh, same pixels.
+        covered: bool (H, W): the mesh.
+        width: The face's width in the same pixels.
+
+    Returns:
+        float32 (H, W, 2): exactly 0 from ``BEND`` face widths on.
+    """
+    soft = np.asarray(cv2.GaussianBlur(inside, (0, 0), max(0.5, 0.07 * width), borderType=cv2.BORDER_REPLICATE), np.float32)
+    far = smoothstep(distance, 0.0, 0.12 * width)[..., None]
+    field = inside * (1 - far) + soft * far
+    fade = 1 - smoothstep(distance, 0.0, BEND * width)
+    return np.asarray(np.where(covered[..., None], inside, field * fade[..., None]), np.float32)

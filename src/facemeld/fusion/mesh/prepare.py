@@ -1,0 +1,100 @@
+"""Works out everything about a template face that does not depend on the user."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from facemeld.fusion.mesh.arrays import f32, smoothstep, vector
+from facemeld.fusion.mesh.atlas import Atlas
+from facemeld.fusion.mesh.outline import BEND
+from facemeld.fusion.mesh.plan import FacePlan
+from facemeld.fusion.mesh.regions import read_parts
+from facemeld.fusion.mesh.shape import face_width
+from facemeld.fusion.mesh.tone import lab_of, read_skin
+from facemeld.fusion.mesh.validity import template_matte
+from facemeld.fusion.mesh.warp import extend, rasterise
+from facemeld.fusion.types import MESH_VERTICES, Face, FloatArray, Picture, Rect
+
+_MATTE_SIDE = 720  # longest side in pixels at which the matte is worked out
+_MARGIN = BEND + 0.2  # face widths around the mesh: the bend and how far the outline may move
+
+
+def prepare_face(template: Picture, face: Face, atlas: Atlas) -> FacePlan:
+    """Plan one face of a template.
+
+    Args:
+        template: uint8 (H, W, 3) RGB.
+        face: One of its faces.
+        atlas: The canonical atlas.
+    """
+    crop = crop_around(face, template)
+    patch = template[crop.y : crop.bottom, crop.x : crop.right]
+    landmarks = (face.landmarks - vector(crop.x, crop.y, 0)).astype(np.float32)
+    mesh = landmarks[:MESH_VERTICES]
+    skin = read_skin(patch, mesh, atlas)
+    parts = read_parts(patch, landmarks, skin, atlas)
+    small, scale = _shrink(patch)
+    placed = np.concatenate([(mesh[:, :2] + 0.5) * scale - 0.5, mesh[:, 2:]], axis=1)
+    drawn = rasterise(placed[:, :2], placed[:, 2], atlas.mesh.triangles, small.shape[:2])
+    if not drawn.covered.any():
+        matte = np.zeros(patch.shape[:2], np.uint8)
+    else:
+        cells, _ = extend(drawn.interpolate(atlas.cells), drawn.covered)
+        shading = cv2.remap(skin.shading, cells[..., 0], cells[..., 1], cv2.INTER_LINEAR)
+        zone = cv2.remap(skin.hidden, cells[..., 0], cells[..., 1], cv2.INTER_LINEAR)
+        fine = template_matte(lab_of(small), np.asarray(shading, np.float32), np.asarray(zone, np.float32), skin.spread)
+        fine = f32(cv2.resize(fine, (crop.width, crop.height), interpolation=cv2.INTER_LINEAR))
+        matte = np.round(fine * 255).astype(np.uint8)
+    beard = atlas.beard * (1 - atlas.features) * skin.visible
+    bearded = float((smoothstep(skin.oddness, 2.0, 4.0) * beard).sum() / (beard.sum() + 1e-6))
+    palette, tint = fit_palette(lab_of(small))
+    return FacePlan(crop, landmarks, skin, parts, matte, bearded, palette, tint, grain_of(patch, mesh))
+
+
+def crop_around(face: Face, picture: Picture) -> Rect:
+    """The part of a picture that fusing into a face may change."""
+    margin = round(_MARGIN * face_width(face.mesh)) + 2
+    box = Rect.around(face.mesh)
+    grown = Rect(box.x - margin, box.y - margin, box.width + 2 * margin + 1, box.height + 2 * margin + 1)
+    return grown.intersect(Rect(0, 0, picture.shape[1], picture.shape[0]))
+
+
+def _shrink(patch: Picture) -> tuple[Picture, FloatArray]:
+    """The crop at a size at which its matte can be worked out, and the factors of x and y."""
+    height, width = patch.shape[:2]
+    factor = min(1.0, _MATTE_SIDE / max(height, width))
+    size = (max(1, round(width * factor)), max(1, round(height * factor)))
+    small = patch if factor == 1.0 else cv2.resize(np.ascontiguousarray(patch), size, interpolation=cv2.INTER_AREA)
+    return np.asarray(small, np.uint8), vector(size[0] / width, size[1] / height)
+
+
+def fit_palette(lab: FloatArray) -> tuple[FloatArray, float]:
+    """Colour as a function of lightness, and how well that describes a picture.
+
+    Args:
+        lab: float32 (H, W, 3).
+
+    Returns:
+        float32 (3, 2), coefficients of 1, L / 100 and its square for a and b; and 1 for pictures of one tint, 0 for full colour.
+    """
+    pixels = lab[:: max(1, lab.shape[0] // 96), :: max(1, lab.shape[1] // 96)].reshape(-1, 3).astype(np.float64)
+    light = pixels[:, 0] / 100
+    basis = np.stack([np.ones_like(light), light, light * light], axis=1)
+    coefficients = np.linalg.solve(basis.T @ basis + 1e-3 * len(light) * np.eye(3), basis.T @ pixels[:, 1:])
+    left = float(np.sqrt(((pixels[:, 1:] - basis @ coefficients) ** 2).sum(axis=1).mean()))
+    return coefficients.astype(np.float32), 1 - float(smoothstep(left, 1.5, 4.0))
+
+
+def grain_of(patch: Picture, mesh: FloatArray) -> float:
+    """Standard deviation of L in the finest band on the cheeks and forehead, robust against edges."""
+    height, width = patch.shape[:2]
+    centre = mesh[[50, 280, 151, 205, 425], :2]
+    reach = max(3, round(0.07 * face_width(mesh)))
+    values = []
+    for x, y in np.round(centre).astype(int).tolist():
+        part = patch[max(0, y - reach) : min(height, y + reach + 1), max(0, x - reach) : min(width, x + reach + 1)]
+        if min(part.shape[:2]) >= 5:
+            light = lab_of(part)[..., 0]
+            values.append(1.4826 * float(np.median(np.abs(light - cv2.GaussianBlur(light, (0, 0), 1.2)))))
+    return float(np.median(values)) if values else 0.0

@@ -1,0 +1,127 @@
+"""Rules for eyes and mouth: whose are shown, and in what white."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from facemeld.fusion.mesh.arrays import smoothstep, vector
+from facemeld.fusion.mesh.atlas import Atlas
+from facemeld.fusion.mesh.tone import Skin, lab_of
+from facemeld.fusion.types import FloatArray, Picture
+
+_LIDS = (np.array([160, 159, 158]), np.array([144, 145, 153])), (np.array([387, 386, 385]), np.array([373, 374, 380]))
+_CORNERS = (33, 133), (263, 362)
+_MOUTH_CORNERS = 61, 291
+_UPPER_INNER = np.array([82, 13, 312, 81, 311, 80, 310])
+_LOWER_INNER = np.array([87, 14, 317, 178, 402, 88, 318])
+_CLOSED, _OPEN = 0.10, 0.17  # lid gap over eye width
+_SHUT, _APART = 0.04, 0.09  # lip gap over mouth width
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Parts:
+    """What the eyes and the mouth of a face are like.
+
+    Attributes:
+        eyes_open: Right and left lid gap over the eye's width.
+        mouth_open: Gap between the lips over the mouth's width.
+        sclera: float32 (3,), Lab of the whites of the eyes; meaningless where both are shut.
+        teeth: float32 (3,), Lab of what is bright between the lips; meaningless where they are shut.
+    """
+
+    eyes_open: tuple[float, float]
+    mouth_open: float
+    sclera: FloatArray
+    teeth: FloatArray
+
+
+def read_parts(picture: Picture, landmarks: FloatArray, skin: Skin, atlas: Atlas) -> Parts:
+    """Measure eyes and mouth.
+
+    Args:
+        picture: uint8 (H, W, 3) RGB.
+        landmarks: float32 (478, 3), pixels of that picture.
+        skin: The face on the atlas.
+        atlas: The canonical atlas.
+    """
+    eyes = tuple(
+        float(
+            np.linalg.norm(landmarks[upper, :2] - landmarks[lower, :2], axis=1).mean()
+            / (np.linalg.norm(landmarks[a] - landmarks[b]) + 1e-6)
+        )
+        for (upper, lower), (a, b) in zip(_LIDS, _CORNERS, strict=True)
+    )
+    gap = np.linalg.norm(landmarks[_UPPER_INNER[:3], :2] - landmarks[_LOWER_INNER[:3], :2], axis=1).mean()
+    across = np.linalg.norm(landmarks[_MOUTH_CORNERS[0]] - landmarks[_MOUTH_CORNERS[1]]) + 1e-6
+    between = np.linspace(0.15, 0.85, 8, dtype=np.float32)[:, None, None]
+    line = landmarks[_UPPER_INNER, :2] * (1 - between) + landmarks[_LOWER_INNER, :2] * between
+    low = np.floor(line.reshape(-1, 2).min(axis=0)).astype(int) - 2
+    high = np.ceil(line.reshape(-1, 2).max(axis=0)).astype(int) + 3
+    x0, y0 = np.clip(low, 0, [picture.shape[1] - 1, picture.shape[0] - 1])
+    x1, y1 = np.clip(high, [x0 + 1, y0 + 1], [max(picture.shape[1], x0 + 1), max(picture.shape[0], y0 + 1)])
+    place = (line - vector(x0, y0)).astype(np.float32)
+    inner = cv2.remap(lab_of(picture[y0:y1, x0:x1]), place[..., 0], place[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return Parts(
+        (eyes[0], eyes[1]),
+        float(gap / across),
+        _bright(skin.texture[atlas.eyes * skin.visible > 0.6], skin),
+        _bright(np.asarray(inner, np.float32).reshape(-1, 3), skin),
+    )
+
+
+def _bright(colours: FloatArray, skin: Skin) -> FloatArray:
+    """Mean of the brighter part of some Lab colours without its glints; the skin's own mean where there are none."""
+    if len(colours) < 4:
+        return np.asarray(skin.shading.reshape(-1, 3).mean(axis=0), np.float32)
+    low, high = np.percentile(colours[:, 0], [65, 95])
+    chosen = colours[(colours[:, 0] >= low) & (colours[:, 0] <= high)]
+    return np.asarray(chosen.mean(axis=0), np.float32)
+
+
+def keep_eyes(user: Parts, template: Parts) -> tuple[float, float]:
+    """How much of the template's right and left eye stays, 0-1: all of it where only one of both faces has it shut."""
+
+    def shut(value: float) -> float:
+        return 1 - float(smoothstep(value, _CLOSED, _OPEN))
+
+    right, left = (max(shut(t), shut(u)) for u, t in zip(user.eyes_open, template.eyes_open, strict=True))
+    return right, left
+
+
+def keep_mouth(user: Parts, template: Parts) -> float:
+    """How much of what is between the template's lips stays, 0-1."""
+    opened = float(smoothstep(template.mouth_open, _SHUT, _APART))
+    wide_enough = float(smoothstep(user.mouth_open / (template.mouth_open + 1e-3), 0.35, 0.6))
+    return opened * (1 - wide_enough)
+
+
+def whites(user: Parts, template: Parts, user_skin: FloatArray, template_skin: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Where the whites of the user's eyes go in the template's light.
+
+    Args:
+        user: The user's parts.
+        template: The template's.
+        user_skin: float32 (3,), Lab of the user's skin near the eyes.
+        template_skin: float32 (3,), the same of the template.
+
+    Returns:
+        The Lab colour of the user's whites and the one they take.
+    """
+    target = template.sclera.copy()
+    open_enough = float(smoothstep(max(template.eyes_open), _CLOSED, _OPEN))
+    guess = vector(min(template_skin[0] + 6, 82), template_skin[1] * 0.25, template_skin[2] * 0.35)
+    target = target * open_enough + guess * (1 - open_enough)
+    target[0] = np.clip(target[0], template_skin[0] - 22, min(88.0, template_skin[0] + 28))
+    return user.sclera, target.astype(np.float32)
+
+
+def teeth(user: Parts, template: Parts, template_skin: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Where the user's teeth go in the template's light: their Lab colour and the one they take."""
+    guess = vector(min(template_skin[0] + 12, 86), template_skin[1] * 0.2, template_skin[2] * 0.5)
+    seen = float(smoothstep(template.mouth_open, _SHUT, _APART)) * float(smoothstep(template.teeth[0] - template_skin[0], -12, 4))
+    target = template.teeth * seen + guess * (1 - seen)
+    target[0] = min(target[0], 90.0)
+    return user.teeth, target.astype(np.float32)

@@ -1,0 +1,91 @@
+"""Puts the user's skin into the template's light, pixel by pixel in CIE Lab."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from facemeld.fusion.mesh.arrays import smoothstep
+from facemeld.fusion.types import FloatArray
+
+_NEUTRAL = 3.0  # chroma below which a shading has no hue of its own
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Light:
+    """How a pixel changes its light.
+
+    Attributes:
+        own: float32 (H, W, 3), Lab of the user's shading.
+        new: float32 (H, W, 3), Lab of the shading that it takes.
+        gain: float32 (3,), factors for the contrast of the detail in L, a and b.
+    """
+
+    own: FloatArray
+    new: FloatArray
+    gain: FloatArray
+
+
+def relight(lab: FloatArray, light: Light) -> FloatArray:
+    """Move every pixel from its own shading to the new one, keeping its detail.
+
+    Lightness: near the shading detail is added; far darker pixels (hair, pupils) keep their ratio to the shading, so that black stays
+    black; far brighter ones (eye whites, highlights) keep their ratio to white at most, so that nothing blows out. Colour: the part
+    along the shading's hue is a ratio (a grey pixel stays grey), the part across it is added.
+
+    Args:
+        lab: float32 (H, W, 3), the user's pixels.
+        light: Shading before and after.
+
+    Returns:
+        float32 (H, W, 3), Lab.
+    """
+    out = np.empty_like(lab)
+    out[..., 0] = _lightness(lab[..., 0], light.own[..., 0], light.new[..., 0], float(light.gain[0]))
+    _colour(lab, light, out)
+    return out
+
+
+def _lightness(value: FloatArray, own: FloatArray, new: FloatArray, gain: float) -> FloatArray:
+    difference = value - own
+    own, new = np.maximum(own, 1.0), np.clip(new, 1.0, 99.0)
+    ratio = new / own
+    slope = np.clip(gain * np.sqrt(ratio), 0.6, 1.35)
+    added = new + slope * difference
+    darker = -difference / own
+    depth = smoothstep(darker, 0.12, 0.5)
+    low = added * (1 - depth) + new * np.maximum(1 - darker, 0) * depth
+    room = 100 - new
+    # Below the shoulder this is the sum; above, it bends towards white.
+    lift = gain * np.maximum(difference, 0) * np.minimum(1.0, np.sqrt(ratio) + 0.25)
+    high = new + room * (1 - np.exp(-lift / room))
+    return np.asarray(np.clip(np.where(difference < 0, low, high), 0, 100), np.float32)
+
+
+def _colour(lab: FloatArray, light: Light, out: FloatArray) -> None:
+    hue_own, hue_new = _hue(light.own), _hue(light.new)
+    gain = float(light.gain[1] + light.gain[2]) / 2
+
+    def split(field: FloatArray, hue: tuple[float, float]) -> tuple[FloatArray, FloatArray]:
+        a, b = field[..., 1], field[..., 2]
+        return a * hue[0] + b * hue[1], b * hue[0] - a * hue[1]
+
+    along, across = split(lab, hue_own)
+    own_along, own_across = split(light.own, hue_own)
+    new_along, new_across = split(light.new, hue_new)
+    added = new_along + (along - own_along) * gain
+    # Towards grey and beyond: what is grey on the user stays grey, whatever the difference between both skins.
+    share = (along + _NEUTRAL) / (np.maximum(own_along, 0) + _NEUTRAL)
+    scaled = np.maximum(share, 0) * (np.maximum(new_along, 0) + _NEUTRAL) - _NEUTRAL
+    along = np.where(along < own_along, np.maximum(scaled, added), added)
+    across = new_across + np.clip((across - own_across) * gain, -14, 14)
+    out[..., 1] = along * hue_new[0] - across * hue_new[1]
+    out[..., 2] = along * hue_new[1] + across * hue_new[0]
+
+
+def _hue(shading: FloatArray) -> tuple[float, float]:
+    """Unit direction of a shading's mean colour in the a-b plane; that of skin where it has none."""
+    a, b = float(shading[..., 1].mean()) + 0.5, float(shading[..., 2].mean()) + 0.7
+    size = float(np.hypot(a, b)) + 1e-6
+    return (a / size, b / size) if size > 1 else (0.6, 0.8)

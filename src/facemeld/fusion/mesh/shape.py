@@ -1,0 +1,107 @@
+"""Decides where every vertex of the user's face lies in the template: own shape, template's pose and expression."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facemeld.fusion import topology
+from facemeld.fusion.alignment import similarity
+from facemeld.fusion.mesh.arrays import smoothstep
+from facemeld.fusion.mesh.atlas import Atlas
+from facemeld.fusion.types import MESH_VERTICES, Face, FloatArray, FuseOptions
+
+_RIM = 0.16  # face widths from the border over which outline turns into features
+_REACH = 0.16  # face widths that the outline may move at most
+_TURNED = (12.0, 40.0)  # degrees of yaw from which a half of the user's face is guessed from the other
+_UPPER_LIP = np.array([[191, 80, 81, 82, 13, 312, 311, 310, 415], [183, 42, 41, 38, 12, 268, 271, 272, 407]])
+_LOWER_LIP = np.array([[95, 88, 178, 87, 14, 317, 402, 318, 324], [96, 89, 179, 86, 15, 316, 403, 319, 325]])
+_UPPER_LID = np.array([246, 161, 160, 159, 158, 157, 173])
+_LOWER_LID = np.array([7, 163, 144, 145, 153, 154, 155])
+_UPPER_LID_LEFT = np.array([466, 388, 387, 386, 385, 384, 398])
+_LOWER_LID_LEFT = np.array([249, 390, 373, 374, 380, 381, 382])
+_APART = (20.0, 60.0)  # degrees between both poses from which the user's outline is trusted less
+
+
+class Expressions(Protocol):
+    """What moves a canonical face from one expression to another."""
+
+    def offset(self, scores_from: FloatArray, scores_to: FloatArray) -> NDArray[np.floating]:
+        """Movement of the canonical vertices between two sets of scores: (468, 3)."""
+        ...
+
+
+def face_width(mesh: NDArray[np.floating]) -> float:
+    """Size of a face in pixels that does not change with its pose: the canonical width between the ears."""
+    across = float(np.linalg.norm(mesh[topology.LEFT_CHEEK] - mesh[topology.RIGHT_CHEEK]))
+    return max(across, 1.0)
+
+
+def outline_weight(atlas: Atlas) -> FloatArray:
+    """float32 (468,): 1 where a vertex makes the outline, 0 where it belongs to the features."""
+    x, y = (np.clip(np.round(atlas.cells[:, k]).astype(int), 0, atlas.inset.shape[0] - 1) for k in (0, 1))
+    return 1 - smoothstep(atlas.inset[y, x], 0.01, _RIM)
+
+
+def target_mesh(user: Face, template: Face, options: FuseOptions, atlas: Atlas, expressions: Expressions) -> FloatArray:
+    """The user's mesh in the template's pose and expression.
+
+    Args:
+        user: The user's face.
+        template: The template's face.
+        options: How much of the template's outline and features to keep.
+        atlas: The canonical atlas.
+        expressions: The expression basis.
+
+    Returns:
+        float32 (468, 3), pixels of the template.
+    """
+    canonical = atlas.mesh.vertices.astype(np.float64)
+    weights = np.zeros(MESH_VERTICES)
+    weights[topology.RIGID] = 1.0
+    own = similarity(user.mesh, canonical, weights).apply(user.mesh)
+    own = _complete(own, user.pose.yaw, atlas) + expressions.offset(user.blendshapes, template.blendshapes)
+    place = similarity(template.mesh, canonical, weights)
+    _close_lips(own, place.apply(template.mesh))
+    placed = place.inverse().apply(own)
+    gap = template.mesh.astype(np.float64) - placed
+    rim = outline_weight(atlas).astype(np.float64)
+    apart = np.hypot(user.pose.yaw - template.pose.yaw, user.pose.pitch - template.pose.pitch)
+    trust = 1 - 0.6 * float(smoothstep(apart, *_APART))
+    degree = rim * (1 - (1 - options.shape) * trust) + (1 - rim) * options.features
+    limit = _REACH * face_width(template.mesh)
+    length = np.linalg.norm(gap, axis=1) + 1e-9
+    excess = 1 - limit * np.tanh(length / limit) / length  # how much of the gap is beyond what may move
+    degree = np.maximum(degree, rim * excess * (1 - options.shape) + degree * (1 - rim))
+    return np.asarray(placed + gap * degree[:, None], np.float32)
+
+
+def _complete(own: NDArray[np.float64], yaw: float, atlas: Atlas) -> NDArray[np.float64]:
+    """Replace the far half of a turned face by the mirrored near half, whose landmarks were seen and not guessed."""
+    guess = float(smoothstep(abs(yaw), *_TURNED))
+    if guess == 0.0:
+        return own
+    mirrored = own[atlas.twins] * np.array([-1.0, 1.0, 1.0])
+    side = atlas.mesh.vertices[:, 0].astype(np.float64) / float(np.abs(atlas.mesh.vertices[:, 0]).max())
+    # Turned to the picture's right, the half on the right is the far one.
+    far = smoothstep(side * np.sign(yaw), -0.05, 0.3).astype(np.float64)[:, None] * guess
+    return np.asarray(own * (1 - far) + mirrored * far, np.float64)
+
+
+def _close_lips(own: NDArray[np.float64], template: NDArray[np.float64]) -> None:
+    """Open or close the lips as far as the template's are: the basis gets their form right, but not the last millimetre.
+
+    Args:
+        own: (468, 3), the user's shape in canonical space, changed in place.
+        template: (468, 3), the template's.
+    """
+    scale = np.linalg.norm(own[61] - own[291]) / (np.linalg.norm(template[61] - template[291]) + 1e-9)
+    scale = np.clip(scale, 0.75, 1.3)
+    gap = own[_LOWER_LIP[0]] - own[_UPPER_LIP[0]]
+    wanted = (template[_LOWER_LIP[0]] - template[_UPPER_LIP[0]]) * scale
+    shift = (gap - wanted) / 2
+    for ring, share in ((0, 1.0), (1, 0.75)):
+        own[_UPPER_LIP[ring]] += shift * share
+        own[_LOWER_LIP[ring]] -= shift * share

@@ -1,0 +1,183 @@
+"""Splits a face into the light that falls on it and the skin beneath, on the atlas and in CIE Lab."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facemeld.fusion.mesh.arrays import f32, vector
+from facemeld.fusion.mesh.atlas import GRID, Atlas
+from facemeld.fusion.mesh.validity import covered_by_others
+from facemeld.fusion.mesh.warp import rasterise, vertex_normals
+from facemeld.fusion.types import FloatArray, Picture
+
+_ROUNDS = 8
+_COARSE = 0.10  # reach of the residual's smoothing, in face widths
+_SPREAD = (2.5, 6.0)  # Lab units that bare skin may deviate from its shading
+_DAMPING = np.diag([0.0, 1, 1, 1, 2, 2, 2, 2, 2]) * 1e-2
+_SHADOWS = (0.06, 3.0, 9.0), (0.03, 3.5, 10.0)  # reach; difference in L from which a deviation is light and not skin
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Skin:
+    """A face on the atlas.
+
+    Attributes:
+        texture: float32 (GRID, GRID, 3), the picture's Lab colours.
+        visible: float32 (GRID, GRID), 0-1: how well the picture shows a cell.
+        shading: float32 (GRID, GRID, 3), Lab: what bare, even skin would look like there.
+        hidden: float32 (GRID, GRID), 0-1: something else lies in front of the skin.
+        oddness: float32 (GRID, GRID): distance of the texture from the shading, in robust standard deviations of the skin.
+        spread: Robust standard deviation of the skin's detail, Lab units.
+        contrast: float32 (3,), standard deviation of the skin's detail in L, a and b.
+    """
+
+    texture: FloatArray
+    visible: FloatArray
+    shading: FloatArray
+    hidden: FloatArray
+    oddness: FloatArray
+    spread: float
+    contrast: FloatArray
+
+
+def lab_of(picture: NDArray[np.uint8] | FloatArray) -> FloatArray:
+    """CIE Lab (D65; L 0-100) of an RGB picture, uint8 or float32 in 0-1: float32 (H, W, 3)."""
+    pixels = picture.astype(np.float32) / np.float32(255) if picture.dtype == np.uint8 else picture
+    return np.asarray(cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2LAB), np.float32)
+
+
+def read_skin(picture: Picture, mesh: FloatArray, atlas: Atlas) -> Skin:
+    """Unroll a face and split it into shading and detail.
+
+    Args:
+        picture: uint8 (H, W, 3) RGB.
+        mesh: float32 (468, 3), pixels of that picture.
+        atlas: The canonical atlas.
+    """
+    patch, points = _patch(picture, mesh)
+    texture, visible = _unroll(lab_of(patch), points, atlas)
+    normals = atlas.raster.interpolate(vertex_normals(points, atlas.mesh.triangles))
+    prior = np.asarray(atlas.skin * visible, np.float32)
+    plain, _ = _shade(texture, normals, prior)
+    hidden = covered_by_others(_oddness(texture, plain, prior), visible, atlas)
+    bare = np.asarray(prior * (1 - hidden), np.float32)
+    plain, spread = _shade(texture, normals, bare)
+    shading = _shadows(texture, plain, np.asarray(np.maximum(bare, 0.3 * atlas.features * visible), np.float32), 1 - atlas.beard)
+    oddness = _oddness(texture, shading, bare)
+    weight = bare * (oddness < 2.5)
+    gap = texture - shading
+    local = gap - _smooth(gap, weight, 0.03)
+    contrast = np.sqrt((local * local * weight[..., None]).sum(axis=(0, 1)) / (weight.sum() + 1e-6))
+    return Skin(texture, visible, shading, hidden, (oddness * atlas.covered).astype(np.float32), spread, contrast.astype(np.float32))
+
+
+def _patch(picture: Picture, mesh: FloatArray) -> tuple[NDArray[np.uint8], FloatArray]:
+    """The face cut out and shrunk (with smoothing) until it is about as wide as the atlas."""
+    height, width = picture.shape[:2]
+    low = np.floor(mesh[:, :2].min(axis=0)).astype(int) - 4
+    high = np.ceil(mesh[:, :2].max(axis=0)).astype(int) + 5
+    x0, y0 = (int(v) for v in np.clip(low, 0, [width - 1, height - 1]))
+    x1, y1 = (int(v) for v in np.clip(high, [x0 + 1, y0 + 1], [max(width, x0 + 1), max(height, y0 + 1)]))
+    patch = picture[y0:y1, x0:x1]
+    points = mesh - vector(x0, y0, 0)
+    factor = max(x1 - x0, y1 - y0) / (1.25 * GRID)
+    if factor > 1:
+        size = (max(1, round((x1 - x0) / factor)), max(1, round((y1 - y0) / factor)))
+        scale = vector(size[0] / (x1 - x0), size[1] / (y1 - y0))
+        patch = np.asarray(cv2.resize(np.ascontiguousarray(patch), size, interpolation=cv2.INTER_AREA), np.uint8)
+        points = np.concatenate([(points[:, :2] + 0.5) * scale - 0.5, points[:, 2:] * scale.mean()], axis=1)
+    return np.ascontiguousarray(patch), points.astype(np.float32)
+
+
+def _unroll(lab: FloatArray, points: FloatArray, atlas: Atlas) -> tuple[FloatArray, FloatArray]:
+    """Texture on the atlas, and how well each cell is seen."""
+    place = atlas.raster.interpolate(points)
+    texture = cv2.remap(lab, place[..., 0], place[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    height, width = lab.shape[:2]
+    inside = (place[..., 0] > -0.5) & (place[..., 0] < width - 0.5) & (place[..., 1] > -0.5) & (place[..., 1] < height - 0.5)
+    facing = -atlas.raster.interpolate(vertex_normals(points, atlas.mesh.triangles))[..., 2]
+    visible = np.clip((facing - 0.12) / 0.25, 0, 1)
+    drawn = rasterise(points[:, :2], points[:, 2], atlas.mesh.triangles, (height, width))
+    depth = drawn.interpolate(points[:, 2:])
+    front = cv2.remap(depth, place[..., 0], place[..., 1], cv2.INTER_NEAREST)
+    reach = float(np.ptp(points[:, 0]))
+    hidden = np.clip((place[..., 2] - front.reshape(front.shape[:2])) / (0.05 * reach) - 0.5, 0, 1)
+    visible = visible * (1 - hidden) * inside * atlas.covered
+    return np.asarray(texture, np.float32), cv2.GaussianBlur(visible.astype(np.float32), (0, 0), 1.0) * atlas.covered
+
+
+def _distance(gap: FloatArray) -> FloatArray:
+    """Length of a Lab difference in which colour counts a little more than lightness."""
+    squared = gap[..., 0] ** 2 + 1.5 * (gap[..., 1] ** 2 + gap[..., 2] ** 2)
+    return np.asarray(np.sqrt(squared), np.float32)
+
+
+def _smooth(field: FloatArray, weight: FloatArray, reach: float, keep: float = 0.02) -> FloatArray:
+    """Weighted Gaussian average over the atlas that fades to 0 where there is little weight."""
+    blurred = cv2.GaussianBlur(field * weight[..., None], (0, 0), reach * GRID)
+    total = cv2.GaussianBlur(weight, (0, 0), reach * GRID)
+    return np.asarray(blurred / (total[..., None] + keep), np.float32)
+
+
+def _harmonics(normals: FloatArray) -> NDArray[np.float64]:
+    """Spherical harmonics up to degree 2 of unit normals (N, 3), without their constant factors: (N, 9).
+
+    Nine of them carry 99 % of a matt surface's shading: R. Ramamoorthi, P. Hanrahan, "An efficient representation for irradiance
+    environment maps", SIGGRAPH 2001.
+    """
+    x, y, z = (normals[:, k].astype(np.float64) for k in range(3))
+    return np.stack([np.ones_like(x), x, y, z, x * y, x * z, y * z, x * x - y * y, 3 * z * z - 1], axis=1)
+
+
+def _oddness(texture: FloatArray, shading: FloatArray, prior: FloatArray) -> FloatArray:
+    """Distance from the shading in robust standard deviations of the skin, which are kept within what skin can be."""
+    left = _distance(texture - shading)
+    sure = left[prior > 0.3]
+    scale = 1.4826 * float(np.median(sure)) if sure.size else _SPREAD[1]
+    return np.asarray(left / np.clip(scale, *_SPREAD), np.float32)
+
+
+def _shade(texture: FloatArray, normals: FloatArray, prior: FloatArray) -> tuple[FloatArray, float]:
+    """Smooth shading of the skin and the robust spread of what is left."""
+    half = GRID // 2
+    length = np.linalg.norm(normals, axis=2, keepdims=True) + 1e-6
+    basis = _harmonics((normals / length).reshape(-1, 3)).reshape(GRID, GRID, 9)
+    colours = cv2.resize(texture, (half, half), interpolation=cv2.INTER_AREA)
+    weights = cv2.resize(prior, (half, half), interpolation=cv2.INTER_AREA)
+    chosen = weights > 0.05
+    if np.count_nonzero(chosen) < 40:
+        chosen = np.ones_like(chosen)
+        weights = np.maximum(weights, 0.05)
+    b = basis[::2, ::2][chosen]
+    c = colours[chosen].astype(np.float64)
+    w0 = weights[chosen].astype(np.float64)
+    w = w0
+    for _ in range(_ROUNDS):
+        weighted = b * w[:, None]
+        coefficients = np.linalg.solve(weighted.T @ b + w0.sum() * _DAMPING, weighted.T @ c)
+        left = _distance((c - b @ coefficients).astype(np.float32)).astype(np.float64)
+        scale = float(np.clip(1.4826 * float(np.median(left)), *_SPREAD))
+        w = w0 / (1 + (left / (1.5 * scale)) ** 2)
+    smooth = f32((basis.reshape(-1, 9) @ coefficients).reshape(GRID, GRID, 3))
+    # Where the picture shows nothing the harmonics only guess: keep the guess within what was seen.
+    low, high = np.percentile(c, [3, 97], axis=0)
+    smooth = f32(np.clip(smooth, low - 2, high + 2))
+    trust = prior / (1 + (_distance(texture - smooth) / (1.5 * scale)) ** 2)
+    smooth = smooth + _smooth(texture - smooth, trust.astype(np.float32), _COARSE)
+    smooth[..., 0] = np.clip(smooth[..., 0], 3, 97)
+    return np.ascontiguousarray(smooth, np.float32), scale
+
+
+def _shadows(texture: FloatArray, plain: FloatArray, prior: FloatArray, allowed: FloatArray) -> FloatArray:
+    """Add cast shadows and bright spots to a shading: smaller than harmonics can follow, stronger than skin can be."""
+    shading = plain
+    for reach, low, high in _SHADOWS:
+        rest = _smooth(texture - shading, prior, reach, 0.05)
+        strength = np.clip((np.abs(rest[..., :1]) - low) / (high - low), 0, 1)
+        shading = f32(shading + rest * strength * allowed[..., None])
+    shading[..., 0] = np.clip(shading[..., 0], 3, 97)
+    return np.ascontiguousarray(shading, np.float32)

@@ -1,0 +1,74 @@
+"""Finds what is not the face itself: hair, hats, hands and glasses in front of it, on either side."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from facemeld.fusion.mesh.arrays import smoothstep
+from facemeld.fusion.mesh.atlas import GRID, Atlas
+from facemeld.fusion.types import FloatArray
+
+_ODD = (2.6, 4.6)  # robust standard deviations from which a cell is not skin
+
+
+def covered_by_others(oddness: FloatArray, visible: FloatArray, atlas: Atlas) -> FloatArray:
+    """Cells where something hides the skin: odd, and joined to the face's border, where hair, hats and hands come from.
+
+    Args:
+        oddness: float32 (GRID, GRID), distance from bare skin in robust standard deviations.
+        visible: float32 (GRID, GRID), 0-1: how well the picture shows a cell.
+        atlas: The canonical atlas.
+
+    Returns:
+        float32 (GRID, GRID), 0-1.
+    """
+    odd = smoothstep(oddness, *_ODD) * (1 - atlas.features) * (1 - atlas.beard) * (visible > 0.2)
+    seeds = ((odd > 0.5) | ((atlas.inset < 0.015) & (atlas.beard < 0.5))).astype(np.uint8) * atlas.covered.astype(np.uint8)
+    count, labels = cv2.connectedComponents(cv2.morphologyEx(seeds, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)), connectivity=4)
+    if count <= 1:
+        return np.zeros((GRID, GRID), np.float32)
+    border = np.unique(labels[(atlas.inset > 0) & (atlas.inset < 0.015)])
+    joined = np.isin(labels, border[border > 0]) & (odd > 0.5)
+    opened = cv2.morphologyEx(joined.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    grown = cv2.dilate(opened, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5)))
+    return np.asarray(cv2.GaussianBlur(grown.astype(np.float32), (0, 0), 1.2) * atlas.covered, np.float32)
+
+
+def fill_plan(visible: FloatArray, hidden: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Which half of the user's face serves which cell.
+
+    Args:
+        visible: float32 (GRID, GRID), 0-1: how well the user's picture shows a cell.
+        hidden: float32 (GRID, GRID), 0-1: where something covers it.
+
+    Returns:
+        Share taken from the mirrored half, and how much of a cell either half can serve; both float32 (GRID, GRID), 0-1.
+    """
+    direct = visible * (1 - hidden)
+    mirrored = np.ascontiguousarray(direct[:, ::-1])
+    share = mirrored * (1 - direct)
+    share = share / (share + direct + 1e-3)
+    share = np.asarray(cv2.GaussianBlur(smoothstep(share, 0.3, 0.7), (0, 0), 0.02 * GRID), np.float32)
+    served = direct * (1 - share) + mirrored * share
+    return share, np.asarray(smoothstep(served, 0.15, 0.6), np.float32)
+
+
+def template_matte(lab: FloatArray, shading: FloatArray, hidden: FloatArray, spread: float) -> FloatArray:
+    """What lies in front of the template's face, strand by strand.
+
+    Args:
+        lab: float32 (H, W, 3), the template's crop.
+        shading: float32 (H, W, 3), its skin's shading drawn into the crop.
+        hidden: float32 (H, W), where the atlas saw something in front, drawn into the crop.
+        spread: Robust standard deviation of the skin's detail.
+
+    Returns:
+        float32 (H, W), 0-1.
+    """
+    gap = lab - shading
+    odd = np.sqrt(gap[..., 0] ** 2 + 1.5 * (gap[..., 1] ** 2 + gap[..., 2] ** 2)) / spread
+    fine = smoothstep(odd, 1.6, 3.2)
+    zone = smoothstep(hidden, 0.08, 0.5)
+    matte = np.asarray(zone * np.maximum(fine, smoothstep(cv2.GaussianBlur(fine * zone, (0, 0), 2.0), 0.4, 0.8)), np.float32)
+    return np.asarray(cv2.GaussianBlur(matte, (0, 0), 0.7), np.float32)

@@ -1,0 +1,115 @@
+"""Rasterises triangle meshes into label images and turns per-vertex values into dense maps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facemeld.fusion.types import FloatArray
+
+_SHIFT = 4  # fixed-point bits of polygon corners
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Raster:
+    """A mesh drawn into a grid of pixels, nearest triangles in front.
+
+    Attributes:
+        labels: int32 (H, W), index of the triangle seen at a pixel, -1 where there is none.
+        shares: float32 (H * W covered, 3), barycentric coordinates of the covered pixels in row order.
+        corners: int32 (H * W covered, 3), the vertices that these shares belong to.
+    """
+
+    labels: NDArray[np.int32]
+    shares: FloatArray
+    corners: NDArray[np.int32]
+
+    @property
+    def covered(self) -> NDArray[np.bool_]:
+        """bool (H, W): where the mesh is."""
+        return self.labels >= 0
+
+    def interpolate(self, values: NDArray[np.floating]) -> FloatArray:
+        """Spread values over the mesh, linearly within each triangle.
+
+        Args:
+            values: (V, K), one row per vertex.
+
+        Returns:
+            float32 (H, W, K); 0 where there is no mesh.
+        """
+        table = np.ascontiguousarray(values, np.float32)
+        out = np.zeros((*self.labels.shape, table.shape[1]), np.float32)
+        out[self.labels >= 0] = np.einsum("nk,nkc->nc", self.shares, table[self.corners])
+        return out
+
+
+def rasterise(
+    points: NDArray[np.floating], depth: NDArray[np.floating], triangles: NDArray[np.int32], size: tuple[int, int], *, cull: bool = False
+) -> Raster:
+    """Draw a mesh, far triangles first.
+
+    Args:
+        points: (V, 2) x and y in pixels of the grid; (0, 0) is the centre of the first pixel.
+        depth: (V,) distance from the camera; what is nearer hides what is farther.
+        triangles: (T, 3) indices into the points, wound alike.
+        size: Height and width of the grid.
+        cull: Leave out triangles that are seen from behind.
+    """
+    flat = np.ascontiguousarray(points, np.float64)
+    a, b, c = (flat[triangles[:, k]] for k in range(3))
+    twice_area = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
+    order = np.argsort(-np.asarray(depth, np.float64)[triangles].mean(axis=1), kind="stable")
+    if cull:
+        facing = np.sign(np.median(np.sign(twice_area))) or 1.0
+        order = order[twice_area[order] * facing > 0]
+    labels = np.full(size, -1, np.int32)
+    fixed = np.round(flat[triangles] * (1 << _SHIFT)).astype(np.int32)
+    for index in order.tolist():
+        cv2.fillConvexPoly(labels, fixed[index], index, shift=_SHIFT)
+    rows, columns = np.nonzero(labels >= 0)
+    drawn = labels[rows, columns]
+    area = np.where(np.abs(twice_area) < 1e-9, 1e-9, twice_area)[drawn]
+    x, y = columns - a[drawn, 0], rows - a[drawn, 1]
+    u, v = (b - a)[drawn], (c - a)[drawn]
+    second = (x * v[:, 1] - y * v[:, 0]) / area
+    third = (u[:, 0] * y - u[:, 1] * x) / area
+    shares = np.stack([1 - second - third, second, third], axis=1)
+    # A polygon's outline is drawn too, so a centre may lie just outside: keep it from running away in thin triangles.
+    shares = np.clip(shares, -0.5, 1.5)
+    shares /= shares.sum(axis=1, keepdims=True)
+    return Raster(labels, shares.astype(np.float32), triangles[drawn])
+
+
+def extend(field: FloatArray, covered: NDArray[np.bool_]) -> tuple[FloatArray, FloatArray]:
+    """Carry a field's border values outwards.
+
+    Args:
+        field: float32 (H, W, K), meaningful where covered.
+        covered: bool (H, W), true somewhere.
+
+    Returns:
+        The field with every uncovered pixel taking the value of its nearest covered one, and the distance to it in pixels.
+    """
+    outside = np.where(covered, 0, 255).astype(np.uint8)
+    distance, nearest = cv2.distanceTransformWithLabels(outside, cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL)
+    source = np.zeros(int(nearest.max()) + 1, np.int64)
+    inside = np.flatnonzero(covered)
+    source[nearest.reshape(-1)[inside]] = inside
+    flat = field.reshape(-1, field.shape[2])
+    return flat[source[nearest]], distance.astype(np.float32)
+
+
+def vertex_normals(points: NDArray[np.floating], triangles: NDArray[np.int32]) -> FloatArray:
+    """Unit normals of a face mesh that point out of the head: float32 (V, 3); z < 0 faces the camera."""
+    p = np.asarray(points, np.float64)
+    faces = np.cross(p[triangles[:, 1]] - p[triangles[:, 0]], p[triangles[:, 2]] - p[triangles[:, 0]])
+    normals = np.zeros_like(p)
+    for corner in range(3):
+        np.add.at(normals, triangles[:, corner], faces)
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True) + 1e-9
+    outward = np.einsum("vk,vk->v", normals, p - p.mean(axis=0)).sum()
+    return (normals if outward >= 0 else -normals).astype(np.float32)
