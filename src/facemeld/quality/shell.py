@@ -13,16 +13,18 @@ from pathlib import Path
 from facemeld.errors import FacemeldError
 from facemeld.fusion.engine import Engine
 from facemeld.quality.bench import run
+from facemeld.quality.identity import DlibJudge
 from facemeld.quality.pairs import listed_pairs, pictures_in, random_pairs
 from facemeld.quality.records import Degrees
 
 
 def mesh_engine() -> Engine:
     """The default engine."""
-    module = importlib.import_module("facemeld.fusion.mesh.engine")
-    models = importlib.import_module("facemeld.models")
-    engine: Engine = module.MeshEngine(models.ensure_bundle())
-    return engine
+    # Imported late, so that measuring another engine needs neither this one nor its models.
+    from facemeld.fusion.mesh.engine import MeshEngine
+    from facemeld.models import ensure_bundle
+
+    return MeshEngine(ensure_bundle())
 
 
 def named_engine(name: str) -> Engine:
@@ -77,6 +79,7 @@ def main(arguments: list[str] | None = None) -> int:
             progress=_progress if sys.stderr.isatty() else None,
             pairs=pairs,
             slider_pairs=chosen.sliders,
+            judge_factory=DlibJudge,
         )
     except FacemeldError as error:
         sys.stderr.write(f"{error}\n")
