@@ -13,7 +13,7 @@ from facemeld.fusion.landmarker import Landmarker, Mesh
 from facemeld.fusion.pose import head_pose
 from facemeld.fusion.pyramid import Pyramid
 from facemeld.fusion.search import centre_of, view_sides, views
-from facemeld.fusion.types import Face, Picture, Rect
+from facemeld.fusion.types import Face, FloatArray, Picture, Rect
 
 DOMINANT_SHARE = 0.15
 """A face whose box fills so much of the picture makes it a portrait: nobody needs the tiny faces behind it."""
@@ -78,6 +78,17 @@ class Analyser:
         faces = [self._face(mesh, whole) for mesh in gathering.found]
         return tuple(sorted(faces, key=lambda face: (-face.box.area, face.box.x, face.box.y)))
 
+    def blendshapes(self, landmarks: FloatArray) -> FloatArray:
+        """Expression scores of any landmarks, such as those of a face that was moved.
+
+        Args:
+            landmarks: float32 (478, 3), pixels, irises included.
+
+        Returns:
+            float32 (52,), 0-1.
+        """
+        return self._landmarker.blendshapes(landmarks)
+
     def _search(self, gathering: Gathering, pyramid: Pyramid, frame: Rect, thorough: bool) -> None:
         centre, longest = centre_of(frame), float(max(frame.width, frame.height))
         gathering.look(centre, longest)
@@ -104,7 +115,7 @@ class Analyser:
         return Face(
             box=Rect.around(mesh.landmarks).intersect(whole),
             landmarks=mesh.landmarks,
-            blendshapes=self._landmarker.blendshapes(mesh.landmarks),
+            blendshapes=self.blendshapes(mesh.landmarks),
             pose=head_pose(mesh.landmarks, self._mesh),
             score=mesh.presence,
         )
