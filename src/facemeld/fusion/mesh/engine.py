@@ -95,6 +95,6 @@ class MeshEngine:
             target = target_mesh(assignment.face, template, options, self._atlas, self._expressions) - vector(crop.x, crop.y, 0)
             part = np.s_[crop.y : crop.bottom, crop.x : crop.right]
             ground = np.ascontiguousarray(picture[part])
-            picture[part], changed = fuse_face(ground, detail, template, assignment.picture, assignment.face, options, self._atlas, target)
+            picture[part], changed = fuse_face(ground, detail, assignment.picture, assignment.face, options, self._atlas, target)
             mask[part] = np.maximum(mask[part], changed)
         return picture, mask

@@ -98,14 +98,13 @@ def keep_mouth(user: Parts, template: Parts) -> float:
     return opened * (1 - wide_enough)
 
 
-def whites(user: Parts, template: Parts, user_skin: FloatArray, template_skin: FloatArray) -> tuple[FloatArray, FloatArray]:
+def whites(user: Parts, template: Parts, template_skin: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Where the whites of the user's eyes go in the template's light.
 
     Args:
         user: The user's parts.
         template: The template's.
-        user_skin: float32 (3,), Lab of the user's skin near the eyes.
-        template_skin: float32 (3,), the same of the template.
+        template_skin: float32 (3,), Lab of the template's skin near the eyes.
 
     Returns:
         The Lab colour of the user's whites and the one they take.
