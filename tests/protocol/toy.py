@@ -1,0 +1,134 @@
+"""A small API to drive the endpoint with: one key, one action that echoes, one that is slow, one that fails."""
+
+from __future__ import annotations
+
+import tracemalloc
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import anyio
+
+from facemeld.protocol import (
+    Action,
+    ActionRegistry,
+    ApiEndpoint,
+    Call,
+    CallInfo,
+    CallRecord,
+    Credential,
+    Hooks,
+    ProtocolOptions,
+    RequestModel,
+    ResponseModel,
+)
+from facemeld.protocol.errors import ApiError, NoFaceDetected
+
+from .asgi import NOW, SECRET_ID, SECRET_KEY
+
+
+class Rect(RequestModel):
+    """A rectangle."""
+
+    x: int
+    width: int
+
+
+class Item(RequestModel):
+    """An item of a list."""
+
+    url: str | None = None
+    rect: Rect | None = None
+
+
+class EchoRequest(RequestModel):
+    """Parameters of every toy action."""
+
+    name: str
+    count: int = 1
+    degree: float | None = None
+    items: tuple[Item, ...] = ()
+
+
+class EchoResponse(ResponseModel):
+    """What an echo says."""
+
+    name: str
+    count: int
+    degree: float | None
+    urls: list[str | None]
+    account: int
+
+
+class Keys:
+    """Knows one key."""
+
+    async def find(self, secret_id: str) -> Credential | None:
+        return Credential(SECRET_ID, SECRET_KEY, 7) if secret_id == SECRET_ID else None
+
+
+@dataclass
+class Refuse:
+    """Refuses every call with an error, if there is one."""
+
+    error: type[ApiError] | None = None
+
+    async def check(self, call: CallInfo) -> None:
+        if self.error is not None:
+            raise self.error()
+
+
+@dataclass
+class Toy:
+    """The endpoint, and what its observer and its slow action saw."""
+
+    options: ProtocolOptions = field(default_factory=ProtocolOptions)
+    hooks: dict[str, Refuse] = field(default_factory=dict)
+    records: list[CallRecord] = field(default_factory=list)
+    calls: list[Call[Any]] = field(default_factory=list)
+    started: anyio.Event = field(default_factory=anyio.Event)
+    cancelled: bool = False
+    traced: int = 0
+
+    def record(self, record: CallRecord) -> None:
+        self.records.append(record)
+
+    @property
+    def app(self) -> ApiEndpoint:
+        actions = [
+            Action("Echo", "2022-09-27", EchoRequest, self.echo),
+            Action("Slow", "2022-09-27", EchoRequest, self.slow),
+            Action("Fail", "2022-09-27", EchoRequest, self.fail),
+            Action("Crash", "2022-09-27", EchoRequest, self.crash),
+            Action("Long", "2022-09-27", EchoRequest, self.long),
+            Action("Echo", "2018-12-01", EchoRequest, self.echo),
+        ]
+        registry = ActionRegistry(actions, offline=[("2018-12-01", "Removed")])
+        hooks = Hooks(**self.hooks, observer=self)
+        return ApiEndpoint(registry, Keys(), options=self.options, hooks=hooks, clock=lambda: NOW)
+
+    async def echo(self, call: Call[EchoRequest]) -> EchoResponse:
+        self.calls.append(call)
+        self.traced = tracemalloc.get_traced_memory()[0]
+        params = call.params
+        return EchoResponse(
+            name=params.name, count=params.count, degree=params.degree, urls=[item.url for item in params.items], account=call.account_id
+        )
+
+    async def slow(self, call: Call[EchoRequest]) -> Mapping[str, Any]:
+        self.started.set()
+        try:
+            await anyio.sleep(30)
+        except BaseException:
+            self.cancelled = True
+            raise
+        return {}
+
+    async def fail(self, call: Call[EchoRequest]) -> Mapping[str, Any]:
+        raise NoFaceDetected()
+
+    async def crash(self, call: Call[EchoRequest]) -> Mapping[str, Any]:
+        raise RuntimeError("a fault that nobody foresaw")
+
+    async def long(self, call: Call[EchoRequest]) -> Mapping[str, Any]:
+        return {"Text": call.params.name * call.params.count}
