@@ -1,0 +1,50 @@
+"""An account with an activity, and the stores of the catalogue."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from db.state import SettableClock, account_store, clock, database, database_file, small_files_only, vault
+from facemeld.accounts import AccountStore
+from facemeld.catalog import Activity, ActivityStore, MaterialFiles, MaterialStore
+from facemeld.db import Database
+
+__all__ = ["account_store", "clock", "database", "database_file", "small_files_only", "vault"]
+
+
+@pytest.fixture
+def account_id(account_store: AccountStore) -> int:
+    """An account named acme."""
+    return account_store.create("acme", actor="test").id
+
+
+@pytest.fixture
+def stranger_id(account_store: AccountStore, account_id: int) -> int:
+    """Another account."""
+    return account_store.create("stranger", actor="test").id
+
+
+@pytest.fixture
+def activities(database: Database, clock: SettableClock) -> ActivityStore:
+    """Activities in ``database``."""
+    return ActivityStore(database, clock)
+
+
+@pytest.fixture
+def activity(activities: ActivityStore, account_id: int) -> Activity:
+    """An activity of acme, with defaults 30 and 70."""
+    return activities.create(account_id, "portraits", actor="test", shape_degree=30, feature_degree=70)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> MaterialFiles:
+    """Files of ``materials``."""
+    return MaterialFiles(tmp_path / "materials")
+
+
+@pytest.fixture
+def materials(database: Database, files: MaterialFiles, clock: SettableClock) -> MaterialStore:
+    """Materials in ``database``."""
+    return MaterialStore(database, files, clock)

@@ -1,0 +1,87 @@
+"""Activities: fields, ownership, paging."""
+
+from __future__ import annotations
+
+import pytest
+
+from facemeld.catalog import Activity, ActivityNotFound, ActivityStore, FieldInvalid
+from facemeld.db import AuditLog, Database
+from facemeld.db.snowflake import moment_of
+
+
+def test_a_new_activity_can_be_found_by_its_owner_and_the_operator(
+    activities: ActivityStore, account_id: int, stranger_id: int, activity: Activity
+) -> None:
+    assert activity.id == f"at_{activity.number}"
+    assert (activity.published, activity.disabled, activity.shape_degree, activity.feature_degree) == (True, False, 30, 70)
+    assert activity.created_at == activity.updated_at == moment_of(activity.number)
+    assert activities.get(account_id, activity.id) == activities.get(None, activity.id) == activity
+    with pytest.raises(ActivityNotFound):
+        activities.get(stranger_id, activity.id)
+
+
+@pytest.mark.parametrize("text", ["", "at_1", "300314", "mt_1", "at_1603326187690926080", "at_" + "9" * 19, "../x", "\udcff"])
+def test_an_unknown_activity_is_not_found(activities: ActivityStore, account_id: int, activity: Activity, text: str) -> None:
+    with pytest.raises(ActivityNotFound):
+        activities.get(account_id, text)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"name": ""},
+        {"name": "x" * 33},
+        {"name": " x"},
+        {"name": "a\nb"},
+        {"name": "\ud800"},
+        {"shape_degree": -1},
+        {"shape_degree": 101},
+        {"feature_degree": 101},
+        {"description": "x" * 1001},
+        {"description": "\0"},
+        {"description": "\udfff"},
+    ],
+    ids=repr,
+)
+def test_a_field_outside_its_range_is_refused(
+    activities: ActivityStore, account_id: int, activity: Activity, fields: dict[str, str | int]
+) -> None:
+    with pytest.raises(FieldInvalid, match="got"):
+        activities.create(account_id, **{"name": "fine", "actor": "test"} | fields)
+    with pytest.raises(FieldInvalid, match="got"):
+        activities.change(account_id, activity.id, **{"actor": "test"} | fields)
+    assert activities.get(account_id, activity.id) == activity
+
+
+def test_a_change_touches_only_what_is_given(
+    activities: ActivityStore, database: Database, account_id: int, activity: Activity, clock: object
+) -> None:
+    changed = activities.change(account_id, activity.id, actor="ann", name="活动", disabled=True, shape_degree=0)
+    assert (changed.name, changed.disabled, changed.shape_degree) == ("活动", True, 0)
+    assert (changed.description, changed.published, changed.feature_degree) == ("", True, 70)
+    assert activities.get(account_id, activity.id) == changed
+    newest = AuditLog(database).entries(limit=1)[0]
+    assert (newest.actor, newest.act, newest.subject) == ("ann", "activity.change", activity.id)
+    assert newest.detail == {"name": "活动", "disabled": True, "shape_degree": 0}
+
+
+def test_a_stranger_changes_nothing(activities: ActivityStore, account_id: int, stranger_id: int, activity: Activity) -> None:
+    with pytest.raises(ActivityNotFound):
+        activities.change(stranger_id, activity.id, actor="stranger", name="mine")
+    assert activities.get(account_id, activity.id) == activity
+
+
+def test_lists_show_each_activity_once_by_offset_and_by_cursor(activities: ActivityStore, account_id: int, stranger_id: int) -> None:
+    created = [activities.create(account_id, f"a{number}", actor="test") for number in range(7)]
+    foreign = activities.create(stranger_id, "foreign", actor="test")
+    by_offset = [activities.activities(account_id, limit=3, offset=offset) for offset in (0, 3, 6, 9)]
+    assert [item for page in by_offset for item in page.items] == created
+    assert {page.total for page in by_offset} == {7}
+    found, after = [], None
+    while True:
+        page = activities.activities(account_id, limit=3, after=after)
+        found += page.items
+        if (after := page.next) is None:
+            break
+    assert found == created
+    assert activities.activities(None).items == (*created, foreign)
