@@ -14,16 +14,21 @@ from facemeld.media.errors import (
     MediaError,
     UndecodableImage,
 )
+from facemeld.media.fetch import Fetcher, FetchPolicy
 from facemeld.media.headers import ImageFormat, ImageHeader, probe
+from facemeld.media.urls import MAX_URL_CHARS, parse_url
 
 __all__ = [
     "CONTENT_TYPES",
     "EXTENSIONS",
+    "MAX_URL_CHARS",
     "DecodeLimits",
     "DecodedImage",
     "DownloadFailed",
     "EmptyImage",
     "EncodingFailed",
+    "FetchPolicy",
+    "Fetcher",
     "IllegalUrl",
     "ImageFormat",
     "ImageHeader",
@@ -36,5 +41,6 @@ __all__ = [
     "decode",
     "decode_base64",
     "encode",
+    "parse_url",
     "probe",
 ]
