@@ -27,10 +27,8 @@ def _usable_cores() -> int:
 
 
 def _setting(default: Any, group: str, description: str, **limits: Any) -> Any:
-    extra = {"group": group}
-    if callable(default):
-        return Field(default_factory=default, description=description, json_schema_extra=extra, **limits)
-    return Field(default=default, description=description, json_schema_extra=extra, **limits)
+    start = {"default_factory": default} if callable(default) else {"default": default}
+    return Field(**start, description=description, json_schema_extra={"group": group}, **limits)
 
 
 class Settings(BaseSettings):
@@ -41,7 +39,9 @@ class Settings(BaseSettings):
     data: Path = _setting(default_data_directory, "Storage", "Folder of the database, materials, results and the generated key file.")
     database_url: str = _setting("", "Storage", "SQLAlchemy URL of the database; empty means SQLite in the data folder.")
     master_key: SecretStr | None = _setting(
-        None, "Storage", "Secret from which the keys for stored API secrets and result URLs are derived; unset means a key file in the data folder."
+        None,
+        "Storage",
+        "Secret of at least 32 characters from which all keys are derived; unset means a generated key file in the data folder.",
     )
     model_dir: Path | None = _setting(None, "Storage", "Folder that holds the landmark bundle; unset means the user's cache folder.")
 
@@ -85,7 +85,7 @@ class Settings(BaseSettings):
     fetch_connect_seconds: float = _setting(5.0, "Fetching", "Time to connect for one file named by URL.", gt=0)
     fetch_redirects: int = _setting(3, "Fetching", "Redirects followed for one file.", ge=0)
     fetch_ports: str = _setting("80,443", "Fetching", "Ports, comma separated, that URLs may name.")
-    fetch_allow: str = _setting("", "Fetching", "Private networks, comma separated, that URLs may reach, such as 10.1.0.0/16 for an object store.")
+    fetch_allow: str = _setting("", "Fetching", "Private networks, comma separated, that URLs may reach on any port.")
     fetch_proxy: str = _setting("", "Fetching", "HTTP proxy for fetching; empty means none, whatever the environment says.")
 
     result_hours: float = _setting(168.0, "Results", "Life of a FuseFace result URL, in hours.", gt=0)
@@ -94,7 +94,9 @@ class Settings(BaseSettings):
     jpeg_quality: int = _setting(95, "Results", "Quality of JPEG results.", ge=50, le=100)
 
     label_required: bool = _setting(False, "Labels", "Always draw the visible label, even when a call asks for none.")
-    label_producer: str = _setting("facemeld", "Labels", "Producer named in the implicit label of every result.", min_length=1, max_length=128)
+    label_producer: str = _setting(
+        "facemeld", "Labels", "Producer named in the implicit label of every result.", min_length=1, max_length=128
+    )
 
     @field_validator("fetch_allow")
     @classmethod

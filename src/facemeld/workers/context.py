@@ -1,4 +1,4 @@
-"""What a worker process loads once and keeps: the engine and the plans of recent templates."""
+"""What a worker process loads once and keeps: the engine and recent templates."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from pathlib import Path
 
 import cv2
 
-from facemeld.fusion.engine import Engine, Plan
+from facemeld.fusion.engine import Engine
 from facemeld.fusion.mesh.engine import MeshEngine
+from facemeld.workers.template import Template, TemplateFile, load
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,31 +30,31 @@ class WorkerConfig:
     plan_cache_bytes: int = 256 << 20
 
 
-class PlanCache:
-    """The plans used last, bounded by the bytes of their stored form."""
+class TemplateCache:
+    """The templates used last, bounded by bytes."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._size = 0
-        self._plans: OrderedDict[str, tuple[Plan, int]] = OrderedDict()
+        self._held: OrderedDict[str, tuple[Template, int]] = OrderedDict()
 
-    def get(self, key: str, make: Callable[[], tuple[Plan, int]]) -> Plan:
-        """The plan under ``key``; ``make`` gives the plan and its size in bytes when it is not at hand."""
-        found = self._plans.get(key)
+    def get(self, key: str, make: Callable[[], tuple[Template, int]]) -> Template:
+        """The template under ``key``; ``make`` gives it and its size in bytes when it is not at hand."""
+        found = self._held.get(key)
         if found is not None:
-            self._plans.move_to_end(key)
+            self._held.move_to_end(key)
             return found[0]
-        plan, size = make()
+        template, size = make()
         if size <= self._limit:
-            self._plans[key] = (plan, size)
+            self._held[key] = (template, size)
             self._size += size
             while self._size > self._limit:
-                _, (_, dropped) = self._plans.popitem(last=False)
+                _, (_, dropped) = self._held.popitem(last=False)
                 self._size -= dropped
-        return plan
+        return template
 
     def __len__(self) -> int:
-        return len(self._plans)
+        return len(self._held)
 
     @property
     def size(self) -> int:
@@ -63,14 +64,18 @@ class PlanCache:
 
 @dataclass(frozen=True, slots=True)
 class WorkerContext:
-    """The loaded engine and the cache of plans of one process (one thread at a time)."""
+    """The loaded engine and the recent templates of one process (one thread at a time)."""
 
     engine: Engine
-    plans: PlanCache
+    templates: TemplateCache
+
+    def template(self, file: TemplateFile) -> Template:
+        """The template of a file, from memory when it was used lately."""
+        return self.templates.get(file.key, lambda: load(self.engine, file))
 
 
 @functools.lru_cache(maxsize=1)
 def context_for(config: WorkerConfig) -> WorkerContext:
     """Load the models; later calls in the same process return the same context."""
     cv2.setNumThreads(1)
-    return WorkerContext(engine=MeshEngine(config.bundle), plans=PlanCache(config.plan_cache_bytes))
+    return WorkerContext(engine=MeshEngine(config.bundle), templates=TemplateCache(config.plan_cache_bytes))

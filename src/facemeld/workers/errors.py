@@ -25,3 +25,19 @@ class NotReady(WorkerError):
 
 class OutOfMemory(WorkerError):
     """The task needed more memory than a worker may use."""
+
+
+class PhotoError(FacemeldError):
+    """A photo could be decoded, but not used."""
+
+
+class NoFaceFound(PhotoError):
+    """There is no face in the photo, or none in the box that was given."""
+
+
+class FaceTooSmall(PhotoError):
+    """The face has too few pixels."""
+
+
+class RectOutsidePicture(PhotoError):
+    """The box around the face leaves the picture."""

@@ -48,7 +48,7 @@ class LocalExecutor:
         self._idle: asyncio.Queue[WorkerProcess] = asyncio.Queue()
         self._workers: set[WorkerProcess] = set()
         self._background: set[asyncio.Task[None]] = set()
-        self._stopping = False
+        self._started = self._stopping = False
         self._waiting = self._busy = self._finished = self._died = self._overran = self._refused = 0
 
     @property
@@ -122,7 +122,7 @@ class LocalExecutor:
         return result
 
     async def _take(self, seconds: float) -> WorkerProcess:
-        if self._stopping or not self._workers:
+        if self._stopping or not self._started:
             raise NotReady("no worker is up: the service is starting or stopping")
         if self._idle.empty() and self._waiting >= self._limits.queue:
             self._refused += 1
@@ -186,6 +186,7 @@ class LocalExecutor:
         if self._stopping:
             worker.end()
         else:
+            self._started = True
             self._idle.put_nowait(worker)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:

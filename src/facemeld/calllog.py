@@ -1,0 +1,61 @@
+"""One line for every call: who, what, how it ended, how long it took; never what was in it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+
+from facemeld.protocol.call import CallRecord
+from facemeld.settings import Settings
+
+_calls = logging.getLogger("facemeld.calls")
+
+
+class CallLog:
+    """Observes calls and writes a line for each."""
+
+    def record(self, record: CallRecord) -> None:
+        """Write the line of a finished call."""
+        call = record.call
+        fields = {
+            "request_id": record.request_id,
+            "action": record.action,
+            "version": record.version,
+            "code": record.code or "OK",
+            "ms": round(record.seconds * 1000, 1),
+            "bytes_in": record.bytes_in,
+            "bytes_out": record.bytes_out,
+            "client": record.client_address,
+            "account": call.account_id if call is not None else None,
+            "secret_id": call.secret_id if call is not None else None,
+            "sdk": record.sdk,
+        }
+        took = f"{fields['code']} in {record.seconds * 1000:.0f} ms"
+        text = f"{record.action or '-'} {took} from {record.client_address or '-'} RequestId={record.request_id}"
+        _calls.info(text, extra={"fields": fields})
+
+
+class JsonLines(logging.Formatter):
+    """A log record as one line of JSON."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line; calls bring their fields, other records their text."""
+        moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        line: dict[str, object] = {"time": moment, "level": record.levelname.lower(), "logger": record.name}
+        line.update(getattr(record, "fields", None) or {"message": record.getMessage()})
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False)
+
+
+def set_up_logging(settings: Settings) -> None:
+    """Send the log to standard error in the format of the settings."""
+    handler = logging.StreamHandler(sys.stderr)
+    human = logging.Formatter("%(asctime)s %(levelname)s %(message)s")
+    handler.setFormatter(JsonLines() if settings.log_format == "json" else human)
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+    logging.getLogger("facemeld").setLevel(logging.INFO)

@@ -1,0 +1,89 @@
+"""Options and output that commands share."""
+
+from __future__ import annotations
+
+import getpass
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, Protocol, TypeAlias, TypeVar
+
+import typer
+
+from facemeld.app import Application, open_application
+from facemeld.catalog import Page
+from facemeld.settings import Settings
+
+DataOption: TypeAlias = Annotated[Path | None, typer.Option("--data", metavar="DIR", help="Data folder; default FACEMELD_DATA.")]
+JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+AccountOption: TypeAlias = Annotated[str, typer.Option("--account", metavar="NAME", help="Account the command is about.")]
+
+DEFAULT_ACCOUNT = "default"
+Item = TypeVar("Item")
+
+
+def settings_for(data: Path | None, **overrides: Any) -> Settings:
+    """Settings from the environment, with what the command line says instead."""
+    given = {name: value for name, value in {"data": data, **overrides}.items() if value is not None}
+    return Settings(**given)
+
+
+@contextmanager
+def application(data: Path | None) -> Iterator[Application]:
+    """The wired application on a data folder, without a server; closed at the end of the block."""
+    with open_application(settings_for(data)) as opened:
+        yield opened
+
+
+def actor() -> str:
+    """Who acts, for the audit log: the name of the user at this machine."""
+    try:
+        return f"cli:{getpass.getuser()}"
+    except (KeyError, OSError):
+        return "cli"
+
+
+class Listing(Protocol[Item]):
+    """Reads a list page by page."""
+
+    def __call__(self, *, limit: int, after: int | None) -> Page[Item]:
+        """The page after a number, or the first one."""
+        ...
+
+
+def every(listing: Listing[Item]) -> Iterator[Item]:
+    """All items of a list that is read page by page."""
+    after: int | None = None
+    while True:
+        page = listing(limit=500, after=after)
+        yield from page.items
+        if page.next is None:
+            return
+        after = page.next
+
+
+def moment(value: datetime) -> str:
+    """A moment as the commands print it: ISO 8601 to the second, in UTC."""
+    return value.isoformat(timespec="seconds")
+
+
+def show(value: Mapping[str, Any], as_json: bool, text: str) -> None:
+    """Print one thing, as JSON or as text for people."""
+    typer.echo(json.dumps(value, ensure_ascii=False) if as_json else text)
+
+
+def show_table(rows: Sequence[Mapping[str, Any]], as_json: bool, empty: str) -> None:
+    """Print many things of one kind, as a JSON array or as a table."""
+    if as_json:
+        typer.echo(json.dumps(rows, ensure_ascii=False))
+        return
+    if not rows:
+        typer.echo(empty)
+        return
+    names = list(rows[0])
+    cells = [names, *([str(row[name]) for name in names] for row in rows)]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(names))]
+    for line in cells:
+        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())

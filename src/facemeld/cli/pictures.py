@@ -1,0 +1,72 @@
+"""``facemeld fuse`` and ``facemeld detect``: pictures on this machine, without a server."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from facemeld import library
+from facemeld.cli.common import JsonOption
+from facemeld.cli.models import fetch_with_progress
+from facemeld.fusion.types import Face
+from facemeld.marks.label import LABEL_TEXTS
+from facemeld.media.encode import encode
+from facemeld.media.headers import ImageFormat
+
+_FORMATS: dict[str, ImageFormat] = {".jpg": "jpeg", ".jpeg": "jpeg", ".png": "png", ".webp": "webp"}
+
+
+def fuse(
+    template: Annotated[Path, typer.Argument(help="Picture that stays.")],
+    user: Annotated[Path, typer.Argument(help="Picture whose face is wanted.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="File to write: .jpg, .png or .webp.")],
+    profile_degree: Annotated[int, typer.Option(min=0, max=100, help="Outline: 0 the user's, 100 the template's.")] = 50,
+    feature_degree: Annotated[int, typer.Option(min=0, max=100, help="Features: 0 the user's, 100 the template's.")] = 50,
+    user_face: Annotated[int, typer.Option(min=1, help="Which face of the user's picture; 1 is the largest.")] = 1,
+    template_face: Annotated[int, typer.Option(min=1, help="Which face of the template; 1 is the largest.")] = 1,
+    no_label: Annotated[bool, typer.Option("--no-label", help="Draw no visible label.")] = False,
+) -> None:
+    """Fuse one user into one template."""
+    image_format = _FORMATS.get(output.suffix.lower())
+    if image_format is None:
+        raise ValueError(f"the output must end in {', '.join(_FORMATS)}, got {output.name}")
+    fetch_with_progress(None)
+    fused = library.fuse(
+        template,
+        user,
+        profile_degree=profile_degree,
+        feature_degree=feature_degree,
+        user_face=user_face,
+        template_face=template_face,
+        label=None if no_label else LABEL_TEXTS["en"],
+    )
+    output.write_bytes(encode(fused, image_format))
+    typer.echo(f"{output}: {fused.shape[1]}x{fused.shape[0]} pixels")
+
+
+def detect(file: Path, as_json: JsonOption = False) -> None:
+    """Find the faces in a picture: boxes, pose angles and landmarks."""
+    fetch_with_progress(None)
+    faces = library.detect(file)
+    if as_json:
+        typer.echo(json.dumps({"Faces": [describe(face) for face in faces]}))
+        return
+    for number, face in enumerate(faces, 1):
+        box, pose = face.box, face.pose
+        angles = f"yaw {pose.yaw:.0f}, pitch {pose.pitch:.0f}, roll {pose.roll:.0f} degrees"
+        typer.echo(f"{number}: {box.width}x{box.height} at {box.x},{box.y}; {angles}")
+    if not faces:
+        typer.echo("No face found.")
+
+
+def describe(face: Face) -> dict[str, object]:
+    """A face as JSON: box and landmarks in pixels, angles in degrees."""
+    return {
+        "FaceInfo": {"X": face.box.x, "Y": face.box.y, "Width": face.box.width, "Height": face.box.height},
+        "Pose": {name: round(float(getattr(face.pose, name.lower())), 2) for name in ("Yaw", "Pitch", "Roll")},
+        "Score": round(float(face.score), 4),
+        "Landmarks": [[round(float(value), 2) for value in point] for point in face.landmarks],
+    }

@@ -1,0 +1,115 @@
+"""The Python interface: fuse and detect on arrays or files, without a server.
+
+Example:
+    >>> import facemeld
+    >>> picture = facemeld.fuse("template.jpg", "user.jpg")  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+import functools
+from os import PathLike
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facemeld.errors import FacemeldError
+from facemeld.fusion.engine import Engine
+from facemeld.fusion.mesh.engine import MeshEngine
+from facemeld.fusion.types import Assignment, Face, FuseOptions, Picture
+from facemeld.marks.label import draw_label
+from facemeld.media.decode import DecodeLimits, decode
+from facemeld.models import ensure_bundle
+
+PictureLike: TypeAlias = "NDArray[np.uint8] | bytes | str | PathLike[str]"
+"""A picture: uint8 (H, W, 3) RGB, the bytes of a JPEG or PNG file, or the path of one."""
+
+_FILE_LIMITS = DecodeLimits(min_side=16, max_side=16000, max_pixels=200_000_000, max_bytes=200 << 20, formats=("jpeg", "png", "webp"))
+
+
+class NoSuchFace(FacemeldError):
+    """A picture has no face, or none with the number that was asked for."""
+
+
+def read_picture(picture: PictureLike) -> Picture:
+    """Pixels of a picture given as an array, as the bytes of a file or as a path.
+
+    Returns:
+        uint8 (H, W, 3), RGB, upright.
+
+    Raises:
+        ValueError: an array of another shape or type.
+        FileNotFoundError: no such file.
+        facemeld.media.errors.MediaError: the file is not a usable picture.
+    """
+    if isinstance(picture, np.ndarray):
+        if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
+            raise ValueError(f"a picture must be uint8 of shape (H, W, 3), got {picture.dtype} of shape {picture.shape}")
+        return picture
+    data = picture if isinstance(picture, bytes) else Path(picture).read_bytes()
+    return decode(data, _FILE_LIMITS).rgb
+
+
+@functools.lru_cache(maxsize=1)
+def default_engine() -> Engine:
+    """The mesh engine with the landmark bundle of this machine, fetched when it is not there yet."""
+    return MeshEngine(ensure_bundle())
+
+
+def detect(picture: PictureLike) -> tuple[Face, ...]:
+    """Find the faces in a picture.
+
+    Returns:
+        Faces, largest first; a face's number for ``fuse`` is its place in this tuple plus one.
+    """
+    return default_engine().analyse(read_picture(picture))
+
+
+def fuse(
+    template: PictureLike,
+    user: PictureLike,
+    *,
+    profile_degree: int = 50,
+    feature_degree: int = 50,
+    user_face: int = 1,
+    template_face: int = 1,
+    label: str | None = None,
+) -> Picture:
+    """Put the user's face into the template.
+
+    Args:
+        template: The picture that stays.
+        user: The picture whose face is wanted.
+        profile_degree: Outline of the face, 0 (the user's) to 100 (the template's).
+        feature_degree: Eyes, brows, nose and mouth, 0 (the user's) to 100 (the template's).
+        user_face: Which face of the user's picture, 1 for the largest.
+        template_face: Which face of the template, 1 for the largest.
+        label: Text of a visible label in the lower right corner; None for none.
+
+    Returns:
+        uint8 (H, W, 3), RGB, of the template's size.
+
+    Raises:
+        NoSuchFace: a picture has no face of that number.
+        ValueError: a degree outside 0-100, or an array that is not a picture.
+        facemeld.media.errors.MediaError: a file is not a usable picture.
+    """
+    for name, degree in (("profile_degree", profile_degree), ("feature_degree", feature_degree)):
+        if not 0 <= degree <= 100:
+            raise ValueError(f"{name} must be 0 to 100, got {degree}")
+    engine = default_engine()
+    ground, source = read_picture(template), read_picture(user)
+    faces, user_faces = engine.analyse(ground), engine.analyse(source)
+    _require(faces, template_face, "template")
+    _require(user_faces, user_face, "user's picture")
+    assignment = Assignment(template_face - 1, source, user_faces[user_face - 1])
+    options = FuseOptions(shape=profile_degree / 100, features=feature_degree / 100)
+    fused = engine.fuse(engine.plan(ground, faces), [assignment], options)
+    return fused if label is None else draw_label(fused, label)[0]
+
+
+def _require(faces: tuple[Face, ...], number: int, where: str) -> None:
+    if not 1 <= number <= len(faces):
+        raise NoSuchFace(f"the {where} must have a face number {number}, it has {len(faces)} face{'' if len(faces) == 1 else 's'}")

@@ -1,0 +1,193 @@
+"""The HTTP server: routes, credentials for the protocol, start, purge and orderly stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Mount, Route
+
+from facemeld.accounts import AccountStore
+from facemeld.actions.fuse_face import FuseFace
+from facemeld.app import Application, open_application
+from facemeld.calllog import CallLog, set_up_logging
+from facemeld.db import utc_now
+from facemeld.errors import FacemeldError
+from facemeld.protocol.call import ActionRegistry, Hooks
+from facemeld.protocol.credentials import Credential, KeyKind
+from facemeld.protocol.endpoint import ApiEndpoint
+from facemeld.protocol.options import MIB, ProtocolLimits, ProtocolOptions
+from facemeld.resultfiles import ResultFiles
+from facemeld.settings import Settings, split_list
+
+logger = logging.getLogger("facemeld")
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCredentials:
+    """Access keys of the account store, as the protocol looks them up."""
+
+    accounts: AccountStore
+
+    async def find(self, secret_id: str) -> Credential | None:
+        """The key with this name, or None."""
+        found = await asyncio.to_thread(self.accounts.credential, secret_id)
+        if found is None:
+            return None
+        return Credential(
+            secret_id=found.secret_id,
+            secret_key=found.secret_key,
+            account_id=found.account_id,
+            kind=KeyKind(found.kind.value),
+            enabled=found.enabled,
+        )
+
+
+def protocol_options(settings: Settings) -> ProtocolOptions:
+    """What the operator set about the protocol."""
+    return ProtocolOptions(
+        strict=settings.strict,
+        language=settings.default_language,
+        clock_skew=settings.clock_skew_seconds,
+        public_hosts=split_list(settings.extra_hosts),
+        limits=ProtocolLimits(body_bytes=settings.max_body_mb * MIB),
+    )
+
+
+class Server:
+    """Everything that lives as long as the server runs."""
+
+    def __init__(self, application: Application, announce: Callable[[str], None]) -> None:
+        self._application = application
+        self._announce = announce
+        self._executor = application.executor()
+        self._fetcher = application.fetcher()
+        self.address = ""
+
+    def asgi(self) -> Starlette:
+        """The ASGI application."""
+        service = self._application.fusing(self._executor, self._fetcher)
+        registry = ActionRegistry([FuseFace(service, self._application.settings.public_url.rstrip("/")).action])
+        endpoint = ApiEndpoint(
+            registry,
+            StoredCredentials(self._application.accounts),
+            options=protocol_options(self._application.settings),
+            hooks=Hooks(observer=CallLog()),
+        )
+        files = ResultFiles(self._application.results, utc_now)
+        routes = [
+            Route("/healthz", self._health, methods=["GET"]),
+            Route("/readyz", self._ready, methods=["GET"]),
+            Route(files.path, files.serve, methods=["GET"]),
+            Mount("/", endpoint),
+        ]
+        return Starlette(routes=routes, lifespan=self._lifespan)
+
+    @asynccontextmanager
+    async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
+        tasks = [asyncio.create_task(self._warm_up()), asyncio.create_task(self._purge())]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._executor.stop(self._application.settings.drain_seconds)
+
+    async def _warm_up(self) -> None:
+        await self._executor.start()
+        self._announce(f"Facemeld is ready on {self.address}")
+
+    async def _purge(self) -> None:
+        while True:
+            try:
+                count = await asyncio.to_thread(self._application.results.purge, utc_now())
+            except (FacemeldError, OSError):
+                logger.exception("Expired results could not be deleted; the next try comes in a while")
+            else:
+                if count:
+                    logger.info("Deleted %d expired results", count)
+            await asyncio.sleep(self._application.settings.purge_minutes * 60)
+
+    async def _health(self, _: Request) -> Response:
+        return JSONResponse({"status": "ok"})
+
+    async def _ready(self, _: Request) -> Response:
+        stats = self._executor.stats
+        try:
+            await asyncio.to_thread(self._application.database.revision)
+        except FacemeldError as error:
+            return JSONResponse({"status": "unavailable", "reason": str(error)}, 503)
+        ready = stats.ready > 0
+        body = {"status": "ready" if ready else "starting", "workers": stats.ready, "busy": stats.busy, "waiting": stats.waiting}
+        return JSONResponse(body, 200 if ready else 503)
+
+
+class _Uvicorn(uvicorn.Server):
+    """A server whose signals we handle: an orderly stop ends with exit status 0."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop accepting calls and drain on the first SIGTERM or SIGINT."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
+
+    def _stop(self) -> None:
+        self.should_exit = True
+
+
+async def run_server(settings: Settings, announce: Callable[[str], None]) -> None:
+    """Serve until a signal comes.
+
+    Args:
+        settings: What the operator set.
+        announce: Told once, in a line, when the server is ready and under which address.
+
+    Raises:
+        OSError: the address cannot be listened on.
+        FacemeldError: the data folder or the models cannot be used.
+    """
+    set_up_logging(settings)
+    with open_application(settings) as application:
+        server = Server(application, announce)
+        with _listen(settings.host, settings.port) as listening:
+            host = f"[{settings.host}]" if ":" in settings.host else settings.host
+            server.address = f"http://{host}:{listening.getsockname()[1]}"
+            config = uvicorn.Config(
+                server.asgi(),
+                http="h11",
+                ws="none",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                limit_concurrency=settings.max_connections,
+                timeout_graceful_shutdown=int(settings.drain_seconds) or None,
+            )
+            await _Uvicorn(config).serve(sockets=[listening])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+    except OSError as error:
+        listening.close()
+        raise OSError(error.errno, error.strerror, f"{host}:{port}") from error
+    return listening

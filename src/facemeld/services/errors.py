@@ -1,0 +1,89 @@
+"""Everything that a use case may raise: its own errors, and those of the rooms below that pass through it."""
+
+from facemeld.catalog import (
+    ActivityDisabled,
+    ActivityNotFound,
+    FaceNotFound,
+    MaterialDeleted,
+    MaterialNotApproved,
+    MaterialNotFound,
+)
+from facemeld.db import DatabaseUnavailable
+from facemeld.errors import FacemeldError
+from facemeld.fusion.errors import FusionError
+from facemeld.marks.errors import MarkError
+from facemeld.media.errors import (
+    DownloadFailed,
+    EncodingFailed,
+    IllegalUrl,
+    ImageTooLarge,
+    ImageTooManyBytes,
+    ImageTooSmall,
+    UndecodableImage,
+)
+from facemeld.results import ResultNotSaved
+from facemeld.workers.errors import (
+    DeadlineExceeded,
+    FaceTooSmall,
+    NoFaceFound,
+    NotReady,
+    OutOfMemory,
+    QueueFull,
+    RectOutsidePicture,
+    WorkerDied,
+)
+
+
+class ServiceError(FacemeldError):
+    """A request makes no sense for the objects it names."""
+
+
+class TemplateFaceNotFound(ServiceError):
+    """A material has no face with that id."""
+
+
+class TooManyFaces(ServiceError):
+    """More photos than the template has faces, or two photos for one face."""
+
+
+class FaceRectInvalid(ServiceError):
+    """The box around a user's face is too small or lies outside any picture."""
+
+
+class MaterialHasNoFace(ServiceError):
+    """A picture without a face cannot be a material."""
+
+
+__all__ = [
+    "ActivityDisabled",
+    "ActivityNotFound",
+    "DatabaseUnavailable",
+    "DeadlineExceeded",
+    "DownloadFailed",
+    "EncodingFailed",
+    "FaceNotFound",
+    "FaceRectInvalid",
+    "FaceTooSmall",
+    "FacemeldError",
+    "FusionError",
+    "IllegalUrl",
+    "ImageTooLarge",
+    "ImageTooManyBytes",
+    "ImageTooSmall",
+    "MarkError",
+    "MaterialDeleted",
+    "MaterialHasNoFace",
+    "MaterialNotApproved",
+    "MaterialNotFound",
+    "NoFaceFound",
+    "NotReady",
+    "OutOfMemory",
+    "QueueFull",
+    "RectOutsidePicture",
+    "ResultNotSaved",
+    "ServiceError",
+    "TemplateFaceNotFound",
+    "TooManyFaces",
+    "UndecodableImage",
+    "WorkerDied",
+]

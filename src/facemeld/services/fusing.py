@@ -1,0 +1,238 @@
+"""The use case of FuseFace: users' faces into a stored material, the result stored before the reply."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Literal
+
+from facemeld.catalog import MaterialRecord, MaterialStore
+from facemeld.errors import FacemeldError
+from facemeld.fusion.types import FuseOptions, Rect
+from facemeld.marks.label import LABEL_TEXTS
+from facemeld.marks.metadata import ImplicitLabel
+from facemeld.media.decode import DecodeLimits
+from facemeld.media.encode import CONTENT_TYPES
+from facemeld.media.fetch import Fetcher
+from facemeld.results import ResultStore
+from facemeld.services.errors import TemplateFaceNotFound, TooManyFaces
+from facemeld.services.photos import ImageLimits, NamedImage, UserFace, check_image, check_rect, gather_images
+from facemeld.workers.executor import Executor
+from facemeld.workers.photos import ImageSource, PhotoRules, UserPhoto
+from facemeld.workers.tasks import CheckPhotos, Fuse, FusedFile, Logo, Marking
+from facemeld.workers.template import TemplateFile
+
+
+@dataclass(frozen=True, slots=True)
+class LogoRequest:
+    """A caller's own mark: ``rect`` with width or height 0 means the logo's natural size."""
+
+    image: NamedImage
+    rect: Rect
+
+
+@dataclass(frozen=True, slots=True)
+class MarkRequest:
+    """What a caller wants to see and to find in the result.
+
+    Attributes:
+        visible: Whether the result carries a visible mark.
+        logo: Picture that replaces the text of the visible mark.
+        metadata: Key and value to embed, or None.
+        language: Language of the text.
+        request_id: Id of the call; the implicit label carries it.
+    """
+
+    visible: bool = True
+    logo: LogoRequest | None = None
+    metadata: tuple[str, str] | None = None
+    language: Literal["zh-CN", "en-US"] = "zh-CN"
+    request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FuseRequest:
+    """One FuseFace call, checked for form but not against any store.
+
+    Attributes:
+        account_id: Who asks.
+        project_id, model_id: Ids as they came.
+        users: One to six users' faces.
+        shape, features: Degrees 0-100; None means the material's own.
+        marks: How the result is marked.
+    """
+
+    account_id: int
+    project_id: str
+    model_id: str
+    users: tuple[UserFace, ...]
+    shape: int | None = None
+    features: int | None = None
+    marks: MarkRequest = field(default_factory=MarkRequest)
+
+
+@dataclass(frozen=True, slots=True)
+class FuseRules:
+    """What the operator set.
+
+    Attributes:
+        photos: Rules for users' photos.
+        images: Sizes of photos and logos.
+        material_limits: Limits for decoding a material's own picture.
+        logo_limits: Limits for decoding a logo.
+        seconds: Deadline of the pixel work.
+        result_life: Life of a stored result.
+        jpeg_quality: Quality of JPEG results.
+        label_required: Whether the visible mark cannot be switched off.
+        producer: Producer named in the implicit label.
+    """
+
+    photos: PhotoRules
+    images: ImageLimits
+    material_limits: DecodeLimits
+    logo_limits: DecodeLimits
+    seconds: float
+    result_life: timedelta
+    jpeg_quality: int
+    label_required: bool
+    producer: str
+
+
+class FuseService:
+    """Fuses users into materials."""
+
+    def __init__(
+        self,
+        materials: MaterialStore,
+        executor: Executor,
+        fetcher: Fetcher,
+        results: ResultStore,
+        rules: FuseRules,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._materials = materials
+        self._executor = executor
+        self._fetcher = fetcher
+        self._results = results
+        self._rules = rules
+        self._clock = clock
+
+    async def fuse(self, request: FuseRequest) -> FusedFile:
+        """Do the call; cheap checks come before dear ones, in the order of spec 4.4.
+
+        Raises:
+            CatalogError: the activity or material is unknown, deleted or not approved.
+            TemplateFaceNotFound, TooManyFaces, FaceRectInvalid: see ``services.errors``.
+            MediaError, PhotoError: a photo or the logo cannot be used.
+            WorkerError: the pixel work could not be done.
+        """
+        material = await asyncio.to_thread(self._materials.for_fusion, request.account_id, request.project_id, request.model_id)
+        numbers = assign(material, request.users)
+        self._check(request)
+        logo = request.marks.logo if request.marks.visible else None
+        images = [user.image for user in request.users] + ([logo.image] if logo is not None else [])
+        sources = await gather_images(self._fetcher, images, self._rules.images)
+        photos = await self._photos(request.users, sources, numbers)
+        mark = self._logo(logo, sources[-1]) if logo is not None else None
+        task = Fuse(
+            template=self._template(material),
+            photos=photos,
+            rules=self._rules.photos,
+            options=self._options(request, material),
+            marking=self._marking(request.marks, mark),
+        )
+        return await self._executor.run(task, self._rules.seconds)
+
+    async def store(self, result: FusedFile) -> str:
+        """Store a result durably; the returned path with its signature leads to it until it expires.
+
+        Raises:
+            ResultsError: it could not be stored.
+        """
+        expires = self._clock() + self._rules.result_life
+        stored = await asyncio.to_thread(self._results.put, result.data, CONTENT_TYPES[result.format], expires)
+        return self._results.sign(stored, expires)
+
+    @staticmethod
+    def inline(result: FusedFile) -> str:
+        """A result as base64 text."""
+        return base64.b64encode(result.data).decode("ascii")
+
+    def _check(self, request: FuseRequest) -> None:
+        for user in request.users:
+            if user.rect is not None:
+                check_rect(user.rect)
+        for user in request.users:
+            check_image(user.image, self._rules.images)
+        logo = request.marks.logo
+        if logo is not None and request.marks.visible:
+            check_image(logo.image, self._rules.images)
+
+    async def _photos(
+        self, users: Sequence[UserFace], sources: Sequence[ImageSource | FacemeldError], numbers: Sequence[int]
+    ) -> tuple[UserPhoto, ...]:
+        photos: list[UserPhoto] = []
+        for user, source, number in zip(users, sources, numbers, strict=False):
+            if isinstance(source, FacemeldError):
+                # An earlier photo may be unusable too, and the first failing entry is the one to report.
+                if photos:
+                    await self._executor.run(CheckPhotos(tuple(photos), self._rules.photos), self._rules.seconds)
+                raise source
+            photos.append(UserPhoto(source, user.rect, number - 1))
+        return tuple(photos)
+
+    def _logo(self, logo: LogoRequest, source: ImageSource | FacemeldError) -> Logo:
+        if isinstance(source, FacemeldError):
+            raise source
+        return Logo(source, logo.rect, self._rules.logo_limits)
+
+    def _template(self, material: MaterialRecord) -> TemplateFile:
+        return TemplateFile(
+            key=f"{material.id}/{material.sha256}",
+            plan=self._materials.files.plan_path(material.number),
+            picture=self._materials.files.picture_path(material.number, material.format),
+            limits=self._rules.material_limits,
+        )
+
+    def _options(self, request: FuseRequest, material: MaterialRecord) -> FuseOptions:
+        shape = material.shape_degree if request.shape is None else request.shape
+        features = material.feature_degree if request.features is None else request.features
+        return FuseOptions(shape=shape / 100, features=features / 100)
+
+    def _marking(self, marks: MarkRequest, logo: Logo | None) -> Marking:
+        visible = marks.visible or self._rules.label_required
+        return Marking(
+            label=LABEL_TEXTS[marks.language[:2]] if visible and logo is None else None,
+            logo=logo,
+            implicit=ImplicitLabel(content_producer=self._rules.producer, produce_id=marks.request_id),
+            metadata=marks.metadata,
+            jpeg_quality=self._rules.jpeg_quality,
+        )
+
+
+def assign(material: MaterialRecord, users: Sequence[UserFace]) -> tuple[int, ...]:
+    """The number of the template's face for each user; users that name none get the largest faces still free.
+
+    Raises:
+        TemplateFaceNotFound: a face id is not one of the material's.
+        TooManyFaces: two users for one face, or more users than faces.
+    """
+    by_id = {face.id: face.number for face in material.faces}
+    default = material.default_face
+    taken: list[int] = []
+    for user in users:
+        if user.template_face and user.template_face not in by_id:
+            raise TemplateFaceNotFound(f"the material's face ids are {', '.join(by_id) or 'none'}, got {user.template_face[:64]}")
+        if user.template_face:
+            taken.append(by_id[user.template_face])
+    if len(set(taken)) < len(taken):
+        raise TooManyFaces("each face of the material may be named once")
+    order = sorted(by_id.values(), key=lambda number: (number != default, number))
+    free = iter([number for number in order if number not in taken])
+    numbers = tuple(by_id[user.template_face] if user.template_face else next(free, 0) for user in users)
+    if 0 in numbers:
+        raise TooManyFaces(f"the material has {len(by_id)} faces, got {len(users)} users")
+    return numbers

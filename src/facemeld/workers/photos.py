@@ -1,0 +1,105 @@
+"""User photos inside a worker: from bytes or base64 text to the face that was meant."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from facemeld.fusion.engine import Engine
+from facemeld.fusion.types import Face, Picture, Rect
+from facemeld.media.base64 import decode_base64
+from facemeld.media.decode import DecodedImage, DecodeLimits, decode
+from facemeld.workers.errors import FaceTooSmall, NoFaceFound, RectOutsidePicture
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSource:
+    """A picture as it came: a downloaded file, or base64 text that nobody has decoded yet.
+
+    Attributes:
+        data: The file, or None.
+        text: The base64 text where there is no file.
+        max_text: Longest text accepted, in characters.
+    """
+
+    data: bytes | None = field(default=None, repr=False)
+    text: str = field(default="", repr=False)
+    max_text: int = 0
+
+    def read(self, limits: DecodeLimits) -> DecodedImage:
+        """Decode the picture.
+
+        Raises:
+            MediaError: see ``media.decode.decode`` and ``media.base64.decode_base64``.
+        """
+        data = self.data if self.data is not None else decode_base64(self.text, max_chars=self.max_text)
+        return decode(data, limits)
+
+
+@dataclass(frozen=True, slots=True)
+class UserPhoto:
+    """A user's photo and which face of it is meant.
+
+    Attributes:
+        source: The picture.
+        rect: Box around the face; None means the largest.
+        template_face: Index of the template's face that it goes onto.
+    """
+
+    source: ImageSource
+    rect: Rect | None
+    template_face: int
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoRules:
+    """What a user's photo must fulfil.
+
+    Attributes:
+        limits: Limits of the file.
+        min_face: Smallest width and height of the face's box, in pixels.
+    """
+
+    limits: DecodeLimits
+    min_face: int = 34
+
+
+class PhotoReader:
+    """Reads the photos of one call; a photo that comes twice is decoded and searched once."""
+
+    def __init__(self, engine: Engine, rules: PhotoRules) -> None:
+        self._engine = engine
+        self._rules = rules
+        self._pictures: dict[ImageSource, Picture] = {}
+        self._faces: dict[tuple[ImageSource, Rect | None], Face] = {}
+
+    def read(self, photo: UserPhoto) -> tuple[Picture, Face]:
+        """The photo's pixels and the face that is meant.
+
+        Raises:
+            MediaError: the picture cannot be decoded or breaks a limit.
+            RectOutsidePicture, NoFaceFound, FaceTooSmall: see ``workers.errors``.
+        """
+        picture = self._pictures.get(photo.source)
+        if picture is None:
+            picture = self._pictures[photo.source] = photo.source.read(self._rules.limits).rgb
+        key = (photo.source, photo.rect)
+        face = self._faces.get(key)
+        if face is None:
+            face = self._faces[key] = self._find(picture, photo.rect)
+        return picture, face
+
+    def _find(self, picture: Picture, rect: Rect | None) -> Face:
+        if rect is not None:
+            height, width = picture.shape[:2]
+            if rect.x < 0 or rect.y < 0 or rect.right > width or rect.bottom > height:
+                raise RectOutsidePicture(
+                    f"the face's box must lie within {width}x{height} pixels, got {rect.width}x{rect.height} at {rect.x},{rect.y}"
+                )
+        faces = self._engine.analyse(picture, rect)
+        if not faces:
+            raise NoFaceFound("the photo must show a face, none was found" + (" in the box" if rect else ""))
+        face = faces[0]
+        if min(face.box.width, face.box.height) < self._rules.min_face:
+            least = self._rules.min_face
+            raise FaceTooSmall(f"the face must have at least {least}x{least} pixels, got {face.box.width}x{face.box.height}")
+        return face

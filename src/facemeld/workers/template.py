@@ -1,0 +1,103 @@
+"""A template as workers keep it: the engine's plan, the transparency and the format, in one file."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facemeld.fusion.engine import Engine, Plan
+from facemeld.fusion.errors import PlanOutdated
+from facemeld.media.decode import DecodedImage, DecodeLimits, decode
+from facemeld.media.headers import ImageFormat
+
+_HEAD, _PLAN, _ALPHA = "head.json", "plan", "alpha.npy"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Template:
+    """A planned template.
+
+    Attributes:
+        plan: What the engine worked out.
+        alpha: Transparency, uint8 (H, W), 0 = transparent, or None.
+        format: Format of the template's file, and so of every result.
+    """
+
+    plan: Plan
+    alpha: NDArray[np.uint8] | None = field(repr=False)
+    format: ImageFormat
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateFile:
+    """Where a template lies.
+
+    Attributes:
+        key: Names the template's content; equal keys mean equal files.
+        plan: The stored template, see ``pack``.
+        picture: The picture it was made from, for making it anew after an upgrade of the engine.
+        limits: Limits for decoding that picture.
+    """
+
+    key: str
+    plan: Path
+    picture: Path
+    limits: DecodeLimits
+
+
+def make(engine: Engine, image: DecodedImage) -> Template:
+    """Analyse and plan a decoded picture."""
+    return Template(engine.plan(image.rgb, engine.analyse(image.rgb)), image.alpha, image.format)
+
+
+def pack(engine: Engine, template: Template) -> bytes:
+    """A template as bytes; ``unpack`` reads them back."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        _add(archive, _HEAD, json.dumps({"engine": engine.name, "format": template.format}).encode())
+        _add(archive, _PLAN, template.plan.to_bytes())
+        if template.alpha is not None:
+            alpha = io.BytesIO()
+            np.save(alpha, template.alpha, allow_pickle=False)
+            _add(archive, _ALPHA, alpha.getvalue())
+    return buffer.getvalue()
+
+
+def _add(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
+    # A fixed time keeps the same template at the same bytes.
+    archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), data)
+
+
+def unpack(engine: Engine, data: bytes) -> Template:
+    """Read a template back.
+
+    Raises:
+        PlanOutdated: another engine version made it, or it is damaged.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            head = json.loads(archive.read(_HEAD))
+            if head["engine"] != engine.name:
+                raise PlanOutdated(f"the plan must come from engine {engine.name}, got {head['engine']}")
+            plan = engine.load_plan(archive.read(_PLAN))
+            alpha = np.load(io.BytesIO(archive.read(_ALPHA)), allow_pickle=False) if _ALPHA in archive.namelist() else None
+    except (zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
+        raise PlanOutdated("the stored plan is damaged") from error
+    return Template(plan, alpha, head["format"])
+
+
+def load(engine: Engine, file: TemplateFile) -> tuple[Template, int]:
+    """A template and the bytes it takes; made anew from its picture when the stored one does not fit this engine."""
+    try:
+        data = file.plan.read_bytes()
+        return unpack(engine, data), len(data)
+    except (PlanOutdated, FileNotFoundError):
+        image = decode(file.picture.read_bytes(), file.limits)
+        template = make(engine, image)
+        return template, image.rgb.nbytes * 2
