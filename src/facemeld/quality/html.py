@@ -8,9 +8,10 @@ from html import escape
 from pathlib import Path
 from urllib.parse import quote
 
-from facemeld.quality.metrics import METRICS, Metric
+from facemeld.quality.metrics import METRICS, MONOTONY, Metric
 from facemeld.quality.records import Degrees, Outcome
 from facemeld.quality.report import QualityReport, aim_text, histogram
+from facemeld.quality.sliders import OTHER, STEPS
 
 _WORST = 12
 _STYLE = """
@@ -50,6 +51,7 @@ def _index(report: QualityReport, pictures: str) -> str:
     parts = [f"<nav>{links}</nav>"]
     for degrees in report.settings:
         parts += [_figures(report, degrees), _distributions(report, degrees), _failures(report, degrees)]
+    parts.append(_sliders(report))
     for degrees in report.settings:
         parts += [_worst(report, metric, degrees, pictures) for metric in METRICS if metric.better != "info"]
     return _page(f"Fusion quality of {report.engine}", "\n".join(parts))
@@ -70,10 +72,9 @@ def _figures(report: QualityReport, degrees: Degrees) -> str:
             continue
         cells = "".join(f"<td>{value:.{metric.digits}f}" for value in (summary.mean, summary.median, summary.low, summary.high))
         aim = aim_text(metric, summary)
-        rows.append(
-            f"<tr><td><a href='#{_anchor(metric, degrees)}'>{escape(metric.title)}</a>{cells}<td>{summary.count}"
-            f"<td class='{aim.rpartition(' ')[2]}'>{escape(aim)}</tr>"
-        )
+        target = "sliders" if metric in MONOTONY else _anchor(metric, degrees)
+        title = escape(metric.title) if metric.better == "info" else f"<a href='#{target}'>{escape(metric.title)}</a>"
+        rows.append(f"<tr><td>{title}{cells}<td>{summary.count}<td class='{aim.rpartition(' ')[2]}'>{escape(aim)}</tr>")
     outcomes = report.at(degrees)
     return (
         f"<h2>{degrees[0]}/{degrees[1]}</h2><p>FuseProfileDegree {degrees[0]}, FuseFaceDegree {degrees[1]}: {len(outcomes)} fusions, "
@@ -104,6 +105,23 @@ def _failures(report: QualityReport, degrees: Degrees) -> str:
         return ""
     items = "".join(f"<li>{escape(one.user)} into {escape(one.template)}: {escape(one.error or '')}</li>" for one in failed)
     return f"<h3>Failures at {degrees[0]}/{degrees[1]}</h3><ul>{items}</ul>"
+
+
+def _sliders(report: QualityReport) -> str:
+    """Every pair on which the sliders were tried, the worst first."""
+    if not report.sliders:
+        return ""
+    rows = []
+    for one in sorted(report.sliders, key=lambda one: min(one.features or 0.0, one.shape or 0.0)):
+        rhos = "".join(f"<td>{'failed' if rho is None else f'{rho:.2f}'}" for rho in (one.features, one.shape))
+        steps = "".join(f"<td>{', '.join(f'{value:.3f}' for value in values)}" for values in (one.identities, one.contours))
+        rows.append(f"<tr><td>{escape(one.user)} into {escape(one.template)}{rhos}{steps}</tr>")
+    degrees = ", ".join(str(step) for step in STEPS)
+    return (
+        f"<h2 id='sliders'>Sliders</h2><p>Each slider at {degrees}, the other one at {OTHER}.</p><table><tr><th>pair"
+        "<th>Spearman FuseFaceDegree<th>Spearman FuseProfileDegree<th>cosines to the user<th>contour distances</tr>"
+        f"{''.join(rows)}</table>"
+    )
 
 
 def _worst(report: QualityReport, metric: Metric, degrees: Degrees, pictures: str) -> str:
