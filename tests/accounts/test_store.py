@@ -12,7 +12,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from db.state import SettableClock
 from facemeld.accounts import (
     AccountExists,
     AccountInvalid,
@@ -26,6 +25,7 @@ from facemeld.accounts import (
     VaultError,
 )
 from facemeld.db import Database
+from tests.db.state import SettableClock
 
 CREATE = """
 import sys
@@ -80,7 +80,7 @@ def test_a_credential_is_what_was_shown_at_creation(account_store: AccountStore)
     assert stored.account_state is AccountState.NORMAL
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50, deadline=None)
 @given(st.text(st.characters(exclude_categories=()), max_size=80))
 def test_whatever_a_caller_sends_as_a_secret_id_is_just_unknown(account_store: AccountStore, secret_id: str) -> None:
     assert account_store.credential(secret_id) is None
@@ -126,7 +126,7 @@ def test_states_and_keys_change_at_once_and_leave_a_trail(account_store: Account
 
 
 def test_keys_are_listed_by_account(account_store: AccountStore, clock: SettableClock) -> None:
-    keys = {}
+    keys: dict[str, list[str]] = {}
     for name in ("acme", "zenith", "empty"):
         account_store.create(name, actor="test")
     for name in ("acme", "zenith", "acme"):

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from db.state import SettableClock, account_store, clock, database, database_file, small_files_only, vault
 from facemeld.accounts import AccountStore
 from facemeld.catalog import Activity, ActivityStore, MaterialFiles, MaterialStore
 from facemeld.db import Database
+from tests.db.state import SettableClock, account_store, clock, database, database_file, small_files_only, vault
 
 __all__ = ["account_store", "clock", "database", "database_file", "small_files_only", "vault"]
 

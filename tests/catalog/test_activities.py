@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from facemeld.catalog import Activity, ActivityNotFound, ActivityStore, FieldInvalid
@@ -44,18 +46,16 @@ def test_an_unknown_activity_is_not_found(activities: ActivityStore, account_id:
     ids=repr,
 )
 def test_a_field_outside_its_range_is_refused(
-    activities: ActivityStore, account_id: int, activity: Activity, fields: dict[str, str | int]
+    activities: ActivityStore, account_id: int, activity: Activity, fields: dict[str, Any]
 ) -> None:
     with pytest.raises(FieldInvalid, match="got"):
-        activities.create(account_id, **{"name": "fine", "actor": "test"} | fields)
+        activities.create(account_id, **{"name": "fine", "actor": "test", **fields})
     with pytest.raises(FieldInvalid, match="got"):
-        activities.change(account_id, activity.id, **{"actor": "test"} | fields)
+        activities.change(account_id, activity.id, **{"actor": "test", **fields})
     assert activities.get(account_id, activity.id) == activity
 
 
-def test_a_change_touches_only_what_is_given(
-    activities: ActivityStore, database: Database, account_id: int, activity: Activity, clock: object
-) -> None:
+def test_a_change_touches_only_what_is_given(activities: ActivityStore, database: Database, account_id: int, activity: Activity) -> None:
     changed = activities.change(account_id, activity.id, actor="ann", name="活动", disabled=True, shape_degree=0)
     assert (changed.name, changed.disabled, changed.shape_degree) == ("活动", True, 0)
     assert (changed.description, changed.published, changed.feature_degree) == ("", True, 70)
@@ -77,7 +77,8 @@ def test_lists_show_each_activity_once_by_offset_and_by_cursor(activities: Activ
     by_offset = [activities.activities(account_id, limit=3, offset=offset) for offset in (0, 3, 6, 9)]
     assert [item for page in by_offset for item in page.items] == created
     assert {page.total for page in by_offset} == {7}
-    found, after = [], None
+    found: list[Activity] = []
+    after = None
     while True:
         page = activities.activities(account_id, limit=3, after=after)
         found += page.items

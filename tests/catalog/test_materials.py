@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import stat
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from db.state import SettableClock, promised_until_killed
 from facemeld.accounts import AccountStore
 from facemeld.catalog import (
     Activity,
@@ -35,6 +35,7 @@ from facemeld.catalog import (
 )
 from facemeld.db import AuditLog, Database
 from facemeld.db.snowflake import moment_of
+from tests.db.state import SettableClock, promised_until_killed
 
 PICTURE = b"picture " * 100
 PLAN = b"plan " * 100
@@ -138,7 +139,7 @@ def test_each_reason_not_to_fuse_has_its_own_error(
 def test_a_stranger_sees_and_changes_nothing(
     materials: MaterialStore, account_id: int, stranger_id: int, activity: Activity, material: Material
 ) -> None:
-    attempts = [
+    attempts: list[Callable[[], object]] = [
         lambda: materials.get(stranger_id, material.id),
         lambda: materials.change(stranger_id, material.id, actor="stranger", name="mine"),
         lambda: materials.decide(stranger_id, material.id, approve=False, reason="", actor="stranger"),
@@ -148,11 +149,12 @@ def test_a_stranger_sees_and_changes_nothing(
     for attempt in attempts:
         with pytest.raises(MaterialNotFound):
             attempt()
-    for listing in (
+    listings: list[Callable[[], object]] = [
         lambda: materials.materials(stranger_id, activity.id),
         lambda: materials.add(stranger_id, activity.id, new(), actor="stranger"),
         lambda: materials.get(stranger_id, material.id, activity=activity.id),
-    ):
+    ]
+    for listing in listings:
         with pytest.raises(ActivityNotFound):
             listing()
     assert materials.materials(account_id, activity.id).items == (material,)
@@ -193,11 +195,12 @@ def test_a_deletion_removes_the_pictures_and_is_final(
     assert not files.folder(material.number).exists()
     with pytest.raises(MaterialDeleted):
         files.read_picture(material.number, "jpeg")
-    for attempt in (
+    attempts: list[Callable[[], object]] = [
         lambda: materials.get(account_id, material.id),
         lambda: materials.delete(account_id, material.id, actor="ann"),
         lambda: materials.decide(None, material.id, approve=False, reason="", actor="ann"),
-    ):
+    ]
+    for attempt in attempts:
         with pytest.raises(MaterialDeleted):
             attempt()
     assert [entry.act for entry in AuditLog(database).entries(subject=material.id)] == ["material.delete", "material.add"]
@@ -259,9 +262,7 @@ def test_a_row_that_cannot_be_stored_takes_its_files_along(
     assert materials.materials(account_id, activity.id).total == 0
 
 
-def test_a_failure_after_the_row_was_stored_keeps_its_files(
-    materials: MaterialStore, files: MaterialFiles, database: Database, account_id: int, activity: Activity, material: Material
-) -> None:
+def test_a_failure_after_the_row_was_stored_keeps_its_files(materials: MaterialStore, files: MaterialFiles, material: Material) -> None:
     materials._discard(material.number)
     assert files.complete(material.number, "jpeg", material.size)
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from facemeld.accounts import AccountStore
-
-from .state import account_store, clock, database, database_file, small_files_only, vault
+from tests.db.state import account_store, clock, database, database_file, small_files_only, vault
 
 __all__ = ["account_id", "account_store", "clock", "database", "database_file", "small_files_only", "vault"]
 

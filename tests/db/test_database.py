@@ -5,13 +5,14 @@ from __future__ import annotations
 import stat
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_mock_engine, func, select, text
+from sqlalchemy import create_mock_engine, func, make_url, select, text
 from sqlalchemy.exc import IntegrityError
 
 from facemeld.db import AuditLog, Database, DatabaseUnavailable, DatabaseUrlInvalid, SchemaMismatch, utc_now
@@ -19,7 +20,7 @@ from facemeld.db.base import Base
 from facemeld.db.database import HEAD_REVISION
 from facemeld.db.migrate import configuration
 from facemeld.db.models import AccountRow, ActivityRow
-from facemeld.db.snowflake import first_of
+from facemeld.db.snowflake import first_of, next_snowflake
 
 UPGRADE = "import sys; from facemeld.db import Database; database = Database(sys.argv[1]); database.upgrade(); database.close()"
 
@@ -36,7 +37,8 @@ def test_the_constant_names_the_newest_migration() -> None:
 
 def test_the_tables_can_be_written_for_postgresql() -> None:
     statements: list[str] = []
-    engine = create_mock_engine("postgresql://", lambda sql, *_, **__: statements.append(str(sql.compile(dialect=engine.dialect))))
+    dialect = make_url("postgresql://").get_dialect()()
+    engine = create_mock_engine("postgresql://", lambda sql, *_, **__: statements.append(str(sql.compile(dialect=dialect))))
     Base.metadata.create_all(engine, checkfirst=False)
     created = [statement for statement in statements if "CREATE TABLE" in statement]
     assert len(created) == len(Base.metadata.tables)
@@ -112,6 +114,32 @@ def test_a_reading_session_stores_nothing(database: Database, account_id: int) -
         session.get_one(AccountRow, account_id).name = "renamed"
     with database.session() as session:
         assert session.get_one(AccountRow, account_id).name == "acme"
+
+
+def test_threads_write_at_the_same_time(database: Database) -> None:
+    log = AuditLog(database)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: log.record("test", "test.act", str(number)), range(80)))
+    assert {entry.subject for entry in log.entries(limit=200)} == {str(number) for number in range(80)}
+
+
+def test_readers_do_not_wait_for_a_writer(database: Database, account_id: int) -> None:
+    with database.transaction() as writing:
+        writing.get_one(AccountRow, account_id).name = "renamed"
+        writing.flush()
+        with database.session() as reading:
+            assert reading.get_one(AccountRow, account_id).name == "acme"
+
+
+def test_a_database_that_stays_locked_is_reported(database: Database, database_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("facemeld.db.database.LOCK_SECONDS", 0.05)
+    impatient = Database.at(database_file)
+    with database.transaction() as writing:
+        next_snowflake(writing, utc_now())
+        with pytest.raises(DatabaseUnavailable, match="locked"):
+            impatient.next_snowflake()
+    assert impatient.next_snowflake() > 0
+    impatient.close()
 
 
 def test_foreign_keys_hold(database: Database) -> None:

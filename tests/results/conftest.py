@@ -1,5 +1,5 @@
 """Fixtures of the rooms with state."""
 
-from db.state import account_store, clock, database, database_file, small_files_only, vault
+from tests.db.state import account_store, clock, database, database_file, small_files_only, vault
 
 __all__ = ["account_store", "clock", "database", "database_file", "small_files_only", "vault"]

@@ -8,10 +8,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from db.state import SettableClock, promised_until_killed
 from facemeld.db import utc_now
 from facemeld.results import (
     LocalResultStore,
@@ -22,6 +21,7 @@ from facemeld.results import (
     ResultStore,
     SignatureInvalid,
 )
+from tests.db.state import SettableClock, promised_until_killed
 
 KEY = bytes(range(32))
 WEEK = timedelta(days=7)
@@ -105,6 +105,7 @@ def test_a_purge_removes_what_has_expired_and_nothing_else(store: LocalResultSto
     assert content(store, store.put(b"later", "image/png", clock.now + timedelta(hours=1))) == b"later"
 
 
+@settings(max_examples=30, deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 10_000), st.integers(0, 12_000)), max_size=3))
 def test_no_living_result_is_ever_purged(tmp_path_factory: pytest.TempPathFactory, minutes: list[tuple[int, int]]) -> None:
     clock = SettableClock()

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -155,7 +156,7 @@ def _parse(url: str) -> URL:
     try:
         parsed = make_url(url)
     except ArgumentError as error:
-        raise DatabaseUrlInvalid("the database URL must look like sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME") from error
+        raise DatabaseUrlInvalid("the database URL must look like sqlite:///FILE or postgresql+pg8000://USER@HOST/NAME") from error
     if parsed.get_backend_name() == "sqlite" and (parsed.database or ":memory:") == ":memory:":
         raise DatabaseUrlInvalid("the SQLite URL must name a file, got a database in memory")
     return parsed
@@ -177,5 +178,7 @@ def _begin(connection: Connection) -> None:
 def _translated() -> Iterator[None]:
     try:
         yield
-    except OperationalError as error:
+    except (OperationalError, InterfaceError) as error:
         raise DatabaseUnavailable(f"the database must answer, got: {error.orig}") from error
+    except PoolTimeout as error:
+        raise DatabaseUnavailable("a connection to the database must be free, got none in time") from error
