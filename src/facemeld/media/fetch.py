@@ -102,10 +102,8 @@ class Fetcher:
                 pool.stream("GET", address, headers=headers, extensions={"timeout": limits}) as response,
             ):
                 return await _read(url, response, max_bytes)
-        except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError, httpcore.ProxyError) as error:
-            raise DownloadFailed(f"{url.host_text}: {type(error).__name__} {error}") from error
-        except (ssl.SSLError, OSError) as error:
-            raise DownloadFailed(f"{url.host_text}: {error}") from error
+        except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError, httpcore.ProxyError, OSError) as error:
+            raise DownloadFailed(f"{url.host_text}: {type(error).__name__} {error}".strip()) from error
 
     async def _pool(self, url: Url) -> httpcore.AsyncConnectionPool:
         if self._policy.proxy is None:
