@@ -57,6 +57,13 @@ BAD_JSON = {
     "deep object": b'{"A":' * 20 + b"1" + b"}" * 20,
     "many values": b'{"A":[' + b"1," * 20_000 + b"1]}",
     "many lists": b'{"A":[' + b"[]," * 5_000_000 + b"[]]}",
+    "many escaped quotation marks": b'{"A":"' + b'\\"' * 5_000_000 + b'"}',
+    "many strings": b'{"A":[' + b'"",' * 5_000_000 + b'""]}',
+    "many backslashes": b'{"A":"' + b"\\" * 20_000_000 + b'"}',
+    "many blanks": b'{"A":' + b" " * 20_000_000 + b"1}",
+    "many long numbers": b'{"A":[' + b"9" * 4000 + (b"," + b"9" * 4000) * 9000 + b"]}",
+    "open string": b'{"A":"' + b"a" * 20_000_000,
+    "backslash outside a string": b'{"A":\\"a"}',
     "many names": json.dumps({f"n{index}": 1 for index in range(20_000)}).encode(),
 }
 
