@@ -179,6 +179,42 @@ def test_body_must_arrive_in_time() -> None:
     anyio.run(main)
 
 
+def test_body_of_a_refused_request_is_read_to_its_end() -> None:
+    ask = Ask(method="PUT", body=b"x" * 4000)
+    assert ask.to(Toy(ProtocolOptions(limits=SMALL)).app, chunk=100).code == "UnsupportedProtocol"
+
+
+SOURCES = [
+    ("JSON", Ask(b'{"Name":"a","Items":[{"Url":"u"}]}'), True),
+    ("query", Ask(method="GET", body=b"", query="Name=a&Items.0.Url=u"), True),
+    ("query with the action", Ask(method="GET", body=b"", query="Action=Echo&Version=2022-09-27&Name=a&Items.0.Url=u"), True),
+    ("form", Ask(b"Name=a&Items.0.Url=u", content_type=FORM), True),
+    (
+        "multipart",
+        Ask(
+            b'--b\r\nContent-Disposition: form-data; name="Name"\r\n\r\na\r\n--b\r\nContent-Disposition: form-data; name="Items"\r\n'
+            b'Content-Type: application/json\r\n\r\n[{"Url":"u"}]\r\n--b--\r\n',
+            content_type="multipart/form-data; boundary=b",
+        ),
+        True,
+    ),
+    ("charset named", Ask(b'{"Name":"a","Items":[{"Url":"u"}]}', content_type="application/json; charset=utf-8"), True),
+    ("text as JSON", Ask(b'{"Name":"a","Items":[{"Url":"u"}]}', content_type="text/plain"), True),
+    ("unknown parameter", Ask(b'{"Name":"a","Items":[{"Url":"u"}],"Nonsense":1}'), False),
+    ("integer as text", Ask(b'{"Name":"a","Items":[{"Url":"u"}],"Count":"1"}'), False),
+]
+
+
+@pytest.mark.parametrize(("ask", "strictly"), [row[1:] for row in SOURCES], ids=[row[0] for row in SOURCES])
+def test_parameters_from_everywhere(ask: Ask, strictly: bool) -> None:
+    assert ask.to(Toy().app).response["Urls"] == ["u"]
+    assert (ask.to(Toy(STRICT).app).code == "") is strictly
+
+
+def test_version_chooses_among_actions_of_the_same_name() -> None:
+    assert Ask(version="2018-12-01").to(Toy().app).response["Name"] == "a"
+
+
 REGIONS = [
     ("ap-guangzhou", "", ""),
     ("eu-mars", "", "UnsupportedRegion"),

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+import anyio
 import pytest
 import uvicorn
 from starlette.applications import Starlette
@@ -69,10 +70,27 @@ async def fuse(call: Call[FuseRequest]) -> FuseResponse:
     return FuseResponse(fused_image=info.url or info.image or "")
 
 
+started, cancelled = threading.Event(), threading.Event()
+
+
+async def slow(call: Call[FuseRequest]) -> FuseResponse:
+    """Take longer than the client waits."""
+    started.set()
+    try:
+        await anyio.sleep(30)
+    except BaseException:
+        cancelled.set()
+        raise
+    return FuseResponse(fused_image="")
+
+
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
     """Port of a server with the endpoint."""
-    endpoint = ApiEndpoint(ActionRegistry([Action("FuseFace", "2022-09-27", FuseRequest, fuse)]), Keys())
+    registry = ActionRegistry(
+        [Action("FuseFace", "2022-09-27", FuseRequest, fuse), Action("FuseFaceUltra", "2022-09-27", FuseRequest, slow)]
+    )
+    endpoint = ApiEndpoint(registry, Keys())
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         config = uvicorn.Config(Starlette(routes=[Route("/", endpoint)]), http="h11", ws="none", lifespan="off", log_level="error")
@@ -224,6 +242,17 @@ def test_head_over_http_has_no_body(port: int) -> None:
     with connection.getresponse() as reply:
         assert (reply.status, reply.read()) == (200, b"")
     connection.close()
+
+
+def test_hanging_up_cancels_the_action(port: int) -> None:
+    body = json.dumps({"ProjectId": "a", "ModelId": "m", "RspImgType": "url", "MergeInfos": []}).encode()
+    ask = Ask(body, action="FuseFaceUltra", host=f"127.0.0.1:{port}", secret_id="AKIDPERMANENT", time=int(time.time()))
+    lines = b"".join(name + b": " + value + b"\r\n" for name, value in ask.lines())
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.sendall(b"POST / HTTP/1.1\r\n" + lines + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        assert started.wait(10)
+        assert not cancelled.is_set()
+    assert cancelled.wait(10)
 
 
 def test_url_as_host_and_empty_query_on_the_wire(port: int) -> None:

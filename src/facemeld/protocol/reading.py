@@ -52,24 +52,26 @@ async def read_body(head: RawRequest, receive: Receive, limits: ProtocolLimits) 
         InvalidRequest: The body did not arrive in time.
         ClientGone: The client hung up before the end of the body.
     """
+    v1 = is_v1(head)
+    limit = limits.v1_body_bytes if v1 else limits.body_bytes
+    arrived, body = False, None
+    # The body is read even for a request that is refused anyway, because clients look for a reply only after sending all.
+    with anyio.move_on_after(limits.body_seconds):
+        body = await _collect(receive, limit, limits.discard_bytes)
+        arrived = True
     if head.method not in ("GET", "POST"):
         raise UnsupportedProtocol()
     if head.method == "GET":
         check_query_size(head.query, limits)
-    v1 = is_v1(head)
-    limit = limits.v1_body_bytes if v1 else limits.body_bytes
-    with anyio.move_on_after(limits.body_seconds):
-        body = await _collect(receive, limit, limits.discard_bytes)
-        if body is not None:
-            return body
-        if v1:
-            raise SignatureFailure(method=ALGORITHM)
-        raise RequestSizeLimitExceeded(detail=f"A body must have at most {limit} bytes.")
-    raise InvalidRequest(seconds=f"{limits.body_seconds:g}")
+    if not arrived:
+        raise InvalidRequest(seconds=f"{limits.body_seconds:g}")
+    if body is None:
+        raise SignatureFailure(method=ALGORITHM) if v1 else RequestSizeLimitExceeded(detail=f"A body must have at most {limit} bytes.")
+    return body
 
 
 async def _collect(receive: Receive, limit: int, discard: int) -> bytes | None:
-    """The body, or None if it is over the limit; it is read on then, because clients look for a reply only after sending all."""
+    """The body, or None if it is over the limit; up to ``discard`` bytes of it are read then."""
     chunks: list[bytes] = []
     size = 0
     while True:
