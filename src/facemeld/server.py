@@ -14,7 +14,7 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import Route
 
 from facemeld.accounts import AccountStore
 from facemeld.actions.fuse_face import FuseFace
@@ -88,7 +88,7 @@ class Server:
             Route("/healthz", self._health, methods=["GET"]),
             Route("/readyz", self._ready, methods=["GET"]),
             Route(files.path, files.serve, methods=["GET"]),
-            Mount("/", endpoint),
+            Route("/", endpoint),
         ]
         return Starlette(routes=routes, lifespan=self._lifespan)
 

@@ -14,6 +14,7 @@ import threading
 import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from email.message import Message
 from pathlib import Path
 from typing import Any
 
@@ -139,10 +140,10 @@ def photo(
     return info
 
 
-def download(url: str) -> tuple[bytes, Mapping[str, str]]:
+def download(url: str) -> tuple[bytes, Message]:
     """Body and headers behind an address."""
     with urllib.request.urlopen(url, timeout=30) as reply:
-        return reply.read(), dict(reply.headers.items())
+        return reply.read(), reply.headers
 
 
 @contextlib.contextmanager

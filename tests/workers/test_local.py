@@ -1,0 +1,195 @@
+"""The local executor: results, deadlines, deaths, a bounded queue, recycling."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from facemeld.workers.context import WorkerConfig, WorkerContext
+from facemeld.workers.errors import DeadlineExceeded, NotReady, OutOfMemory, QueueFull, WorkerDied
+from facemeld.workers.local import LocalExecutor, PoolLimits
+
+
+@dataclass(frozen=True)
+class Pid:
+    """Tells who runs it."""
+
+    def __call__(self, context: WorkerContext) -> int:
+        return os.getpid()
+
+
+@dataclass(frozen=True)
+class Sleep:
+    """Takes its time."""
+
+    seconds: float
+
+    def __call__(self, context: WorkerContext) -> int:
+        time.sleep(self.seconds)
+        return os.getpid()
+
+
+@dataclass(frozen=True)
+class Die:
+    """Ends its process, as a crash in a library would."""
+
+    def __call__(self, context: WorkerContext) -> None:
+        os.kill(os.getpid(), signal.SIGSEGV)
+
+
+@dataclass(frozen=True)
+class Refuse:
+    """Raises an error of its own."""
+
+    def __call__(self, context: WorkerContext) -> None:
+        raise KeyError("of the task")
+
+
+@dataclass(frozen=True)
+class Devour:
+    """Wants more memory than there is for it."""
+
+    def __call__(self, context: WorkerContext) -> int:
+        return len(np.ones(2 << 30, np.uint8))
+
+
+@asynccontextmanager
+async def executor(bundle: Path, **limits: int) -> AsyncIterator[LocalExecutor]:
+    running = LocalExecutor(WorkerConfig(bundle, memory_bytes=1 << 30), PoolLimits(**{"workers": 1, **limits}))
+    await running.start()
+    try:
+        yield running
+    finally:
+        await running.stop(5)
+
+
+def check(bundle: Path, body: Callable[[LocalExecutor], Awaitable[None]], **limits: int) -> None:
+    async def main() -> None:
+        async with executor(bundle, **limits) as running:
+            await body(running)
+
+    asyncio.run(main())
+
+
+def test_a_task_runs_in_another_process(bundle_path: Path) -> None:
+    async def body(running: LocalExecutor) -> None:
+        assert await running.run(Pid(), 10) in running.pids
+        assert await running.run(Pid(), 10) != os.getpid()
+
+    check(bundle_path, body)
+
+
+def test_a_tasks_own_error_comes_back_and_harms_nobody(bundle_path: Path) -> None:
+    async def body(running: LocalExecutor) -> None:
+        before = await running.run(Pid(), 10)
+        with pytest.raises(KeyError, match="of the task"):
+            await running.run(Refuse(), 10)
+        assert await running.run(Pid(), 10) == before
+
+    check(bundle_path, body)
+
+
+def test_a_death_costs_its_own_task_alone(bundle_path: Path) -> None:
+    async def body(running: LocalExecutor) -> None:
+        slow = asyncio.create_task(running.run(Sleep(0.5), 20))
+        await asyncio.sleep(0.1)
+        with pytest.raises(WorkerDied):
+            await running.run(Die(), 20)
+        assert await slow in running.pids
+        assert await running.run(Pid(), 20) in running.pids
+        assert running.stats.died == 1
+
+    check(bundle_path, body, workers=2)
+
+
+def test_a_task_that_overruns_is_stopped_and_replaced(bundle_path: Path) -> None:
+    async def body(running: LocalExecutor) -> None:
+        (before,) = running.pids
+        started = time.monotonic()
+        with pytest.raises(DeadlineExceeded, match=r"within 0.3 s"):
+            await running.run(Sleep(30), 0.3)
+        assert time.monotonic() - started < 5
+        assert await running.run(Pid(), 20) != before
+        assert running.stats.overran == 1
+
+    check(bundle_path, body)
+
+
+def test_waiting_counts_towards_the_deadline(bundle_path: Path) -> None:
+    async def body(running: LocalExecutor) -> None:
+        busy = asyncio.create_task(running.run(Sleep(1), 20))
+        await asyncio.sleep(0.1)
+        with pytest.raises(DeadlineExceeded, match="no worker became free"):
+            await running.run(Pid(), 0.2)
+        await busy
+
+    check(bundle_path, body)
+
+
+def test_a_full_queue_refuses_at_once(bundle_path: Path) -> None:
+    async def body(running: LocalExecutor) -> None:
+        tasks = [asyncio.create_task(running.run(Sleep(0.5), 20)) for _ in range(3)]
+        await asyncio.sleep(0.1)
+        started = time.monotonic()
+        with pytest.raises(QueueFull, match="at most 2"):
+            await running.run(Pid(), 20)
+        assert time.monotonic() - started < 0.1
+        await asyncio.gather(*tasks)
+        assert running.stats.refused == 1
+
+    check(bundle_path, body, queue=2)
+
+
+def test_a_process_is_replaced_after_its_share_of_tasks(bundle_path: Path) -> None:
+    async def body(running: LocalExecutor) -> None:
+        pids = [await running.run(Pid(), 20) for _ in range(6)]
+        assert pids[0] == pids[1] != pids[2] == pids[3] != pids[4] == pids[5]
+
+    check(bundle_path, body, tasks_per_worker=2)
+
+
+def test_a_caller_that_leaves_does_not_cost_a_process(bundle_path: Path) -> None:
+    async def body(running: LocalExecutor) -> None:
+        (before,) = running.pids
+        leaving = asyncio.create_task(running.run(Sleep(0.3), 20))
+        await asyncio.sleep(0.1)
+        leaving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await leaving
+        assert await running.run(Pid(), 20) == before
+        assert running.stats.busy == 0
+
+    check(bundle_path, body)
+
+
+def test_too_much_memory_is_refused_without_a_death(bundle_path: Path) -> None:
+    async def body(running: LocalExecutor) -> None:
+        (before,) = running.pids
+        with pytest.raises(OutOfMemory, match="1024 MiB"):
+            await running.run(Devour(), 20)
+        assert await running.run(Pid(), 20) == before
+
+    check(bundle_path, body)
+
+
+def test_before_start_and_after_stop_there_is_no_worker(bundle_path: Path) -> None:
+    async def main() -> None:
+        running = LocalExecutor(WorkerConfig(bundle_path), PoolLimits(workers=1))
+        with pytest.raises(NotReady):
+            await running.run(Pid(), 1)
+        await running.start()
+        assert running.stats.ready == 1
+        await running.stop(1)
+        with pytest.raises(NotReady):
+            await running.run(Pid(), 1)
+
+    asyncio.run(main())
