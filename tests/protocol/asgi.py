@@ -117,9 +117,8 @@ async def send(app: ASGIApp, ask: Ask, chunk: int = 65536, hang_up: anyio.Event 
         "client": ("192.0.2.7", 1234),
         "server": ("127.0.0.1", 8080),
     }
-    pieces = [ask.body[start : start + chunk] for start in range(0, len(ask.body), chunk)] or [b""]
-    messages = [{"type": "http.request", "body": piece, "more_body": True} for piece in pieces]
-    messages[-1]["more_body"] = False
+    starts = range(0, max(len(ask.body), 1), chunk)
+    messages = [{"type": "http.request", "body": ask.body[at : at + chunk], "more_body": at != starts[-1]} for at in starts]
     gone = hang_up or anyio.Event()
     sent: list[Message] = []
 
