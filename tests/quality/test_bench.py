@@ -76,6 +76,14 @@ def test_failures_are_counted_and_named(portraits, tmp_path, caplog):
     assert "the sum of all parts is odd" in (tmp_path / "index.html").read_text()
 
 
+def test_a_copy_of_the_user_s_photo_counts_as_the_user(portraits, tmp_path):
+    copy = tmp_path / f"a-copy{portraits[0].suffix}"
+    shutil.copy(portraits[0], copy)
+    pairs = [(portraits[0], portraits[1]), (copy, portraits[1])]
+    report = bench([*portraits, copy], tmp_path / "out", MaskEngine, pairs=pairs, degrees=[(0, 0)])
+    assert [outcome.values["retrieval"] for outcome in report.outcomes] == [1, 1]
+
+
 def test_a_face_that_is_not_found_again_is_a_miss(portraits, tmp_path):
     report = bench(portraits, tmp_path, BlankEngine, degrees=[(0, 0)])
     assert all(outcome.values == {"recall": 0.0, "retrieval": 0.0} and outcome.error is None for outcome in report.outcomes)

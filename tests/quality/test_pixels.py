@@ -1,5 +1,7 @@
 """Background, seam, tone and sharpness: perfect on the template itself, and worse in the way that the damage says."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -133,3 +135,21 @@ def test_lab_crop_matches_the_picture(hopper_portrait):
     assert np.array_equal(lab, to_lab(np.ascontiguousarray(hopper_portrait.picture[cut])))
     offset = hopper_portrait.face.landmarks - points
     assert np.allclose(offset, [cut[1].start, cut[0].start, 0])
+
+
+def test_the_size_of_the_picture_hardly_matters_for_colour_and_seams(hopper_portrait, mask):
+    # The face is 200 pixels wide here: four times as large it is reduced before it is measured.
+    def enlarged(picture):
+        return cv2.resize(picture, None, fx=4, fy=4, interpolation=cv2.INTER_CUBIC)
+
+    tinted = blended(np.clip(hopper_portrait.picture * np.array([0.8, 0.95, 1.25]), 0, 255), hopper_portrait, mask)
+    face = hopper_portrait.face
+    large_face = replace(face, landmarks=((face.landmarks + 0.5) * 4 - 0.5).astype(np.float32))
+    small = values_of(tinted, hopper_portrait, mask)
+    large = pixel_values(
+        enlarged(tinted), enlarged(hopper_portrait.picture), large_face, large_face, np.clip(enlarged(mask), 0, 1).astype(np.float32)
+    )
+    for name in ("seam", "rim"):
+        assert large[name] == pytest.approx(small[name], abs=0.03)
+    for name in ("tone", "tone_floor", "tone_face", "tone_patches"):
+        assert large[name] == pytest.approx(small[name], abs=0.5)

@@ -16,7 +16,7 @@ from facemeld.media import DecodeLimits, decode, encode
 from facemeld.quality.errors import NothingToFuse
 from facemeld.quality.geometry import contour_distance
 from facemeld.quality.html import write_html
-from facemeld.quality.identity import DlibJudge, Judge, nearest
+from facemeld.quality.identity import DlibJudge, Judge, cosine, nearest
 from facemeld.quality.measure import face_values, identity_values, matching_face, pixel_values
 from facemeld.quality.pairs import Pair, random_pairs
 from facemeld.quality.parallel import run_jobs
@@ -34,6 +34,9 @@ PICTURES = "pictures"
 
 DIED = "the worker process died"
 """What is noted for pictures and fusions that a dead worker left undone."""
+
+SAME_PHOTO = 0.99
+"""Cosine from which two user photos count as copies of one."""
 
 _LIMITS = DecodeLimits(min_side=16, max_side=16384, max_pixels=200_000_000, max_aspect=100.0, max_bytes=200 * 1024 * 1024)
 _logger = logging.getLogger(__name__)
@@ -198,7 +201,11 @@ def _all_lost(group: Sequence[Job]) -> list[Outcome]:
 
 def _with_retrieval(outcome: Outcome, gallery: dict[str, FloatArray]) -> Outcome:
     """Add whether the user is the nearest of all users; a result without a face, or none at all, is a miss."""
-    hit = outcome.descriptor is not None and nearest(outcome.descriptor, gallery) == outcome.user
+    hit = False
+    if outcome.descriptor is not None:
+        best = nearest(outcome.descriptor, gallery)
+        # Two copies of one photo among the users are one person.
+        hit = best == outcome.user or cosine(gallery[best], gallery[outcome.user]) >= SAME_PHOTO
     recall = {} if "recall" in outcome.values else {"recall": 0.0}
     return replace(outcome, values=outcome.values | recall | {"retrieval": float(hit)})
 

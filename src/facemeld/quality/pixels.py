@@ -157,3 +157,19 @@ def lab_crop(picture: Picture, points: FloatArray, margin: float = 0.6) -> tuple
     box = regions.crop_around(points, picture.shape, margin)
     cut = (slice(box.y, box.bottom), slice(box.x, box.right))
     return to_lab(np.ascontiguousarray(picture[cut])), points - np.array([box.x, box.y, 0], dtype=np.float32), cut
+
+
+def shrunk(values: FloatArray, factor: float) -> FloatArray:
+    """A picture or mask reduced by a factor of at most 1: each new pixel is the mean of those that it covers."""
+    if factor >= 1:
+        return values
+    size = (max(1, round(values.shape[1] * factor)), max(1, round(values.shape[0] * factor)))
+    return cv2.resize(values, size, interpolation=cv2.INTER_AREA).astype(np.float32, copy=False)
+
+
+def shrunk_points(points: FloatArray, factor: float) -> FloatArray:
+    """Landmarks in a picture reduced by ``shrunk``: pixel centres stay where they were in the scene."""
+    if factor >= 1:
+        return points
+    half = np.array([0.5, 0.5, 0.0], dtype=np.float32)
+    return ((points + half) * np.float32(factor) - half).astype(np.float32)
