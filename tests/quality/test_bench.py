@@ -149,6 +149,20 @@ def test_shell_refuses_wrong_degrees(degrees, capsys):
     assert "expected PROFILE/FACE with numbers from 0 to 100" in capsys.readouterr().err
 
 
+def test_a_user_and_a_template_may_share_a_name_but_two_users_may_not(portraits, tmp_path):
+    hopper, astronaut = portraits
+    (tmp_path / "other").mkdir()
+    template = tmp_path / "other" / hopper.name
+    shutil.copy(astronaut, template)
+    report = bench(portraits, tmp_path / "out", MaskEngine, pairs=[(hopper, template)], degrees=[(0, 0)])
+    assert report.outcomes[0].values["normalised_gain"] > 0
+    kept = tmp_path / "out" / "pictures"
+    assert (kept / "users" / hopper.name).read_bytes() == hopper.read_bytes()
+    assert (kept / "templates" / hopper.name).read_bytes() == astronaut.read_bytes()
+    with pytest.raises(QualityError, match="file name of its own"):
+        bench([*portraits, template], tmp_path / "again", MaskEngine, pairs=[(hopper, astronaut)])
+
+
 def test_too_few_templates_are_reported(portraits, tmp_path):
     with pytest.raises(QualityError, match="at least 2 other templates"):
         bench(portraits, tmp_path, SimpleEngine, pairs_per_user=2)

@@ -13,7 +13,7 @@ import cv2
 from facemeld.fusion.engine import Engine, Plan
 from facemeld.fusion.types import Assignment, FloatArray, FuseOptions, Picture
 from facemeld.media import DecodeLimits, decode, encode
-from facemeld.quality.errors import NothingToFuse
+from facemeld.quality.errors import NothingToFuse, QualityError
 from facemeld.quality.geometry import contour_distance
 from facemeld.quality.html import write_html
 from facemeld.quality.identity import DlibJudge, Judge, cosine, nearest
@@ -76,10 +76,13 @@ def run(
         judge_factory: Makes the recognition network; picklable when ``workers`` is more than 1.
 
     Raises:
-        QualityError: the pairs cannot be drawn, or the packages that measuring needs are missing.
+        QualityError: the pairs cannot be drawn, two users or two templates have one file name, or the packages that measuring needs are
+            missing.
     """
     chosen = list(pairs) if pairs is not None else random_pairs(users, templates, pairs_per_user, seed)
     tell: Progress = progress or (lambda _step, _done, _total: None)
+    by_user = _by_name([*users, *(user for user, _ in chosen)], "user photo")
+    by_template = _by_name([template for _, template in chosen], "template")
     # Made here once, so that a missing package or model is reported and does not fail every picture.
     engine_name, _ = engine_factory().name, judge_factory()
     (output / PICTURES).mkdir(parents=True, exist_ok=True)
@@ -99,8 +102,21 @@ def run(
     gallery = {name: descriptor for name, descriptor in known.items() if descriptor is not None}
     measured = [_with_retrieval(outcome, gallery) for outcome in outcomes[: len(jobs)]]
     report = QualityReport(tuple(measured), tuple(slider_outcomes(outcomes[len(jobs) :])), engine_name, len(gallery))
-    write_html(report, {path.name: path for path in paths}, output, PICTURES)
+    write_html(report, by_user, by_template, output, PICTURES)
     return report
+
+
+def _by_name(paths: Sequence[Path], kind: str) -> dict[str, Path]:
+    """Pictures by file name, which is how a report calls them.
+
+    Raises:
+        QualityError: two different files have one name.
+    """
+    named: dict[str, Path] = {}
+    for path in paths:
+        if named.setdefault(path.name, path) != path:
+            raise QualityError(f"expected every {kind} to have a file name of its own, got {named[path.name]} and {path}")
+    return named
 
 
 def load_picture(path: Path) -> Picture:
@@ -167,7 +183,7 @@ def fuse_and_measure(engine: Engine, judge: Judge, plan: Plan | None, job: Job, 
         result = engine.fuse(plan, assignments, options)
     outcome = _outcome(job)
     if job.keep:
-        name = f"{job.user.path.stem}-{job.template.path.stem}-{job.degrees[0]}-{job.degrees[1]}.jpg"
+        name = f"{job.user.path.name}-{job.template.path.name}-{job.degrees[0]}-{job.degrees[1]}.jpg"
         (output / PICTURES / name).write_bytes(encode(result, "jpeg", quality=92))
         outcome = replace(outcome, picture=f"{PICTURES}/{name}")
     found = matching_face(engine.analyse(result), template)

@@ -14,6 +14,8 @@ from facemeld.quality.report import QualityReport, aim_text, histogram
 from facemeld.quality.sliders import OTHER, STEPS
 
 _WORST = 12
+_USERS = "users"
+_TEMPLATES = "templates"
 _STYLE = """
 :root { color-scheme: light dark; font: 15px/1.45 system-ui, sans-serif; }
 body { margin: 1.5rem auto; max-width: 110rem; padding: 0 1rem; }
@@ -26,17 +28,20 @@ nav a { margin-right: 1rem; } .plots { display: flex; flex-wrap: wrap; gap: 1rem
 """
 
 
-def write_html(report: QualityReport, sources: Mapping[str, Path], output: Path, pictures: str) -> None:
+def write_html(report: QualityReport, users: Mapping[str, Path], templates: Mapping[str, Path], output: Path, pictures: str) -> None:
     """Write ``index.html``, one page for each setting with all results, the table and the JSON into a report's folder.
 
     Args:
         report: The figures; its outcomes name the kept results inside ``output``.
-        sources: The users' photos and templates by file name; those that the report shows are copied.
+        users: The users' photos by file name; those that the report shows are copied.
+        templates: The templates likewise.
         output: Folder of the report.
         pictures: Folder inside it for the copies.
     """
-    for name in sorted({name for outcome in report.outcomes for name in (outcome.user, outcome.template)}):
-        shutil.copyfile(sources[name], output / pictures / name)
+    for folder, sources in ((_USERS, users), (_TEMPLATES, templates)):
+        (output / pictures / folder).mkdir(parents=True, exist_ok=True)
+        for name in sorted({outcome.user if folder == _USERS else outcome.template for outcome in report.outcomes}):
+            shutil.copyfile(sources[name], output / pictures / folder / name)
     (output / "table.txt").write_text(report.table() + "\n", encoding="utf-8")
     (output / "report.json").write_text(report.to_json() + "\n", encoding="utf-8")
     (output / "index.html").write_text(_index(report, pictures), encoding="utf-8")
@@ -134,7 +139,11 @@ def _trio(outcome: Outcome, pictures: str, metric: Metric | None = None) -> str:
     title = f"{outcome.user} into {outcome.template} at {outcome.degrees[0]}/{outcome.degrees[1]}"
     if metric is not None:
         title += f": {metric.title} {outcome.values[metric.name]:.{metric.digits}f}"
-    files = [f"{pictures}/{outcome.user}", f"{pictures}/{outcome.template}", *([outcome.picture] if outcome.picture else [])]
+    files = [
+        f"{pictures}/{_USERS}/{outcome.user}",
+        f"{pictures}/{_TEMPLATES}/{outcome.template}",
+        *([outcome.picture] if outcome.picture else []),
+    ]
     images = "".join(f'<img loading="lazy" src="{escape(quote(file))}" alt="{escape(file)}">' for file in files)
     known = [(one, outcome.values[one.name]) for one in METRICS if one.name in outcome.values]
     figures = " · ".join(f"{one.title} {value:.{one.digits}f}" for one, value in known)
