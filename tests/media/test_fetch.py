@@ -383,3 +383,14 @@ def test_many_at_once() -> None:
 def test_a_failed_download_survives_pickling_with_its_reason() -> None:
     copy = pickle.loads(pickle.dumps(DownloadFailed("port 22")))
     assert (str(copy), copy.reason) == (DownloadFailed.MESSAGE, "port 22")
+
+
+def test_ports_are_limited_except_in_networks_that_the_operator_allows() -> None:
+    async def scenario() -> bytes:
+        async with Server(reply()) as server:
+            return await fetcher(80, allow=LOCAL).fetch(f"http://127.0.0.1:{server.port}/a.jpg", max_bytes=10_000)
+
+    assert asyncio.run(scenario()) == BODY
+    with pytest.raises(DownloadFailed) as caught:
+        asyncio.run(fetcher(80, allow=LOCAL, resolver=names({"img.test": ["93.184.216.34"]})).fetch("http://img.test:81/", max_bytes=10))
+    assert "port 81 of img.test is not among the allowed ports" in caught.value.reason

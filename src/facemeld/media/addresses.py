@@ -104,6 +104,12 @@ def _to_ascii(host: str) -> str:
         raise RefusedHost(f"an internationalised host name must be valid IDNA 2008, got {host}") from error
 
 
+def listed(address: Address | str, networks: Sequence[Network]) -> bool:
+    """Whether an address belongs to one of the networks."""
+    parsed = ip_address(address)
+    return any(parsed.version == network.version and parsed in network for network in networks)
+
+
 def refusal(address: Address | str, allow: Sequence[Network] = ()) -> str | None:
     """Why an address must not be connected to, or None when it may be.
 
@@ -115,7 +121,7 @@ def refusal(address: Address | str, allow: Sequence[Network] = ()) -> str | None
         parsed = ip_address(address) if isinstance(address, str) else address
     except ValueError:
         return f"{address} is not an address"
-    if any(parsed.version == network.version and parsed in network for network in allow):
+    if listed(parsed, allow):
         return None
     return None if is_public(parsed) else f"{parsed} is not a public address"
 

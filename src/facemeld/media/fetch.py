@@ -15,7 +15,7 @@ from typing import TypeAlias
 import anyio
 import httpcore
 
-from facemeld.media.addresses import Address, Network, parse_host, refusal
+from facemeld.media.addresses import Address, Network, listed, parse_host, refusal
 from facemeld.media.errors import DownloadFailed, ImageTooManyBytes
 from facemeld.media.urls import Url, follow, parse_url
 
@@ -33,7 +33,7 @@ _USER_AGENT = b"facemeld"
 class FetchPolicy:
     """What may be fetched.
 
-    Times in seconds. ``allow`` names networks that may be reached although they are not public. ``proxy`` is an HTTP proxy's
+    Times in seconds. ``allow`` names networks that may be reached, on any port, although they are not public. ``proxy`` is an HTTP proxy's
     URL; the environment's proxies are never used. Through a proxy names are resolved and vetted here, but the proxy
     resolves them again: it must keep its own watch over where it connects to.
     """
@@ -77,8 +77,6 @@ class Fetcher:
 
     async def _follow_redirects(self, url: Url, max_bytes: int) -> bytes:
         for _ in range(self._policy.max_redirects + 1):
-            if url.port not in self._policy.ports:
-                raise DownloadFailed(f"port {url.port} of {url.host_text} is not among the allowed ports")
             answer = await self._request(url, max_bytes)
             if isinstance(answer, bytes):
                 return answer
@@ -107,9 +105,9 @@ class Fetcher:
 
     async def _pool(self, url: Url) -> httpcore.AsyncConnectionPool:
         if self._policy.proxy is None:
-            backend = _VettedBackend(self._resolver, self._policy.allow)
+            backend = _VettedBackend(self._resolver, self._policy)
             return httpcore.AsyncConnectionPool(ssl_context=self._ssl_context, retries=_CONNECT_RETRIES, network_backend=backend)
-        await _vetted(url.host, url.port, self._resolver, self._policy.allow)
+        await _vetted(url.host, url.port, self._resolver, self._policy)
         return httpcore.AsyncHTTPProxy(self._policy.proxy, ssl_context=self._ssl_context, retries=_CONNECT_RETRIES)
 
 
@@ -119,7 +117,7 @@ async def resolve(host: str, port: int) -> Sequence[str]:
     return list(dict.fromkeys(entry[4][0] for entry in found))
 
 
-async def _vetted(host: str | Address, port: int, resolver: Resolver, allow: Sequence[Network]) -> list[str]:
+async def _vetted(host: str | Address, port: int, resolver: Resolver, policy: FetchPolicy) -> list[str]:
     """The addresses of a host that may be connected to.
 
     Raises:
@@ -134,8 +132,10 @@ async def _vetted(host: str | Address, port: int, resolver: Resolver, allow: Seq
     if not addresses:
         raise DownloadFailed(f"{host} has no address")
     for address in addresses:
-        if (why := refusal(address, allow)) is not None:
+        if (why := refusal(address, policy.allow)) is not None:
             raise DownloadFailed(f"{host}: {why}")
+        if port not in policy.ports and not listed(address, policy.allow):
+            raise DownloadFailed(f"port {port} of {host} is not among the allowed ports")
     return addresses[:_MAX_ADDRESSES]
 
 
@@ -166,9 +166,9 @@ async def _read(url: Url, response: httpcore.Response, max_bytes: int) -> bytes 
 class _VettedBackend(httpcore.AsyncNetworkBackend):
     """Connects to vetted addresses only."""
 
-    def __init__(self, resolver: Resolver, allow: Sequence[Network]) -> None:
+    def __init__(self, resolver: Resolver, policy: FetchPolicy) -> None:
         self._resolver = resolver
-        self._allow = allow
+        self._policy = policy
         self._inner = httpcore.AnyIOBackend()
 
     async def connect_tcp(
@@ -181,7 +181,7 @@ class _VettedBackend(httpcore.AsyncNetworkBackend):
     ) -> httpcore.AsyncNetworkStream:
         parsed = parse_host(f"[{host}]" if ":" in host else host)
         with anyio.fail_after(timeout):
-            addresses = await _vetted(parsed, port, self._resolver, self._allow)
+            addresses = await _vetted(parsed, port, self._resolver, self._policy)
         failure: Exception | None = None
         for address in addresses:
             try:
