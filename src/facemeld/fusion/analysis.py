@@ -8,7 +8,7 @@ import numpy as np
 
 from facemeld.fusion.bundle import CanonicalMesh, read_bundle
 from facemeld.fusion.detector import Detector
-from facemeld.fusion.gathering import Gathering
+from facemeld.fusion.gathering import Gathering, Reading
 from facemeld.fusion.landmarker import Landmarker, Mesh
 from facemeld.fusion.pose import head_pose
 from facemeld.fusion.pyramid import Pyramid
@@ -75,7 +75,7 @@ class Analyser:
         frame = whole if within is None else _surroundings(keep).intersect(whole)
         gathering = Gathering(pyramid, self._detector, self._landmarker, keep)
         self._search(gathering, pyramid, frame, thorough)
-        faces = [self._face(mesh, whole) for mesh in gathering.found]
+        faces = [self._face(reading.mesh, whole) for reading in gathering.found]
         return tuple(sorted(faces, key=lambda face: (-face.box.area, face.box.x, face.box.y)))
 
     def blendshapes(self, landmarks: FloatArray) -> FloatArray:
@@ -92,11 +92,12 @@ class Analyser:
     def _search(self, gathering: Gathering, pyramid: Pyramid, frame: Rect, thorough: bool) -> None:
         centre, longest = centre_of(frame), float(max(frame.width, frame.height))
         gathering.look(centre, longest)
-        dominated = any(Rect.around(mesh.landmarks).area > DOMINANT_SHARE * frame.area for mesh in gathering.found)
-        if dominated and not thorough:
+        if not thorough and any(reading.sure for reading in _dominant(gathering, frame)):
             return
         for roll in _TURNS:
             gathering.look(centre, longest, roll)
+        if not thorough and _dominant(gathering, frame):
+            return
         if not gathering.found:
             for roll in (0.0, *_TURNS):
                 gathering.look(centre, _WIDE * longest, roll)
@@ -119,6 +120,10 @@ class Analyser:
             pose=head_pose(mesh.landmarks, self._mesh),
             score=mesh.presence,
         )
+
+
+def _dominant(gathering: Gathering, frame: Rect) -> list[Reading]:
+    return [reading for reading in gathering.found if Rect.around(reading.mesh.landmarks).area > DOMINANT_SHARE * frame.area]
 
 
 def _surroundings(box: Rect) -> Rect:

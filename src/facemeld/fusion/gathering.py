@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -24,17 +26,47 @@ MIN_PRESENCE = 0.5
 MIN_FURTHER_PRESENCE = 0.9
 """The same once a face is known: a false face beside a true one does more harm than a missed profile."""
 
-SURE_LOGIT = 5.0
-"""Faces that the landmark network is less sure of have to be confirmed, as those of a low detection score."""
+SURE_LOGIT = 12.0
+"""Most true faces score above; upside-down readings and imagined faces score below, so those get a closer look."""
+
+FAIR_SCORE, FAIR_LOGIT, FAIR_SUPPORT = 0.84, 5.0, 0.78
+"""Less sure faces need no second opinion either, if they score so high and so does a closer look, turned as the landmarks say."""
 
 MAX_DRIFT = 0.05
 """Landmarks of a true face stay where they are when it is looked at again (mean move, in face sizes); imagined ones wander."""
 
+_OTHER_WAY = 45.0
+"""Readings whose rolls differ by more degrees disagree on what is up."""
+
 _CLOSE_SHARE = 0.4
 """How much of the side of a closer look the detected box fills."""
 
+_LOGITS_PER_SCORE = 100.0
+"""So many logits weigh as much as a detection score of 1."""
+
 _MAX_SHIFT, _MAX_GROWTH, _MAX_TURN = 0.1, 1.25, 10.0
 """Region of the landmarks against the one they were found in (share of its side, factor, degrees): beyond, look again."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """Landmarks that may be a face.
+
+    Attributes:
+        mesh: The landmarks.
+        support: Detection score of a closer look, turned as the landmarks say, 0-1: unlike the logit it tells a face from the
+            same face read upside down. 1 where nothing was doubtful.
+        sure: Whether nothing else needs to be tried.
+    """
+
+    mesh: Mesh
+    support: float
+    sure: bool
+
+    @property
+    def standing(self) -> float:
+        """What decides between two readings of one face."""
+        return self.support + min(self.mesh.logit, SURE_LOGIT) / _LOGITS_PER_SCORE + float(self.sure)
 
 
 class Gathering:
@@ -53,36 +85,51 @@ class Gathering:
         self._detector = detector
         self._landmarker = landmarker
         self._keep = keep
-        self.found: list[Mesh] = []
+        self.found: list[Reading] = []
 
     def look(self, centre: tuple[float, float], side: float, roll: float = 0.0) -> None:
         """Look for faces in one view and add those that are new."""
         for detection in self._detector.detect(self._pyramid, centre, side, roll):
-            if self._known(float(detection.box[0]), float(detection.box[1])):
+            x, y = float(detection.box[0]), float(detection.box[1])
+            # An upright look says nothing new about a known face; a turned one may show that it was read upside down.
+            if any((known.sure or not roll) and _inside(known.mesh.landmarks, x, y) for known in self.found):
                 continue
-            mesh = self._fit(detection, float(max(detection.box[2:4])) / side)
-            if mesh is not None and self._new(mesh.landmarks):
-                self.found.append(mesh)
+            reading = self._read(detection, float(max(detection.box[2:4])) / side)
+            if reading is not None and self._wanted(reading.mesh.landmarks):
+                self._add(reading)
 
     def within_known(self, centre: tuple[float, float], side: float) -> bool:
         """Whether all corners of an upright view lie in one face that is known."""
         half = side / 2
         corners = [(centre[0] + x, centre[1] + y) for x in (-half, half) for y in (-half, half)]
-        return any(all(_inside(mesh.landmarks, *corner) for corner in corners) for mesh in self.found)
+        return any(all(_inside(known.mesh.landmarks, *corner) for corner in corners) for known in self.found)
 
-    def _fit(self, detection: Detection, share: float) -> Mesh | None:
-        candidates = [detection]
-        if detection.score < SURE_SCORE:
-            closer = self._closer(detection, (0.0, 90.0, 180.0, 270.0))[:1]
-            candidates += [other for other in closer if other.roll != detection.roll or share < FAIR_SHARE]
-        elif share < FAIR_SHARE:
-            candidates = self._closer(detection, (0.0,))[:1] or candidates
-        meshes = [self._settle(region_of_detection(candidate)) for candidate in candidates]
-        best = max(meshes, key=lambda mesh: mesh.logit)
-        if best.presence < (MIN_FURTHER_PRESENCE if self.found else MIN_PRESENCE):
-            return None
-        sure = detection.score >= SURE_SCORE and best.logit >= SURE_LOGIT
-        return best if sure or self._confirmed(best) else None
+    def _read(self, detection: Detection, share: float) -> Reading | None:
+        """Landmarks of a detection, if it is a face; a doubtful one is looked at from near, at every quarter turn."""
+        if detection.score >= SURE_SCORE and share < FAIR_SHARE:
+            detection = next(iter(self._closer(detection, (0.0,))), detection)
+        first = self._fit(detection)
+        if first.sure:
+            return first
+        best = first
+        for other in self._closer(detection, (0.0, 90.0, 180.0, 270.0))[:2]:
+            if other.roll != detection.roll or share < FAIR_SHARE:
+                best = _better(best, self._fit(other))
+        return next((reading for reading in (best, first) if reading.sure or self._confirmed(reading.mesh)), None)
+
+    def _fit(self, detection: Detection) -> Reading:
+        mesh = self._settle(region_of_detection(detection))
+        if detection.score >= SURE_SCORE and mesh.logit >= SURE_LOGIT:
+            return Reading(mesh, 1.0, True)
+        region = region_of_landmarks(mesh.landmarks)
+        size = region.side / ENLARGE
+        near = [
+            seen.score
+            for seen in self._detector.detect(self._pyramid, (region.x, region.y), size / _CLOSE_SHARE, region.roll)
+            if math.hypot(seen.box[0] - region.x, seen.box[1] - region.y) < size / 4
+        ]
+        support = max(near, default=0.0)
+        return Reading(mesh, support, detection.score >= FAIR_SCORE and mesh.logit >= FAIR_LOGIT and support >= FAIR_SUPPORT)
 
     def _closer(self, detection: Detection, turns: Sequence[float]) -> list[Detection]:
         """Detections at the same place in closer views, turned against the first one; best first."""
@@ -107,21 +154,38 @@ class Gathering:
         return mesh
 
     def _confirmed(self, mesh: Mesh) -> bool:
-        """Whether a look at the landmarks' own region finds the same face again."""
+        """Whether a face is likely, and a look at the landmarks' own region finds it again."""
+        if mesh.presence < (MIN_FURTHER_PRESENCE if self.found else MIN_PRESENCE):
+            return False
         region = region_of_landmarks(mesh.landmarks)
         again = self._landmarker.mesh(self._pyramid, region)
         drift = float(np.linalg.norm(again.landmarks - mesh.landmarks, axis=1).mean()) / (region.side / ENLARGE)
         return again.presence >= MIN_PRESENCE and drift <= MAX_DRIFT
 
-    def _known(self, x: float, y: float) -> bool:
-        return any(_inside(mesh.landmarks, x, y) for mesh in self.found)
-
-    def _new(self, landmarks: FloatArray) -> bool:
-        """Whether landmarks belong to no known face and lie where faces are wanted."""
+    def _wanted(self, landmarks: FloatArray) -> bool:
+        """Whether a face lies where faces are wanted."""
         x, y = _middle(landmarks)
-        if not (self._keep.x <= x < self._keep.right and self._keep.y <= y < self._keep.bottom):
-            return False
-        return not self._known(x, y) and not any(_inside(landmarks, *_middle(mesh.landmarks)) for mesh in self.found)
+        return self._keep.x <= x < self._keep.right and self._keep.y <= y < self._keep.bottom
+
+    def _add(self, reading: Reading) -> None:
+        """Add a face, unless it is known."""
+        for number, known in enumerate(self.found):
+            if _same(known.mesh.landmarks, reading.mesh.landmarks):
+                self.found[number] = _better(known, reading)
+                return
+        self.found.append(reading)
+
+
+def _same(one: FloatArray, other: FloatArray) -> bool:
+    """Whether two readings are of one face: the middle of one lies in the other."""
+    return _inside(one, *_middle(other)) or _inside(other, *_middle(one))
+
+
+def _better(first: Reading, second: Reading) -> Reading:
+    """Of two readings of one face the surer, if they disagree on what is up, or if the first is no face; else the first."""
+    turn = region_of_landmarks(first.mesh.landmarks).roll - region_of_landmarks(second.mesh.landmarks).roll
+    alike = abs((turn + 180.0) % 360.0 - 180.0) < _OTHER_WAY and first.mesh.presence >= MIN_PRESENCE
+    return first if alike or first.standing >= second.standing else second
 
 
 def _agree(used: Region, better: Region) -> bool:
