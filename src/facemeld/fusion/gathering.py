@@ -121,6 +121,8 @@ class Gathering:
         mesh = self._settle(region_of_detection(detection))
         if detection.score >= SURE_SCORE and mesh.logit >= SURE_LOGIT:
             return Reading(mesh, 1.0, True)
+        if mesh.presence < MIN_PRESENCE:
+            return Reading(mesh, 0.0, False)
         region = region_of_landmarks(mesh.landmarks)
         size = region.side / ENLARGE
         near = [
@@ -182,9 +184,11 @@ def _same(one: FloatArray, other: FloatArray) -> bool:
 
 
 def _better(first: Reading, second: Reading) -> Reading:
-    """Of two readings of one face the surer, if they disagree on what is up, or if the first is no face; else the first."""
+    """Of two readings of one face the surer, if they disagree on what is up; else the first, if it is a face at all."""
+    if min(first.mesh.presence, second.mesh.presence) < MIN_PRESENCE:
+        return max(first, second, key=lambda reading: reading.mesh.presence)
     turn = region_of_landmarks(first.mesh.landmarks).roll - region_of_landmarks(second.mesh.landmarks).roll
-    alike = abs((turn + 180.0) % 360.0 - 180.0) < _OTHER_WAY and first.mesh.presence >= MIN_PRESENCE
+    alike = abs((turn + 180.0) % 360.0 - 180.0) < _OTHER_WAY
     return first if alike or first.standing >= second.standing else second
 
 
