@@ -70,7 +70,7 @@ def test_failures_are_counted_and_named(portraits, tmp_path, caplog):
     with caplog.at_level(logging.CRITICAL):
         report = bench(portraits, tmp_path, FailingEngine, degrees=[(0, 0)], slider_pairs=1)
     assert [outcome.error for outcome in report.outcomes] == ["ArithmeticError: the sum of all parts is odd"] * 2
-    assert all(outcome.values == {"recall": 0.0, "retrieval": 0.0} for outcome in report.outcomes)
+    assert all(outcome.values == {"recall": 0.0, "recall_60": 0.0, "retrieval": 0.0} for outcome in report.outcomes)
     assert report.monotony()["monotony_features"].mean == 0
     assert "2 fusions, 2 failed" in report.table()
     assert "the sum of all parts is odd" in (tmp_path / "index.html").read_text()
@@ -86,7 +86,9 @@ def test_a_copy_of_the_user_s_photo_counts_as_the_user(portraits, tmp_path):
 
 def test_a_face_that_is_not_found_again_is_a_miss(portraits, tmp_path):
     report = bench(portraits, tmp_path, BlankEngine, degrees=[(0, 0)])
-    assert all(outcome.values == {"recall": 0.0, "retrieval": 0.0} and outcome.error is None for outcome in report.outcomes)
+    assert all(
+        outcome.values == {"recall": 0.0, "recall_60": 0.0, "retrieval": 0.0} and outcome.error is None for outcome in report.outcomes
+    )
 
 
 def test_a_dead_worker_fails_its_fusions_only_in_the_report(portraits, tmp_path):

@@ -38,6 +38,9 @@ DIED = "the worker process died"
 SAME_PHOTO = 0.99
 """Cosine from which two user photos count as copies of one."""
 
+PROFILE = 60.0
+"""Yaw in degrees from which a face is so much a profile that no engine is expected to fuse it."""
+
 _LIMITS = DecodeLimits(min_side=16, max_side=16384, max_pixels=200_000_000, max_aspect=100.0, max_bytes=200 * 1024 * 1024)
 _logger = logging.getLogger(__name__)
 
@@ -100,7 +103,7 @@ def run(
     outcomes = [outcome for _, outcome in sorted(zip(order, (one for group in answers for one in group), strict=True), key=lambda x: x[0])]
     known = {path.name: subjects[path].descriptor for path in users}
     gallery = {name: descriptor for name, descriptor in known.items() if descriptor is not None}
-    measured = [_with_retrieval(outcome, gallery) for outcome in outcomes[: len(jobs)]]
+    measured = [_judged(outcome, job, gallery) for outcome, job in zip(outcomes, jobs, strict=False)]
     report = QualityReport(tuple(measured), tuple(slider_outcomes(outcomes[len(jobs) :])), engine_name, len(gallery))
     write_html(report, by_user, by_template, output, PICTURES)
     return report
@@ -215,15 +218,19 @@ def _all_lost(group: Sequence[Job]) -> list[Outcome]:
     return [replace(_outcome(job), error=DIED) for job in group]
 
 
-def _with_retrieval(outcome: Outcome, gallery: dict[str, FloatArray]) -> Outcome:
-    """Add whether the user is the nearest of all users; a result without a face, or none at all, is a miss."""
+def _judged(outcome: Outcome, job: Job, gallery: dict[str, FloatArray]) -> Outcome:
+    """Add retrieval and recall; a result without a face, or none at all, is a miss of both."""
     hit = False
     if outcome.descriptor is not None:
         best = nearest(outcome.descriptor, gallery)
         # Two copies of one photo among the users are one person.
         hit = best == outcome.user or cosine(gallery[best], gallery[outcome.user]) >= SAME_PHOTO
-    recall = {} if "recall" in outcome.values else {"recall": 0.0}
-    return replace(outcome, values=outcome.values | recall | {"retrieval": float(hit)})
+    recall = outcome.values.get("recall", 0.0)
+    values = outcome.values | {"retrieval": float(hit), "recall": recall}
+    faces = (job.user.face, job.template.face)
+    if all(face is not None and abs(face.pose.yaw) < PROFILE for face in faces):
+        values["recall_60"] = recall
+    return replace(outcome, values=values)
 
 
 __all__ = ["EngineFactory", "JudgeFactory", "Progress", "run"]
