@@ -7,7 +7,7 @@ RUN := $(BIN)/python
 .PHONY: demo test slow lint bench docs lock clean
 
 demo: $(VENV)/.demo
-	$(RUN) scripts/demo.py
+	$(RUN) -m scripts.demo
 
 test: $(VENV)/.dev
 	$(BIN)/facemeld models fetch
@@ -22,13 +22,13 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(RUN) scripts/make_docs.py --check
+	$(RUN) -m scripts.make_docs --check
 
 bench: $(VENV)/.dev
-	$(RUN) bench/fuse_latency.py
+	$(RUN) -m bench.fuse_latency
 
 docs: $(VENV)/.dev
-	$(RUN) scripts/make_docs.py
+	$(RUN) -m scripts.make_docs
 
 lock:
 	sh scripts/lock.sh

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
-import hmac
-import http.client
 import json
 import os
 import shutil
@@ -19,6 +16,7 @@ from typing import Any
 
 import matplotlib
 import skimage
+from scripts.tc3 import Client
 
 ROOT = Path(__file__).resolve().parents[1]
 FACEMELD = [str(Path(sys.executable).parent / "facemeld")]
@@ -63,45 +61,6 @@ def start_server(data: Path) -> tuple[subprocess.Popen[str], int]:
     raise SystemExit(f"the server ended with status {server.wait()} before it was ready")
 
 
-def call(port: int, key: dict[str, str], action: str, parameters: dict[str, Any]) -> dict[str, Any]:
-    """One call with a TC3 signature, as every official client makes it."""
-    body = json.dumps(parameters).encode()
-    now, host = int(time.time()), f"127.0.0.1:{port}"
-    date = time.strftime("%Y-%m-%d", time.gmtime(now))
-    canonical = f"POST\n/\n\ncontent-type:application/json\nhost:{host}\n\ncontent-type;host\n{hashlib.sha256(body).hexdigest()}"
-    scope = f"{date}/facefusion/tc3_request"
-    to_sign = f"TC3-HMAC-SHA256\n{now}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
-    secret = ("TC3" + key["SecretKey"]).encode()
-    for part in (date, "facefusion", "tc3_request"):
-        secret = hmac.new(secret, part.encode(), hashlib.sha256).digest()
-    signature = hmac.new(secret, to_sign.encode(), hashlib.sha256).hexdigest()
-    authorization = f"TC3-HMAC-SHA256 Credential={key['SecretId']}/{scope}, SignedHeaders=content-type;host, Signature={signature}"
-    headers = {
-        "Content-Type": "application/json",
-        "Host": host,
-        "Authorization": authorization,
-        "X-TC-Action": action,
-        "X-TC-Version": "2022-09-27",
-        "X-TC-Timestamp": str(now),
-        "X-TC-Region": "ap-guangzhou",
-        "X-TC-Language": "en-US",
-    }
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-    connection.request("POST", "/", body, headers)
-    reply: dict[str, Any] = json.loads(connection.getresponse().read())["Response"]
-    if "Error" in reply:
-        raise SystemExit(f"{action} failed: {reply['Error']}")
-    return reply
-
-
-def download(url: str) -> bytes:
-    """The bytes behind a result's URL."""
-    host, _, path = url.removeprefix("http://").partition("/")
-    connection = http.client.HTTPConnection(host, timeout=30)
-    connection.request("GET", "/" + path)
-    return connection.getresponse().read()
-
-
 def run(data: Path) -> None:
     """Everything the demo does, on an empty data folder."""
     folder = ROOT / "demo"
@@ -126,9 +85,10 @@ def run(data: Path) -> None:
         photo = base64.b64encode(user.read_bytes()).decode()
         parameters = {"ProjectId": activity["ProjectId"], "ModelId": material["ModelId"], "RspImgType": "url"}
         started = time.perf_counter()
-        reply = call(port, key, "FuseFace", {**parameters, "MergeInfos": [{"Image": photo}]})
+        client = Client(port, key["SecretId"], key["SecretKey"])
+        reply = client.call("FuseFace", {**parameters, "MergeInfos": [{"Image": photo}]})
         seconds = time.perf_counter() - started
-        (folder / "fused.jpg").write_bytes(download(reply["FusedImage"]))
+        (folder / "fused.jpg").write_bytes(client.download(reply["FusedImage"]))
     finally:
         server.send_signal(signal.SIGTERM)
         server.wait(timeout=60)

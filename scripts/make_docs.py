@@ -1,0 +1,60 @@
+"""Writes the documentation pages that follow from the code, or checks with ``--check`` that they are current."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from facemeld.settings import Settings
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+
+
+def settings_page() -> str:
+    """The page of all settings, by group."""
+    lines = [
+        "# Settings",
+        "",
+        "Every setting is an environment variable. `--host`, `--port` and `--data` of the commands win over theirs.",
+        "This page is generated from `src/facemeld/settings.py` by `make docs`.",
+    ]
+    group = ""
+    for name, field in Settings.model_fields.items():
+        extra = field.json_schema_extra
+        assert isinstance(extra, dict)
+        if extra["group"] != group:
+            group = str(extra["group"])
+            lines += ["", f"## {group}", "", "| variable | default | meaning |", "|---|---|---|"]
+        lines.append(f"| `FACEMELD_{name.upper()}` | {_default(name, field.get_default())} | {field.description} |")
+    return "\n".join(lines) + "\n"
+
+
+def _default(name: str, value: Any) -> str:
+    special = {"data": "`$XDG_DATA_HOME/facemeld`, else `~/.local/share/facemeld`", "workers": "one per core"}
+    if name in special:
+        return special[name]
+    if value is None or value == "":
+        return "–"
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+PAGES: Mapping[str, Callable[[], str]] = {"settings.md": settings_page}
+
+
+def main(arguments: list[str]) -> int:
+    """Write the pages; with ``--check`` only compare, and return 1 when one is out of date."""
+    stale = [name for name, make in PAGES.items() if not (DOCS / name).is_file() or (DOCS / name).read_text() != make()]
+    if "--check" in arguments:
+        for name in stale:
+            print(f"docs/{name} is out of date: run `make docs`", file=sys.stderr)
+        return 1 if stale else 0
+    for name in stale:
+        (DOCS / name).write_text(PAGES[name]())
+        print(f"wrote docs/{name}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
