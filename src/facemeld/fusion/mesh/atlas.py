@@ -84,7 +84,7 @@ class Atlas:
     @cached_property
     def sockets(self) -> FloatArray:
         """Eyes with lids and lashes."""
-        return f32(np.maximum(self.area(topology.LEFT_EYE, 0.03, 0.03), self.area(topology.RIGHT_EYE, 0.03, 0.03)))
+        return f32(np.maximum(self.area(topology.LEFT_EYE, 0.02, 0.03), self.area(topology.RIGHT_EYE, 0.02, 0.03)))
 
     @cached_property
     def brows(self) -> FloatArray:

@@ -19,7 +19,7 @@ from facemeld.fusion.mesh.tone import Skin, lab_of, read_skin
 from facemeld.fusion.mesh.validity import fill_plan
 from facemeld.fusion.types import Face, FloatArray, FuseOptions, Picture
 
-_OWN_LIGHT = 0.2  # share of the user's own shading that stays
+_OWN_LIGHT = 0.35  # share of the user's own shading that stays
 _STILL = 0.03  # pixels: what is bent less keeps its exact value
 
 
@@ -104,7 +104,7 @@ def _light(
     new = plan.skin.shading.copy()
     weight = atlas.skin / (atlas.skin.sum() + 1e-6)
     gap = own[..., 0] - new[..., 0]
-    new[..., 0] += np.clip(_OWN_LIGHT * (gap - (gap * weight).sum()), -6, 6)
+    new[..., 0] += np.clip(_OWN_LIGHT * (gap - (gap * weight).sum()), -8, 8)
     near = atlas.sockets * (1 - atlas.eyes)
     near = (near / (near.sum() + 1e-6))[..., None]
     white_own, white_new = whites(parts, plan.parts, f32((new * near).sum(axis=(0, 1))))

@@ -17,7 +17,7 @@ _CORNERS = (33, 133), (263, 362)
 _MOUTH_CORNERS = 61, 291
 _UPPER_INNER = np.array([82, 13, 312, 81, 311, 80, 310])
 _LOWER_INNER = np.array([87, 14, 317, 178, 402, 88, 318])
-_CLOSED, _OPEN = 0.10, 0.17  # lid gap over eye width
+_CLOSED, _OPEN = 0.09, 0.14  # lid gap over eye width
 _SHUT, _APART = 0.04, 0.09  # lip gap over mouth width
 
 
@@ -82,12 +82,12 @@ def _bright(colours: FloatArray, skin: Skin) -> FloatArray:
 
 
 def keep_eyes(user: Parts, template: Parts) -> tuple[float, float]:
-    """How much of the template's right and left eye stays, 0-1: all of it where only one of both faces has it shut."""
+    """How much of the template's right and left eye stays, 0-1: all of it where one of both faces has it shut and the other not."""
 
     def shut(value: float) -> float:
         return 1 - float(smoothstep(value, _CLOSED, _OPEN))
 
-    right, left = (max(shut(t), shut(u)) for u, t in zip(user.eyes_open, template.eyes_open, strict=True))
+    right, left = (shut(t) * (1 - shut(u)) + shut(u) * (1 - shut(t)) for u, t in zip(user.eyes_open, template.eyes_open, strict=True))
     return right, left
 
 

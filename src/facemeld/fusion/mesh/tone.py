@@ -15,10 +15,10 @@ from facemeld.fusion.mesh.warp import rasterise, vertex_normals
 from facemeld.fusion.types import FloatArray, Picture
 
 _ROUNDS = 8
-_COARSE = 0.10  # reach of the residual's smoothing, in face widths
+_COARSE = 0.14  # reach of the residual's smoothing, in face widths
 _SPREAD = (2.5, 6.0)  # Lab units that bare skin may deviate from its shading
 _DAMPING = np.diag([0.0, 1, 1, 1, 2, 2, 2, 2, 2]) * 1e-2
-_SHADOWS = (0.06, 3.0, 9.0), (0.03, 3.5, 10.0)  # reach; difference in L from which a deviation is light and not skin
+_SHADOWS = (0.07, 5.0, 13.0), (0.035, 6.0, 15.0)  # reach; difference in L from which a deviation is light and not skin
 
 
 @dataclass(frozen=True, slots=True, eq=False)
