@@ -1,0 +1,79 @@
+"""The six model types of FuseFaceUltra as settings of the engine and the retouch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from facemeld.fusion.retouch.retouch import RetouchStrengths
+from facemeld.fusion.types import FuseOptions
+
+
+@dataclass(frozen=True, slots=True)
+class UltraStrengths:
+    """What a caller of FuseFaceUltra may set, each 0-1 with the defaults of spec 3.7.
+
+    Attributes:
+        warp: Outline of the face, 0 (the template's) to 1 (the user's).
+        enhance: Sharpening and restoring.
+        smooth: Smoothing of the skin.
+        teeth: Repair of teeth.
+        makeup: The template's make-up on the user's face.
+    """
+
+    warp: float = 0.7
+    enhance: float = 0.5
+    smooth: float = 0.5
+    teeth: float = 1.0
+    makeup: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """One model type.
+
+    Attributes:
+        features: Share of the template's features and pixels, 0 (the user's) to 1.
+        enhance: Factor on the caller's enhancement.
+        smooth: Factor on the caller's smoothing.
+        sharpen: Detail of the whole face, on top of it.
+        guard: How far the template gets back doubtful eyes and covered skin.
+        fixed: What is used instead of the caller's values, or None where they count.
+    """
+
+    features: float
+    enhance: float = 1.0
+    smooth: float = 1.0
+    sharpen: float = 0.0
+    guard: float = 0.0
+    fixed: UltraStrengths | None = None
+
+    def options(self, asked: UltraStrengths) -> FuseOptions:
+        """Options of the engine."""
+        return FuseOptions(shape=1 - (self.fixed or asked).warp, features=self.features)
+
+    def strengths(self, asked: UltraStrengths) -> RetouchStrengths:
+        """Strengths of the retouch."""
+        used = self.fixed or asked
+        return RetouchStrengths(
+            smooth=used.smooth * self.smooth,
+            enhance=used.enhance * self.enhance,
+            sharpen=self.sharpen,
+            teeth=used.teeth,
+            makeup=used.makeup,
+            guard=self.guard,
+        )
+
+
+PRESETS: Mapping[int, Preset] = MappingProxyType(
+    {
+        1: Preset(features=0.35, sharpen=0.55),
+        2: Preset(features=0.35, enhance=0.5, smooth=0.8),
+        3: Preset(features=0.35, sharpen=0.2),
+        4: Preset(features=0.0, sharpen=0.2),
+        5: Preset(features=0.35, sharpen=0.2, guard=1.0),
+        6: Preset(features=0.0, sharpen=0.3, fixed=UltraStrengths(warp=1.0, enhance=0.4, smooth=0.2, teeth=0.0)),
+    }
+)
+"""By SwapModelType: 1 sharper, 2 natural, 3 high resolution, 4 high likeness, 5 kinder to shut eyes and covers, 6 most alike."""
