@@ -15,9 +15,10 @@ from facemeld.fusion.types import FloatArray, Picture, Rect
 Points: TypeAlias = NDArray[np.floating]
 Indices: TypeAlias = NDArray[np.intp]
 
-_SIDE = 176  # longest side, in pixels, of the canvas on which soft masks are drawn
+_SIDE = 128  # longest side, in pixels, of the canvas on which soft masks are drawn
 _NOSTRILS = np.array([2, 97, 98, 64, 48, 115, 220, 44, 1, 274, 440, 344, 278, 294, 327, 326], np.intp)
 _BARE = np.array([50, 280, 101, 330, 151, 205, 425], np.intp)  # cheeks and forehead: bare skin on most faces
+_GRID = np.linspace(-1, 1, 7)
 
 
 def face_width(landmarks: FloatArray) -> float:
@@ -96,15 +97,15 @@ def face_oval(landmarks: FloatArray, stencil: Stencil, width: float) -> FloatArr
 
 
 def bare_skin(picture: Picture, landmarks: FloatArray) -> FloatArray:
-    """Median Lab colour of cheeks and forehead: float32 (3,)."""
-    reach = max(2, round(0.035 * face_width(landmarks)))
-    size = picture.shape[0], picture.shape[1]
-    patches = []
-    for point in landmarks[_BARE]:
-        box = box_around(point[None], reach, size)
-        if box.area:
-            patches.append(lab_of(shrunk(picture[cut(picture, box)], 16)).reshape(-1, 3))
-    return np.asarray(np.median(np.concatenate(patches), axis=0) if patches else np.array([65, 14, 16]), np.float32)
+    """Median Lab colour of cheeks and forehead: float32 (3,); that of a common skin where the picture shows neither."""
+    reach = 0.035 * face_width(landmarks)
+    around = np.stack(np.meshgrid(_GRID, _GRID), axis=2).reshape(1, -1, 2) * reach
+    places = np.round(landmarks[_BARE, None, :2] + around).astype(np.intp).reshape(-1, 2)
+    inside = (places >= 0).all(axis=1) & (places < (picture.shape[1], picture.shape[0])).all(axis=1)
+    if not inside.any():
+        return np.array([65, 14, 16], np.float32)
+    columns, rows = places[inside].T
+    return np.asarray(np.median(lab_of(picture[rows, columns][None])[0], axis=0), np.float32)
 
 
 def shrunk(patch: Picture, side: int) -> Picture:

@@ -9,7 +9,7 @@ from facemeld.fusion import topology
 from facemeld.fusion.retouch.areas import Indices, Stencil, box_around, cut, face_oval, face_width, features, lab_of, shrunk, step
 from facemeld.fusion.types import Face, FloatArray, Picture, Rect
 
-_SIDE = 224  # longest side, in pixels, at which covers are looked for
+_SIDE = 112  # longest side, in pixels, at which covers are looked for
 _ODD = (13.0, 26.0)  # Lab distance from what the whole face differs by, from which something covers one of both faces
 _OPEN = (0.12, 0.22)  # lid gap over the eye's width, between shut and open
 _BLINK = (0.45, 0.75)  # blink score, between open and shut
