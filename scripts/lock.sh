@@ -7,4 +7,5 @@ compile() {
 }
 compile --output-file requirements/runtime.lock
 compile --extra demo --output-file requirements/demo.lock
-compile --all-extras --group dev --output-file requirements/dev.lock
+compile --extra demo --group dev --output-file requirements/dev.lock
+compile --all-extras --output-file requirements/bench.lock

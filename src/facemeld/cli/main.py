@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from facemeld import __version__
-from facemeld.cli import activities, doctor, keys, materials, models, pictures, serving
+from facemeld.cli import activities, bench, doctor, keys, materials, models, pictures, serving
 from facemeld.errors import FacemeldError
 
 app = typer.Typer(help="Self-hosted face fusion that speaks the Tencent Cloud FaceFusion API.", no_args_is_help=True, rich_markup_mode=None)
@@ -16,6 +16,7 @@ app.add_typer(keys.app, name="key")
 app.add_typer(activities.app, name="activity")
 app.add_typer(materials.app, name="material")
 app.add_typer(models.app, name="models")
+app.add_typer(bench.app, name="bench")
 app.command("serve")(serving.serve)
 app.command("fuse")(pictures.fuse)
 app.command("detect")(pictures.detect)

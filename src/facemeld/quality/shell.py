@@ -18,6 +18,10 @@ from facemeld.quality.pairs import listed_pairs, pictures_in, random_pairs
 from facemeld.quality.records import Degrees
 
 
+DEVELOPMENT_FACES = Path("../shared/data/faces")
+"""Portraits for development, beside the checkout; used where no folder is named."""
+
+
 def mesh_engine() -> Engine:
     """The default engine."""
     # Imported late, so that measuring another engine needs neither this one nor its models.
@@ -41,11 +45,12 @@ def _degrees(text: str) -> Degrees:
     return int(shape), int(features)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m facemeld.quality", description="Fuse pairs of pictures and measure the results.")
-    parser.add_argument("--users", type=Path, required=True, help="folder of user photos")
+def _parser(program: str) -> argparse.ArgumentParser:
+    shared = DEVELOPMENT_FACES if DEVELOPMENT_FACES.is_dir() else None
+    parser = argparse.ArgumentParser(prog=program, description="Fuse pairs of pictures and measure the results.")
+    parser.add_argument("--users", type=Path, required=shared is None, default=shared, help=f"folder of user photos (default: {shared})")
     parser.add_argument("--templates", type=Path, help="folder of templates (default: the user photos)")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the report")
+    parser.add_argument("--out", type=Path, default=Path("quality-report"), help="folder of the report")
     parser.add_argument("--degrees", type=_degrees, nargs="+", default=[(50, 50), (0, 0)], help="PROFILE/FACE, several allowed")
     parser.add_argument("--pairs-per-user", type=int, default=2)
     parser.add_argument("--pairs", type=int, help="only so many pairs of the draw")
@@ -57,9 +62,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: list[str] | None = None, program: str = "python -m facemeld.quality") -> int:
     """Run the bench and print its table; returns the exit code."""
-    chosen = _parser().parse_args(arguments)
+    chosen = _parser(program).parse_args(arguments)
     factory: Callable[[], Engine] = partial(named_engine, chosen.engine) if chosen.engine else mesh_engine
     start = time.monotonic()
     try:
