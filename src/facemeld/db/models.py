@@ -1,11 +1,11 @@
-"""All tables: accounts, access keys, activities, materials and their faces, the audit log and the id counter."""
+"""All tables: accounts, keys, credit, usage, activities, materials and their faces, the audit log and the id counter."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, LargeBinary, SmallInteger, String, Text
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, LargeBinary, SmallInteger, String, Text, false, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from facemeld.db.base import Base, RowNumber, UtcDateTime
@@ -19,6 +19,11 @@ class AccountRow(Base):
     id: Mapped[int] = mapped_column(RowNumber, primary_key=True)
     name: Mapped[str] = mapped_column(String(64), unique=True)
     state: Mapped[str] = mapped_column(String(32))
+    balance: Mapped[int | None]
+    auto_open: Mapped[bool] = mapped_column(server_default=false())
+    rates: Mapped[str] = mapped_column(Text, server_default=text("''"))
+    allowed_networks: Mapped[str] = mapped_column(Text, server_default=text("''"))
+    denied_networks: Mapped[str] = mapped_column(Text, server_default=text("''"))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
@@ -34,6 +39,56 @@ class AccessKeyRow(Base):
     enabled: Mapped[bool]
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    actions: Mapped[str | None] = mapped_column(Text)
+    parent_id: Mapped[str | None] = mapped_column(String(64))
+    token_ciphertext: Mapped[bytes | None] = mapped_column(LargeBinary)
+    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class PackageRow(Base):
+    """A number of calls that an account has bought in advance."""
+
+    __tablename__ = "packages"
+
+    id: Mapped[int] = mapped_column(RowNumber, primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"), index=True)
+    action: Mapped[str | None] = mapped_column(String(64))
+    calls: Mapped[int]
+    used: Mapped[int]
+    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class ChargeRow(Base):
+    """The charge of one call: reserved before the work, then settled or released; kept a while so that neither happens twice."""
+
+    __tablename__ = "charges"
+
+    request_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"))
+    package_id: Mapped[int | None] = mapped_column(ForeignKey("packages.id"))
+    state: Mapped[str] = mapped_column(String(8))
+    lease_until: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+
+
+class UsageRow(Base):
+    """One call, after its reply; no foreign keys, because the record outlives what it names."""
+
+    __tablename__ = "usage_records"
+
+    id: Mapped[int] = mapped_column(RowNumber, primary_key=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    request_id: Mapped[str] = mapped_column(String(36))
+    account_id: Mapped[int | None] = mapped_column(BigInteger)
+    secret_id: Mapped[str | None] = mapped_column(String(64))
+    action: Mapped[str] = mapped_column(String(64))
+    version: Mapped[str] = mapped_column(String(64))
+    code: Mapped[str] = mapped_column(String(64))
+    milliseconds: Mapped[int]
+    faces: Mapped[int] = mapped_column(SmallInteger)
+    bytes_in: Mapped[int] = mapped_column(BigInteger)
+    bytes_out: Mapped[int] = mapped_column(BigInteger)
+    charged: Mapped[bool]
 
 
 class ActivityRow(Base):
