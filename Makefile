@@ -1,5 +1,7 @@
 # Two commands do all set-up: `make demo` runs the main job, `make test` runs the tests.
-PYTHON ?= $(firstword $(foreach name,python3.13 python3.12 python3.11 python3,$(shell command -v $(name) 2>/dev/null)))
+# The newest Python on PATH that runs and is new enough; a name alone may be a shim of a version that is not installed.
+PYTHON ?= $(shell for name in python3.13 python3.12 python3.11 python3; do \
+	"$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { command -v "$$name"; break; }; done)
 VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(BIN)/python
@@ -51,7 +53,6 @@ $(VENV)/.dev: requirements/dev.lock pyproject.toml | $(VENV)/.python
 
 $(VENV)/.python:
 	@test -n "$(PYTHON)" || { echo "Facemeld needs Python 3.11 or newer, and none was found on PATH." >&2; exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Facemeld needs Python 3.11 or newer; $(PYTHON) is older." >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "$(PYTHON) cannot make environments: install its venv package (on Debian: apt-get install python3-venv)." >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	@touch $@
