@@ -3,7 +3,7 @@
 set -eu
 compile() {
     uv pip compile pyproject.toml requirements/build.in --quiet --universal --python-version 3.11 --generate-hashes \
-        --no-header --no-annotate --upgrade "$@"
+        --no-header --no-annotate --upgrade --constraint requirements/constraints.in "$@"
 }
 compile --output-file requirements/runtime.lock
 compile --extra demo --output-file requirements/demo.lock
