@@ -81,6 +81,13 @@ class Settings(BaseSettings):
     image_base64_mb: int = _setting(5, "User photos", "Longest base64 text of a photo or logo, in MiB.", ge=1)
     image_url_mb: int = _setting(10, "User photos", "Largest file behind a photo's or logo's URL, in MiB.", ge=1)
 
+    ultra_max_side: int = _setting(7999, "FuseFaceUltra", "Longest side of templates and photos, in pixels.", ge=64)
+    ultra_base64_mb: int = _setting(10, "FuseFaceUltra", "Longest base64 text of a template, photo or logo, in MiB.", ge=1)
+    ultra_url_mb: int = _setting(20, "FuseFaceUltra", "Largest file behind the URL of a template, photo or logo, in MiB.", ge=1)
+
+    legacy_max_side: int = _setting(3000, "Version 2018-12-01", "Longest side of a user photo, in pixels.", ge=64)
+    legacy_request_mb: int = _setting(10, "Version 2018-12-01", "Longest base64 text of all pictures of a call together, in MiB.", ge=1)
+
     fetch_seconds: float = _setting(15.0, "Fetching", "Total time for one file named by URL.", gt=0)
     fetch_connect_seconds: float = _setting(5.0, "Fetching", "Time to connect for one file named by URL.", gt=0)
     fetch_redirects: int = _setting(3, "Fetching", "Redirects followed for one file.", ge=0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from facemeld.fusion.types import Assignment, Face, FuseOptions, Picture, Rect
+from facemeld.fusion.types import Assignment, Face, FloatArray, FuseOptions, Picture, Rect
 
 
 class Plan(Protocol):
@@ -55,4 +55,8 @@ class Engine(Protocol):
 
     def fuse(self, plan: Plan, assignments: Sequence[Assignment], options: FuseOptions) -> Picture:
         """Fuse every assigned user into the template: uint8 (H, W, 3) RGB of the template's size."""
+        ...
+
+    def fuse_with_mask(self, plan: Plan, assignments: Sequence[Assignment], options: FuseOptions) -> tuple[Picture, FloatArray]:
+        """Fuse, and tell where: the picture, and float32 (H, W) of 0 (untouched) to 1 (the user's face)."""
         ...

@@ -27,6 +27,10 @@ class OutOfMemory(WorkerError):
     """The task needed more memory than a worker may use."""
 
 
+class TemplateMissing(WorkerError):
+    """The stored files of a template are gone."""
+
+
 class PhotoError(FacemeldError):
     """A photo could be decoded, but not used."""
 
@@ -41,3 +45,27 @@ class FaceTooSmall(PhotoError):
 
 class RectOutsidePicture(PhotoError):
     """The box around the face leaves the picture."""
+
+
+class FaceOutsidePicture(PhotoError):
+    """Too much of the face lies beyond the edge of the picture."""
+
+
+class LandmarksOutsideBox(PhotoError):
+    """Most landmarks of the face lie outside the box that was given for it."""
+
+
+class TemplateError(FacemeldError):
+    """A template that came with the call cannot be used."""
+
+
+class TemplateEmpty(TemplateError):
+    """The template has no bytes."""
+
+
+class TemplateTooLarge(TemplateError):
+    """A side of the template has too many pixels."""
+
+
+class TooManyPhotos(TemplateError):
+    """More photos than the template has faces, or two photos for one face."""

@@ -1,0 +1,59 @@
+"""What every fusion ends with: how it is marked, where it is stored, how it reads as text."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from facemeld.marks.label import LABEL_TEXTS
+from facemeld.marks.metadata import ImplicitLabel
+from facemeld.media.encode import CONTENT_TYPES
+from facemeld.results import ResultStore
+from facemeld.services.fusing import FuseRules, MarkRequest
+from facemeld.workers.photos import ImageSource
+from facemeld.workers.tasks import FusedFile, Logo, Marking
+
+
+@dataclass(frozen=True, slots=True)
+class Finisher:
+    """Marks and stores results by the operator's rules."""
+
+    results: ResultStore
+    rules: FuseRules
+    clock: Callable[[], datetime]
+
+    def marking(self, marks: MarkRequest, logo: ImageSource | None) -> Marking:
+        """How a worker marks a result.
+
+        Args:
+            marks: What the caller asked for.
+            logo: The caller's own mark, fetched, or None.
+        """
+        rules = self.rules
+        mark = Logo(logo, marks.logo.rect, rules.logo_limits) if logo is not None and marks.logo is not None else None
+        visible = marks.visible or rules.label_required
+        return Marking(
+            label=LABEL_TEXTS[marks.language[:2]] if visible and mark is None else None,
+            logo=mark,
+            implicit=ImplicitLabel(content_producer=rules.producer, produce_id=marks.request_id),
+            metadata=marks.metadata,
+            jpeg_quality=rules.jpeg_quality,
+        )
+
+    async def store(self, result: FusedFile) -> str:
+        """Store a result durably; the returned path with its signature leads to it until it expires.
+
+        Raises:
+            ResultsError: it could not be stored.
+        """
+        expires = self.clock() + self.rules.result_life
+        stored = await asyncio.to_thread(self.results.put, result.data, CONTENT_TYPES[result.format], expires)
+        return self.results.sign(stored, expires)
+
+    @staticmethod
+    def inline(result: FusedFile) -> str:
+        """A result as base64 text."""
+        return base64.b64encode(result.data).decode("ascii")

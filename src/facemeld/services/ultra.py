@@ -1,0 +1,139 @@
+"""The use case of FuseFaceUltra: users' faces into a template that comes with the call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from facemeld.errors import FacemeldError
+from facemeld.fusion.retouch import PRESETS, UltraStrengths
+from facemeld.fusion.types import Rect
+from facemeld.media.fetch import Fetcher
+from facemeld.services.finishing import Finisher
+from facemeld.services.fusing import FuseRules, MarkRequest
+from facemeld.services.photos import NamedImage, check_image, check_rect, gather_images
+from facemeld.workers.errors import TemplateEmpty, TemplateTooLarge, TooManyPhotos
+from facemeld.workers.executor import Executor
+from facemeld.workers.photos import ImageSource
+from facemeld.workers.tasks import FusedFile
+from facemeld.workers.ultra import CheckUltra, FuseUltra, UltraPhoto, UltraTemplate
+
+__all__ = [
+    "MODEL_TYPES",
+    "FusedFile",
+    "TemplateEmpty",
+    "TemplateTooLarge",
+    "TooManyPhotos",
+    "UltraRequest",
+    "UltraService",
+    "UltraStrengths",
+    "UltraUser",
+]
+
+MODEL_TYPES = frozenset(PRESETS)
+"""Values of SwapModelType."""
+
+
+@dataclass(frozen=True, slots=True)
+class UltraUser:
+    """One user: the photo, the box around the face in it and the box around the template's face; None means the largest."""
+
+    image: NamedImage
+    rect: Rect | None = None
+    template_rect: Rect | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UltraRequest:
+    """One FuseFaceUltra call, checked for form.
+
+    Attributes:
+        template: The picture that stays.
+        users: One to six users' faces.
+        model_type: One of ``MODEL_TYPES``.
+        strengths: What the caller set; model type 6 does not look at it.
+        marks: How the result is marked.
+    """
+
+    template: NamedImage
+    users: tuple[UltraUser, ...]
+    model_type: int = 1
+    strengths: UltraStrengths = field(default_factory=UltraStrengths)
+    marks: MarkRequest = field(default_factory=MarkRequest)
+
+
+class UltraService:
+    """Fuses users into templates that come with the call."""
+
+    def __init__(self, executor: Executor, fetcher: Fetcher, finisher: Finisher) -> None:
+        self._executor = executor
+        self._fetcher = fetcher
+        self._finisher = finisher
+
+    @property
+    def finisher(self) -> Finisher:
+        """Stores results."""
+        return self._finisher
+
+    @property
+    def _rules(self) -> FuseRules:
+        return self._finisher.rules
+
+    async def fuse(self, request: UltraRequest) -> FusedFile:
+        """Do the call; cheap checks come before dear ones, in the order of spec 4.4.
+
+        Raises:
+            TemplateEmpty, TemplateTooLarge, TooManyPhotos: see ``workers.errors``.
+            FaceRectInvalid: a box is too small or has a negative corner.
+            MediaError, PhotoError: the template, a photo or the logo cannot be used.
+            WorkerError: the pixel work could not be done.
+        """
+        self._check(request)
+        logo = request.marks.logo if request.marks.visible else None
+        images = [request.template, *(user.image for user in request.users)]
+        if logo is not None:
+            images.append(logo.image)
+        fetched = await gather_images(self._fetcher, images, self._rules.images)
+        sources = await self._usable(request, fetched)
+        photos = _photos(request, sources)
+        task = FuseUltra(
+            template=UltraTemplate(sources[0], self._rules.material_limits),
+            photos=photos,
+            rules=self._rules.photos,
+            preset=PRESETS[request.model_type],
+            asked=request.strengths,
+            marking=self._finisher.marking(request.marks, sources[-1] if logo is not None else None),
+        )
+        return await self._executor.run(task, self._rules.seconds)
+
+    def _check(self, request: UltraRequest) -> None:
+        if not request.template.url and not request.template.base64:
+            raise TemplateEmpty("the call must bring a template, got none")
+        check_image(request.template, self._rules.images)
+        for user in request.users:
+            for rect in (user.template_rect, user.rect):
+                if rect is not None:
+                    check_rect(rect)
+        for user in request.users:
+            check_image(user.image, self._rules.images)
+        logo = request.marks.logo
+        if logo is not None and request.marks.visible:
+            check_image(logo.image, self._rules.images)
+
+    async def _usable(self, request: UltraRequest, fetched: list[ImageSource | FacemeldError]) -> list[ImageSource]:
+        """The pictures of a call, or the first thing that is wrong with them in the order template, photos, logo."""
+        sources: list[ImageSource] = []
+        for source in fetched:
+            if isinstance(source, FacemeldError):
+                # What came before may be unusable too, and the first failing entry is the one to report.
+                if sources:
+                    template = UltraTemplate(sources[0], self._rules.material_limits)
+                    await self._executor.run(CheckUltra(template, _photos(request, sources), self._rules.photos), self._rules.seconds)
+                raise source
+            sources.append(source)
+        return sources
+
+
+def _photos(request: UltraRequest, sources: list[ImageSource]) -> tuple[UltraPhoto, ...]:
+    """The photos among a call's pictures, as far as they are there: the template comes first, a logo last."""
+    found = sources[1 : 1 + len(request.users)]
+    return tuple(UltraPhoto(source, user.rect, user.template_rect) for user, source in zip(request.users, found, strict=False))

@@ -1,0 +1,200 @@
+"""The pixel task of FuseFaceUltra: a template that comes with the call, planned on the fly, fused and retouched."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from facemeld.fusion.engine import Engine
+from facemeld.fusion.retouch import FaceInResult, Preset, UltraStrengths, retouch
+from facemeld.fusion.types import Assignment, Face, Picture, Rect
+from facemeld.media.base64 import decode_base64
+from facemeld.media.decode import DecodeLimits, decode
+from facemeld.media.errors import EmptyImage, ImageTooLarge
+from facemeld.media.headers import probe
+from facemeld.workers.context import WorkerContext
+from facemeld.workers.errors import FaceTooSmall, NoFaceFound, RectOutsidePicture, TemplateEmpty, TemplateTooLarge, TooManyPhotos
+from facemeld.workers.photos import ImageSource, PhotoReader, PhotoRules, UserPhoto
+from facemeld.workers.tasks import FusedFile, Marking, write
+from facemeld.workers.template import Template
+
+MAX_FACES = 24
+"""Largest faces of a template that are planned ahead; a box may name any other."""
+
+_FACE_BYTES = 3 << 20  # what a plan keeps for one face besides its crop
+
+
+@dataclass(frozen=True, slots=True)
+class UltraTemplate:
+    """A template as it came with the call."""
+
+    source: ImageSource
+    limits: DecodeLimits
+
+
+@dataclass(frozen=True, slots=True)
+class UltraPhoto:
+    """A user's photo, the box around the user's face and the box around the template's face; None means the largest."""
+
+    source: ImageSource
+    rect: Rect | None
+    template_rect: Rect | None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckUltra:
+    """Look whether a template and photos can be used, in order; raises what is wrong with the first that cannot."""
+
+    template: UltraTemplate
+    photos: tuple[UltraPhoto, ...]
+    rules: PhotoRules
+
+    def __call__(self, context: WorkerContext) -> None:
+        """Read everything and find the faces."""
+        located(context.engine, read_template(context, self.template), self.photos, self.rules)
+        reader = PhotoReader(context.engine, self.rules)
+        for photo in self.photos:
+            reader.read(UserPhoto(photo.source, photo.rect, 0))
+
+
+@dataclass(frozen=True, slots=True)
+class FuseUltra:
+    """Fuse photos into a template that came with the call, retouch, mark and encode."""
+
+    template: UltraTemplate
+    photos: tuple[UltraPhoto, ...]
+    rules: PhotoRules
+    preset: Preset
+    asked: UltraStrengths
+    marking: Marking
+
+    def __call__(self, context: WorkerContext) -> FusedFile:
+        """Do the whole work of one call."""
+        engine = context.engine
+        template, numbers = located(engine, read_template(context, self.template), self.photos, self.rules)
+        reader = PhotoReader(engine, self.rules)
+        assignments = [
+            Assignment(number, *reader.read(UserPhoto(photo.source, photo.rect, number)))
+            for photo, number in zip(self.photos, numbers, strict=True)
+        ]
+        logo = self.marking.logo
+        mark = logo.source.read(logo.limits) if logo is not None else None
+        fused = fuse_retouched(engine, template, assignments, self.preset, self.asked)
+        return write(fused, template, self.marking, mark)
+
+
+def read_template(context: WorkerContext, template: UltraTemplate) -> Template:
+    """The planned template, from memory when the same file was used lately.
+
+    Raises:
+        TemplateEmpty, TemplateTooLarge: see ``workers.errors``.
+        MediaError: the file cannot be decoded or breaks another limit.
+        NoFaceFound: it shows no face.
+    """
+    try:
+        data = template.source.data
+        if data is None:
+            data = decode_base64(template.source.text, max_chars=template.source.max_text)
+        if not data:
+            raise EmptyImage("a picture must have at least one byte, got 0")
+    except EmptyImage as error:
+        raise TemplateEmpty("the template must be a picture, got no bytes") from error
+    # Content, not address: the same picture under another URL is the same template.
+    return context.templates.get(f"ultra/{hashlib.sha256(data).hexdigest()}", lambda: _plan(context.engine, data, template.limits))
+
+
+def _plan(engine: Engine, data: bytes, limits: DecodeLimits) -> tuple[Template, int]:
+    try:
+        image = decode(data, limits)
+    except ImageTooLarge as error:
+        header = probe(data)
+        if max(header.width, header.height) > limits.max_side:
+            raise TemplateTooLarge(str(error)) from error
+        raise
+    faces = engine.analyse(image.rgb)
+    if not faces:
+        raise NoFaceFound("the template must show a face, none was found")
+    size = image.rgb.nbytes + (image.alpha.nbytes if image.alpha is not None else 0)
+    planned = faces[:MAX_FACES]
+    size += sum(_FACE_BYTES + 4 * face.box.area for face in planned)
+    return Template(engine.plan(image.rgb, planned), image.alpha, image.format), size
+
+
+def located(engine: Engine, template: Template, photos: Sequence[UltraPhoto], rules: PhotoRules) -> tuple[Template, tuple[int, ...]]:
+    """Which face of the template each photo goes onto.
+
+    A box means the largest face whose centre lies in it; without one, a photo takes the largest face that is still free. A face in a
+    box that the search of the whole picture missed is looked for once more, in the box alone, and added to the plan.
+
+    Returns:
+        The template, with the faces added, and the face's index for each photo.
+
+    Raises:
+        RectOutsidePicture: a box leaves the template.
+        NoFaceFound, FaceTooSmall: there is no face in a box, or one that is too small.
+        TooManyPhotos: two photos for one face, or more photos than faces.
+    """
+    faces = list(template.plan.faces)
+    planned = len(faces)
+    chosen = [_in_box(engine, template.plan.picture, faces, photo.template_rect) for photo in photos]
+    named = [number for number in chosen if number is not None]
+    if len(set(named)) < len(named):
+        raise TooManyPhotos("each face of the template may be meant once")
+    free = iter([number for number in range(planned) if number not in named])
+    numbers = tuple(next(free, -1) if number is None else number for number in chosen)
+    if -1 in numbers:
+        raise TooManyPhotos(f"the template has {len(faces)} faces, got {len(photos)} photos")
+    for number in numbers:
+        box = faces[number].box
+        if min(box.width, box.height) < rules.min_face:
+            least = rules.min_face
+            raise FaceTooSmall(f"the template's face must have at least {least}x{least} pixels, got {box.width}x{box.height}")
+    if len(faces) > planned:
+        template = Template(engine.plan(template.plan.picture, faces), template.alpha, template.format)
+    return template, numbers
+
+
+def _in_box(engine: Engine, picture: Picture, faces: list[Face], rect: Rect | None) -> int | None:
+    """Index of the face in a box, None without a box; a face that was not known yet is appended."""
+    if rect is None:
+        return None
+    height, width = picture.shape[:2]
+    if rect.x < 0 or rect.y < 0 or rect.right > width or rect.bottom > height:
+        raise RectOutsidePicture(
+            f"the box of the template's face must lie within {width}x{height} pixels, got {rect.width}x{rect.height} at {rect.x},{rect.y}"
+        )
+    for number, face in enumerate(faces):
+        x, y = face.box.x + face.box.width / 2, face.box.y + face.box.height / 2
+        if rect.x <= x < rect.right and rect.y <= y < rect.bottom:
+            return number
+    found = engine.analyse(picture, rect)
+    if not found:
+        raise NoFaceFound("the template must show a face in the box, none was found")
+    faces.append(found[0])
+    return len(faces) - 1
+
+
+def fuse_retouched(engine: Engine, template: Template, assignments: Sequence[Assignment], preset: Preset, asked: UltraStrengths) -> Picture:
+    """Fuse and retouch as a model type wants it: uint8 (H, W, 3) RGB of the template's size."""
+    plan = template.plan
+    fused, mask = engine.fuse_with_mask(plan, assignments, preset.options(asked))
+    strengths = preset.strengths(asked)
+    for assignment in assignments:
+        model = plan.faces[assignment.template_face]
+        face = _face_now(engine, fused, model)
+        fused = retouch(fused, mask, plan.picture, FaceInResult(face, model, assignment.face), strengths)
+    return fused
+
+
+def _face_now(engine: Engine, fused: Picture, model: Face) -> Face:
+    """The face as it is after the fusion; the template's own where it is not found again."""
+    middle = model.landmarks[:, :2].mean(axis=0)
+    near = [
+        (float(np.linalg.norm(face.landmarks[:, :2].mean(axis=0) - middle)), order, face)
+        for order, face in enumerate(engine.analyse(fused, model.box))
+    ]
+    distance, _, face = min(near, default=(np.inf, 0, model))
+    return face if distance < 0.25 * max(model.box.width, model.box.height) else model
