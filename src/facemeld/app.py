@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from ipaddress import ip_network
 
@@ -17,9 +17,13 @@ from facemeld.media.decode import DecodeLimits
 from facemeld.media.fetch import Fetcher, FetchPolicy
 from facemeld.models import ensure_bundle
 from facemeld.results import LocalResultStore
+from facemeld.services.addresses import MaterialAddresses
+from facemeld.services.finishing import Finisher
 from facemeld.services.fusing import FuseRules, FuseService
+from facemeld.services.listing import ListingService
 from facemeld.services.materials import MaterialRules, MaterialService
 from facemeld.services.photos import ImageLimits
+from facemeld.services.ultra import UltraService
 from facemeld.settings import Settings, split_list
 from facemeld.workers.context import WorkerConfig
 from facemeld.workers.executor import Executor
@@ -27,6 +31,8 @@ from facemeld.workers.local import LocalExecutor, PoolLimits
 from facemeld.workers.photos import PhotoRules
 
 MIB = 1 << 20
+LEGACY_MATERIAL_SIDE = 1080
+"""Longest side of a material that version 2018-12-01 accepts in strict mode, in pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +45,7 @@ class Application:
     activities: ActivityStore
     materials: MaterialStore
     results: LocalResultStore
+    material_addresses: MaterialAddresses
 
     def executor(self, workers: int | None = None) -> LocalExecutor:
         """An executor for pixel tasks; not started yet. ``workers`` overrides the setting."""
@@ -68,6 +75,26 @@ class Application:
     def fusing(self, executor: Executor, fetcher: Fetcher) -> FuseService:
         """The use case of FuseFace."""
         return FuseService(self.materials, executor, fetcher, self.results, self._fuse_rules(), utc_now)
+
+    def legacy_fusing(self, executor: Executor, fetcher: Fetcher) -> FuseService:
+        """The use case of fusing by the rules of API version 2018-12-01."""
+        rules = self._fuse_rules()
+        side = self.settings.legacy_max_side
+        limits = replace(rules.photos.limits, max_side=side, max_pixels=side * side)
+        rules = replace(
+            rules,
+            photos=replace(rules.photos, limits=limits, whole_face=True),
+            material_max_side=LEGACY_MATERIAL_SIDE if self.settings.strict else None,
+        )
+        return FuseService(self.materials, executor, fetcher, self.results, rules, utc_now)
+
+    def listing(self) -> ListingService:
+        """The use case of listing materials."""
+        return ListingService(self.activities, self.materials)
+
+    def fusing_ultra(self, executor: Executor, fetcher: Fetcher) -> UltraService:
+        """The use case of FuseFaceUltra."""
+        return UltraService(executor, fetcher, Finisher(self.results, self._ultra_rules(), utc_now))
 
     def importing(self, executor: Executor) -> MaterialService:
         """The use case of importing materials."""
@@ -110,6 +137,20 @@ class Application:
             producer=settings.label_producer,
         )
 
+    def _ultra_rules(self) -> FuseRules:
+        settings, rules = self.settings, self._fuse_rules()
+        images = ImageLimits(base64_chars=settings.ultra_base64_mb * MIB, url_bytes=settings.ultra_url_mb * MIB)
+        side = settings.ultra_max_side
+        limits = DecodeLimits(min_side=settings.user_min_side, max_side=side, max_pixels=side * side, max_bytes=images.url_bytes)
+        return replace(
+            rules,
+            photos=replace(rules.photos, limits=limits),
+            images=images,
+            material_limits=limits,
+            logo_limits=replace(rules.logo_limits, max_bytes=images.url_bytes),
+            result_life=timedelta(hours=settings.ultra_result_hours),
+        )
+
 
 @contextmanager
 def open_application(settings: Settings) -> Iterator[Application]:
@@ -121,13 +162,15 @@ def open_application(settings: Settings) -> Iterator[Application]:
     database = Database(settings.resolved_database_url)
     try:
         database.upgrade()
+        files = MaterialFiles(settings.data / "materials")
         yield Application(
             settings=settings,
             database=database,
             accounts=AccountStore(database, vault),
             activities=ActivityStore(database),
-            materials=MaterialStore(database, MaterialFiles(settings.data / "materials")),
+            materials=MaterialStore(database, files),
             results=LocalResultStore(settings.data / "results", vault.derive("result-urls")),
+            material_addresses=MaterialAddresses(files, vault.derive("material-urls"), utc_now),
         )
     finally:
         database.close()

@@ -9,6 +9,7 @@ import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
@@ -17,12 +18,20 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from facemeld.accounts import AccountStore
+from facemeld.actions.describe_material_list import DescribeMaterialList
 from facemeld.actions.fuse_face import FuseFace
+from facemeld.actions.fuse_face_ultra import FuseFaceUltra
+from facemeld.actions.v2018 import OFFLINE
+from facemeld.actions.v2018.describe_material_list import DescribeMaterialList as DescribeMaterialList2018
+from facemeld.actions.v2018.face_fusion import FaceFusion
+from facemeld.actions.v2018.fuse_face import FuseFace as FuseFace2018
+from facemeld.actions.video import VIDEO_ACTIONS
 from facemeld.app import Application, open_application
 from facemeld.calllog import CallLog, set_up_logging
 from facemeld.db import utc_now
 from facemeld.errors import FacemeldError
-from facemeld.protocol.call import ActionRegistry, Hooks
+from facemeld.materialpictures import MaterialPictures
+from facemeld.protocol.call import Action, ActionRegistry, Hooks
 from facemeld.protocol.credentials import Credential, KeyKind
 from facemeld.protocol.endpoint import ApiEndpoint
 from facemeld.protocol.options import MIB, ProtocolLimits, ProtocolOptions
@@ -71,12 +80,12 @@ class Server:
         self._announce = announce
         self._executor = application.executor()
         self._fetcher = application.fetcher()
+        self._public_url = application.settings.public_url.rstrip("/")
         self.address = ""
 
     def asgi(self) -> Starlette:
         """The ASGI application."""
-        service = self._application.fusing(self._executor, self._fetcher)
-        registry = ActionRegistry([FuseFace(service, self._application.settings.public_url.rstrip("/")).action])
+        registry = ActionRegistry([*self._actions(), *self._legacy_actions(), *VIDEO_ACTIONS], offline=OFFLINE)
         endpoint = ApiEndpoint(
             registry,
             StoredCredentials(self._application.accounts),
@@ -84,13 +93,31 @@ class Server:
             hooks=Hooks(observer=CallLog()),
         )
         files = ResultFiles(self._application.results, utc_now)
+        pictures = MaterialPictures(self._application.material_addresses)
         routes = [
             Route("/healthz", self._health, methods=["GET"]),
             Route("/readyz", self._ready, methods=["GET"]),
             Route(files.path, files.serve, methods=["GET"]),
+            Route(pictures.path, pictures.serve, methods=["GET"]),
             Route("/", endpoint),
         ]
         return Starlette(routes=routes, lifespan=self._lifespan)
+
+    def _actions(self) -> Iterator[Action[Any]]:
+        """The actions of 2022-09-27."""
+        application, settings = self._application, self._application.settings
+        yield FuseFace(application.fusing(self._executor, self._fetcher), self._public_url).action
+        yield FuseFaceUltra(application.fusing_ultra(self._executor, self._fetcher), self._public_url).action
+        yield DescribeMaterialList(application.listing(), settings.strict).action
+
+    def _legacy_actions(self) -> Iterator[Action[Any]]:
+        """The actions of 2018-12-01."""
+        application, settings = self._application, self._application.settings
+        service = application.legacy_fusing(self._executor, self._fetcher)
+        yield FuseFace2018(service, settings.legacy_request_mb * MIB, self._public_url).action
+        yield FaceFusion(service, settings.legacy_request_mb * MIB, self._public_url).action
+        sign = application.material_addresses.sign
+        yield DescribeMaterialList2018(application.listing(), sign, settings.strict, self._public_url).action
 
     @asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:

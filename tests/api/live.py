@@ -12,13 +12,14 @@ import subprocess
 import sys
 import threading
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from email.message import Message
 from pathlib import Path
 from typing import Any
 
 from tencentcloud.common import credential
+from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentCloudSDKException
 from tencentcloud.common.profile.client_profile import ClientProfile
 from tencentcloud.common.profile.http_profile import HttpProfile
 from tencentcloud.facefusion.v20220927 import facefusion_client, models
@@ -138,6 +139,16 @@ def photo(
         info.InputImageFaceRect = models.FaceRect()
         info.InputImageFaceRect.X, info.InputImageFaceRect.Y, info.InputImageFaceRect.Width, info.InputImageFaceRect.Height = rect
     return info
+
+
+def failure(call: Callable[[], Any]) -> TencentCloudSDKException:
+    """The SDK's exception that a call ends with; it always names the request."""
+    try:
+        call()
+    except TencentCloudSDKException as error:
+        assert error.requestId
+        return error
+    raise AssertionError("the call succeeded")
 
 
 def download(url: str) -> tuple[bytes, Message]:

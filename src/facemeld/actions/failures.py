@@ -1,4 +1,4 @@
-"""Which API error stands for which error of the use cases, for the versions of 2022."""
+"""Which API error stands for which error of the use cases, in each version."""
 
 from __future__ import annotations
 
@@ -9,12 +9,20 @@ from types import MappingProxyType
 from facemeld.protocol.errors import (
     ActivityIdNotFound,
     ApiError,
+    FaceBorderCheckFailed,
+    FaceExceedBorder,
+    FaceFusionError,
     FaceRectParameterValueError,
     FaceSizeTooSmall,
+    FuseImageError,
+    FuseInnerError,
     FuseMaterialNotAuth,
     FuseMaterialNotExist,
+    FuseSavePhotoFail,
     ImageDecodeFailed,
     ImageDownloadError,
+    ImagePixelExceed,
+    ImageResolutionExceed,
     ImageResolutionTooSmall,
     ImageSizeExceed,
     ImageSizeInvalid,
@@ -22,13 +30,18 @@ from facemeld.protocol.errors import (
     IsOpening,
     MaterialIdNotFound,
     NoFaceDetected,
+    NoFaceInPhoto,
     ParameterValueError,
+    ProjectNotAuth,
     RequestTimeout,
     ResourceInsufficient,
     RpcFail,
+    ServerError,
+    ServiceUnavailable,
     TemplateFaceIDNotExist,
     UrlIllegal,
 )
+from facemeld.protocol.errors import FaceRectInvalid as FaceRectInvalidCode
 from facemeld.services.errors import (
     ActivityDisabled,
     ActivityNotFound,
@@ -38,6 +51,8 @@ from facemeld.services.errors import (
     EncodingFailed,
     FacemeldError,
     FaceNotFound,
+    FaceOutsidePicture,
+    FaceRectEmpty,
     FaceRectInvalid,
     FaceTooSmall,
     FusionError,
@@ -45,10 +60,13 @@ from facemeld.services.errors import (
     ImageTooLarge,
     ImageTooManyBytes,
     ImageTooSmall,
+    ImageTooThin,
+    LandmarksOutsideBox,
     MarkError,
     MaterialDeleted,
     MaterialNotApproved,
     MaterialNotFound,
+    MaterialTooLarge,
     NoFaceFound,
     NotReady,
     OutOfMemory,
@@ -56,6 +74,7 @@ from facemeld.services.errors import (
     RectOutsidePicture,
     ResultNotSaved,
     TemplateFaceNotFound,
+    TemplateMissing,
     TooManyFaces,
     UndecodableImage,
     WorkerDied,
@@ -67,6 +86,7 @@ FAILURES_2022: Mapping[type[FacemeldError], type[ApiError]] = MappingProxyType(
         ActivityDisabled: ActivityIdNotFound,
         MaterialNotFound: MaterialIdNotFound,
         MaterialDeleted: FuseMaterialNotExist,
+        TemplateMissing: FuseMaterialNotExist,
         MaterialNotApproved: FuseMaterialNotAuth,
         TemplateFaceNotFound: TemplateFaceIDNotExist,
         FaceNotFound: TemplateFaceIDNotExist,
@@ -95,7 +115,36 @@ FAILURES_2022: Mapping[type[FacemeldError], type[ApiError]] = MappingProxyType(
 )
 """Errors of the rooms below and the code that a caller of 2022-09-27 gets; subclasses follow their nearest entry."""
 
-_EXPLAINED = frozenset({TooManyFaces, FaceRectInvalid, RectOutsidePicture, MarkError})
+FAILURES_2018: Mapping[type[FacemeldError], type[ApiError]] = MappingProxyType(
+    {
+        **FAILURES_2022,
+        ActivityDisabled: ProjectNotAuth,
+        MaterialTooLarge: ImagePixelExceed,
+        FaceRectEmpty: FaceRectInvalidCode,
+        IllegalUrl: ImageDownloadError,
+        ImageTooLarge: ImageResolutionExceed,
+        ImageTooThin: ImageSizeInvalid,
+        FaceOutsidePicture: FaceExceedBorder,
+        LandmarksOutsideBox: FaceBorderCheckFailed,
+        NotReady: ServiceUnavailable,
+        FusionError: FaceFusionError,
+        EncodingFailed: FuseImageError,
+        ResultNotSaved: FuseSavePhotoFail,
+        DatabaseUnavailable: FuseInnerError,
+    }
+)
+"""The same for 2018-12-01, whose lists have codes of their own and lack a few."""
+
+FACE_FUSION_FAILURES: Mapping[type[FacemeldError], type[ApiError]] = MappingProxyType({**FAILURES_2018, NoFaceFound: NoFaceInPhoto})
+"""The same for FaceFusion of 2018-12-01."""
+
+LISTING_FAILURES: Mapping[type[FacemeldError], type[ApiError]] = MappingProxyType({**FAILURES_2022, DatabaseUnavailable: ServerError})
+"""The same for DescribeMaterialList of 2022-09-27."""
+
+LISTING_FAILURES_2018: Mapping[type[FacemeldError], type[ApiError]] = MappingProxyType({**FAILURES_2018, DatabaseUnavailable: ServerError})
+"""The same for DescribeMaterialList of 2018-12-01."""
+
+_EXPLAINED = frozenset({TooManyFaces, FaceRectInvalid, FaceRectEmpty, RectOutsidePicture, MarkError})
 
 
 @contextmanager

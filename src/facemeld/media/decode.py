@@ -14,7 +14,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from facemeld.media.errors import EmptyImage, ImageTooLarge, ImageTooManyBytes, ImageTooSmall, UndecodableImage
+from facemeld.media.errors import EmptyImage, ImageTooLarge, ImageTooManyBytes, ImageTooSmall, ImageTooThin, UndecodableImage
 from facemeld.media.headers import DEFAULT_FORMATS, ImageFormat, ImageHeader, probe
 
 # The plug-in of the format is called by itself, never the guessing opener: no other decoder can be reached, and the
@@ -109,7 +109,8 @@ def check_size(header: ImageHeader, limits: DecodeLimits) -> None:
     """Compare a picture's size with the limits.
 
     Raises:
-        ImageTooLarge: a side, the aspect ratio or the number of pixels is too large.
+        ImageTooLarge: a side or the number of pixels is too large.
+        ImageTooThin: the sides differ too much.
         ImageTooSmall: the shorter side is too short.
     """
     short, long = sorted((header.width, header.height))
@@ -119,7 +120,7 @@ def check_size(header: ImageHeader, limits: DecodeLimits) -> None:
     if long > limits.max_side:
         raise ImageTooLarge(f"the longer side must have at most {limits.max_side} pixels, got {size}")
     if long > limits.max_aspect * short:
-        raise ImageTooLarge(f"the longer side must be at most {limits.max_aspect:g} times the shorter, got {size}")
+        raise ImageTooThin(f"the longer side must be at most {limits.max_aspect:g} times the shorter, got {size}")
     if short * long > limits.max_pixels:
         raise ImageTooLarge(f"the picture must have at most {limits.max_pixels} pixels, got {size}")
 

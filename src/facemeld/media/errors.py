@@ -23,6 +23,10 @@ class ImageTooLarge(MediaError):
     """A side, the number of pixels or the aspect ratio of the picture is too large."""
 
 
+class ImageTooThin(ImageTooLarge):
+    """The sides of the picture differ too much."""
+
+
 class ImageTooManyBytes(MediaError):
     """The file, the download or the base64 text is longer than allowed."""
 

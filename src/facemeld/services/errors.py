@@ -19,17 +19,21 @@ from facemeld.media.errors import (
     ImageTooLarge,
     ImageTooManyBytes,
     ImageTooSmall,
+    ImageTooThin,
     UndecodableImage,
 )
 from facemeld.results import ResultNotSaved
 from facemeld.workers.errors import (
     DeadlineExceeded,
+    FaceOutsidePicture,
     FaceTooSmall,
+    LandmarksOutsideBox,
     NoFaceFound,
     NotReady,
     OutOfMemory,
     QueueFull,
     RectOutsidePicture,
+    TemplateMissing,
     WorkerDied,
 )
 
@@ -50,6 +54,22 @@ class FaceRectInvalid(ServiceError):
     """The box around a user's face is too small or lies outside any picture."""
 
 
+class FaceRectEmpty(FaceRectInvalid):
+    """The box around a user's face has no area."""
+
+
+class MaterialTooLarge(ServiceError):
+    """The stored picture of a material is larger than the caller's version of the API allows."""
+
+
+class AddressForged(ServiceError):
+    """An address of a picture was not made by this service."""
+
+
+class AddressExpired(ServiceError):
+    """The time of a signed address is over."""
+
+
 class MaterialHasNoFace(ServiceError):
     """A picture without a face cannot be a material."""
 
@@ -57,11 +77,15 @@ class MaterialHasNoFace(ServiceError):
 __all__ = [
     "ActivityDisabled",
     "ActivityNotFound",
+    "AddressExpired",
+    "AddressForged",
     "DatabaseUnavailable",
     "DeadlineExceeded",
     "DownloadFailed",
     "EncodingFailed",
     "FaceNotFound",
+    "FaceOutsidePicture",
+    "FaceRectEmpty",
     "FaceRectInvalid",
     "FaceTooSmall",
     "FacemeldError",
@@ -70,11 +94,14 @@ __all__ = [
     "ImageTooLarge",
     "ImageTooManyBytes",
     "ImageTooSmall",
+    "ImageTooThin",
+    "LandmarksOutsideBox",
     "MarkError",
     "MaterialDeleted",
     "MaterialHasNoFace",
     "MaterialNotApproved",
     "MaterialNotFound",
+    "MaterialTooLarge",
     "NoFaceFound",
     "NotReady",
     "OutOfMemory",
@@ -83,6 +110,7 @@ __all__ = [
     "ResultNotSaved",
     "ServiceError",
     "TemplateFaceNotFound",
+    "TemplateMissing",
     "TooManyFaces",
     "UndecodableImage",
     "WorkerDied",

@@ -18,7 +18,7 @@ from facemeld.media.decode import DecodeLimits
 from facemeld.media.encode import CONTENT_TYPES
 from facemeld.media.fetch import Fetcher
 from facemeld.results import ResultStore
-from facemeld.services.errors import TemplateFaceNotFound, TooManyFaces
+from facemeld.services.errors import MaterialTooLarge, TemplateFaceNotFound, TooManyFaces
 from facemeld.services.photos import ImageLimits, NamedImage, UserFace, check_image, check_rect, gather_images
 from facemeld.workers.executor import Executor
 from facemeld.workers.photos import ImageSource, PhotoRules, UserPhoto
@@ -88,6 +88,7 @@ class FuseRules:
         jpeg_quality: Quality of JPEG results.
         label_required: Whether the visible mark cannot be switched off.
         producer: Producer named in the implicit label.
+        material_max_side: Longest side of a material that may be used, in pixels; None for any.
     """
 
     photos: PhotoRules
@@ -99,6 +100,7 @@ class FuseRules:
     jpeg_quality: int
     label_required: bool
     producer: str
+    material_max_side: int | None = None
 
 
 class FuseService:
@@ -125,11 +127,14 @@ class FuseService:
 
         Raises:
             CatalogError: the activity or material is unknown, deleted or not approved.
-            TemplateFaceNotFound, TooManyFaces, FaceRectInvalid: see ``services.errors``.
+            MaterialTooLarge, TemplateFaceNotFound, TooManyFaces, FaceRectInvalid: see ``services.errors``.
             MediaError, PhotoError: a photo or the logo cannot be used.
             WorkerError: the pixel work could not be done.
         """
         material = await asyncio.to_thread(self._materials.for_fusion, request.account_id, request.project_id, request.model_id)
+        longest = self._rules.material_max_side
+        if longest is not None and max(material.width, material.height) > longest:
+            raise MaterialTooLarge(f"the material must have at most {longest} pixels a side, got {material.width}x{material.height}")
         numbers = assign(material, request.users)
         self._check(request)
         logo = request.marks.logo if request.marks.visible else None

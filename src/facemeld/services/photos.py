@@ -11,7 +11,7 @@ from facemeld.fusion.types import Rect
 from facemeld.media.errors import ImageTooManyBytes
 from facemeld.media.fetch import Fetcher
 from facemeld.media.urls import parse_url
-from facemeld.services.errors import FaceRectInvalid
+from facemeld.services.errors import FaceRectEmpty, FaceRectInvalid
 from facemeld.workers.photos import ImageSource
 
 __all__ = ["ImageLimits", "NamedImage", "Rect", "UserFace", "check_image", "check_rect", "gather_images"]
@@ -60,8 +60,11 @@ def check_rect(rect: Rect) -> None:
     """Look at a face box before any picture is at hand.
 
     Raises:
+        FaceRectEmpty: it has no area.
         FaceRectInvalid: it is too small or has a negative corner.
     """
+    if min(rect.width, rect.height) <= 0:
+        raise FaceRectEmpty(f"a face box must have a width and a height, got {rect.width}x{rect.height}")
     if min(rect.width, rect.height) < MIN_RECT_SIDE:
         raise FaceRectInvalid(f"a face box must be at least {MIN_RECT_SIDE}x{MIN_RECT_SIDE} pixels, got {rect.width}x{rect.height}")
     if rect.x < 0 or rect.y < 0:

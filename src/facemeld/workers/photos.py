@@ -8,7 +8,13 @@ from facemeld.fusion.engine import Engine
 from facemeld.fusion.types import Face, Picture, Rect
 from facemeld.media.base64 import decode_base64
 from facemeld.media.decode import DecodedImage, DecodeLimits, decode
-from facemeld.workers.errors import FaceTooSmall, NoFaceFound, RectOutsidePicture
+from facemeld.workers.errors import FaceOutsidePicture, FaceTooSmall, LandmarksOutsideBox, NoFaceFound, RectOutsidePicture
+
+MAX_OUTSIDE = 0.2
+"""Share of a face's area that may lie beyond the edge of its picture."""
+
+MAX_BEYOND_BOX = 0.5
+"""Share of a face's landmarks that may lie outside the box given for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +63,12 @@ class PhotoRules:
     Attributes:
         limits: Limits of the file.
         min_face: Smallest width and height of the face's box, in pixels.
+        whole_face: Whether a face that leaves the picture, or the box given for it, is refused (2018-12-01).
     """
 
     limits: DecodeLimits
     min_face: int = 34
+    whole_face: bool = False
 
 
 class PhotoReader:
@@ -102,4 +110,27 @@ class PhotoReader:
         if min(face.box.width, face.box.height) < self._rules.min_face:
             least = self._rules.min_face
             raise FaceTooSmall(f"the face must have at least {least}x{least} pixels, got {face.box.width}x{face.box.height}")
+        if self._rules.whole_face:
+            check_whole(face, rect)
         return face
+
+
+def check_whole(face: Face, rect: Rect | None) -> None:
+    """Refuse a face of which too much is cut off (spec 4.2, ``FaceExceedBorder`` and ``FaceBorderCheckFailed``).
+
+    Args:
+        face: The face; its box is clipped to the picture, its landmarks are not.
+        rect: Box that the caller gave for the face; None for the face's own.
+
+    Raises:
+        FaceOutsidePicture: more than a fifth of the face's area lies beyond the picture's edge.
+        LandmarksOutsideBox: more than half of its landmarks lie outside the box.
+    """
+    outside = 1 - face.box.area / Rect.around(face.landmarks).area
+    if outside > MAX_OUTSIDE:
+        raise FaceOutsidePicture(f"at most {MAX_OUTSIDE:.0%} of the face may lie outside the picture, got {outside:.0%}")
+    box = rect or face.box
+    x, y = face.landmarks[:, 0], face.landmarks[:, 1]
+    beyond = float(((x < box.x) | (x > box.right) | (y < box.y) | (y > box.bottom)).mean())
+    if beyond > MAX_BEYOND_BOX:
+        raise LandmarksOutsideBox(f"at most {MAX_BEYOND_BOX:.0%} of the landmarks may lie outside the face's box, got {beyond:.0%}")

@@ -15,6 +15,7 @@ from facemeld.fusion.engine import Engine, Plan
 from facemeld.fusion.errors import PlanOutdated
 from facemeld.media.decode import DecodedImage, DecodeLimits, decode
 from facemeld.media.headers import ImageFormat
+from facemeld.workers.errors import TemplateMissing
 
 _HEAD, _PLAN, _ALPHA = "head.json", "plan", "alpha.npy"
 
@@ -93,11 +94,18 @@ def unpack(engine: Engine, data: bytes) -> Template:
 
 
 def load(engine: Engine, file: TemplateFile) -> tuple[Template, int]:
-    """A template and the bytes it takes; made anew from its picture when the stored one does not fit this engine."""
+    """A template and the bytes it takes; made anew from its picture when the stored one does not fit this engine.
+
+    Raises:
+        TemplateMissing: neither the plan nor the picture is there.
+    """
     try:
         data = file.plan.read_bytes()
         return unpack(engine, data), len(data)
     except (PlanOutdated, FileNotFoundError):
-        image = decode(file.picture.read_bytes(), file.limits)
+        try:
+            image = decode(file.picture.read_bytes(), file.limits)
+        except FileNotFoundError as error:
+            raise TemplateMissing("the template's picture must be in the store, and is gone") from error
         template = make(engine, image)
         return template, image.rgb.nbytes * 2
