@@ -1,0 +1,138 @@
+"""The maps of one fusion: where every pixel of the template's crop comes from, in the user's picture and in the template."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facemeld.fusion.mesh.arrays import f32, smoothstep
+from facemeld.fusion.mesh.atlas import Atlas
+from facemeld.fusion.mesh.outline import bend_field
+from facemeld.fusion.mesh.plan import FacePlan
+from facemeld.fusion.mesh.shape import face_width
+from facemeld.fusion.mesh.warp import extend, rasterise
+from facemeld.fusion.types import MESH_VERTICES, FloatArray
+
+_FINE = 200.0  # face width in cells of the grid on which maps are worked out
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A part of the crop, aligned to the coarse grid.
+
+    Attributes:
+        step: Pixels per cell.
+        x0: First cell's column.
+        y0: First cell's row.
+        x1: First column behind it.
+        y1: First row behind it.
+        width: Columns of the crop, in pixels.
+        height: Rows of the crop, in pixels.
+    """
+
+    step: int
+    x0: int
+    y0: int
+    x1: int
+    y1: int
+    width: int
+    height: int
+
+    @property
+    def pixels(self) -> tuple[slice, slice]:
+        """The rows and columns of the crop that it covers."""
+        rows = slice(self.y0 * self.step, min(self.height, self.y1 * self.step))
+        return rows, slice(self.x0 * self.step, min(self.width, self.x1 * self.step))
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Rows and columns in pixels."""
+        rows, columns = self.pixels
+        return rows.stop - rows.start, columns.stop - columns.start
+
+    @property
+    def origin(self) -> FloatArray:
+        """float32 (2,): x and y of its first pixel in the crop."""
+        return np.array([self.x0 * self.step, self.y0 * self.step], np.float32)
+
+    def up(self, field: FloatArray) -> FloatArray:
+        """This part of a coarse map, enlarged linearly to pixels."""
+        part = np.ascontiguousarray(field[self.y0 : self.y1, self.x0 : self.x1])
+        if self.step > 1:
+            part = f32(cv2.resize(part, (part.shape[1] * self.step, part.shape[0] * self.step), interpolation=cv2.INTER_LINEAR))
+        rows, columns = self.size
+        return part if part.shape[:2] == (rows, columns) else np.ascontiguousarray(part[:rows, :columns])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Layout:
+    """Maps over the template's crop on a coarser grid.
+
+    Attributes:
+        whole: The whole crop as a window.
+        source: float32 (h, w, 2), where a cell comes from in the user's picture.
+        twin: float32 (h, w, 2), the same on the mirrored half.
+        cells: float32 (h, w, 2), its place on the atlas.
+        bend: float32 (h, w, 2), how far the template's pixel for it lies away, in pixels.
+        cover: float32 (h, w), 0-1: the mesh's silhouette, feathered inwards.
+    """
+
+    whole: Window
+    source: FloatArray
+    twin: FloatArray
+    cells: FloatArray
+    bend: FloatArray
+    cover: FloatArray
+
+    def window(self, chosen: NDArray[np.bool_], margin: float) -> Window | None:
+        """The smallest window around chosen cells, with a margin in pixels; None where no cell is chosen."""
+        rows, columns = np.flatnonzero(chosen.any(axis=1)), np.flatnonzero(chosen.any(axis=0))
+        if not rows.size:
+            return None
+        whole, pad = self.whole, int(np.ceil(margin / self.whole.step)) + 1
+        x0, y0 = max(0, int(columns[0]) - pad), max(0, int(rows[0]) - pad)
+        x1, y1 = min(whole.x1, int(columns[-1]) + 1 + pad), min(whole.y1, int(rows[-1]) + 1 + pad)
+        return Window(whole.step, x0, y0, x1, y1, whole.width, whole.height)
+
+    def atlas_map(self, field: FloatArray) -> FloatArray:
+        """An atlas map drawn onto the coarse grid."""
+        return f32(cv2.remap(field, self.cells[..., 0], self.cells[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
+
+    def backwards(self, window: Window) -> FloatArray:
+        """float32 (h, w, 2): for every pixel of a window, x and y in the crop of the template's pixel that is bent there."""
+        rows, columns = np.indices(self.bend.shape[:2], np.float32)
+        half = np.float32((window.step - 1) / 2)
+        place = np.stack([columns * window.step + half, rows * window.step + half], axis=2) + self.bend
+        return window.up(place)
+
+
+def lay_out(target: FloatArray, plan: FacePlan, user: FloatArray, atlas: Atlas) -> Layout | None:
+    """Draw the target mesh and read every map off it.
+
+    Args:
+        target: float32 (468, 3), pixels of the crop.
+        plan: The template's face.
+        user: float32 (468, 3), pixels of the user's picture.
+        atlas: The canonical atlas.
+
+    Returns:
+        The maps, or None where the target lies outside the picture.
+    """
+    width = face_width(target)
+    step = max(1, round(width / _FINE))
+    size = (-(-plan.crop.height // step), -(-plan.crop.width // step))
+    drawn = rasterise((target[:, :2] + 0.5) / step - 0.5, target[:, 2], atlas.mesh.triangles, size)
+    if not drawn.covered.any():
+        return None
+    moved = plan.landmarks[:MESH_VERTICES, :2] - target[:, :2]
+    values = np.concatenate([user[:, :2], user[atlas.twins, :2], atlas.cells, moved], axis=1)
+    spread, distance = extend(drawn.interpolate(values), drawn.covered)
+    bend = bend_field(np.ascontiguousarray(spread[..., 6:8]), distance, drawn.covered, width / step)
+    inside = cv2.distanceTransform(np.pad(drawn.covered.astype(np.uint8), 1, mode="edge"), cv2.DIST_L2, cv2.DIST_MASK_5)[1:-1, 1:-1]
+    cover = smoothstep(inside * step / width, 0.005, 0.045)
+    source, twin, cells = (np.ascontiguousarray(spread[..., k : k + 2]) for k in (0, 2, 4))
+    whole = Window(step, 0, 0, size[1], size[0], plan.crop.width, plan.crop.height)
+    return Layout(whole, source, twin, cells, bend, cover)
