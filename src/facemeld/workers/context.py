@@ -8,10 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
-
 from facemeld.fusion.engine import Engine
-from facemeld.fusion.mesh.engine import MeshEngine
 from facemeld.workers.template import Template, TemplateFile, load
 
 
@@ -77,5 +74,8 @@ class WorkerContext:
 @functools.lru_cache(maxsize=1)
 def context_for(config: WorkerConfig) -> WorkerContext:
     """Load the models; later calls in the same process return the same context."""
+    # Imported here, so that the API process, which never touches pixels, does not carry the imaging libraries.
+    from facemeld.workers.preload import MeshEngine, cv2
+
     cv2.setNumThreads(1)
     return WorkerContext(engine=MeshEngine(config.bundle), templates=TemplateCache(config.plan_cache_bytes))

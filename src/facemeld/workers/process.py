@@ -61,7 +61,7 @@ class WorkerProcess:
     def __init__(self, config: WorkerConfig) -> None:
         context = multiprocessing.get_context("forkserver")
         # The fork server imports the engine once, so that a replacement starts in milliseconds and shares its memory.
-        context.set_forkserver_preload(["facemeld.workers.process"])
+        context.set_forkserver_preload(["facemeld.workers.process", "facemeld.workers.preload"])
         self._config = config
         self._pool = ProcessPoolExecutor(max_workers=1, mp_context=context, initializer=prepare, initargs=(config,))
         self._pid: int | None = None
