@@ -1,4 +1,4 @@
-"""All tables: accounts, keys, credit, usage, activities, materials and their faces, the audit log and the id counter."""
+"""All tables: accounts, keys, credit, usage, activities, materials and their faces, users, the audit log and the id counter."""
 
 from __future__ import annotations
 
@@ -112,13 +112,14 @@ class MaterialRow(Base):
     """A template picture; its files lie beside the database under the same snowflake."""
 
     __tablename__ = "materials"
-    __table_args__ = (Index(None, "activity_id", "id"),)
+    __table_args__ = (Index(None, "activity_id", "id"), Index(None, "status", "id"))
 
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     activity_id: Mapped[int] = mapped_column(ForeignKey("activities.id"))
     name: Mapped[str] = mapped_column(String(255))
     status: Mapped[int] = mapped_column(SmallInteger)
     audit_result: Mapped[str] = mapped_column(Text)
+    findings: Mapped[list[dict[str, Any]]] = mapped_column(JSON, server_default=text("'[]'"))
     width: Mapped[int]
     height: Mapped[int]
     format: Mapped[str] = mapped_column(String(8))
@@ -144,6 +145,37 @@ class MaterialFaceRow(Base):
     y: Mapped[int]
     width: Mapped[int]
     height: Mapped[int]
+
+
+class UserRow(Base):
+    """A person who administers the service."""
+
+    __tablename__ = "users"
+
+    id: Mapped[int] = mapped_column(RowNumber, primary_key=True)
+    name: Mapped[str] = mapped_column(String(64), unique=True)
+    role: Mapped[str] = mapped_column(String(16))
+    password_hash: Mapped[str] = mapped_column(Text)
+    disabled: Mapped[bool]
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    signed_in_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class UserTokenRow(Base):
+    """A bearer token of a user, known by its digest only."""
+
+    __tablename__ = "user_tokens"
+
+    id: Mapped[int] = mapped_column(RowNumber, primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    digest: Mapped[str] = mapped_column(String(64), unique=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    label: Mapped[str] = mapped_column(String(64))
+    role: Mapped[str] = mapped_column(String(16))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class AuditRow(Base):
