@@ -1,57 +1,62 @@
-"""Accounts and their access keys."""
+"""Accounts: creation, states, balance, rates and networks."""
 
 from __future__ import annotations
 
-import secrets
-import string
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal, TypeAlias
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from facemeld.accounts.errors import AccountExists, AccountInvalid, AccountNotFound, KeyNotFound
-from facemeld.accounts.types import AccessKey, Account, AccountState, KeyKind, NewKey, StoredCredential
-from facemeld.accounts.vault import KeyVault
-from facemeld.db.audit import record
-from facemeld.db.clock import Clock, utc_now
-from facemeld.db.database import Database
-from facemeld.db.models import AccessKeyRow, AccountRow
+from facemeld.accounts.errors import AccountExists, AccountInvalid, AccountNotFound
+from facemeld.accounts.keys import KEY_ID_PREFIX, KeyStore, account_row
+from facemeld.accounts.policy import Network, RateChange, format_networks, format_rates, parse_networks, parse_rates
+from facemeld.accounts.types import Account, AccountState, Package
+from facemeld.db.audit import Detail, record
+from facemeld.db.models import AccountRow, PackageRow
 
-KEY_ID_PREFIX = "AKID"
-RANDOM_CHARACTERS = 32
+__all__ = ["KEY_ID_PREFIX", "LONGEST_NAME", "UNLIMITED", "AccountChange", "AccountStore"]
+
 LONGEST_NAME = 64
-LONGEST_KEY_ID = 64
-_ALPHABET = string.ascii_letters + string.digits
+MOST_CALLS = 2**31 - 1
+UNLIMITED: Literal["unlimited"] = "unlimited"
+"""The balance of an account that is not counted."""
 
-_CREDENTIAL = (
-    select(
-        AccessKeyRow.secret_ciphertext,
-        AccessKeyRow.enabled,
-        AccessKeyRow.kind,
-        AccountRow.id,
-        AccountRow.name,
-        AccountRow.state,
-    )
-    .join(AccountRow, AccountRow.id == AccessKeyRow.account_id)
-    .where(AccessKeyRow.secret_id == bindparam("secret_id"))
-)
+Balance: TypeAlias = int | Literal["unlimited"]
 
 
-class AccountStore:
-    """Creates, finds and changes accounts and keys; every change leaves an entry in the audit log.
+@dataclass(frozen=True, slots=True)
+class AccountChange:
+    """What to change about an account; None leaves a field as it is.
+
+    Attributes:
+        state: Whether the account may use the service.
+        balance: Calls left besides the packages, or ``unlimited`` for an account that is not counted.
+        auto_open: See ``Account``.
+        rates: Rates to change, by name; the others stay.
+        allowed: New list of networks that calls must come from; empty for all.
+        denied: New list of networks that calls must not come from.
+    """
+
+    state: AccountState | None = None
+    balance: Balance | None = None
+    auto_open: bool | None = None
+    rates: Mapping[str, RateChange] = field(default_factory=dict)
+    allowed: Sequence[Network] | None = None
+    denied: Sequence[Network] | None = None
+
+
+class AccountStore(KeyStore):
+    """Creates, finds and changes accounts, their packages and keys; every change leaves an entry in the audit log.
 
     The store keeps nothing in memory: what one process changes, another sees at once.
     """
 
-    def __init__(self, database: Database, vault: KeyVault, clock: Clock = utc_now) -> None:
-        self._database = database
-        self._vault = vault
-        self._clock = clock
-
     def create(self, name: str, *, actor: str) -> Account:
-        """Create an account in the state ``normal``.
+        """Create an account in the state ``normal``, whose calls are not counted.
 
         Args:
             name: 1-64 printable characters, unique.
@@ -89,7 +94,7 @@ class AccountStore:
             AccountNotFound: there is none.
         """
         with self._database.session() as session:
-            return _account(_by_name(session, name))
+            return _account(account_row(session, name))
 
     def accounts(self) -> tuple[Account, ...]:
         """All accounts, in the order of their creation."""
@@ -102,106 +107,110 @@ class AccountStore:
         Raises:
             AccountNotFound: there is no such account.
         """
+        return self.change(name, AccountChange(state=state), actor=actor)
+
+    def change(self, name: str, change: AccountChange, *, actor: str) -> Account:
+        """Change an account; the next call already follows it.
+
+        Raises:
+            AccountNotFound: there is no such account.
+            AccountInvalid: the balance is out of range.
+        """
+        if isinstance(change.balance, int) and not 0 <= change.balance <= MOST_CALLS:
+            raise AccountInvalid(f"the balance must be 0 to {MOST_CALLS} calls or unlimited, got {change.balance}")
         with self._database.transaction() as session:
-            row = _by_name(session, name)
-            record(session, self._clock(), actor, "account.state", f"account:{name}", {"from": row.state, "to": state.value})
-            row.state = state.value
+            row = account_row(session, name, lock=True)
+            for act, detail in _apply(row, change):
+                record(session, self._clock(), actor, act, f"account:{name}", detail)
             return _account(row)
 
-    def create_key(self, account: str, *, actor: str, kind: KeyKind = KeyKind.API) -> NewKey:
-        """Create an enabled key for an account; the reply is the only place where the secret can be read.
+    def add_package(self, name: str, calls: int, *, actor: str, action: str | None = None, expires_at: datetime | None = None) -> Package:
+        """Give an account calls in advance; an account that was not counted before is counted from now on.
+
+        Args:
+            name: The account.
+            calls: How many, 1 to 2147483647.
+            actor: Who does it, for the audit log.
+            action: The only action that the package pays for; None for every one.
+            expires_at: From when on it pays for nothing; None for never.
 
         Raises:
             AccountNotFound: there is no such account.
+            AccountInvalid: the number is out of range, or the package would end before it begins.
         """
-        key = NewKey(KEY_ID_PREFIX + _random_text(), _random_text())
+        now = self._clock()
+        if not 1 <= calls <= MOST_CALLS:
+            raise AccountInvalid(f"a package must have 1 to {MOST_CALLS} calls, got {calls}")
+        if expires_at is not None and expires_at <= now:
+            raise AccountInvalid(f"a package must end in the future, got {expires_at.isoformat()}")
         with self._database.transaction() as session:
-            owner = _by_name(session, account)
-            session.add(
-                AccessKeyRow(
-                    secret_id=key.secret_id,
-                    account_id=owner.id,
-                    secret_ciphertext=self._vault.encrypt(key.secret_key.encode(), key.secret_id),
-                    kind=kind.value,
-                    enabled=True,
-                    created_at=self._clock(),
-                    last_used_at=None,
-                )
-            )
-            record(session, self._clock(), actor, "key.create", key.secret_id, {"account": account, "kind": kind.value})
-        return key
+            owner = account_row(session, name, lock=True)
+            package = PackageRow(account_id=owner.id, action=action, calls=calls, used=0, expires_at=expires_at, created_at=now)
+            session.add(package)
+            session.flush()
+            expires = None if expires_at is None else expires_at.isoformat()
+            detail: Detail = {"package": package.id, "calls": calls, "action": action, "expires": expires}
+            record(session, now, actor, "account.package", f"account:{name}", detail)
+            if owner.balance is None:
+                record(session, now, actor, "account.balance", f"account:{name}", {"from": UNLIMITED, "to": 0})
+                owner.balance = 0
+            return _package(package)
 
-    def keys(self, account: str | None = None) -> tuple[AccessKey, ...]:
-        """All keys, or those of one account, oldest first.
+    def packages(self, name: str) -> tuple[Package, ...]:
+        """The packages of an account, oldest first, also those that are used up.
 
         Raises:
             AccountNotFound: there is no such account.
         """
-        query = select(AccessKeyRow, AccountRow.name).join(AccountRow, AccountRow.id == AccessKeyRow.account_id)
         with self._database.session() as session:
-            if account is not None:
-                query = query.where(AccessKeyRow.account_id == _by_name(session, account).id)
-            rows = session.execute(query.order_by(AccessKeyRow.created_at, AccessKeyRow.secret_id)).all()
-            return tuple(_key(row, name) for row, name in rows)
-
-    def set_key_enabled(self, secret_id: str, enabled: bool, *, actor: str) -> AccessKey:
-        """Enable or disable a key; from then on no new call with it is accepted.
-
-        Raises:
-            KeyNotFound: there is no such key.
-        """
-        with self._database.transaction() as session:
-            row = session.get(AccessKeyRow, secret_id, with_for_update=True) if _is_key_id(secret_id) else None
-            if row is None:
-                raise KeyNotFound(f"the SecretId must be an existing one, got {secret_id!r}")
-            row.enabled = enabled
-            record(session, self._clock(), actor, "key.enable" if enabled else "key.disable", secret_id)
-            return _key(row, session.scalars(select(AccountRow.name).where(AccountRow.id == row.account_id)).one())
-
-    def credential(self, secret_id: str) -> StoredCredential | None:
-        """What is needed to verify a signature, also of a disabled key; None when the SecretId is unknown.
-
-        Raises:
-            VaultError: the key was stored under another master key.
-        """
-        if not _is_key_id(secret_id):
-            return None
-        with self._database.connect() as connection:
-            row = connection.execute(_CREDENTIAL, {"secret_id": secret_id}).one_or_none()
-        if row is None:
-            return None
-        ciphertext, enabled, kind, account_id, name, state = row
-        secret = self._vault.decrypt(ciphertext, secret_id).decode()
-        return StoredCredential(secret_id, secret, enabled, KeyKind(kind), account_id, name, AccountState(state))
-
-    def record_use(self, uses: Mapping[str, datetime]) -> None:
-        """Note when keys were last used: SecretId to moment. Meant to be called now and then for many calls at once."""
-        if not uses:
-            return
-        with self._database.transaction() as session:
-            for secret_id, moment in uses.items():
-                session.execute(
-                    update(AccessKeyRow)
-                    .where(AccessKeyRow.secret_id == secret_id)
-                    .where((AccessKeyRow.last_used_at.is_(None)) | (AccessKeyRow.last_used_at < moment))
-                    .values(last_used_at=moment)
-                )
+            query = select(PackageRow).where(PackageRow.account_id == account_row(session, name).id).order_by(PackageRow.id)
+            return tuple(_package(row) for row in session.scalars(query))
 
     def _add(self, session: Session, name: str, actor: str) -> AccountRow:
-        row = AccountRow(name=name, state=AccountState.NORMAL.value, created_at=self._clock())
+        row = AccountRow(
+            name=name,
+            state=AccountState.NORMAL.value,
+            balance=None,
+            auto_open=False,
+            rates="",
+            allowed_networks="",
+            denied_networks="",
+            created_at=self._clock(),
+        )
         session.add(row)
         session.flush()
         record(session, self._clock(), actor, "account.create", f"account:{name}")
         return row
 
 
-def _random_text() -> str:
-    return "".join(secrets.choice(_ALPHABET) for _ in range(RANDOM_CHARACTERS))
+def _apply(row: AccountRow, change: AccountChange) -> list[tuple[str, Detail]]:
+    """Carry a change out; the acts that it consists of, for the audit log."""
+    wanted: dict[str, object] = {}
+    if change.state is not None:
+        wanted["state"] = change.state.value
+    if change.balance is not None:
+        wanted["balance"] = None if change.balance == UNLIMITED else change.balance
+    if change.auto_open is not None:
+        wanted["auto_open"] = change.auto_open
+    if change.rates:
+        rates = {**parse_rates(row.rates), **change.rates}
+        wanted["rates"] = format_rates({name: rate for name, rate in rates.items() if rate != "default"})
+    if change.allowed is not None:
+        wanted["allowed_networks"] = format_networks(change.allowed)
+    if change.denied is not None:
+        wanted["denied_networks"] = format_networks(change.denied)
+    acts: list[tuple[str, Detail]] = []
+    for column, new in wanted.items():
+        old = getattr(row, column)
+        setattr(row, column, new)
+        acts.append((f"account.{column}", {"from": _shown(column, old), "to": _shown(column, new)}))
+    return acts
 
 
-def _is_key_id(text: str) -> bool:
-    # Callers send anything; a database may stumble over a NUL or half a surrogate pair.
-    return text.isascii() and text.isalnum() and len(text) <= LONGEST_KEY_ID
+def _shown(column: str, value: object) -> str | int | bool:
+    if value is None and column == "balance":
+        return UNLIMITED
+    return value if isinstance(value, int) else str(value)
 
 
 def _check_name(name: str) -> None:
@@ -211,16 +220,19 @@ def _check_name(name: str) -> None:
         raise AccountInvalid(f"the account name must be printable and without blanks around it, got {name!r}")
 
 
-def _by_name(session: Session, name: str) -> AccountRow:
-    row = session.scalar(select(AccountRow).where(AccountRow.name == name)) if name.isprintable() else None
-    if row is None:
-        raise AccountNotFound(f"the account must be an existing one, got {name!r}")
-    return row
-
-
 def _account(row: AccountRow) -> Account:
-    return Account(row.id, row.name, AccountState(row.state), row.created_at)
+    return Account(
+        id=row.id,
+        name=row.name,
+        state=AccountState(row.state),
+        created_at=row.created_at,
+        balance=row.balance,
+        auto_open=row.auto_open,
+        rates=parse_rates(row.rates),
+        allowed=parse_networks(row.allowed_networks),
+        denied=parse_networks(row.denied_networks),
+    )
 
 
-def _key(row: AccessKeyRow, account_name: str) -> AccessKey:
-    return AccessKey(row.secret_id, row.account_id, account_name, KeyKind(row.kind), row.enabled, row.created_at, row.last_used_at)
+def _package(row: PackageRow) -> Package:
+    return Package(row.id, row.action, row.calls, row.used, row.expires_at, row.created_at)

@@ -1,0 +1,6 @@
+"""Usage: one record for every call, and totals over them."""
+
+from facemeld.usage.store import Grouping, UsageStore
+from facemeld.usage.types import Usage, UsageTotal
+
+__all__ = ["Grouping", "Usage", "UsageStore", "UsageTotal"]

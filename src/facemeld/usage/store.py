@@ -1,0 +1,131 @@
+"""Stores usage records in batches, sums them up and forgets old ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement, case, delete, func, insert, select
+
+from facemeld.db.database import Database
+from facemeld.db.models import UsageRow
+from facemeld.usage.types import Usage, UsageTotal
+
+PURGED_AT_ONCE = 5000
+"""Rows deleted in one transaction, so that calls need not wait long for it."""
+
+
+class Grouping(StrEnum):
+    """What totals are made over."""
+
+    DAY = "day"
+    ACTION = "action"
+    CODE = "code"
+
+
+class UsageStore:
+    """Usage records in a database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, records: Sequence[Usage]) -> None:
+        """Store records, all or none, durable when this returns.
+
+        Raises:
+            DatabaseUnavailable: nothing was stored.
+        """
+        if records:
+            with self._database.transaction() as session:
+                session.execute(insert(UsageRow), [asdict(usage) for usage in records])
+
+    def records(
+        self, *, account_id: int | None = None, since: datetime | None = None, before: int | None = None, limit: int = 100
+    ) -> tuple[tuple[int, Usage], ...]:
+        """Records with their numbers, newest first.
+
+        Args:
+            account_id: Only those of this account.
+            since: Only those from this moment on.
+            before: Only those with a smaller number: the last one of the page before.
+            limit: Size of the page, at least 1.
+        """
+        query = select(UsageRow).where(*_scope(account_id, since)).order_by(UsageRow.id.desc()).limit(limit)
+        if before is not None:
+            query = query.where(UsageRow.id < before)
+        with self._database.session() as session:
+            return tuple((row.id, _usage(row)) for row in session.scalars(query))
+
+    def totals(self, by: Grouping, *, account_id: int | None = None, since: datetime | None = None) -> tuple[UsageTotal, ...]:
+        """Sums by day, action or code, in the order of their names.
+
+        Args:
+            by: What the calls of one sum share.
+            account_id: Only calls of this account.
+            since: Only calls from this moment on.
+        """
+        group = self._group(by)
+        query = (
+            select(
+                group.label("group"),
+                func.count().label("calls"),
+                _count(UsageRow.code != "").label("failed"),
+                _count(UsageRow.charged.is_(True)).label("charged"),
+                func.sum(UsageRow.faces).label("faces"),
+                func.sum(UsageRow.bytes_in).label("bytes_in"),
+                func.sum(UsageRow.bytes_out).label("bytes_out"),
+                func.avg(UsageRow.milliseconds).label("milliseconds"),
+            )
+            .where(*_scope(account_id, since))
+            .group_by(group)
+            .order_by(group)
+        )
+        with self._database.connect() as connection:
+            return tuple(_total(row) for row in connection.execute(query).mappings())
+
+    def purge(self, before: datetime) -> int:
+        """Delete records older than a moment; how many."""
+        oldest = select(UsageRow.id).where(UsageRow.at < before).limit(PURGED_AT_ONCE)
+        count = 0
+        while True:
+            with self._database.transaction() as session:
+                gone = session.scalars(delete(UsageRow).where(UsageRow.id.in_(oldest)).returning(UsageRow.id)).all()
+            count += len(gone)
+            if len(gone) < PURGED_AT_ONCE:
+                return count
+
+    def _group(self, by: Grouping) -> ColumnElement[Any]:
+        match by:
+            case Grouping.DAY if self._database.engine.dialect.name == "sqlite":
+                return func.date(UsageRow.at)
+            case Grouping.DAY:
+                return func.to_char(func.timezone("UTC", UsageRow.at), "YYYY-MM-DD")
+            case Grouping.ACTION:
+                return UsageRow.action.expression
+            case Grouping.CODE:
+                return UsageRow.code.expression
+
+
+def _count(condition: ColumnElement[bool]) -> ColumnElement[int]:
+    return func.sum(case((condition, 1), else_=0))
+
+
+def _scope(account_id: int | None, since: datetime | None) -> list[ColumnElement[bool]]:
+    wanted: list[ColumnElement[bool]] = []
+    if account_id is not None:
+        wanted.append(UsageRow.account_id == account_id)
+    if since is not None:
+        wanted.append(UsageRow.at >= since)
+    return wanted
+
+
+def _usage(row: UsageRow) -> Usage:
+    return Usage(**{name: getattr(row, name) for name in Usage.__dataclass_fields__})
+
+
+def _total(row: Any) -> UsageTotal:
+    numbers = {name: int(row[name]) for name in ("calls", "failed", "charged", "faces", "bytes_in", "bytes_out")}
+    return UsageTotal(group=row["group"], milliseconds=round(float(row["milliseconds"]), 1), **numbers)
