@@ -23,6 +23,12 @@ _NOSE_BASE = np.array([2, 97, 98, 64, 48, 115, 220, 44, 1, 274, 440, 344, 278, 2
 """Around both nostrils and the tip of the nose."""
 
 
+_RIGHT_TEMPLE = np.array([226, 34, 127, 162, 139, 156, 124, 35, 143], np.intp)
+_BRIDGE = np.array([193, 417, 351, 122, 168, 6, 197, 196, 419, 8], np.intp)
+_BAND = np.array([234, 454, 21, 251, 105, 334, 50, 280, 101, 330, 217, 437, 9], np.intp)
+"""Corners of the part of a face that glasses can cover."""
+
+
 @dataclass(frozen=True, eq=False)
 class Atlas:
     """Constant maps of the canonical face over the UV plane; every map is float32 (GRID, GRID), 0-1, with the chin below.
@@ -130,6 +136,23 @@ class Atlas:
             np.clip((np.arange(GRID, dtype=np.float32)[:, None] - self.cells[topology.RIGHT_CHEEK, 1]) / (0.03 * GRID) + 0.5, 0, 1) * sides
         )
         return f32(np.maximum(ramp, jaw) * self.covered)
+
+    @cached_property
+    def temples(self) -> tuple[FloatArray, FloatArray]:
+        """Between the eyes' outer corners and the ears, right and left: where the arms of glasses pass."""
+        clear = self.inset > 0.03
+        right = self.area(_RIGHT_TEMPLE, 0.0, 0.01)
+        return f32(right * clear), f32(self.area(self.twins[_RIGHT_TEMPLE], 0.0, 0.01) * clear)
+
+    @cached_property
+    def bridge(self) -> FloatArray:
+        """Top of the nose between the eyes: where the bridge of glasses sits."""
+        return self.area(_BRIDGE, 0.0, 0.01)
+
+    @cached_property
+    def band(self) -> FloatArray:
+        """What glasses can cover: from the brows to the cheekbones, from ear to ear."""
+        return self.area(_BAND, 0.0, 0.03)
 
     @cached_property
     def forehead(self) -> FloatArray:

@@ -46,7 +46,7 @@ def fuse_face(
         return ground, mask
     skin = read_skin(picture, user.mesh, atlas)
     parts = read_parts(picture, user.landmarks, skin, atlas)
-    share, served = fill_plan(skin.visible, skin.hidden)
+    share, served = fill_plan(skin.visible, f32(skin.hidden * (1 - skin.glasses * atlas.band)))
     kept = np.maximum(_kept_eyes(parts, plan, atlas), 1 - served) * atlas.covered
     out, matte = _bend(ground, plan.matte, layout)
     coarse = layout.atlas_map(f32(smoothstep(atlas.inset, 0.004, 0.07) * (1 - kept))) * layout.cover
@@ -100,7 +100,9 @@ def _light(
     skin: Skin, parts: Parts, plan: FacePlan, share: FloatArray, layout: Layout, window: Window, mouth: FloatArray, atlas: Atlas
 ) -> Light:
     """Shading before and after over the window, with anchors of their own for eyes and teeth."""
-    own = skin.shading * (1 - share[..., None]) + skin.shading[:, ::-1] * share[..., None]
+    soften = _softening(skin, plan.skin, atlas)
+    own = skin.shading + soften * skin.relief
+    own = own * (1 - share[..., None]) + own[:, ::-1] * share[..., None]
     new = plan.skin.shading.copy()
     weight = atlas.skin / (atlas.skin.sum() + 1e-6)
     gap = own[..., 0] - new[..., 0]
@@ -117,6 +119,16 @@ def _light(
     ratio = plan.skin.contrast / (skin.contrast + 0.2)
     gain = vector(float(np.clip(np.sqrt(ratio[0]), 0.6, 1.25)), *np.clip(ratio[1:], 0.3, 1.2).tolist())
     return Light(maps[..., :3], maps[..., 3:], gain)
+
+
+def _softening(user: Skin, template: Skin, atlas: Atlas) -> float:
+    """Share of the user's folds and small shadows that hard light made, and that the template's softer light would not show."""
+    weight = atlas.skin * (1 - atlas.beard) * user.visible * (1 - user.hidden)
+
+    def strength(skin: Skin) -> float:
+        return float(np.sqrt((skin.relief[..., 0] ** 2 * weight).sum() / (weight.sum() + 1e-6)))
+
+    return float(np.clip(1 - 1.3 * strength(template) / (strength(user) + 1e-3), 0, 0.7))
 
 
 def _user_texture(picture: Picture, user: Face, layout: Layout, share: FloatArray, window: Window, width: float) -> FloatArray:

@@ -92,7 +92,8 @@ class MeshEngine:
             if not 0 <= index < len(plan.faces):
                 raise FusionError(f"template_face must be within 0-{len(plan.faces) - 1}, got {index}")
             detail, template, crop = plan.details[index], plan.faces[index], plan.details[index].crop
-            target = target_mesh(assignment.face, template, options, self._atlas, self._expressions) - vector(crop.x, crop.y, 0)
+            placed = target_mesh(assignment.face, template, options, self._atlas, self._expressions, self._analyser.blendshapes)
+            target = placed - vector(crop.x, crop.y, 0)
             part = np.s_[crop.y : crop.bottom, crop.x : crop.right]
             ground = np.ascontiguousarray(picture[part])
             picture[part], changed = fuse_face(ground, detail, assignment.picture, assignment.face, options, self._atlas, target)

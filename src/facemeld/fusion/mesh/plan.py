@@ -114,6 +114,7 @@ def _pack(arrays: dict[str, NDArray[Any]], prefix: str, face: Face, detail: Face
         "visible": skin.visible,
         "shading": skin.shading,
         "hidden": skin.hidden,
+        "relief": skin.relief,
         "oddness": skin.oddness,
         "contrast": skin.contrast,
         "sclera": parts.sclera,
@@ -127,6 +128,7 @@ def _pack(arrays: dict[str, NDArray[Any]], prefix: str, face: Face, detail: Face
         "pose": [face.pose.yaw, face.pose.pitch, face.pose.roll],
         "score": face.score,
         "crop": [detail.crop.x, detail.crop.y, detail.crop.width, detail.crop.height],
+        "glasses": skin.glasses,
         "spread": skin.spread,
         "eyes": list(parts.eyes_open),
         "mouth": parts.mouth_open,
@@ -143,7 +145,17 @@ def _unpack(arrays: dict[str, NDArray[Any]], prefix: str, entry: dict[str, Any])
         return arrays[prefix + name]
 
     face = Face(Rect(*entry["box"]), at("landmarks"), at("blendshapes"), Pose(*entry["pose"]), entry["score"])
-    skin = Skin(at("texture"), at("visible"), at("shading"), at("hidden"), at("oddness"), entry["spread"], at("contrast"))
+    skin = Skin(
+        at("texture"),
+        at("visible"),
+        at("shading"),
+        at("hidden"),
+        at("oddness"),
+        entry["glasses"],
+        at("relief"),
+        entry["spread"],
+        at("contrast"),
+    )
     parts = Parts((entry["eyes"][0], entry["eyes"][1]), entry["mouth"], at("sclera"), at("teeth"))
     crop = Rect(*entry["crop"])
     return face, FacePlan(crop, at("local"), skin, parts, at("matte"), entry["beard"], at("palette"), entry["tint"], entry["grain"])

@@ -11,8 +11,8 @@ from facemeld.fusion.mesh.outline import BEND
 from facemeld.fusion.mesh.plan import FacePlan
 from facemeld.fusion.mesh.regions import read_parts
 from facemeld.fusion.mesh.shape import face_width
-from facemeld.fusion.mesh.tone import lab_of, read_skin
-from facemeld.fusion.mesh.validity import template_matte
+from facemeld.fusion.mesh.tone import Skin, lab_of, read_skin
+from facemeld.fusion.mesh.validity import front_zone, template_matte
 from facemeld.fusion.mesh.warp import extend, rasterise
 from facemeld.fusion.types import MESH_VERTICES, Face, FloatArray, Picture, Rect
 
@@ -42,7 +42,9 @@ def prepare_face(template: Picture, face: Face, atlas: Atlas) -> FacePlan:
     else:
         cells, _ = extend(drawn.interpolate(atlas.cells), drawn.covered)
         shading = cv2.remap(skin.shading, cells[..., 0], cells[..., 1], cv2.INTER_LINEAR)
-        zone = cv2.remap(skin.hidden, cells[..., 0], cells[..., 1], cv2.INTER_LINEAR)
+        zone = cv2.remap(
+            front_zone(skin.hidden, skin.glasses, opaque_lenses(skin, atlas), atlas), cells[..., 0], cells[..., 1], cv2.INTER_LINEAR
+        )
         fine = template_matte(lab_of(small), np.asarray(shading, np.float32), np.asarray(zone, np.float32), skin.spread)
         fine = f32(cv2.resize(fine, (crop.width, crop.height), interpolation=cv2.INTER_LINEAR))
         matte = np.round(fine * 255).astype(np.uint8)
@@ -67,6 +69,13 @@ def _shrink(patch: Picture) -> tuple[Picture, FloatArray]:
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
     small = patch if factor == 1.0 else cv2.resize(np.ascontiguousarray(patch), size, interpolation=cv2.INTER_AREA)
     return np.asarray(small, np.uint8), vector(size[0] / width, size[1] / height)
+
+
+def opaque_lenses(skin: Skin, atlas: Atlas) -> float:
+    """Whether the glasses of a face are too dark to see its eyes, 0-1."""
+    around = atlas.sockets > 0.5
+    ratio = float(np.median(skin.texture[around, 0]) / max(float(np.percentile(skin.shading[atlas.skin > 0.5, 0], 60)), 1.0))
+    return skin.glasses * (1 - float(smoothstep(ratio, 0.3, 0.5)))
 
 
 def fit_palette(lab: FloatArray) -> tuple[FloatArray, float]:

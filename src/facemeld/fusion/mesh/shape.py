@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facemeld.fusion import topology
-from facemeld.fusion.alignment import similarity
+from facemeld.fusion.expression import ExpressionBasis
 from facemeld.fusion.mesh.arrays import smoothstep
 from facemeld.fusion.mesh.atlas import Atlas
-from facemeld.fusion.types import MESH_VERTICES, Face, FloatArray, FuseOptions
+from facemeld.fusion.pose import head_placement
+from facemeld.fusion.types import LANDMARK_COUNT, MESH_VERTICES, Face, FloatArray, FuseOptions
 
 _RIM = 0.16  # face widths from the border over which outline turns into features
 _REACH = 0.16  # face widths that the outline may move at most
@@ -22,15 +23,8 @@ _UPPER_LID = np.array([246, 161, 160, 159, 158, 157, 173])
 _LOWER_LID = np.array([7, 163, 144, 145, 153, 154, 155])
 _UPPER_LID_LEFT = np.array([466, 388, 387, 386, 385, 384, 398])
 _LOWER_LID_LEFT = np.array([249, 390, 373, 374, 380, 381, 382])
+_ROUNDS = 1  # corrections of the expression by the network's own reading
 _APART = (20.0, 60.0)  # degrees between both poses from which the user's outline is trusted less
-
-
-class Expressions(Protocol):
-    """What moves a canonical face from one expression to another."""
-
-    def offset(self, scores_from: FloatArray, scores_to: FloatArray) -> NDArray[np.floating]:
-        """Movement of the canonical vertices between two sets of scores: (468, 3)."""
-        ...
 
 
 def face_width(mesh: NDArray[np.floating]) -> float:
@@ -45,7 +39,9 @@ def outline_weight(atlas: Atlas) -> FloatArray:
     return 1 - smoothstep(atlas.inset[y, x], 0.01, _RIM)
 
 
-def target_mesh(user: Face, template: Face, options: FuseOptions, atlas: Atlas, expressions: Expressions) -> FloatArray:
+def target_mesh(
+    user: Face, template: Face, options: FuseOptions, atlas: Atlas, expressions: ExpressionBasis, score: Callable[[FloatArray], FloatArray]
+) -> FloatArray:
     """The user's mesh in the template's pose and expression.
 
     Args:
@@ -54,18 +50,22 @@ def target_mesh(user: Face, template: Face, options: FuseOptions, atlas: Atlas, 
         options: How much of the template's outline and features to keep.
         atlas: The canonical atlas.
         expressions: The expression basis.
+        score: Reads the expression scores (52,) off landmarks (478, 3).
 
     Returns:
         float32 (468, 3), pixels of the template.
     """
-    canonical = atlas.mesh.vertices.astype(np.float64)
-    weights = np.zeros(MESH_VERTICES)
-    weights[topology.RIGID] = 1.0
-    own = similarity(user.mesh, canonical, weights).apply(user.mesh)
-    own = _complete(own, user.pose.yaw, atlas) + expressions.offset(user.blendshapes, template.blendshapes)
-    place = similarity(template.mesh, canonical, weights)
-    _close_lips(own, place.apply(template.mesh))
-    placed = place.inverse().apply(own)
+    place = head_placement(template.landmarks, atlas.mesh)
+    home = place.inverse()
+    own = head_placement(user.landmarks, atlas.mesh).inverse().apply(user.mesh)
+    own = _complete(own, user.pose.yaw, atlas)
+
+    def score_moved(offset: FloatArray) -> FloatArray:
+        return score(_with_irises(place.apply(own + offset), template))
+
+    own = own + expressions.matched_offset(user.blendshapes, template.blendshapes, score_moved, _ROUNDS)
+    _close_lips(own, home.apply(template.mesh))
+    placed = place.apply(own)
     gap = template.mesh.astype(np.float64) - placed
     rim = outline_weight(atlas).astype(np.float64)
     apart = np.hypot(user.pose.yaw - template.pose.yaw, user.pose.pitch - template.pose.pitch)
@@ -76,6 +76,16 @@ def target_mesh(user: Face, template: Face, options: FuseOptions, atlas: Atlas, 
     excess = 1 - limit * np.tanh(length / limit) / length  # how much of the gap is beyond what may move
     degree = np.maximum(degree, rim * excess * (1 - options.shape) + degree * (1 - rim))
     return np.asarray(placed + gap * degree[:, None], np.float32)
+
+
+def _with_irises(mesh: NDArray[np.float64], template: Face) -> FloatArray:
+    """Landmarks of a moved mesh: the template's irises go along with the corners of their eyes."""
+    landmarks = np.empty((LANDMARK_COUNT, 3), np.float32)
+    landmarks[:MESH_VERTICES] = mesh
+    for corners, iris in (((33, 133), topology.RIGHT_IRIS), ((362, 263), topology.LEFT_IRIS)):
+        shift = (mesh[list(corners)] - template.mesh[list(corners)]).mean(axis=0)
+        landmarks[iris] = template.landmarks[iris] + shift
+    return landmarks
 
 
 def _complete(own: NDArray[np.float64], yaw: float, atlas: Atlas) -> NDArray[np.float64]:

@@ -8,13 +8,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facemeld.fusion.mesh.arrays import f32, vector
+from facemeld.fusion.mesh.arrays import f32, smoothstep, vector
 from facemeld.fusion.mesh.atlas import GRID, Atlas
-from facemeld.fusion.mesh.validity import covered_by_others
+from facemeld.fusion.mesh.validity import covered_by_others, wears_glasses
 from facemeld.fusion.mesh.warp import rasterise, vertex_normals
 from facemeld.fusion.types import FloatArray, Picture
 
 _ROUNDS = 8
+_DARK = (5.0, 13.0)  # L below which a picture tells nothing about the skin
+_RELIEF = 0.03  # reach of folds and small shadows, in face widths
 _COARSE = 0.14  # reach of the residual's smoothing, in face widths
 _SPREAD = (2.5, 6.0)  # Lab units that bare skin may deviate from its shading
 _DAMPING = np.diag([0.0, 1, 1, 1, 2, 2, 2, 2, 2]) * 1e-2
@@ -31,6 +33,8 @@ class Skin:
         shading: float32 (GRID, GRID, 3), Lab: what bare, even skin would look like there.
         hidden: float32 (GRID, GRID), 0-1: something else lies in front of the skin.
         oddness: float32 (GRID, GRID): distance of the texture from the shading, in robust standard deviations of the skin.
+        glasses: Whether the face wears glasses, 0-1.
+        relief: float32 (GRID, GRID, 3), Lab: the middle band of the detail: folds and small shadows.
         spread: Robust standard deviation of the skin's detail, Lab units.
         contrast: float32 (3,), standard deviation of the skin's detail in L, a and b.
     """
@@ -40,6 +44,8 @@ class Skin:
     shading: FloatArray
     hidden: FloatArray
     oddness: FloatArray
+    glasses: float
+    relief: FloatArray
     spread: float
     contrast: FloatArray
 
@@ -63,16 +69,21 @@ def read_skin(picture: Picture, mesh: FloatArray, atlas: Atlas) -> Skin:
     normals = atlas.raster.interpolate(vertex_normals(points, atlas.mesh.triangles))
     prior = np.asarray(atlas.skin * visible, np.float32)
     plain, _ = _shade(texture, normals, prior)
-    hidden = covered_by_others(_oddness(texture, plain, prior), visible, atlas)
-    bare = np.asarray(prior * (1 - hidden), np.float32)
+    visible = f32(visible * smoothstep(plain[..., 0], *_DARK))
+    oddness = _oddness(texture, plain, prior)
+    glasses = wears_glasses(oddness, visible, atlas)
+    hidden = covered_by_others(oddness, visible, atlas)
+    bare = f32(atlas.skin * visible * (1 - hidden) * (1 - glasses * atlas.band * (oddness > 2)))
     plain, spread = _shade(texture, normals, bare)
-    shading = _shadows(texture, plain, np.asarray(np.maximum(bare, 0.3 * atlas.features * visible), np.float32), 1 - atlas.beard)
+    known = f32(np.maximum(bare, 0.3 * atlas.features * visible) * (1 - 0.8 * atlas.brows) * (1 - atlas.eyes) * (1 - atlas.lips))
+    shading = _shadows(texture, plain, known, 1 - atlas.beard)
     oddness = _oddness(texture, shading, bare)
     weight = bare * (oddness < 2.5)
     gap = texture - shading
+    relief = f32(_smooth(gap, known, _RELIEF, 0.1) * (1 - atlas.beard)[..., None])
     local = gap - _smooth(gap, weight, 0.03)
     contrast = np.sqrt((local * local * weight[..., None]).sum(axis=(0, 1)) / (weight.sum() + 1e-6))
-    return Skin(texture, visible, shading, hidden, (oddness * atlas.covered).astype(np.float32), spread, contrast.astype(np.float32))
+    return Skin(texture, visible, shading, hidden, oddness * atlas.covered, glasses, relief, spread, f32(contrast))
 
 
 def _patch(picture: Picture, mesh: FloatArray) -> tuple[NDArray[np.uint8], FloatArray]:
@@ -135,7 +146,9 @@ def _harmonics(normals: FloatArray) -> NDArray[np.float64]:
 
 def _oddness(texture: FloatArray, shading: FloatArray, prior: FloatArray) -> FloatArray:
     """Distance from the shading in robust standard deviations of the skin, which are kept within what skin can be."""
-    left = _distance(texture - shading)
+    gap = texture - shading
+    gap[..., 0] = np.where(gap[..., 0] > 0, 0.7, 1.0) * gap[..., 0]  # skin shines more often than something bright hides it
+    left = _distance(gap)
     sure = left[prior > 0.3]
     scale = 1.4826 * float(np.median(sure)) if sure.size else _SPREAD[1]
     return np.asarray(left / np.clip(scale, *_SPREAD), np.float32)

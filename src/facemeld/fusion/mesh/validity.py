@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from facemeld.fusion.mesh.arrays import smoothstep
+from facemeld.fusion.mesh.arrays import f32, smoothstep
 from facemeld.fusion.mesh.atlas import GRID, Atlas
 from facemeld.fusion.types import FloatArray
 
+_ARMS, _NOSE = 4.4, 3.7  # oddness that the arms and the bridge of glasses reach, and next to nothing else
 _ODD = (2.6, 4.6)  # robust standard deviations from which a cell is not skin
 
 
@@ -23,7 +25,8 @@ def covered_by_others(oddness: FloatArray, visible: FloatArray, atlas: Atlas) ->
     Returns:
         float32 (GRID, GRID), 0-1.
     """
-    odd = smoothstep(oddness, *_ODD) * (1 - atlas.features) * (1 - atlas.beard) * (visible > 0.2)
+    strict = 1 + 0.35 * atlas.forehead  # a forehead is plain: less is odd there
+    odd = smoothstep(oddness * strict, *_ODD) * (1 - atlas.features) * (1 - atlas.beard) * (visible > 0.2)
     seeds = ((odd > 0.5) | ((atlas.inset < 0.015) & (atlas.beard < 0.5))).astype(np.uint8) * atlas.covered.astype(np.uint8)
     count, labels = cv2.connectedComponents(cv2.morphologyEx(seeds, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)), connectivity=4)
     if count <= 1:
@@ -33,6 +36,25 @@ def covered_by_others(oddness: FloatArray, visible: FloatArray, atlas: Atlas) ->
     opened = cv2.morphologyEx(joined.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     grown = cv2.dilate(opened, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5)))
     return np.asarray(cv2.GaussianBlur(grown.astype(np.float32), (0, 0), 1.2) * atlas.covered, np.float32)
+
+
+def wears_glasses(oddness: FloatArray, visible: FloatArray, atlas: Atlas) -> float:
+    """Whether a face wears glasses, 0-1: their arms cross a temple without a gap, and their bridge crosses the nose.
+
+    Args:
+        oddness: float32 (GRID, GRID), distance from bare skin in robust standard deviations.
+        visible: float32 (GRID, GRID), 0-1: how well the picture shows a cell.
+        atlas: The canonical atlas.
+    """
+
+    def crossing(zone: NDArray[np.bool_]) -> float:
+        columns = zone.any(axis=0)
+        if np.count_nonzero(columns) < 5:
+            return 0.0
+        return float(np.percentile(np.where(zone, oddness, 0)[:, columns].max(axis=0), 25))
+
+    arms = max(crossing((temple > 0.5) & (visible > 0.3)) for temple in atlas.temples)
+    return float(smoothstep(min(arms / _ARMS, crossing(atlas.bridge > 0.5) / _NOSE), 0.85, 1.0))
 
 
 def fill_plan(visible: FloatArray, hidden: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -54,6 +76,19 @@ def fill_plan(visible: FloatArray, hidden: FloatArray) -> tuple[FloatArray, Floa
     return share, np.asarray(smoothstep(served, 0.15, 0.6), np.float32)
 
 
+def front_zone(skin_hidden: FloatArray, glasses: float, opaque: float, atlas: Atlas) -> FloatArray:
+    """Cells of a template where single pixels may lie in front of the face: float32 (GRID, GRID), 0-1.
+
+    Args:
+        skin_hidden: float32 (GRID, GRID), 0-1: where something covers the skin.
+        glasses: Whether the face wears glasses, 0-1.
+        opaque: Whether their lenses hide the eyes, 0-1.
+        atlas: The canonical atlas.
+    """
+    seen_through = np.maximum(atlas.sockets, 0.85 * atlas.brows) * (1 - opaque)
+    return f32(np.maximum(skin_hidden, glasses * atlas.band * (1 - seen_through)) * atlas.covered)
+
+
 def template_matte(lab: FloatArray, shading: FloatArray, hidden: FloatArray, spread: float) -> FloatArray:
     """What lies in front of the template's face, strand by strand.
 
@@ -61,7 +96,7 @@ def template_matte(lab: FloatArray, shading: FloatArray, hidden: FloatArray, spr
         lab: float32 (H, W, 3), the template's crop.
         shading: float32 (H, W, 3), its skin's shading drawn into the crop.
         hidden: float32 (H, W), where the atlas saw something in front, drawn into the crop.
-        spread: Robust standard deviation of the skin's detail.
+        spread: Robust standard deviation of the skin's detail, Lab units.
 
     Returns:
         float32 (H, W), 0-1.
