@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from facemeld.errors import FacemeldError
-from facemeld.fusion.retouch import PRESETS, UltraStrengths
+from facemeld.fusion.retouch.presets import PRESETS, UltraStrengths
 from facemeld.fusion.types import Rect
 from facemeld.media.fetch import Fetcher
 from facemeld.services.finishing import Finisher

@@ -3,5 +3,6 @@
 import cv2
 
 from facemeld.fusion.mesh.engine import MeshEngine
+from facemeld.fusion.retouch.retouch import retouch
 
-__all__ = ["MeshEngine", "cv2"]
+__all__ = ["MeshEngine", "cv2", "retouch"]

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from facemeld.fusion.engine import Engine
-from facemeld.fusion.retouch import FaceInResult, Preset, UltraStrengths, retouch
+from facemeld.fusion.retouch.presets import Preset, UltraStrengths
+from facemeld.fusion.retouch.strengths import FaceInResult
 from facemeld.fusion.types import Assignment, Face, Picture, Rect
 from facemeld.media.base64 import decode_base64
 from facemeld.media.decode import DecodeLimits, decode
@@ -179,6 +180,9 @@ def _in_box(engine: Engine, picture: Picture, faces: list[Face], rect: Rect | No
 
 def fuse_retouched(engine: Engine, template: Template, assignments: Sequence[Assignment], preset: Preset, asked: UltraStrengths) -> Picture:
     """Fuse and retouch as a model type wants it: uint8 (H, W, 3) RGB of the template's size."""
+    # Imported here, because the API process imports this module and carries no imaging libraries.
+    from facemeld.workers.preload import retouch
+
     plan = template.plan
     fused, mask = engine.fuse_with_mask(plan, assignments, preset.options(asked))
     strengths = preset.strengths(asked)

@@ -2,8 +2,3 @@
 
 Every part is linear in its strength: at 0 not a pixel changes, and each pixel moves the farther the greater the strength is.
 """
-
-from facemeld.fusion.retouch.presets import PRESETS, Preset, UltraStrengths
-from facemeld.fusion.retouch.retouch import FaceInResult, RetouchStrengths, retouch
-
-__all__ = ["PRESETS", "FaceInResult", "Preset", "RetouchStrengths", "UltraStrengths", "retouch"]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from facemeld.fusion.retouch.retouch import RetouchStrengths
+from facemeld.fusion.retouch.strengths import RetouchStrengths
 from facemeld.fusion.types import FuseOptions
 
 

@@ -2,63 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import numpy as np
 
 from facemeld.fusion.retouch.areas import Stencil, box_around, cut, face_oval, face_width, features
 from facemeld.fusion.retouch.guard import covers_back, eyes_back
 from facemeld.fusion.retouch.makeup import transferred
 from facemeld.fusion.retouch.skin import detail, smoothing
+from facemeld.fusion.retouch.strengths import FaceInResult, RetouchStrengths
 from facemeld.fusion.retouch.teeth import whitened
-from facemeld.fusion.types import Face, FloatArray, Picture, Rect
+from facemeld.fusion.types import FloatArray, Picture, Rect
 
 _SMOOTH = 0.9  # share of the filtered skin at full strength: a trace of pores keeps it skin
 _ENHANCE = 1.5  # factor on the detail at full strength
 _SKIN_DETAIL = 0.4  # how much of it skin gets; eyes, brows and lips get it in full
 _FACE = 0.02  # least mask at which the fusion put the user's face
-
-
-@dataclass(frozen=True, slots=True)
-class RetouchStrengths:
-    """How much of each retouch is done, 0 (none) to 1.
-
-    Attributes:
-        smooth: Smoothing of the skin.
-        enhance: Detail of eyes, brows, lips and, less, skin.
-        sharpen: Detail of the whole face alike.
-        teeth: Whitening of teeth that can be seen.
-        makeup: Colours of the template's lips, lids and brows.
-        guard: How far the template gets back doubtful eyes and covered skin.
-    """
-
-    smooth: float = 0.0
-    enhance: float = 0.0
-    sharpen: float = 0.0
-    teeth: float = 0.0
-    makeup: float = 0.0
-    guard: float = 0.0
-
-    def __post_init__(self) -> None:
-        for name in self.__slots__:
-            value = getattr(self, name)
-            if not 0 <= value <= 1:
-                raise ValueError(f"{name} must be 0 to 1, got {value}")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class FaceInResult:
-    """A face that was fused into a template.
-
-    Attributes:
-        face: The face as it is in the fused picture.
-        model: The face as it was in the template.
-        user: The user's face in the user's photo.
-    """
-
-    face: Face = field(repr=False)
-    model: Face = field(repr=False)
-    user: Face = field(repr=False)
 
 
 def retouch(fused: Picture, mask: FloatArray, template: Picture, one: FaceInResult, strengths: RetouchStrengths) -> Picture:
