@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field, fields
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -12,6 +13,19 @@ from facemeld.protocol.common import Scheme
 from facemeld.protocol.errors import ActionOffline, InvalidAction, Language, NoSuchVersion
 
 P = TypeVar("P", bound=BaseModel)
+
+
+@dataclass(slots=True)
+class Notes:
+    """What actions and hooks find out while a call runs, for its record.
+
+    Attributes:
+        faces: Faces that were fused.
+        charged: Whether the call was paid for.
+    """
+
+    faces: int = 0
+    charged: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +43,9 @@ class CallInfo:
         scheme: Which signature the request carried.
         client_address: Address of the caller; empty if unknown.
         base_url: Scheme and host under which the caller reached the server, e.g. ``http://127.0.0.1:8080``.
+        fault: Code that the caller asks to be answered with (``X-Facemeld-Fault``); empty if none. Only a hook can grant it.
+        policy: What the credential came with for the hooks; the protocol does not look into it.
+        notes: What is found out while the call runs.
     """
 
     request_id: str
@@ -41,6 +58,9 @@ class CallInfo:
     scheme: Scheme
     client_address: str
     base_url: str
+    fault: str = ""
+    policy: object = field(default=None, repr=False)
+    notes: Notes = field(default_factory=Notes, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +147,17 @@ class Check(Protocol):
         ...
 
 
+class Billing(Protocol):
+    """Charges calls for their work."""
+
+    def charge(self, call: CallInfo) -> AbstractAsyncContextManager[None]:
+        """A block around the work of a call: it charges when the work succeeds and does not when it fails or is cancelled.
+
+        Entering raises an ``ApiError`` to refuse the call.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallRecord:
     """What is known about a call after its reply, for logs, metrics and usage; never its parameters.
@@ -174,6 +205,10 @@ class _Pass:
     async def check(self, call: CallInfo) -> None:
         """Let the call pass."""
 
+    def charge(self, call: CallInfo) -> AbstractAsyncContextManager[None]:
+        """Charge nothing."""
+        return nullcontext()
+
     def record(self, record: CallRecord) -> None:
         """Take no note."""
 
@@ -183,15 +218,19 @@ class Hooks:
     """What the composition root adds to the request path; each lets everything pass by default.
 
     Attributes:
+        faults: Raises any error, so that clients can be tested; runs first after authentication.
         permissions: May the key call the action? Raises ``AuthFailureUnauthorizedOperation``.
         rate_limiter: Raises ``RequestLimitExceeded`` or one of its subclasses.
         addresses: Raises ``IpInBlacklist`` or ``IpNotInWhitelist``.
         account: State of the account; runs after the parameters were checked. Raises ``ResourceUnavailable`` codes.
+        billing: Charges the work of the call; a call that no check refused.
         observer: Learns of every call.
     """
 
+    faults: Check = field(default_factory=_Pass)
     permissions: Check = field(default_factory=_Pass)
     rate_limiter: Check = field(default_factory=_Pass)
     addresses: Check = field(default_factory=_Pass)
     account: Check = field(default_factory=_Pass)
+    billing: Billing = field(default_factory=_Pass)
     observer: Observer = field(default_factory=_Pass)

@@ -6,6 +6,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+from facemeld.errors import FacemeldError
+
+
+class CredentialsUnavailable(FacemeldError):
+    """Keys cannot be looked up at the moment."""
+
 
 class KeyKind(StrEnum):
     """What a key is for."""
@@ -28,6 +34,7 @@ class Credential:
         expires_at: UNIX seconds at which a temporary key ends; None for never.
         kind: What the key is for.
         enabled: False for a key that was disabled; it is answered like an unknown one.
+        policy: Whatever the hooks need to know about the key and its account; the protocol passes it on with the call.
     """
 
     secret_id: str
@@ -37,11 +44,16 @@ class Credential:
     expires_at: float | None = None
     kind: KeyKind = KeyKind.API
     enabled: bool = True
+    policy: object = field(default=None, repr=False)
 
 
 class Credentials(Protocol):
     """Where keys are looked up."""
 
     async def find(self, secret_id: str) -> Credential | None:
-        """The key with this name, or None if there never was one or it was deleted."""
+        """The key with this name, or None if there never was one or it was deleted.
+
+        Raises:
+            CredentialsUnavailable: They cannot be looked up at the moment.
+        """
         ...

@@ -6,20 +6,28 @@ import logging
 import re
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 import anyio.to_thread
-from pydantic import BaseModel
 from starlette.types import Receive, Scope, Send
 
 from facemeld.protocol import envelope
 from facemeld.protocol.call import CLIENT_GONE, Action, ActionRegistry, Call, CallInfo, CallRecord, Hooks
 from facemeld.protocol.common import Common, language_of, read_common
-from facemeld.protocol.credentials import Credentials
-from facemeld.protocol.errors import ApiError, InternalError, InvalidParameterValue, Language, MissingParameter, UnsupportedRegion
+from facemeld.protocol.credentials import Credential, Credentials, CredentialsUnavailable
+from facemeld.protocol.errors import (
+    V2018,
+    ApiError,
+    GetAuthInfoError,
+    InternalError,
+    InvalidParameterValue,
+    Language,
+    MissingParameter,
+    UnsupportedRegion,
+)
 from facemeld.protocol.options import ProtocolOptions
 from facemeld.protocol.parameters import read_parameters
 from facemeld.protocol.reading import ClientGone, base_url, head_of, read_body, unless_gone
@@ -121,8 +129,7 @@ class ApiEndpoint:
     async def _answer(self, exchange: _Exchange) -> bytes:
         """The envelope for a request; never raises, so that every failure has a code and a RequestId."""
         try:
-            result = await self._dispatch(exchange)
-            return envelope.success(result, exchange.request_id, self._options.limits.reply_bytes)
+            return await self._dispatch(exchange)
         except ApiError as error:
             return self._failure(error, exchange)
         except Exception:
@@ -133,12 +140,14 @@ class ApiEndpoint:
         exchange.code = error.code
         return envelope.failure(error, exchange.language, exchange.request_id)
 
-    async def _dispatch(self, exchange: _Exchange) -> BaseModel | Mapping[str, Any]:
+    async def _dispatch(self, exchange: _Exchange) -> bytes:
         action, call = await self._prepare(exchange)
         # What the body held lives on in the parameters; its bytes are not needed while the action runs.
         exchange.request = exchange.request.with_body(b"")
         await self._hooks.account.check(call)
-        return await action.handle(call)
+        async with self._hooks.billing.charge(call):
+            result = await action.handle(call)
+            return envelope.success(result, exchange.request_id, self._options.limits.reply_bytes)
 
     async def _prepare(self, exchange: _Exchange) -> tuple[Action[Any], Call[Any]]:
         """Check a request in order; the first failure wins."""
@@ -157,9 +166,12 @@ class ApiEndpoint:
             scheme=common.scheme,
             client_address=request.client,
             base_url=exchange.base_url,
+            fault=request.headers.get("x-facemeld-fault", ""),
+            policy=verified.credential.policy,
         )
         action = self._registry.resolve(common.version, common.action, options.service)
         self._check_region(common)
+        await hooks.faults.check(info)
         await hooks.permissions.check(info)
         await hooks.rate_limiter.check(info)
         await hooks.addresses.check(info)
@@ -172,9 +184,17 @@ class ApiEndpoint:
         claim = read_claim(request, common, options.service if options.strict else None)
         now = self._clock()
         check_clock(claim, common, now, options.clock_skew)
-        credential = await self._credentials.find(claim.secret_id)
+        credential = await self._find(claim.secret_id, common)
         check = partial(verify, request, common, claim, credential, now=now, public_hosts=options.public_hosts)
         return await anyio.to_thread.run_sync(check) if len(request.body) > _LARGE else check()
+
+    async def _find(self, secret_id: str, common: Common) -> Credential | None:
+        try:
+            return await self._credentials.find(secret_id)
+        except CredentialsUnavailable:
+            logger.exception("The key of a call could not be looked up")
+            # Only the older version has a code of its own for this.
+            raise (GetAuthInfoError() if common.version == V2018 else InternalError()) from None
 
     def _check_region(self, common: Common) -> None:
         name = "X-TC-Region" if common.scheme == "v3" else "Region"
