@@ -94,6 +94,13 @@ def test_nothing_is_found_where_nothing_is(analyser: Analyser, picture: Picture)
     assert analyser.analyse(picture) == ()
 
 
+@pytest.mark.parametrize("width", [1080, 1800])
+def test_enlarged_cloth_and_flags_are_no_faces(analyser: Analyser, hopper: Picture, hopper_face: Face, width: int) -> None:
+    scale = width / hopper.shape[1]
+    (face,) = analyser.analyse(cv2.resize(hopper, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC))
+    assert off(face, hopper_face.landmarks[:, :2] * scale) < 0.03
+
+
 def test_a_crop_as_tight_as_the_face_is_enough(analyser: Analyser, hopper: Picture, hopper_face: Face) -> None:
     box = hopper_face.box
     (face,) = analyser.analyse(np.ascontiguousarray(hopper[box.y : box.bottom, box.x : box.right]))

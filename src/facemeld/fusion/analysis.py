@@ -105,12 +105,12 @@ class Analyser:
             for middle in views(frame, side):
                 if pyramid.flat(middle, side, _FLAT) or gathering.within_known(middle, side):
                     continue
-                gathering.look(middle, side)
+                gathering.look(middle, side, strict=True)
         if not gathering.found:
             for side in view_sides(frame)[:2]:
                 for middle in views(frame, side):
                     for roll in _TURNS:
-                        gathering.look(middle, side, roll)
+                        gathering.look(middle, side, roll, strict=True)
 
     def _face(self, mesh: Mesh, whole: Rect) -> Face:
         return Face(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import cv2
 import numpy as np
@@ -23,8 +24,8 @@ FAIR_SHARE = 0.15
 MIN_PRESENCE = 0.5
 """Landmarks with a lower presence score are no face."""
 
-MIN_FURTHER_PRESENCE = 0.9
-"""The same once a face is known: a false face beside a true one does more harm than a missed profile."""
+STRICT_SCORE, STRICT_SUPPORT, STRICT_PRESENCE = 0.75, 0.7, 0.9
+"""What a doubtful face must reach in a strict look: score of the closer look, support, presence."""
 
 SURE_LOGIT = 12.0
 """Most true faces score above; upside-down readings and imagined faces score below, so those get a closer look."""
@@ -87,14 +88,22 @@ class Gathering:
         self._keep = keep
         self.found: list[Reading] = []
 
-    def look(self, centre: tuple[float, float], side: float, roll: float = 0.0) -> None:
-        """Look for faces in one view and add those that are new."""
+    def look(self, centre: tuple[float, float], side: float, roll: float = 0.0, strict: bool = False) -> None:
+        """Look for faces in one view and add those that are new.
+
+        Args:
+            centre: Centre of the view, pixels.
+            side: Side of the view, pixels.
+            roll: Degrees by which the view is turned clockwise.
+            strict: Take doubtful detections only where a closer look is sure: among many small views some always seem to show a
+                face. Once a face is known, every look is strict.
+        """
         for detection in self._detector.detect(self._pyramid, centre, side, roll):
             x, y = float(detection.box[0]), float(detection.box[1])
             # An upright look says nothing new about a known face; a turned one may show that it was read upside down.
             if any((known.sure or not roll) and _inside(known.mesh.landmarks, x, y) for known in self.found):
                 continue
-            reading = self._read(detection, float(max(detection.box[2:4])) / side)
+            reading = self._read(detection, float(max(detection.box[2:4])) / side, strict or bool(self.found))
             if reading is not None and self._wanted(reading.mesh.landmarks):
                 self._add(reading)
 
@@ -104,18 +113,25 @@ class Gathering:
         corners = [(centre[0] + x, centre[1] + y) for x in (-half, half) for y in (-half, half)]
         return any(all(_inside(known.mesh.landmarks, *corner) for corner in corners) for known in self.found)
 
-    def _read(self, detection: Detection, share: float) -> Reading | None:
+    def _read(self, detection: Detection, share: float, strict: bool) -> Reading | None:
         """Landmarks of a detection, if it is a face; a doubtful one is looked at from near, at every quarter turn."""
-        if detection.score >= SURE_SCORE and share < FAIR_SHARE:
-            detection = next(iter(self._closer(detection, (0.0,))), detection)
-        first = self._fit(detection)
-        if first.sure:
-            return first
-        best = first
-        for other in self._closer(detection, (0.0, 90.0, 180.0, 270.0))[:2]:
-            if other.roll != detection.roll or share < FAIR_SHARE:
-                best = _better(best, self._fit(other))
-        return next((reading for reading in (best, first) if reading.sure or self._confirmed(reading.mesh)), None)
+        candidates = [detection]
+        if detection.score >= SURE_SCORE:
+            if share < FAIR_SHARE:
+                candidates = self._closer(detection, (0.0,))[:1] or candidates
+            first = self._fit(candidates[0])
+            if first.sure:
+                return first
+        closer = self._closer(detection, (0.0, 90.0, 180.0, 270.0))[:2]
+        if strict and (not closer or closer[0].score < STRICT_SCORE):
+            return None
+        if share < FAIR_SHARE and closer:
+            candidates = closer
+        else:
+            candidates += [other for other in closer if other.roll != detection.roll]
+        readings = [self._fit(candidate) for candidate in candidates]
+        best = reduce(_better, readings)
+        return next((reading for reading in (best, readings[0]) if reading.sure or self._confirmed(reading, strict)), None)
 
     def _fit(self, detection: Detection) -> Reading:
         mesh = self._settle(region_of_detection(detection))
@@ -155,13 +171,13 @@ class Gathering:
             region, mesh = better, self._landmarker.mesh(self._pyramid, better)
         return mesh
 
-    def _confirmed(self, mesh: Mesh) -> bool:
+    def _confirmed(self, reading: Reading, strict: bool) -> bool:
         """Whether a face is likely, and a look at the landmarks' own region finds it again."""
-        if mesh.presence < (MIN_FURTHER_PRESENCE if self.found else MIN_PRESENCE):
+        if reading.mesh.presence < (STRICT_PRESENCE if strict else MIN_PRESENCE) or (strict and reading.support < STRICT_SUPPORT):
             return False
-        region = region_of_landmarks(mesh.landmarks)
+        region = region_of_landmarks(reading.mesh.landmarks)
         again = self._landmarker.mesh(self._pyramid, region)
-        drift = float(np.linalg.norm(again.landmarks - mesh.landmarks, axis=1).mean()) / (region.side / ENLARGE)
+        drift = float(np.linalg.norm(again.landmarks - reading.mesh.landmarks, axis=1).mean()) / (region.side / ENLARGE)
         return again.presence >= MIN_PRESENCE and drift <= MAX_DRIFT
 
     def _wanted(self, landmarks: FloatArray) -> bool:

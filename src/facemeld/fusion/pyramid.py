@@ -72,9 +72,9 @@ class Pyramid:
             side: Side of the square, pixels.
             limit: Standard deviation (of 0-255) that no channel may reach.
         """
-        level = self._ensure(max(0, math.floor(math.log2(max(side, 1.0) / 64.0))))
+        level = self._ensure(max(0, math.floor(math.log2(max(side, 1.0) / 32.0))))
         factor = 2.0**level
         left, top = (max(0, math.floor((middle - side / 2) / factor)) for middle in centre)
         right, bottom = (max(0, math.ceil((middle + side / 2) / factor)) for middle in centre)
         part = self._levels[level][top:bottom, left:right]
-        return not part.size or bool((part.reshape(-1, 3).std(axis=0) < limit).all())
+        return not part.size or bool((cv2.meanStdDev(part)[1] < limit).all())
