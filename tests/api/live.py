@@ -18,6 +18,7 @@ from email.message import Message
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tencentcloud.common import credential
 from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentCloudSDKException
 from tencentcloud.common.profile.client_profile import ClientProfile
@@ -143,12 +144,10 @@ def photo(
 
 def failure(call: Callable[[], Any]) -> TencentCloudSDKException:
     """The SDK's exception that a call ends with; it always names the request."""
-    try:
+    with pytest.raises(TencentCloudSDKException) as caught:
         call()
-    except TencentCloudSDKException as error:
-        assert error.requestId
-        return error
-    raise AssertionError("the call succeeded")
+    assert caught.value.requestId
+    return caught.value
 
 
 def download(url: str) -> tuple[bytes, Message]:

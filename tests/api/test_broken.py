@@ -1,0 +1,192 @@
+"""Codes that need a server in trouble: starting, overloaded, out of time, with broken storage or a dead worker."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentCloudSDKException
+from tencentcloud.facefusion.v20181201 import facefusion_client as client_2018
+
+from facemeld.settings import Settings
+from tests.api.conftest import jpeg
+from tests.api.live import FACEMELD, Campaign, LiveServer, client_arguments, make_campaign
+from tests.api.test_crashes import workers
+
+
+@pytest.fixture(scope="module")
+def trouble(tmp_path_factory: pytest.TempPathFactory, bundle_path: Path, hopper: NDArray[np.uint8]) -> tuple[Path, Campaign]:
+    """A data folder with a campaign, to be copied before it is broken."""
+    data = tmp_path_factory.mktemp("trouble") / "data"
+    settings = Settings(data=data, workers=1, model_dir=bundle_path.parent)
+    return data, make_campaign(settings, {"one.jpg": jpeg(hopper), "two.jpg": jpeg(hopper)})
+
+
+@pytest.fixture
+def data(trouble: tuple[Path, Campaign], tmp_path: Path) -> Path:
+    """A copy that a test may break."""
+    return shutil.copytree(trouble[0], tmp_path / "data")
+
+
+@pytest.fixture
+def campaign(trouble: tuple[Path, Campaign]) -> Campaign:
+    return trouble[1]
+
+
+@pytest.fixture
+def serve(data: Path, bundle_path: Path) -> Iterator[Callable[..., LiveServer]]:
+    """Starts a server on the copy; settings are its keyword arguments."""
+    started: list[LiveServer] = []
+
+    def start(**settings: str) -> LiveServer:
+        environment = {"FACEMELD_WORKERS": "1", "FACEMELD_MODEL_DIR": str(bundle_path.parent)}
+        server = LiveServer(data, {**environment, **{f"FACEMELD_{name}": value for name, value in settings.items()}})
+        server.start()
+        started.append(server)
+        return server
+
+    yield start
+    for server in started:
+        server.stop()
+
+
+class Caller:
+    """Calls the fusing actions of both versions and tells the code of the answer, empty for success."""
+
+    def __init__(self, endpoint: str, campaign: Campaign, user: bytes) -> None:
+        import base64
+
+        self._campaign = campaign
+        self._image = base64.b64encode(user).decode()
+        self._client = client_2018.FacefusionClient(*client_arguments(endpoint, campaign.key))
+
+    def fuse(self, version: str = "2022-09-27", *, model: str = "one.jpg", kind: str = "base64", **fields: Any) -> str:
+        users = [{"Image": self._image}]
+        names = {"ProjectId": self._campaign.project_id, "ModelId": self._campaign.materials[model].id}
+        return self.call("FuseFace", version, {**names, "RspImgType": kind, "MergeInfos": users, **fields})
+
+    def list(self, version: str = "2022-09-27", **fields: Any) -> str:
+        return self.call("DescribeMaterialList", version, {"ActivityId": self._campaign.project_id, **fields})
+
+    def call(self, action: str, version: str, parameters: dict[str, Any]) -> str:
+        self._client._apiVersion = version
+        try:
+            self._client.call_json(action, parameters)
+        except TencentCloudSDKException as error:
+            return str(error.code)
+        return ""
+
+
+@pytest.fixture
+def caller(campaign: Campaign, astronaut: NDArray[np.uint8]) -> Callable[[LiveServer], Caller]:
+    return lambda server: Caller(server.endpoint, campaign, jpeg(astronaut))
+
+
+def children(server: LiveServer) -> list[int]:
+    assert server.process is not None
+    return workers(server.process.pid)
+
+
+@pytest.mark.answers("FailedOperation.RpcFail")
+def test_a_worker_that_dies_fails_its_call_alone(serve: Callable[..., LiveServer], caller: Callable[[LiveServer], Caller]) -> None:
+    server = serve()
+    ask = caller(server)
+    (victim,) = children(server)
+    # A stopped worker takes the task and holds it, so that its death meets the call for certain.
+    os.kill(victim, signal.SIGSTOP)
+    with ThreadPoolExecutor(1) as pool:
+        call = pool.submit(ask.fuse)
+        while json.loads(_get(f"http://{server.endpoint}/readyz"))["busy"] == 0:
+            threading.Event().wait(0.02)
+        os.kill(victim, signal.SIGKILL)
+        assert call.result(timeout=30) == "FailedOperation.RpcFail"
+    assert ask.fuse() == ""
+
+
+@pytest.mark.answers("FailedOperation.RequestTimeout", "ResourceInsufficient")
+@pytest.mark.parametrize("version", ["2022-09-27", "2018-12-01"])
+def test_too_slow_and_too_many(serve: Callable[..., LiveServer], caller: Callable[[LiveServer], Caller], version: str) -> None:
+    server = serve(TASK_SECONDS="0.001", QUEUE_LIMIT="0")
+    ask = caller(server)
+    assert ask.fuse(version) == "FailedOperation.RequestTimeout"
+    # The worker that overran is being replaced, and nobody may wait for the new one.
+    assert ask.fuse(version) == "ResourceInsufficient"
+
+
+@pytest.mark.answers("ResourceUnavailable.IsOpening", "ServiceUnavailable")
+@pytest.mark.parametrize(("version", "code"), [("2022-09-27", "ResourceUnavailable.IsOpening"), ("2018-12-01", "ServiceUnavailable")])
+def test_calls_before_the_models_are_loaded(
+    data: Path, bundle_path: Path, campaign: Campaign, astronaut: NDArray[np.uint8], version: str, code: str
+) -> None:
+    with closing(socket.socket()) as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {**os.environ, "FACEMELD_WORKERS": "1", "FACEMELD_MODEL_DIR": str(bundle_path.parent)}
+    command = [str(FACEMELD), "serve", "--port", str(port), "--data", str(data)]
+    ask = Caller(f"127.0.0.1:{port}", campaign, jpeg(astronaut))
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment) as process:
+        end = time.monotonic() + 30
+        answer = "ClientNetworkError"
+        while answer == "ClientNetworkError" and time.monotonic() < end:
+            answer = ask.fuse(version)
+        while ask.fuse(version) == code and time.monotonic() < end:
+            threading.Event().wait(0.1)
+        assert ask.fuse(version) == ""
+        process.terminate()
+    assert answer == code
+
+
+@pytest.mark.answers("FailedOperation.FuseSavePhotoFail", "FailedOperation.InnerError")
+def test_results_that_cannot_be_stored(serve: Callable[..., LiveServer], caller: Callable[[LiveServer], Caller], data: Path) -> None:
+    server = serve()
+    ask = caller(server)
+    shutil.rmtree(data / "results", ignore_errors=True)
+    (data / "results").write_text("a file where the folder should be")
+    assert ask.fuse(kind="url") == "FailedOperation.InnerError"
+    assert ask.fuse("2018-12-01", kind="url") == "FailedOperation.FuseSavePhotoFail"
+    assert ask.fuse() == ""
+
+
+@pytest.mark.answers("FailedOperation.FuseMaterialNotExist")
+def test_a_material_whose_files_are_gone(
+    serve: Callable[..., LiveServer], caller: Callable[[LiveServer], Caller], data: Path, campaign: Campaign
+) -> None:
+    server = serve()
+    for folder in (data / "materials").glob(f"*/{campaign.materials['two.jpg'].number}"):
+        shutil.rmtree(folder)
+    ask = caller(server)
+    assert ask.fuse(model="two.jpg") == "FailedOperation.FuseMaterialNotExist"
+    assert ask.fuse("2018-12-01", model="two.jpg") == "FailedOperation.FuseMaterialNotExist"
+    assert ask.fuse() == ""
+
+
+@pytest.mark.answers("FailedOperation.ServerError", "FailedOperation.FuseInnerError", "FailedOperation.InnerError")
+def test_a_database_that_has_lost_a_table(serve: Callable[..., LiveServer], caller: Callable[[LiveServer], Caller], data: Path) -> None:
+    ask = caller(serve())
+    with closing(sqlite3.connect(data / "facemeld.sqlite3")) as database:
+        database.execute("ALTER TABLE materials RENAME TO lost")
+    assert ask.list() == "FailedOperation.ServerError"
+    assert ask.list("2018-12-01") == "FailedOperation.ServerError"
+    assert ask.fuse() == "FailedOperation.InnerError"
+    assert ask.fuse("2018-12-01") == "FailedOperation.FuseInnerError"
+
+
+def _get(url: str) -> bytes:
+    from tests.api.live import download
+
+    return download(url)[0]
