@@ -22,6 +22,13 @@ class IPLimitExceeded(RequestLimitExceeded):
 
     code = "RequestLimitExceeded.IPLimitExceeded"
     text = Text("IP 限频。", "The number of requests from this IP address exceeded the rate limit.")
+    variants = (
+        Text(
+            "您的 IP 地址当前每秒请求 `{count}` 次，超过了每秒频率上限 `{limit}`，请稍后重试。",
+            "Your current request times from this IP address equals to `{count}` in a second, "
+            "which exceeds the frequency limit `{limit}` for a second. Please reduce the frequency of calls.",
+        ),
+    )
 
 
 class UinLimitExceeded(RequestLimitExceeded):
@@ -29,6 +36,13 @@ class UinLimitExceeded(RequestLimitExceeded):
 
     code = "RequestLimitExceeded.UinLimitExceeded"
     text = Text("主账号限频。", "The number of requests of the account exceeded the rate limit.")
+    variants = (
+        Text(
+            "您的主账号当前每秒请求 `{count}` 次，超过了每秒频率上限 `{limit}`，请稍后重试。",
+            "Your current request times of the account equals to `{count}` in a second, "
+            "which exceeds the frequency limit `{limit}` for a second. Please reduce the frequency of calls.",
+        ),
+    )
 
 
 class GlobalRegionUinLimitExceeded(RequestLimitExceeded):
@@ -36,6 +50,13 @@ class GlobalRegionUinLimitExceeded(RequestLimitExceeded):
 
     code = "RequestLimitExceeded.GlobalRegionUinLimitExceeded"
     text = Text("主账号超过全局限频。", "The number of requests of the account over all regions exceeded the rate limit.")
+    variants = (
+        Text(
+            "您的主账号在所有地域当前每秒请求 `{count}` 次，超过了每秒频率上限 `{limit}`，请稍后重试。",
+            "Your current request times of the account over all regions equals to `{count}` in a second, "
+            "which exceeds the frequency limit `{limit}` for a second. Please reduce the frequency of calls.",
+        ),
+    )
 
 
 class IpInBlacklist(ApiError):

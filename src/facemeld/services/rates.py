@@ -1,0 +1,117 @@
+"""Counts calls a second against rates, in memory or in a Redis that all servers share."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from limits import RateLimitItemPerSecond
+from limits.aio.storage import Storage
+from limits.errors import ConfigurationError, StorageError
+from limits.storage import storage_from_string
+
+from facemeld.services.errors import ServiceError
+
+logger = logging.getLogger(__name__)
+
+_SCHEMES = ("memory", "redis", "rediss", "redis+sentinel", "redis+cluster")
+_QUIET_SECONDS = 60.0
+
+
+class RateStorageInvalid(ServiceError):
+    """The rates' storage is not one that can be used."""
+
+
+class TooFrequent(ServiceError):
+    """An activity is called more often than its rate allows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exceeded:
+    """A rate that was exceeded: calls in the current second, and how many of them are allowed."""
+
+    count: int
+    limit: int
+
+
+class RateLimiter:
+    """Counts calls in windows of a second, each opened by the first call after the one before.
+
+    Rates protect the service, so they never stop it: while the storage does not answer, every call passes and the log says so.
+    """
+
+    def __init__(self, url: str = "memory://") -> None:
+        """Open a storage.
+
+        Args:
+            url: ``memory://`` for this process alone, or the URL of a Redis, such as ``redis://HOST:6379/0``.
+
+        Raises:
+            RateStorageInvalid: the URL is malformed, or the client library of its storage is missing.
+        """
+        scheme = url.partition("://")[0]
+        if scheme not in _SCHEMES:
+            raise RateStorageInvalid(f"the rates' storage must be one of {', '.join(_SCHEMES)}, got {scheme!r}")
+        options: dict[str, Any] = {} if scheme == "memory" else {"implementation": "redispy"}
+        try:
+            storage = storage_from_string(f"async+{url}", wrap_exceptions=True, **options)
+        except ConfigurationError as error:
+            raise RateStorageInvalid(f"the rates' storage {scheme} must be usable, got: {error}") from error
+        if not isinstance(storage, Storage):
+            raise RateStorageInvalid(f"the rates' storage {scheme} must be one that does not block, got {type(storage).__name__}")
+        self._storage = storage
+        self._complained = -_QUIET_SECONDS
+
+    async def hit(self, limit: int, *names: str) -> Exceeded | None:
+        """Count a call.
+
+        Args:
+            limit: Calls allowed in a second.
+            names: What is counted together, such as a key, an action and a region.
+
+        Returns:
+            None while the call is within the limit.
+        """
+        item = RateLimitItemPerSecond(limit, namespace="facemeld")
+        try:
+            count = await self._storage.incr(item.key_for(*names), item.get_expiry())
+        except StorageError as error:
+            self._complain(error)
+            return None
+        return Exceeded(count, limit) if count > limit else None
+
+    def _complain(self, error: StorageError) -> None:
+        now = time.monotonic()
+        if now - self._complained >= _QUIET_SECONDS:
+            self._complained = now
+            logger.error("Rates are not enforced: their storage does not answer (%s)", error)
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityRates:
+    """Rates of calls on one activity (spec 5.3).
+
+    Attributes:
+        limiter: Where calls are counted.
+        published: Calls a second on a published activity; None for unlimited.
+        unpublished: Calls a second on an unpublished one; None for unlimited.
+    """
+
+    limiter: RateLimiter
+    published: int | None = None
+    unpublished: int | None = None
+
+    async def hit(self, activity: int, published: bool) -> None:
+        """Count a call on an activity.
+
+        Raises:
+            TooFrequent: its rate is exceeded.
+        """
+        limit = self.published if published else self.unpublished
+        if limit is None:
+            return
+        exceeded = await self.limiter.hit(limit, "activity", str(activity))
+        if exceeded is not None:
+            raise TooFrequent(f"the activity may be called {exceeded.limit} times a second, got {exceeded.count} calls")
