@@ -11,6 +11,7 @@ from facemeld.fusion.types import Face, FloatArray, Picture, Rect
 
 _SIDE = 112  # longest side, in pixels, at which covers are looked for
 _ODD = (13.0, 26.0)  # Lab distance from what the whole face differs by, from which something covers one of both faces
+_BROAD = 0.02  # face widths: half of the least width of a cover
 _OPEN = (0.12, 0.22)  # lid gap over the eye's width, between shut and open
 _BLINK = (0.45, 0.75)  # blink score, between open and shut
 _EYES: tuple[tuple[Indices, Indices, Indices, tuple[int, int], int], ...] = (
@@ -73,7 +74,8 @@ def covers_back(result: Picture, face: Face, template: Picture) -> tuple[Rect, F
 
     Two faces in one light differ by about the same colour everywhere on bare skin. Where they differ by something else, one of them is
     covered: by the user's hand or hair, which must go, or by the template's own, which must stay. Both are mended by the template's
-    pixels, in the first case moved by the usual difference. Eyes, brows, lips and the beard's place are left alone.
+    pixels, in the first case moved by the usual difference. Eyes, brows, lips, the place of a
+    beard and that of glasses are left alone.
 
     Args:
         result: uint8 (H, W, 3) RGB, the fused picture.
@@ -90,10 +92,10 @@ def covers_back(result: Picture, face: Face, template: Picture) -> tuple[Rect, F
     part = cut(result, box)
     stencil = Stencil(box)
     zone = face_oval(face.landmarks, stencil, width) * (1 - features(face.landmarks, stencil, width))
-    mouth = _above_the_mouth(face.landmarks, box)
+    zone *= (1 - _glasses(face.landmarks, stencil, width)) * _above_the_mouth(face.landmarks, box)
     ours, theirs = shrunk(result[part], _SIDE), shrunk(template[part], _SIDE)
     size = ours.shape[1], ours.shape[0]
-    small = np.asarray(cv2.resize(zone * mouth, size, interpolation=cv2.INTER_AREA), np.float32)
+    small = np.asarray(cv2.resize(zone, size, interpolation=cv2.INTER_AREA), np.float32)
     blur = max(0.5, 0.012 * width * size[0] / box.width)
     lab, model = (np.asarray(cv2.GaussianBlur(lab_of(one), (0, 0), blur), np.float32) for one in (ours, theirs))
     bare = small > 0.5
@@ -102,7 +104,10 @@ def covers_back(result: Picture, face: Face, template: Picture) -> tuple[Rect, F
     usual = np.median((lab - model)[bare], axis=0)
     odd = np.linalg.norm(lab - model - usual, axis=2)
     odd_ours, odd_theirs = (np.linalg.norm(one - np.median(one[bare], axis=0), axis=2) for one in (lab, model))
-    weight = step(odd, *_ODD) * small
+    # Thin lines are wrinkles and the frames of glasses, which must stay whole; what covers a face is broad.
+    across = 2 * max(1, round(_BROAD * width * size[0] / box.width)) + 1
+    broad = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (across, across))
+    weight = np.asarray(cv2.morphologyEx(step(odd, *_ODD), cv2.MORPH_OPEN, broad), np.float32)
     weight = np.asarray(cv2.GaussianBlur(cv2.dilate(weight, np.ones((3, 3), np.uint8)), (0, 0), 2 * blur), np.float32) * small
     usual_rgb = np.median((ours.astype(np.float32) - theirs)[bare], axis=0).astype(np.float32)
     moved = 1 - step(odd_theirs - odd_ours, -6.0, 6.0)
@@ -112,6 +117,12 @@ def covers_back(result: Picture, face: Face, template: Picture) -> tuple[Rect, F
 
     difference = template[part].astype(np.float32) + grown(moved)[..., None] * usual_rgb - result[part]
     return box, difference * np.minimum(grown(weight), zone)[..., None]
+
+
+def _glasses(landmarks: FloatArray, stencil: Stencil, width: float) -> FloatArray:
+    """Around both eyes and over the bridge of the nose."""
+    eyes = np.concatenate([landmarks[topology.RIGHT_EYE], landmarks[topology.LEFT_EYE]])
+    return stencil.area(eyes, grow=0.075 * width, soft=0.01 * width, hull=True)
 
 
 def _above_the_mouth(landmarks: FloatArray, box: Rect) -> FloatArray:

@@ -68,12 +68,12 @@ class Preset:
 
 PRESETS: Mapping[int, Preset] = MappingProxyType(
     {
-        1: Preset(features=0.35, sharpen=0.55),
+        1: Preset(features=0.3, sharpen=0.8),
         2: Preset(features=0.35, enhance=0.5, smooth=0.8),
         3: Preset(features=0.35, sharpen=0.2),
-        4: Preset(features=0.0, sharpen=0.2),
-        5: Preset(features=0.35, sharpen=0.2, guard=1.0),
-        6: Preset(features=0.0, sharpen=0.3, fixed=UltraStrengths(warp=1.0, enhance=0.4, smooth=0.2, teeth=0.0)),
+        4: Preset(features=0.0, sharpen=0.15),
+        5: Preset(features=0.45, sharpen=0.2, guard=1.0),
+        6: Preset(features=0.0, sharpen=0.15, fixed=UltraStrengths(warp=1.0, enhance=0.4, smooth=0.35, teeth=0.0)),
     }
 )
 """By SwapModelType: 1 sharper, 2 natural, 3 high resolution, 4 high likeness, 5 kinder to shut eyes and covers, 6 most alike."""
