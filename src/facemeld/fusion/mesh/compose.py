@@ -20,6 +20,7 @@ from facemeld.fusion.mesh.validity import fill_plan
 from facemeld.fusion.types import Face, FloatArray, FuseOptions, Picture
 
 _OWN_LIGHT = 0.35  # share of the user's own shading that stays
+_LIMIT = (14.0, 120.0)  # how far L may deviate from the shading, on bare skin and on features
 _STILL = 0.03  # pixels: what is bent less keeps its exact value
 
 
@@ -113,12 +114,14 @@ def _light(
     eyes = atlas.eyes[..., None]
     own = own * (1 - eyes) + white_own * eyes
     new = new * (1 - eyes) + white_new * eyes
-    maps = window.up(layout.atlas_map(f32(np.concatenate([own, new], axis=2))))
+    bare = atlas.skin * (1 - atlas.beard) * (1 - skin.glasses * atlas.band)
+    limit = _LIMIT[0] + (_LIMIT[1] - _LIMIT[0]) * (1 - bare) ** 2
+    maps = window.up(layout.atlas_map(f32(np.concatenate([own, new, limit[..., None]], axis=2))))
     teeth_own, teeth_new = teeth(parts, plan.parts, f32(new[atlas.lips > 0.5].mean(axis=0)))
-    maps += (np.concatenate([teeth_own, teeth_new]) - maps) * mouth[..., None]
+    maps[..., :6] += (np.concatenate([teeth_own, teeth_new]) - maps[..., :6]) * mouth[..., None]
     ratio = plan.skin.contrast / (skin.contrast + 0.2)
     gain = vector(float(np.clip(np.sqrt(ratio[0]), 0.6, 1.25)), *np.clip(ratio[1:], 0.3, 1.2).tolist())
-    return Light(maps[..., :3], maps[..., 3:], gain)
+    return Light(maps[..., :3], maps[..., 3:6], maps[..., 6], gain)
 
 
 def _softening(user: Skin, template: Skin, atlas: Atlas) -> float:

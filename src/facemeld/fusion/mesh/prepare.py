@@ -12,7 +12,7 @@ from facemeld.fusion.mesh.plan import FacePlan
 from facemeld.fusion.mesh.regions import read_parts
 from facemeld.fusion.mesh.shape import face_width
 from facemeld.fusion.mesh.tone import Skin, lab_of, read_skin
-from facemeld.fusion.mesh.validity import front_zone, template_matte
+from facemeld.fusion.mesh.validity import glasses_zone, template_matte
 from facemeld.fusion.mesh.warp import extend, rasterise
 from facemeld.fusion.types import MESH_VERTICES, Face, FloatArray, Picture, Rect
 
@@ -42,10 +42,9 @@ def prepare_face(template: Picture, face: Face, atlas: Atlas) -> FacePlan:
     else:
         cells, _ = extend(drawn.interpolate(atlas.cells), drawn.covered)
         shading = cv2.remap(skin.shading, cells[..., 0], cells[..., 1], cv2.INTER_LINEAR)
-        zone = cv2.remap(
-            front_zone(skin.hidden, skin.glasses, opaque_lenses(skin, atlas), atlas), cells[..., 0], cells[..., 1], cv2.INTER_LINEAR
-        )
-        fine = template_matte(lab_of(small), np.asarray(shading, np.float32), np.asarray(zone, np.float32), skin.spread)
+        zones = np.stack([skin.hidden, glasses_zone(skin.glasses, opaque_lenses(skin, atlas), atlas)], axis=2)
+        zone = f32(cv2.remap(zones, cells[..., 0], cells[..., 1], cv2.INTER_LINEAR))
+        fine = template_matte(lab_of(small), f32(shading), zone[..., 0], zone[..., 1], skin.spread)
         fine = f32(cv2.resize(fine, (crop.width, crop.height), interpolation=cv2.INTER_LINEAR))
         matte = np.round(fine * 255).astype(np.uint8)
     beard = atlas.beard * (1 - atlas.features) * skin.visible

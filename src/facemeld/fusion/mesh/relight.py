@@ -19,11 +19,13 @@ class Light:
     Attributes:
         own: float32 (H, W, 3), Lab of the user's shading.
         new: float32 (H, W, 3), Lab of the shading that it takes.
+        limit: float32 (H, W): how far L may deviate from the shading at most, so that hard shadows do not pass for skin.
         gain: float32 (3,), factors for the contrast of the detail in L, a and b.
     """
 
     own: FloatArray
     new: FloatArray
+    limit: FloatArray
     gain: FloatArray
 
 
@@ -42,13 +44,14 @@ def relight(lab: FloatArray, light: Light) -> FloatArray:
         float32 (H, W, 3), Lab.
     """
     out = np.empty_like(lab)
-    out[..., 0] = _lightness(lab[..., 0], light.own[..., 0], light.new[..., 0], float(light.gain[0]))
+    difference = lab[..., 0] - light.own[..., 0]
+    difference /= np.sqrt(1 + np.square(difference / light.limit))
+    out[..., 0] = _lightness(difference, light.own[..., 0], light.new[..., 0], float(light.gain[0]))
     _colour(lab, light, out)
     return out
 
 
-def _lightness(value: FloatArray, own: FloatArray, new: FloatArray, gain: float) -> FloatArray:
-    difference = value - own
+def _lightness(difference: FloatArray, own: FloatArray, new: FloatArray, gain: float) -> FloatArray:
     own, new = np.maximum(own, 1.0), np.clip(new, 1.0, 99.0)
     ratio = new / own
     slope = np.clip(gain * np.sqrt(ratio), 0.6, 1.35)

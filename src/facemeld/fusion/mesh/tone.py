@@ -147,7 +147,7 @@ def _harmonics(normals: FloatArray) -> NDArray[np.float64]:
 def _oddness(texture: FloatArray, shading: FloatArray, prior: FloatArray) -> FloatArray:
     """Distance from the shading in robust standard deviations of the skin, which are kept within what skin can be."""
     gap = texture - shading
-    gap[..., 0] = np.where(gap[..., 0] > 0, 0.7, 1.0) * gap[..., 0]  # skin shines more often than something bright hides it
+    gap[..., 0] = np.where(gap[..., 0] > 0, 0.75, 1.0) * gap[..., 0]  # skin shines more often than something bright hides it
     left = _distance(gap)
     sure = left[prior > 0.3]
     scale = 1.4826 * float(np.median(sure)) if sure.size else _SPREAD[1]

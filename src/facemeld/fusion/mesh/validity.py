@@ -54,7 +54,7 @@ def wears_glasses(oddness: FloatArray, visible: FloatArray, atlas: Atlas) -> flo
         return float(np.percentile(np.where(zone, oddness, 0)[:, columns].max(axis=0), 25))
 
     arms = max(crossing((temple > 0.5) & (visible > 0.3)) for temple in atlas.temples)
-    return float(smoothstep(min(arms / _ARMS, crossing(atlas.bridge > 0.5) / _NOSE), 0.85, 1.0))
+    return float(smoothstep(min(arms / _ARMS, crossing(atlas.bridge > 0.5) / _NOSE), 0.65, 0.8))
 
 
 def fill_plan(visible: FloatArray, hidden: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -76,26 +76,26 @@ def fill_plan(visible: FloatArray, hidden: FloatArray) -> tuple[FloatArray, Floa
     return share, np.asarray(smoothstep(served, 0.15, 0.6), np.float32)
 
 
-def front_zone(skin_hidden: FloatArray, glasses: float, opaque: float, atlas: Atlas) -> FloatArray:
-    """Cells of a template where single pixels may lie in front of the face: float32 (GRID, GRID), 0-1.
+def glasses_zone(glasses: float, opaque: float, atlas: Atlas) -> FloatArray:
+    """Cells of a template where frames may be: float32 (GRID, GRID), 0-1.
 
     Args:
-        skin_hidden: float32 (GRID, GRID), 0-1: where something covers the skin.
         glasses: Whether the face wears glasses, 0-1.
         opaque: Whether their lenses hide the eyes, 0-1.
         atlas: The canonical atlas.
     """
-    seen_through = np.maximum(atlas.sockets, 0.85 * atlas.brows) * (1 - opaque)
-    return f32(np.maximum(skin_hidden, glasses * atlas.band * (1 - seen_through)) * atlas.covered)
+    seen_through = np.maximum(atlas.sockets, 0.5 * atlas.brows) * (1 - opaque)
+    return f32(glasses * atlas.band * (1 - seen_through) * atlas.covered)
 
 
-def template_matte(lab: FloatArray, shading: FloatArray, hidden: FloatArray, spread: float) -> FloatArray:
+def template_matte(lab: FloatArray, shading: FloatArray, hidden: FloatArray, frames: FloatArray, spread: float) -> FloatArray:
     """What lies in front of the template's face, strand by strand.
 
     Args:
         lab: float32 (H, W, 3), the template's crop.
         shading: float32 (H, W, 3), its skin's shading drawn into the crop.
         hidden: float32 (H, W), where the atlas saw something in front, drawn into the crop.
+        frames: float32 (H, W), where the frames of glasses may be.
         spread: Robust standard deviation of the skin's detail, Lab units.
 
     Returns:
@@ -103,7 +103,7 @@ def template_matte(lab: FloatArray, shading: FloatArray, hidden: FloatArray, spr
     """
     gap = lab - shading
     odd = np.sqrt(gap[..., 0] ** 2 + 1.5 * (gap[..., 1] ** 2 + gap[..., 2] ** 2)) / spread
-    fine = smoothstep(odd, 1.6, 3.2)
-    zone = smoothstep(hidden, 0.08, 0.5)
-    matte = np.asarray(zone * np.maximum(fine, smoothstep(cv2.GaussianBlur(fine * zone, (0, 0), 2.0), 0.4, 0.8)), np.float32)
-    return np.asarray(cv2.GaussianBlur(matte, (0, 0), 0.7), np.float32)
+    fine, zone = smoothstep(odd, 1.6, 3.2), smoothstep(hidden, 0.08, 0.5)
+    matte = zone * np.maximum(fine, smoothstep(f32(cv2.GaussianBlur(fine * zone, (0, 0), 2.0)), 0.4, 0.8))
+    matte = np.maximum(matte, smoothstep(frames, 0.1, 0.5) * smoothstep(odd, 2.0, 3.6))
+    return f32(cv2.GaussianBlur(f32(matte), (0, 0), 0.7))
