@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from ipaddress import ip_network
 
-from facemeld.accounts import AccountStore, KeyVault
+from facemeld.accounts import AccountStore, ChargeStore, KeyVault
 from facemeld.catalog import ActivityStore, Material, MaterialFiles, MaterialStore
 from facemeld.db import Database, utc_now
 from facemeld.db.durable import make_folder
@@ -23,8 +23,11 @@ from facemeld.services.fusing import FuseRules, FuseService
 from facemeld.services.listing import ListingService
 from facemeld.services.materials import MaterialRules, MaterialService
 from facemeld.services.photos import ImageLimits
+from facemeld.services.policies import default_rates
+from facemeld.services.rates import ActivityRates, RateLimiter
 from facemeld.services.ultra import UltraService
 from facemeld.settings import Settings, split_list
+from facemeld.usage import UsageStore
 from facemeld.workers.context import WorkerConfig
 from facemeld.workers.executor import Executor
 from facemeld.workers.local import LocalExecutor, PoolLimits
@@ -42,6 +45,8 @@ class Application:
     settings: Settings
     database: Database
     accounts: AccountStore
+    charges: ChargeStore
+    usage: UsageStore
     activities: ActivityStore
     materials: MaterialStore
     results: LocalResultStore
@@ -86,7 +91,7 @@ class Application:
             photos=replace(rules.photos, limits=limits, whole_face=True),
             material_max_side=LEGACY_MATERIAL_SIDE if self.settings.strict else None,
         )
-        return FuseService(self.materials, executor, fetcher, self.results, rules, utc_now)
+        return FuseService(self.materials, executor, fetcher, self.results, rules, utc_now, self._activity_rates())
 
     def listing(self) -> ListingService:
         """The use case of listing materials."""
@@ -111,6 +116,10 @@ class Application:
             return await self.importing(executor).add(project_id, picture, name, approve=approve, actor=actor)
         finally:
             await executor.stop(0)
+
+    def _activity_rates(self) -> ActivityRates:
+        rates = default_rates(self.settings.rates, strict=self.settings.strict)
+        return ActivityRates(RateLimiter(self.settings.rate_storage), rates.get("published"), rates.get("unpublished"))
 
     def _material_limits(self) -> DecodeLimits:
         side = self.settings.material_max_side
@@ -167,6 +176,8 @@ def open_application(settings: Settings) -> Iterator[Application]:
             settings=settings,
             database=database,
             accounts=AccountStore(database, vault),
+            charges=ChargeStore(database, timedelta(seconds=settings.charge_lease_seconds)),
+            usage=UsageStore(database),
             activities=ActivityStore(database),
             materials=MaterialStore(database, files),
             results=LocalResultStore(settings.data / "results", vault.derive("result-urls")),

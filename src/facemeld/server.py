@@ -8,7 +8,8 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import uvicorn
@@ -17,7 +18,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from facemeld.accounts import AccountStore
 from facemeld.actions.describe_material_list import DescribeMaterialList
 from facemeld.actions.fuse_face import FuseFace
 from facemeld.actions.fuse_face_ultra import FuseFaceUltra
@@ -26,39 +26,20 @@ from facemeld.actions.v2018.describe_material_list import DescribeMaterialList a
 from facemeld.actions.v2018.face_fusion import FaceFusion
 from facemeld.actions.v2018.fuse_face import FuseFace as FuseFace2018
 from facemeld.actions.video import VIDEO_ACTIONS
+from facemeld.admission import StoredCredentials, build_hooks
 from facemeld.app import Application, open_application
 from facemeld.calllog import CallLog, set_up_logging
 from facemeld.db import utc_now
 from facemeld.errors import FacemeldError
 from facemeld.materialpictures import MaterialPictures
-from facemeld.protocol.call import Action, ActionRegistry, Hooks
-from facemeld.protocol.credentials import Credential, KeyKind
+from facemeld.protocol.call import Action, ActionRegistry
 from facemeld.protocol.endpoint import ApiEndpoint
 from facemeld.protocol.options import MIB, ProtocolLimits, ProtocolOptions
 from facemeld.resultfiles import ResultFiles
 from facemeld.settings import Settings, split_list
+from facemeld.usagelog import UsageLog
 
 logger = logging.getLogger("facemeld")
-
-
-@dataclass(frozen=True, slots=True)
-class StoredCredentials:
-    """Access keys of the account store, as the protocol looks them up."""
-
-    accounts: AccountStore
-
-    async def find(self, secret_id: str) -> Credential | None:
-        """The key with this name, or None."""
-        found = await asyncio.to_thread(self.accounts.credential, secret_id)
-        if found is None:
-            return None
-        return Credential(
-            secret_id=found.secret_id,
-            secret_key=found.secret_key,
-            account_id=found.account_id,
-            kind=KeyKind(found.kind.value),
-            enabled=found.enabled,
-        )
 
 
 def protocol_options(settings: Settings) -> ProtocolOptions:
@@ -80,6 +61,7 @@ class Server:
         self._announce = announce
         self._executor = application.executor()
         self._fetcher = application.fetcher()
+        self._usage = UsageLog(application.usage, application.accounts)
         self._public_url = application.settings.public_url.rstrip("/")
         self.address = ""
 
@@ -90,7 +72,7 @@ class Server:
             registry,
             StoredCredentials(self._application.accounts),
             options=protocol_options(self._application.settings),
-            hooks=Hooks(observer=CallLog()),
+            hooks=build_hooks(self._application, CallLog(), self._usage),
         )
         files = ResultFiles(self._application.results, utc_now)
         pictures = MaterialPictures(self._application.material_addresses)
@@ -121,7 +103,7 @@ class Server:
 
     @asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(self._warm_up()), asyncio.create_task(self._purge())]
+        tasks = [asyncio.create_task(work) for work in (self._warm_up(), self._purge(), self._usage.run())]
         try:
             yield
         finally:
@@ -129,6 +111,7 @@ class Server:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await self._executor.stop(self._application.settings.drain_seconds)
+            await self._usage.flush()
 
     async def _warm_up(self) -> None:
         await self._executor.start()
@@ -136,14 +119,24 @@ class Server:
 
     async def _purge(self) -> None:
         while True:
-            try:
-                count = await asyncio.to_thread(self._application.results.purge, utc_now())
-            except (FacemeldError, OSError):
-                logger.exception("Expired results could not be deleted; the next try comes in a while")
-            else:
-                if count:
-                    logger.info("Deleted %d expired results", count)
+            for what, delete in self._chores():
+                try:
+                    count = await asyncio.to_thread(delete)
+                except (FacemeldError, OSError):
+                    logger.exception("%s could not be cleared; the next try comes in a while", what)
+                else:
+                    if count:
+                        logger.info("%s cleared: %d", what, count)
             await asyncio.sleep(self._application.settings.purge_minutes * 60)
+
+    def _chores(self) -> Iterator[tuple[str, Callable[[], int]]]:
+        """What is to be cleared away now and then, and how; each returns a count."""
+        application, now = self._application, utc_now()
+        kept = timedelta(days=application.settings.usage_days)
+        yield "Expired results", partial(application.results.purge, now)
+        yield "Charges of calls that never ended", application.charges.release_expired
+        yield "Old usage records", partial(application.usage.purge, now - kept)
+        yield "Temporary keys that have ended", partial(application.accounts.purge_temporary, now - timedelta(days=1))
 
     async def _health(self, _: Request) -> Response:
         return JSONResponse({"status": "ok"})
@@ -203,6 +196,8 @@ async def run_server(settings: Settings, announce: Callable[[str], None]) -> Non
                 access_log=False,
                 server_header=False,
                 limit_concurrency=settings.max_connections,
+                proxy_headers=bool(settings.trusted_proxies),
+                forwarded_allow_ips=settings.trusted_proxies,
                 timeout_graceful_shutdown=int(settings.drain_seconds) or None,
             )
             await _Uvicorn(config).serve(sockets=[listening])

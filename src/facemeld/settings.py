@@ -52,6 +52,10 @@ class Settings(BaseSettings):
     drain_seconds: float = _setting(20.0, "Server", "How long a stopping server waits for calls in flight.", ge=0)
     max_connections: int = _setting(512, "Server", "Connections served at the same time; more are refused with status 503.", ge=1)
 
+    trusted_proxies: str = _setting(
+        "127.0.0.1", "Server", "Proxies, comma separated, whose X-Forwarded-For names the caller's address; empty trusts none."
+    )
+
     strict: bool = _setting(False, "Protocol", "Refuse what the cloud refuses: unknown parameters, text for numbers, empty regions.")
     default_language: Language = _setting("zh-CN", "Protocol", "Language of messages and labels for callers that name none.")
     max_body_mb: int = _setting(64, "Protocol", "Largest body of a call with TC3 signature, in MiB.", ge=1)
@@ -61,6 +65,29 @@ class Settings(BaseSettings):
         "Protocol",
         "Host names, comma separated, that a client behind a gateway may have signed instead of the one it called.",
     )
+
+    rates: str = _setting(
+        "",
+        "Access",
+        "Calls a second, such as FuseFace=20,account=100: of a key by action (2018-12-01:FuseFace for one version), of an account in "
+        "one region (account) and in all (global), of an address (address), on a published or unpublished activity of 2018-12-01; "
+        "strict mode starts from the documented rates, otherwise nothing is limited.",
+    )
+    rate_storage: str = _setting(
+        "memory://", "Access", "Where calls are counted: memory:// for this server alone, redis://HOST:PORT/NUMBER for all servers."
+    )
+    allow_ips: str = _setting("", "Access", "Networks, comma separated, that every call must come from; empty for all.")
+    deny_ips: str = _setting("", "Access", "Networks, comma separated, that no call may come from.")
+
+    charge_lease_seconds: float = _setting(
+        600.0, "Accounting", "When the charge of a call that never ended is given back; must be longer than any call.", ge=60
+    )
+    usage_days: float = _setting(90.0, "Accounting", "How long usage records are kept.", gt=0)
+
+    faults: str = _setting(
+        "", "Testing", "Errors to force, such as FailedOperation.RpcFail=0.1,InternalError=0.01: codes and shares of calls."
+    )
+    fault_header: bool = _setting(False, "Testing", "Whether a call may ask for an error by its header X-Facemeld-Fault.")
 
     workers: int = _setting(_usable_cores, "Workers", "Processes that decode, fuse and encode; the default is one per usable core.", ge=1)
     worker_memory_mb: int = _setting(3072, "Workers", "Memory limit of one worker process, in MiB.", ge=256)

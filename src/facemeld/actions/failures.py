@@ -14,6 +14,7 @@ from facemeld.protocol.errors import (
     FaceFusionError,
     FaceRectParameterValueError,
     FaceSizeTooSmall,
+    FuseFreqCtrl,
     FuseImageError,
     FuseInnerError,
     FuseMaterialNotAuth,
@@ -79,6 +80,7 @@ from facemeld.services.errors import (
     UndecodableImage,
     WorkerDied,
 )
+from facemeld.services.rates import TooFrequent
 
 FAILURES_2022: Mapping[type[FacemeldError], type[ApiError]] = MappingProxyType(
     {
@@ -118,6 +120,7 @@ FAILURES_2022: Mapping[type[FacemeldError], type[ApiError]] = MappingProxyType(
 FAILURES_2018: Mapping[type[FacemeldError], type[ApiError]] = MappingProxyType(
     {
         **FAILURES_2022,
+        TooFrequent: FuseFreqCtrl,
         ActivityDisabled: ProjectNotAuth,
         MaterialTooLarge: ImagePixelExceed,
         FaceRectEmpty: FaceRectInvalidCode,

@@ -63,6 +63,7 @@ class FuseFace:
         )
         with translated(FAILURES_2022):
             result = await self.service.fuse(request)
+            call.notes.faces = len(request.users)
             if not as_url:
                 return FuseFaceResponse(fused_image=self.service.inline(result))
             path = await self.service.store(result)

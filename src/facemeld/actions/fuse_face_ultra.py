@@ -113,6 +113,7 @@ class FuseFaceUltra:
         )
         with translated(FAILURES_ULTRA):
             result = await self.service.fuse(request)
+            call.notes.faces = len(request.users)
             if not as_url:
                 return FuseFaceUltraResponse(fused_image=self.service.finisher.inline(result))
             path = await self.service.finisher.store(result)

@@ -10,7 +10,6 @@ from types import MappingProxyType
 from facemeld.protocol.call import CallInfo
 from facemeld.protocol.errors import (
     V2018,
-    V2022,
     ApiError,
     AuthFailureUnauthorizedOperation,
     BalanceInsufficient,
@@ -40,18 +39,6 @@ from facemeld.services.policies import AccountState, CallPolicy, Network, Rates,
 from facemeld.services.rates import RateLimiter
 
 SERVICE = "facefusion"
-
-DOCUMENTED_RATES: Rates = MappingProxyType(
-    {
-        f"{V2022}:FuseFace": 20,
-        f"{V2022}:FuseFaceUltra": 2,
-        f"{V2022}:DescribeMaterialList": 1,
-        f"{V2018}:DescribeMaterialList": 1,
-        "published": 50,
-        "unpublished": 1,
-    }
-)
-"""Calls a second by spec 2.0; the rates of activities hold for 2018-12-01."""
 
 FREE_ACTIONS = frozenset({"DescribeMaterialList", "QueryVideoFaceFusionJob"})
 """Actions that cost nothing."""

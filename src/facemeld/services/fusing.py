@@ -20,6 +20,7 @@ from facemeld.media.fetch import Fetcher
 from facemeld.results import ResultStore
 from facemeld.services.errors import MaterialTooLarge, TemplateFaceNotFound, TooManyFaces
 from facemeld.services.photos import ImageLimits, NamedImage, UserFace, check_image, check_rect, gather_images
+from facemeld.services.rates import ActivityRates
 from facemeld.workers.executor import Executor
 from facemeld.workers.photos import ImageSource, PhotoRules, UserPhoto
 from facemeld.workers.tasks import CheckPhotos, Fuse, FusedFile, Logo, Marking
@@ -114,6 +115,7 @@ class FuseService:
         results: ResultStore,
         rules: FuseRules,
         clock: Callable[[], datetime],
+        rates: ActivityRates | None = None,
     ) -> None:
         self._materials = materials
         self._executor = executor
@@ -121,6 +123,7 @@ class FuseService:
         self._results = results
         self._rules = rules
         self._clock = clock
+        self._activity_rates = rates
 
     async def fuse(self, request: FuseRequest) -> FusedFile:
         """Do the call; cheap checks come before dear ones, in the order of spec 4.4.
@@ -128,10 +131,13 @@ class FuseService:
         Raises:
             CatalogError: the activity or material is unknown, deleted or not approved.
             MaterialTooLarge, TemplateFaceNotFound, TooManyFaces, FaceRectInvalid: see ``services.errors``.
+            TooFrequent: the activity is called more often than its rate allows.
             MediaError, PhotoError: a photo or the logo cannot be used.
             WorkerError: the pixel work could not be done.
         """
         material = await asyncio.to_thread(self._materials.for_fusion, request.account_id, request.project_id, request.model_id)
+        if self._activity_rates is not None:
+            await self._activity_rates.hit(material.activity, material.published)
         longest = self._rules.material_max_side
         if longest is not None and max(material.width, material.height) > longest:
             raise MaterialTooLarge(f"the material must have at most {longest} pixels a side, got {material.width}x{material.height}")

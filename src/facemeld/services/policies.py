@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from types import MappingProxyType
 
 from facemeld.accounts import AccountInvalid, AccountState, CallPolicy, Network, Rates, includes, parse_networks, parse_rates
 
 __all__ = [
     "ACTION_NAMES",
+    "DOCUMENTED_RATES",
     "RATE_SCOPES",
     "AccountState",
     "CallPolicy",
@@ -15,6 +17,7 @@ __all__ = [
     "Rates",
     "check_actions",
     "check_rates",
+    "default_rates",
     "includes",
     "parse_networks",
     "parse_rates",
@@ -27,6 +30,33 @@ ACTION_NAMES = frozenset(
 
 RATE_SCOPES = frozenset({"account", "global", "address", "published", "unpublished"})
 """What rates may count besides actions: the calls of an account in one region and in all, those of an address, those on an activity."""
+
+DOCUMENTED_RATES: Rates = MappingProxyType(
+    {
+        "2022-09-27:FuseFace": 20,
+        "2022-09-27:FuseFaceUltra": 2,
+        "2022-09-27:DescribeMaterialList": 1,
+        "2018-12-01:DescribeMaterialList": 1,
+        "published": 50,
+        "unpublished": 1,
+    }
+)
+"""Calls a second by spec 2.0; the rates of activities hold for 2018-12-01."""
+
+
+def default_rates(text: str, *, strict: bool) -> Rates:
+    """The rates of accounts that have none of their own.
+
+    Args:
+        text: What the operator set, which goes before the documented rates.
+        strict: Whether the documented rates hold.
+
+    Raises:
+        AccountInvalid: the text cannot be read, or a name counts nothing.
+    """
+    given = parse_rates(text)
+    check_rates(given)
+    return MappingProxyType({**DOCUMENTED_RATES, **given}) if strict else given
 
 
 def check_actions(names: Iterable[str]) -> frozenset[str]:

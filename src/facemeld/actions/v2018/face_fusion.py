@@ -69,6 +69,7 @@ class FaceFusion:
         )
         with translated(FACE_FUSION_FAILURES):
             result = await self.service.fuse(request)
+            call.notes.faces = len(request.users)
             image = (self.public_url or call.base_url) + await self.service.store(result) if as_url else self.service.inline(result)
         return FaceFusionResponse(image=image, review_result_set=review(params.celebrity_identify, 1))
 

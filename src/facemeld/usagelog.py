@@ -1,0 +1,87 @@
+"""Keeps a record of every call for usage reports: collected while calls run, written in batches beside them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import Sequence
+
+from facemeld.accounts import AccountStore
+from facemeld.db import Clock, DatabaseUnavailable, utc_now
+from facemeld.protocol.call import CallRecord
+from facemeld.usage import Usage, UsageStore
+
+logger = logging.getLogger("facemeld")
+
+FLUSH_SECONDS = 0.5
+"""How long a record waits at most; a crash loses no more than that."""
+MOST_WAITING = 20_000
+"""Records that may wait while the database does not take them; more are dropped, and the log says how many."""
+
+_NAME = re.compile(r"[A-Za-z0-9._-]{0,64}")
+
+
+class UsageLog:
+    """Observes calls; never waits and never fails."""
+
+    def __init__(self, usage: UsageStore, accounts: AccountStore, clock: Clock = utc_now, most_waiting: int = MOST_WAITING) -> None:
+        self._usage = usage
+        self._accounts = accounts
+        self._clock = clock
+        self._most_waiting = most_waiting
+        self._waiting: list[Usage] = []
+        self._dropped = 0
+
+    def record(self, record: CallRecord) -> None:
+        """Take note of a finished call."""
+        if len(self._waiting) >= self._most_waiting:
+            self._dropped += 1
+            return
+        call = record.call
+        self._waiting.append(
+            Usage(
+                at=self._clock(),
+                request_id=record.request_id,
+                account_id=None if call is None else call.account_id,
+                secret_id=None if call is None else call.secret_id,
+                # Names that were not authenticated are anybody's text.
+                action="" if call is None else _name(record.action),
+                version="" if call is None else _name(record.version),
+                code=record.code,
+                milliseconds=round(record.seconds * 1000),
+                faces=0 if call is None else call.notes.faces,
+                bytes_in=record.bytes_in,
+                bytes_out=record.bytes_out,
+                charged=call is not None and call.notes.charged,
+            )
+        )
+
+    async def run(self) -> None:
+        """Write what was noted, again and again, until cancelled."""
+        while True:
+            await asyncio.sleep(FLUSH_SECONDS)
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Write everything that was noted so far; what the database does not take waits for the next time."""
+        batch, self._waiting = self._waiting, []
+        if not batch:
+            return
+        try:
+            await asyncio.shield(asyncio.to_thread(self._store, batch))
+        except DatabaseUnavailable as error:
+            logger.error("Usage of %d calls could not be stored yet: %s", len(batch), error)
+            self._waiting = batch + self._waiting
+        if self._dropped:
+            logger.error("Usage of %d calls was lost: more than %d were waiting", self._dropped, self._most_waiting)
+            self._dropped = 0
+
+    def _store(self, batch: Sequence[Usage]) -> None:
+        self._usage.add(batch)
+        # Records come in the order of time, so the last one of each key stays.
+        self._accounts.record_use({usage.secret_id: usage.at for usage in batch if usage.secret_id is not None})
+
+
+def _name(text: str) -> str:
+    return text if _NAME.fullmatch(text) else ""
