@@ -104,7 +104,10 @@ class Application:
     def importing(self, executor: Executor) -> MaterialService:
         """The use case of importing materials."""
         rules = MaterialRules(
-            limits=self._material_limits(), seconds=self.settings.task_seconds, auto_review=self.settings.review == "auto"
+            limits=self._material_limits(),
+            seconds=self.settings.task_seconds,
+            auto_review=self.settings.review == "auto",
+            language=self.settings.default_language,
         )
         return MaterialService(self.activities, self.materials, executor, rules)
 

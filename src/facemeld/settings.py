@@ -97,7 +97,7 @@ class Settings(BaseSettings):
     plan_cache_mb: int = _setting(256, "Workers", "Memory for templates' plans in each worker, in MiB.", ge=0)
 
     review: Literal["manual", "auto"] = _setting(
-        "manual", "Materials", "Whether a new material waits for a person's approval or is approved at once when faces were found."
+        "manual", "Materials", "Whether a material that passes the automatic review waits for a person's approval or may be used at once."
     )
     material_max_side: int = _setting(8000, "Materials", "Longest side of a material, in pixels.", ge=64)
     material_max_mb: int = _setting(20, "Materials", "Largest file of a material, in MiB.", ge=1)

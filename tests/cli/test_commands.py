@@ -72,7 +72,7 @@ def test_a_material_goes_from_import_to_deletion(shell: Shell, hopper_path: Path
     project = shell.json("activity", "create", "spring")["ProjectId"]
     assert [activity["ProjectId"] for activity in shell.json("activity", "list")] == [project]
     added = shell.json("material", "add", project, hopper_path, "--name", "Admiral")
-    assert set(added) == {"ModelId", "MaterialStatus", "Faces"}
+    assert set(added) == {"ModelId", "MaterialStatus", "AuditResult", "Faces"}
     assert added["MaterialStatus"] == 0
     (face,) = added["Faces"]
     assert face["FaceId"] == f"{added['ModelId']}_1"
@@ -84,6 +84,20 @@ def test_a_material_goes_from_import_to_deletion(shell: Shell, hopper_path: Path
     assert shell.json("material", "add", project, hopper_path, "--approve")["MaterialStatus"] == 1
     shell.json("material", "delete", added["ModelId"])
     assert len(shell.json("material", "list", project)) == 1
+
+
+def test_a_rejected_material_can_be_appealed_once(shell: Shell, tmp_path: Path) -> None:
+    blank = tmp_path / "blank.png"
+    Image.new("RGB", (200, 200), "grey").save(blank)
+    shell.environment["FACEMELD_DEFAULT_LANGUAGE"] = "en-US"
+    project = shell.json("activity", "create", "spring")["ProjectId"]
+    added = shell.json("material", "add", project, blank, "--approve")
+    assert (added["MaterialStatus"], added["AuditResult"], added["Faces"]) == (22, "No face was found.", [])
+    assert "must have a face to be approved" in shell.error("material", "approve", added["ModelId"])
+    assert shell.json("material", "appeal", added["ModelId"], "--reason", "look again")["MaterialStatus"] == 3
+    decided = shell.json("material", "reject", added["ModelId"], "--reason", "still no face")
+    assert (decided["MaterialStatus"], decided["AuditResult"]) == (12, "still no face")
+    assert "the status after 12 (appeal_failed) must be no other" in shell.error("material", "appeal", added["ModelId"])
 
 
 def test_fuse_and_detect_need_no_server(shell: Shell, hopper_path: Path, astronaut_path: Path, tmp_path: Path) -> None:

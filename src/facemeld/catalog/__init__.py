@@ -28,7 +28,7 @@ from facemeld.catalog.ids import (
 from facemeld.catalog.materials import MaterialStore
 from facemeld.catalog.reconcile import Differences, compare, remove_orphans, retire_lost
 from facemeld.catalog.review import TRANSITIONS, MaterialStatus, check_transition, decision
-from facemeld.catalog.types import Activity, FaceBox, Material, MaterialFace, MaterialRecord, NewMaterial, Page
+from facemeld.catalog.types import Activity, FaceBox, Finding, Material, MaterialFace, MaterialRecord, NewMaterial, Page
 
 __all__ = [
     "TRANSITIONS",
@@ -41,6 +41,7 @@ __all__ = [
     "FaceBox",
     "FaceNotFound",
     "FieldInvalid",
+    "Finding",
     "IdInvalid",
     "Material",
     "MaterialDeleted",

@@ -16,6 +16,7 @@ EXTENSIONS = {"jpeg": "jpg", "png": "png"}
 """Formats of pictures and the extensions of their files."""
 
 PLAN = "plan.bin"
+THUMBNAIL = "thumbnail.jpg"
 _SHARDS = 256
 
 
@@ -73,6 +74,24 @@ class MaterialFiles:
             replace_file(self.plan_path(number), plan)
         except OSError as error:
             raise MaterialNotSaved(f"the plan must be written to {self.folder(number)}, got: {error.strerror}") from error
+
+    def find_thumbnail(self, number: int) -> bytes | None:
+        """The small JPEG that was saved beside the picture, or None; it can always be made anew."""
+        try:
+            return (self.folder(number) / THUMBNAIL).read_bytes()
+        except OSError:
+            return None
+
+    def save_thumbnail(self, number: int, thumbnail: bytes) -> None:
+        """Keep a small JPEG beside the picture.
+
+        Raises:
+            MaterialNotSaved: no room, or the folder cannot be written.
+        """
+        try:
+            replace_file(self.folder(number) / THUMBNAIL, thumbnail)
+        except OSError as error:
+            raise MaterialNotSaved(f"the thumbnail must be written to {self.folder(number)}, got: {error.strerror}") from error
 
     def read_picture(self, number: int, picture_format: str) -> bytes:
         """Bytes of the picture.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import suppress
+from dataclasses import asdict
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
@@ -14,7 +15,7 @@ from facemeld.catalog.files import EXTENSIONS, MaterialFiles
 from facemeld.catalog.fusable import read_for_fusion
 from facemeld.catalog.ids import material_id, parse_material_id
 from facemeld.catalog.review import MaterialStatus, check_transition, decision
-from facemeld.catalog.types import FaceBox, Material, MaterialFace, MaterialRecord, NewMaterial, Page
+from facemeld.catalog.types import FaceBox, Finding, Material, MaterialFace, MaterialRecord, NewMaterial, Page
 from facemeld.db.audit import record
 from facemeld.db.clock import Clock, utc_now
 from facemeld.db.database import Database
@@ -107,18 +108,18 @@ class MaterialStore:
     def materials(
         self,
         account_id: int | None,
-        activity: str,
+        activity: str | None,
         *,
         limit: int = 20,
         offset: int = 0,
         after: int | None = None,
         status: MaterialStatus | None = None,
     ) -> Page[Material]:
-        """A page of an activity's materials in the order of their import, without deleted ones.
+        """A page of an activity's materials, or of all activities', in the order of their import, without deleted ones.
 
         Args:
             account_id: Owner of the activity.
-            activity: ``at_<digits>``.
+            activity: ``at_<digits>``; None for all activities of the account.
             limit: Size of the page, at least 1.
             offset: How many to skip.
             after: Only those imported after this number: ``Page.next`` of the page before.
@@ -128,8 +129,12 @@ class MaterialStore:
             ActivityNotFound: the account has no such activity.
         """
         with self._database.session() as session:
-            number = find_activity(session, account_id, activity).id
-            scope = select(MaterialRow).where(MaterialRow.activity_id == number, MaterialRow.deleted_at.is_(None))
+            scope = select(MaterialRow).where(MaterialRow.deleted_at.is_(None))
+            if activity is not None:
+                scope = scope.where(MaterialRow.activity_id == find_activity(session, account_id, activity).id)
+            elif account_id is not None:
+                owned = select(ActivityRow.id).where(ActivityRow.account_id == account_id)
+                scope = scope.where(MaterialRow.activity_id.in_(owned))
             if status is not None:
                 scope = scope.where(MaterialRow.status == status.value)
             query = scope.order_by(MaterialRow.id).offset(offset).limit(limit + 1).options(selectinload(MaterialRow.faces))
@@ -253,6 +258,7 @@ def _row(number: int, activity: int, new: NewMaterial) -> MaterialRow:
         name=new.name,
         status=new.status.value,
         audit_result=new.audit_result,
+        findings=[asdict(finding) for finding in new.findings],
         width=new.width,
         height=new.height,
         format=new.format,
@@ -288,4 +294,5 @@ def _material(row: MaterialRow) -> Material:
         created_at=row.created_at,
         updated_at=row.updated_at,
         deleted_at=row.deleted_at,
+        findings=tuple(Finding(**finding) for finding in row.findings),
     )

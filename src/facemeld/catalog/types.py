@@ -65,6 +65,25 @@ class MaterialFace:
 
 
 @dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that the automatic review noticed.
+
+    Attributes:
+        code: What it is, such as ``face_turned``.
+        failure: Whether it makes the picture unfit; else it is a warning.
+        face: Number of the face it is about; None for the whole picture.
+        value: What was measured, in the unit of the code.
+        limit: What it should have kept to.
+    """
+
+    code: str
+    failure: bool
+    face: int | None = None
+    value: float | None = None
+    limit: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Material:
     """A template picture as the catalogue knows it.
 
@@ -78,6 +97,7 @@ class Material:
         shape_degree: Own default of ``FuseProfileDegree``; None takes the activity's.
         feature_degree: Own default of ``FuseFaceDegree``; None takes the activity's.
         deleted_at: None as long as it exists.
+        findings: What the automatic review noticed when it was imported.
     """
 
     number: int
@@ -96,6 +116,7 @@ class Material:
     created_at: datetime
     updated_at: datetime
     deleted_at: datetime | None
+    findings: tuple[Finding, ...] = ()
 
     @property
     def id(self) -> str:
@@ -152,6 +173,7 @@ class NewMaterial:
         faces: Boxes in the order of the plan, largest first; the first one becomes face 1.
         status: Outcome of the automatic review, or ``UNDER_REVIEW``.
         audit_result: Its reason.
+        findings: What it noticed.
         shape_degree: Own default, 0-100; None takes the activity's.
         feature_degree: Own default, 0-100; None takes the activity's.
     """
@@ -165,6 +187,7 @@ class NewMaterial:
     faces: Sequence[FaceBox]
     status: MaterialStatus = MaterialStatus.UNDER_REVIEW
     audit_result: str = ""
+    findings: tuple[Finding, ...] = ()
     shape_degree: int | None = None
     feature_degree: int | None = None
 

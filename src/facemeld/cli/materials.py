@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 import typer
 
-from facemeld.catalog import Material, MaterialStatus
+from facemeld.catalog import Material, MaterialStatus, MaterialStore
 from facemeld.cli.common import DataOption, JsonOption, actor, application, every, show, show_table
 from facemeld.cli.models import fetch_with_progress
+from facemeld.services.materials import appeal_material, approve_material, reject_material
 
 app = typer.Typer(help="Materials: template pictures and their review.", no_args_is_help=True)
 
@@ -21,12 +22,13 @@ def _value(material: Material) -> dict[str, Any]:
         {"FaceId": face.id, "FaceInfo": {"X": face.box.x, "Y": face.box.y, "Width": face.box.width, "Height": face.box.height}}
         for face in material.faces
     ]
-    return {"ModelId": material.id, "MaterialStatus": int(material.status), "Faces": faces}
+    return {"ModelId": material.id, "MaterialStatus": int(material.status), "AuditResult": material.audit_result, "Faces": faces}
 
 
 def _text(material: Material) -> str:
     faces = "".join(f"\n  {face.id}  {face.box.width}x{face.box.height} at {face.box.x},{face.box.y}" for face in material.faces)
-    return f"ModelId  {material.id}  ({_status(material.status)}){faces}"
+    reason = f"\n  {material.audit_result}" if material.audit_result else ""
+    return f"ModelId  {material.id}  ({_status(material.status)}){reason}{faces}"
 
 
 def _status(status: MaterialStatus) -> str:
@@ -42,7 +44,7 @@ def add(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Import a picture: find its faces, work out its plan, store both."""
+    """Import a picture: find its faces, work out its plan, review it, store it; a picture that fails the review is stored as such."""
     content = file.read_bytes()
     fetch_with_progress(None)
     with application(data) as opened:
@@ -72,9 +74,14 @@ def list_materials(project_id: str, data: DataOption = None, as_json: JsonOption
 
 
 @app.command("approve")
-def approve(model_id: str, data: DataOption = None, as_json: JsonOption = False) -> None:
-    """Approve a material: from now on it can be fused."""
-    _decide(model_id, True, "", data, as_json)
+def approve(
+    model_id: str,
+    reason: Annotated[str, typer.Option("--reason", help="Why, for the record.")] = "",
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Approve a material, or its appeal: from now on it can be fused."""
+    _step(approve_material, model_id, reason, data, as_json)
 
 
 @app.command("reject")
@@ -84,13 +91,28 @@ def reject(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Reject a material: it cannot be fused."""
-    _decide(model_id, False, reason, data, as_json)
+    """Reject a material, or its appeal: it cannot be fused."""
+    _step(reject_material, model_id, reason, data, as_json)
 
 
-def _decide(model_id: str, passed: bool, reason: str, data: DataOption, as_json: bool) -> None:
+@app.command("appeal")
+def appeal(
+    model_id: str,
+    reason: Annotated[str, typer.Option("--reason", help="What the reviewer should know.")] = "",
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Ask for a second look at a rejected material; possible once. `approve` or `reject` decide the appeal."""
+    _step(appeal_material, model_id, reason, data, as_json)
+
+
+class _Step(Protocol):
+    def __call__(self, materials: MaterialStore, model_id: str, reason: str, *, actor: str) -> Material: ...
+
+
+def _step(step: _Step, model_id: str, reason: str, data: DataOption, as_json: bool) -> None:
     with application(data) as opened:
-        material = opened.materials.decide(None, model_id, approve=passed, reason=reason, actor=actor())
+        material = step(opened.materials, model_id, reason, actor=actor())
     show(_value(material), as_json, _text(material))
 
 

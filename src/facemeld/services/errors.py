@@ -70,10 +70,6 @@ class AddressExpired(ServiceError):
     """The time of a signed address is over."""
 
 
-class MaterialHasNoFace(ServiceError):
-    """A picture without a face cannot be a material."""
-
-
 __all__ = [
     "ActivityDisabled",
     "ActivityNotFound",
@@ -98,7 +94,6 @@ __all__ = [
     "LandmarksOutsideBox",
     "MarkError",
     "MaterialDeleted",
-    "MaterialHasNoFace",
     "MaterialNotApproved",
     "MaterialNotFound",
     "MaterialTooLarge",

@@ -1,15 +1,28 @@
-"""The use case of importing a template picture: analysed and planned once, stored, reviewed."""
+"""The use cases around template pictures: import with automatic review, thumbnails, decisions, appeals, deletion."""
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 
-from facemeld.catalog import ActivityStore, FaceBox, Material, MaterialStatus, MaterialStore, NewMaterial
+from facemeld.catalog import (
+    ActivityStore,
+    FaceBox,
+    Finding,
+    Material,
+    MaterialDeleted,
+    MaterialNotSaved,
+    MaterialStatus,
+    MaterialStore,
+    NewMaterial,
+    ReviewRefused,
+)
 from facemeld.media.decode import DecodeLimits
-from facemeld.services.errors import MaterialHasNoFace
+from facemeld.services.review import Language, ReviewLimits, assess, describe, passes
 from facemeld.workers.executor import Executor
 from facemeld.workers.tasks import ImportedTemplate, ImportTemplate
+from facemeld.workers.thumbnail import MakeThumbnail
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,15 +33,19 @@ class MaterialRules:
         limits: Limits of the picture's file.
         seconds: Deadline of the pixel work.
         auto_review: Whether a material that passes the automatic review may be used without a person's approval.
+        language: Language of the review's result.
+        review: What the automatic review holds pictures against.
     """
 
     limits: DecodeLimits
     seconds: float
     auto_review: bool
+    language: Language = "zh-CN"
+    review: ReviewLimits = field(default_factory=ReviewLimits)
 
 
 class MaterialService:
-    """Imports materials."""
+    """Imports materials and makes their thumbnails: what needs workers."""
 
     def __init__(self, activities: ActivityStore, materials: MaterialStore, executor: Executor, rules: MaterialRules) -> None:
         self._activities = activities
@@ -37,25 +54,25 @@ class MaterialService:
         self._rules = rules
 
     async def add(self, project_id: str, picture: bytes, name: str, *, approve: bool, actor: str) -> Material:
-        """Import a picture into an activity.
+        """Import a picture into an activity and review it automatically.
+
+        A picture that fails the review is stored with that status and the reason, so that its owner can see and appeal it.
 
         Args:
             project_id: The activity, ``at_<digits>``.
             picture: The file's bytes.
             name: Name for people.
-            approve: Approve it at once, in the name of ``actor``.
+            approve: Approve it at once, in the name of ``actor``; without effect on a picture that has no face.
             actor: Who does it, for the audit log.
 
         Raises:
             ActivityNotFound: there is no such activity.
-            MaterialHasNoFace: nothing in the picture can be fused.
             MediaError, WorkerError: the picture cannot be decoded or analysed.
         """
         # Looked up first, so that a wrong id costs no pixel work.
         await asyncio.to_thread(self._activities.get, None, project_id)
         found = await self._executor.run(ImportTemplate(picture, self._rules.limits), self._rules.seconds)
-        if not found.faces:
-            raise MaterialHasNoFace("a material must show at least one face, none was found")
+        findings = assess(found.quality, self._rules.review)
         new = NewMaterial(
             name=name,
             picture=picture,
@@ -64,12 +81,68 @@ class MaterialService:
             width=found.width,
             height=found.height,
             faces=_boxes(found),
-            status=MaterialStatus.MACHINE_PASSED if self._rules.auto_review else MaterialStatus.UNDER_REVIEW,
+            status=self._status(findings),
+            audit_result=self._text(findings),
+            findings=findings,
         )
         material = await asyncio.to_thread(self._materials.add, None, project_id, new, actor=actor)
-        if approve:
-            material = await asyncio.to_thread(self._materials.decide, None, material.id, approve=True, reason="", actor=actor)
+        if approve and material.faces:
+            material = await asyncio.to_thread(approve_material, self._materials, material.id, "", actor=actor)
         return material
+
+    async def thumbnail(self, model_id: str) -> bytes:
+        """A small JPEG of a material, made once and kept beside it.
+
+        Raises:
+            MaterialNotFound, MaterialDeleted: there is no such material.
+            WorkerError: the pixel work could not be done.
+        """
+        material = await asyncio.to_thread(self._materials.get, None, model_id)
+        files = self._materials.files
+        stored = await asyncio.to_thread(files.find_thumbnail, material.number)
+        if stored is not None:
+            return stored
+        picture = files.picture_path(material.number, material.format)
+        try:
+            made = await self._executor.run(MakeThumbnail(picture, self._rules.limits), self._rules.seconds)
+        except FileNotFoundError as error:
+            raise MaterialDeleted(f"the picture of {material.id} must be in the store, and is gone") from error
+        # A full disk must not hide pictures from the people who would make room.
+        with suppress(MaterialNotSaved):
+            await asyncio.to_thread(files.save_thumbnail, material.number, made)
+        return made
+
+    def _status(self, findings: tuple[Finding, ...]) -> MaterialStatus:
+        if not passes(findings):
+            return MaterialStatus.MACHINE_FAILED
+        return MaterialStatus.MACHINE_PASSED if self._rules.auto_review else MaterialStatus.UNDER_REVIEW
+
+    def _text(self, findings: tuple[Finding, ...]) -> str:
+        # Nobody has passed a material yet that waits for a person and has no findings.
+        return describe(findings, self._rules.language) if findings or self._rules.auto_review else ""
+
+
+def approve_material(materials: MaterialStore, model_id: str, reason: str, *, actor: str) -> Material:
+    """A person's approval, of a new material or of an appeal.
+
+    Raises:
+        ReviewRefused: its status cannot be decided so, or it has no face that could be fused.
+        MaterialNotFound, MaterialDeleted: there is no such material.
+        FieldInvalid: the reason cannot be stored.
+    """
+    if not materials.get(None, model_id).faces:
+        raise ReviewRefused("a material must have a face to be approved, got one without")
+    return materials.decide(None, model_id, approve=True, reason=reason, actor=actor)
+
+
+def reject_material(materials: MaterialStore, model_id: str, reason: str, *, actor: str) -> Material:
+    """A person's refusal, of a new material, of an earlier approval or of an appeal; raises as ``approve_material``."""
+    return materials.decide(None, model_id, approve=False, reason=reason, actor=actor)
+
+
+def appeal_material(materials: MaterialStore, model_id: str, reason: str, *, actor: str) -> Material:
+    """Ask for a second look at a refused material, which is possible once; raises as ``approve_material``."""
+    return materials.set_status(None, model_id, MaterialStatus.UNDER_APPEAL, reason=reason, actor=actor)
 
 
 def _boxes(found: ImportedTemplate) -> tuple[FaceBox, ...]:

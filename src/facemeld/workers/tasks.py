@@ -14,6 +14,7 @@ from facemeld.media.decode import DecodedImage, DecodeLimits, decode
 from facemeld.media.encode import encode
 from facemeld.media.headers import ImageFormat
 from facemeld.workers.context import WorkerContext
+from facemeld.workers.facequality import FaceQuality, measure
 from facemeld.workers.photos import ImageSource, PhotoReader, PhotoRules, UserPhoto
 from facemeld.workers.template import Template, TemplateFile, make, pack
 
@@ -121,6 +122,7 @@ class ImportedTemplate:
         format: Format of the file.
         digest: SHA-256 of the file, hexadecimal.
         faces: Faces, largest first.
+        quality: How well each of them can be seen, in the same order.
         plan: The packed template, see ``workers.template``.
     """
 
@@ -129,12 +131,13 @@ class ImportedTemplate:
     format: ImageFormat
     digest: str
     faces: tuple[Face, ...]
+    quality: tuple[FaceQuality, ...]
     plan: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class ImportTemplate:
-    """Decode a template, find its faces and plan it."""
+    """Decode a template, find its faces, measure and plan them."""
 
     data: bytes = field(repr=False)
     limits: DecodeLimits
@@ -149,5 +152,6 @@ class ImportTemplate:
             format=image.format,
             digest=hashlib.sha256(self.data).hexdigest(),
             faces=template.plan.faces,
+            quality=tuple(measure(image.rgb, face) for face in template.plan.faces),
             plan=pack(context.engine, template),
         )
