@@ -8,6 +8,7 @@ Example:
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TypeAlias
@@ -19,6 +20,7 @@ from facemeld.errors import FacemeldError
 from facemeld.fusion.engine import Engine
 from facemeld.fusion.mesh.engine import MeshEngine
 from facemeld.fusion.types import Assignment, Face, FuseOptions, Picture
+from facemeld.fusion.views import best_view
 from facemeld.marks.label import draw_label
 from facemeld.media.decode import DecodeLimits, decode
 from facemeld.models import ensure_bundle
@@ -69,7 +71,7 @@ def detect(picture: PictureLike) -> tuple[Face, ...]:
 
 def fuse(
     template: PictureLike,
-    user: PictureLike,
+    user: PictureLike | Sequence[PictureLike],
     *,
     profile_degree: int = 50,
     feature_degree: int = 50,
@@ -81,7 +83,8 @@ def fuse(
 
     Args:
         template: The picture that stays.
-        user: The picture whose face is wanted.
+        user: The picture whose face is wanted, or several of one person: the one that suits the template best is used (by pose,
+            sharpness, light, expression and what covers the face; see ``facemeld.fusion.views``).
         profile_degree: Outline of the face, 0 (the user's) to 100 (the template's).
         feature_degree: Eyes, brows, nose and mouth, 0 (the user's) to 100 (the template's).
         user_face: Which face of the user's picture, 1 for the largest.
@@ -92,22 +95,67 @@ def fuse(
         uint8 (H, W, 3), RGB, of the template's size.
 
     Raises:
-        NoSuchFace: a picture has no face of that number.
-        ValueError: a degree outside 0-100, or an array that is not a picture.
+        NoSuchFace: the template has no face of that number, or no picture of the user has.
+        ValueError: a degree outside 0-100, no picture of the user, or an array that is not a picture.
         facemeld.media.errors.MediaError: a file is not a usable picture.
     """
     for name, degree in (("profile_degree", profile_degree), ("feature_degree", feature_degree)):
         if not 0 <= degree <= 100:
             raise ValueError(f"{name} must be 0 to 100, got {degree}")
     engine = default_engine()
-    ground, source = read_picture(template), read_picture(user)
-    faces, user_faces = engine.analyse(ground), engine.analyse(source)
+    ground = read_picture(template)
+    faces = engine.analyse(ground)
     _require(faces, template_face, "template")
-    _require(user_faces, user_face, "user's picture")
-    assignment = Assignment(template_face - 1, source, user_faces[user_face - 1])
+    source, face = choose_view(faces[template_face - 1], _several(user), user_face)[1]
     options = FuseOptions(shape=profile_degree / 100, features=feature_degree / 100)
-    fused = engine.fuse(engine.plan(ground, faces), [assignment], options)
+    fused = engine.fuse(engine.plan(ground, faces), [Assignment(template_face - 1, source, face)], options)
     return fused if label is None else draw_label(fused, label)[0]
+
+
+def find_face(picture: PictureLike, number: int = 1) -> Face:
+    """One face of a picture, 1 for the largest.
+
+    Raises:
+        NoSuchFace: the picture has no face of that number.
+    """
+    faces = detect(picture)
+    _require(faces, number, "picture")
+    return faces[number - 1]
+
+
+def choose_view(template: Face, users: Sequence[PictureLike], user_face: int = 1) -> tuple[int, tuple[Picture, Face]]:
+    """Which of several pictures of one person suits a template's face best.
+
+    Pictures without a face of that number are passed over.
+
+    Returns:
+        The place in ``users``, and the picture with the person's face in it.
+
+    Raises:
+        NoSuchFace: no picture has a face of that number.
+        ValueError: there are no pictures.
+    """
+    if not users:
+        raise ValueError("at least one picture of the user is needed, got none")
+    found: list[tuple[int, Picture, Face]] = []
+    for place, user in enumerate(users):
+        picture = read_picture(user)
+        faces = default_engine().analyse(picture)
+        if len(faces) >= user_face >= 1:
+            found.append((place, picture, faces[user_face - 1]))
+        elif len(users) == 1:
+            _require(faces, user_face, "user's picture")
+    if not found:
+        raise NoSuchFace(f"one of the user's {len(users)} pictures must have a face number {user_face}, none has")
+    place, picture, face = found[best_view(template, [(picture, face) for _, picture, face in found])]
+    return place, (picture, face)
+
+
+def _several(user: PictureLike | Sequence[PictureLike]) -> Sequence[PictureLike]:
+    """The pictures of a user, where one is as good as a list of one."""
+    if isinstance(user, np.ndarray | bytes | str | PathLike):
+        return [user]
+    return list(user)
 
 
 def _require(faces: tuple[Face, ...], number: int, where: str) -> None:

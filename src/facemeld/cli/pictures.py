@@ -21,7 +21,7 @@ _FORMATS: dict[str, ImageFormat] = {".jpg": "jpeg", ".jpeg": "jpeg", ".png": "pn
 
 def fuse(
     template: Annotated[Path, typer.Argument(help="Picture that stays.")],
-    user: Annotated[Path, typer.Argument(help="Picture whose face is wanted.")],
+    users: Annotated[list[Path], typer.Argument(metavar="USER", help="Pictures of one person; the best-suited is used.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="File to write: .jpg, .png or .webp.")],
     profile_degree: Annotated[int, typer.Option(min=0, max=100, help="Outline: 0 the user's, 100 the template's.")] = 50,
     feature_degree: Annotated[int, typer.Option(min=0, max=100, help="Features: 0 the user's, 100 the template's.")] = 50,
@@ -29,11 +29,15 @@ def fuse(
     template_face: Annotated[int, typer.Option(min=1, help="Which face of the template; 1 is the largest.")] = 1,
     no_label: Annotated[bool, typer.Option("--no-label", help="Draw no visible label.")] = False,
 ) -> None:
-    """Fuse one user into one template."""
+    """Fuse one user into one template; of several photos of the user, the one that suits it best is used."""
     image_format = _FORMATS.get(output.suffix.lower())
     if image_format is None:
         raise ValueError(f"the output must end in {', '.join(_FORMATS)}, got {output.name}")
     fetch_with_progress(None)
+    user = users[0]
+    if len(users) > 1:
+        user = users[library.choose_view(library.find_face(template, template_face), users, user_face)[0]]
+        typer.echo(f"{user} suits the template best")
     fused = library.fuse(
         template,
         user,
