@@ -5,8 +5,10 @@ PYTHON ?= $(shell for name in python3.13 python3.12 python3.11 python3; do \
 VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(BIN)/python
+NODE_CLIENTS := tencentcloud-sdk-nodejs@4.1.313 tencentcloud-sdk-nodejs-intl-en@3.0.1335
+TCCLI := tccli==3.1.189.1
 
-.PHONY: demo test slow lint bench docs lock clean
+.PHONY: demo test slow clients lint bench docs lock clean
 
 demo: $(VENV)/.demo
 	$(RUN) -m scripts.demo
@@ -18,6 +20,20 @@ test: $(VENV)/.dev
 slow: $(VENV)/.dev
 	$(BIN)/facemeld models fetch
 	$(RUN) -m pytest -m slow
+
+# The official clients that are not Python packages of the environment: the two Node SDKs, and tccli in an environment of its own.
+clients: $(VENV)/.dev .clients/.installed
+	$(BIN)/facemeld models fetch
+	$(RUN) -m pytest -m clients
+
+.clients/.installed: Makefile | $(VENV)/.python
+	@command -v npm >/dev/null || { echo "The client suite needs Node with npm (on Debian: apt-get install npm)." >&2; exit 1; }
+	@echo "Installing the Node SDKs and tccli into .clients (about 800 MB on the disk) ..."
+	mkdir -p .clients
+	npm install --prefix .clients --ignore-scripts --no-audit --no-fund --no-save $(NODE_CLIENTS)
+	$(RUN) -m venv .clients/tccli
+	.clients/tccli/bin/pip install --quiet $(TCCLI)
+	@touch $@
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -36,7 +52,7 @@ lock:
 	sh scripts/lock.sh
 
 clean:
-	rm -rf $(VENV) demo
+	rm -rf $(VENV) demo .clients
 
 # Each stamp means: the environment holds what that lock file names, and this checkout.
 $(VENV)/.demo: requirements/demo.lock pyproject.toml | $(VENV)/.python

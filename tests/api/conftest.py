@@ -59,7 +59,7 @@ def world(
     settings = Settings(data=data, workers=1, model_dir=bundle_path.parent)
     campaign = make_campaign(settings, pictures)
     user, other_user = jpeg(astronaut), jpeg(hopper)
-    with file_server({"/user.jpg": user, "/empty.jpg": b"", "/text.jpg": b"no picture"}) as files:
+    with file_server({"/user.jpg": user, "/template.png": pictures["hopper.png"], "/empty.jpg": b"", "/text.jpg": b"no picture"}) as files:
         environment = {
             "FACEMELD_WORKERS": "1",
             "FACEMELD_MODEL_DIR": str(bundle_path.parent),
