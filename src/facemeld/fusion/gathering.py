@@ -27,6 +27,9 @@ MIN_PRESENCE = 0.5
 STRICT_SCORE, STRICT_SUPPORT, STRICT_PRESENCE = 0.75, 0.7, 0.9
 """What a doubtful face must reach in a strict look: score of the closer look, support, presence."""
 
+STRICT_SIZE = 28.0
+"""Longer side in pixels of the smallest face that a strict look takes: no use is made of faces below 34, and specks abound."""
+
 SURE_LOGIT = 12.0
 """Most true faces score above; upside-down readings and imagined faces score below, so those get a closer look."""
 
@@ -103,8 +106,9 @@ class Gathering:
             # An upright look says nothing new about a known face; a turned one may show that it was read upside down.
             if any((known.sure or not roll) and _inside(known.mesh.landmarks, x, y) for known in self.found):
                 continue
-            reading = self._read(detection, float(max(detection.box[2:4])) / side, strict or bool(self.found))
-            if reading is not None and self._wanted(reading.mesh.landmarks):
+            severe = strict or bool(self.found)
+            reading = self._read(detection, float(max(detection.box[2:4])) / side, severe)
+            if reading is not None and self._wanted(reading.mesh.landmarks, STRICT_SIZE if severe else 0.0):
                 self._add(reading)
 
     def within_known(self, centre: tuple[float, float], side: float) -> bool:
@@ -180,9 +184,11 @@ class Gathering:
         drift = float(np.linalg.norm(again.landmarks - reading.mesh.landmarks, axis=1).mean()) / (region.side / ENLARGE)
         return again.presence >= MIN_PRESENCE and drift <= MAX_DRIFT
 
-    def _wanted(self, landmarks: FloatArray) -> bool:
-        """Whether a face lies where faces are wanted."""
+    def _wanted(self, landmarks: FloatArray, smallest: float) -> bool:
+        """Whether a face is large enough and lies where faces are wanted."""
         x, y = _middle(landmarks)
+        if float(np.ptp(landmarks[:MESH_VERTICES, :2], axis=0).max()) < smallest:
+            return False
         return self._keep.x <= x < self._keep.right and self._keep.y <= y < self._keep.bottom
 
     def _add(self, reading: Reading) -> None:
