@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 
 from facemeld import __version__
-from facemeld.cli import activities, bench, doctor, keys, materials, models, pictures, serving
+from facemeld.cli import accounts, activities, bench, doctor, keys, materials, models, pictures, serving, usage
 from facemeld.errors import FacemeldError
 
 app = typer.Typer(help="Self-hosted face fusion that speaks the Tencent Cloud FaceFusion API.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(accounts.app, name="account")
 app.add_typer(keys.app, name="key")
 app.add_typer(activities.app, name="activity")
 app.add_typer(materials.app, name="material")
@@ -20,6 +21,7 @@ app.add_typer(bench.app, name="bench")
 app.command("serve")(serving.serve)
 app.command("fuse")(pictures.fuse)
 app.command("detect")(pictures.detect)
+app.command("usage")(usage.usage)
 app.command("doctor")(doctor.doctor)
 
 

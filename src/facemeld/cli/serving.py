@@ -15,9 +15,13 @@ from facemeld.server import run_server
 def serve(
     host: Annotated[str | None, typer.Option("--host", help="Address to listen on; default 127.0.0.1.")] = None,
     port: Annotated[int | None, typer.Option("--port", min=0, max=65535, help="Port to listen on, 0 for a free one; default 8080.")] = None,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option("--fault", metavar="CODE=SHARE", help="Answer this share of calls with an error, to test clients; repeatable."),
+    ] = None,
     data: DataOption = None,
 ) -> None:
     """Serve the API until SIGTERM or Ctrl-C."""
-    settings = settings_for(data, host=host, port=port)
+    settings = settings_for(data, host=host, port=port, faults=",".join(fault) if fault else None)
     fetch_with_progress(settings.model_dir)
     asyncio.run(run_server(settings, announce=typer.echo))

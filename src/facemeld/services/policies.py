@@ -8,9 +8,10 @@ from types import MappingProxyType
 from facemeld.accounts import AccountInvalid, AccountState, CallPolicy, Network, Rates, includes, parse_networks, parse_rates
 
 __all__ = [
+    "ACCOUNT_SCOPES",
     "ACTION_NAMES",
+    "ACTIVITY_SCOPES",
     "DOCUMENTED_RATES",
-    "RATE_SCOPES",
     "AccountState",
     "CallPolicy",
     "Network",
@@ -28,8 +29,11 @@ ACTION_NAMES = frozenset(
 )
 """The actions of all API versions."""
 
-RATE_SCOPES = frozenset({"account", "global", "address", "published", "unpublished"})
-"""What rates may count besides actions: the calls of an account in one region and in all, those of an address, those on an activity."""
+ACCOUNT_SCOPES = frozenset({"account", "global", "address"})
+"""What rates may count besides actions: the calls of an account in one region and in all, and those of an address."""
+
+ACTIVITY_SCOPES = frozenset({"published", "unpublished"})
+"""Rates of calls on one activity; they are the same for all accounts."""
 
 DOCUMENTED_RATES: Rates = MappingProxyType(
     {
@@ -55,7 +59,7 @@ def default_rates(text: str, *, strict: bool) -> Rates:
         AccountInvalid: the text cannot be read, or a name counts nothing.
     """
     given = parse_rates(text)
-    check_rates(given)
+    check_rates(given, ACCOUNT_SCOPES | ACTIVITY_SCOPES)
     return MappingProxyType({**DOCUMENTED_RATES, **given}) if strict else given
 
 
@@ -71,13 +75,13 @@ def check_actions(names: Iterable[str]) -> frozenset[str]:
     return given
 
 
-def check_rates(names: Iterable[str]) -> None:
+def check_rates(names: Iterable[str], scopes: frozenset[str] = ACCOUNT_SCOPES) -> None:
     """Refuse names of rates that count nothing.
 
     Raises:
         AccountInvalid: one names neither an action, with or without a version before it, nor a scope.
     """
     for name in names:
-        if name.rpartition(":")[2] not in ACTION_NAMES and name not in RATE_SCOPES:
-            known = ", ".join((*sorted(ACTION_NAMES), *sorted(RATE_SCOPES)))
+        if name.rpartition(":")[2] not in ACTION_NAMES and name not in scopes:
+            known = ", ".join((*sorted(ACTION_NAMES), *sorted(scopes)))
             raise AccountInvalid(f"a rate must name one of {known}, got {name!r}")
