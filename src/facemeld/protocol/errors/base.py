@@ -78,6 +78,8 @@ class ApiError(FacemeldError):
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         cls.trigger = inspect.cleandoc(cls.__doc__ or "")
+        # A code that is never raised may group codes that are.
+        cls.reserved = vars(cls).get("reserved", "")
 
     def __init__(self, *, detail: str | Text = "", **values: object) -> None:
         """Fill in a message.

@@ -116,10 +116,11 @@ class UnsupportedOperation(ApiError):
 
 
 class UnauthorizedOperation(ApiError):
-    """The caller may not do this to the object."""
+    """Never raised: the caller may not do this to the object."""
 
     code = "UnauthorizedOperation"
     text = Text("未授权操作。", "The operation is not authorized.")
+    reserved = "AuthFailure.UnauthorizedOperation is answered, and objects of other accounts are not found."
 
 
 class DryRunOperation(ApiError):

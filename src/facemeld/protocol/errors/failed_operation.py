@@ -4,11 +4,12 @@ from facemeld.protocol.errors.base import ANY, INTL, V2018, V2022, ApiError, Tex
 
 
 class FailedOperation(ApiError):
-    """A use case failed and no narrower code names the reason."""
+    """Never raised by itself; it groups the failures of the use cases."""
 
     code = "FailedOperation"
     versions = frozenset({V2022, V2018})
     text = Text("操作失败。", "Operation failed.")
+    reserved = "Every failure of a use case has a narrower code."
 
 
 class BalanceInsufficient(FailedOperation):
@@ -20,11 +21,12 @@ class BalanceInsufficient(FailedOperation):
 
 
 class FaceIdNotInVideo(FailedOperation):
-    """The TemplateFaceID is not among the faces of the video material."""
+    """Never raised while video is not offered: the TemplateFaceID is not among the faces of the video material."""
 
     code = "FailedOperation.FaceIdNotInVideo"
     versions = frozenset({INTL})
     text = Text("视频中不存在指定ID对应的人脸。", "The face corresponding to the specified ID does not exist in the video.")
+    reserved = "Video is not enabled: the video actions answer UnsupportedOperation."
 
 
 class FaceBorderCheckFailed(FailedOperation):
@@ -60,11 +62,12 @@ class FaceRectInvalid(FailedOperation):
 
 
 class FaceShapeFailed(FailedOperation):
-    """The landmark network failed on a detected face."""
+    """Never raised: fitting the landmarks is part of finding a face."""
 
     code = "FailedOperation.FaceShapeFailed"
     versions = frozenset({V2018})
     text = Text("人脸配准失败。", "Fitting the face landmarks failed.")
+    reserved = "A face whose landmarks cannot be fitted counts as not found: NoFaceDetected or NoFaceInPhoto."
 
 
 class FaceSizeTooSmall(FailedOperation):
@@ -111,11 +114,12 @@ class FuseMaterialNotAuth(FailedOperation):
 
 
 class FuseMaterialNotAvailable(FailedOperation):
-    """The video material is not ready."""
+    """Never raised while video is not offered: the video material is not ready."""
 
     code = "FailedOperation.FuseMaterialNotAvailable"
     versions = frozenset({INTL})
     text = Text("该状态下的素材无法使用。", "The material in this state cannot be used.")
+    reserved = "Video is not enabled: the video actions answer UnsupportedOperation."
 
 
 class FuseMaterialNotExist(FailedOperation):
@@ -202,19 +206,21 @@ class InnerError(FailedOperation):
 
 
 class JobHasBeenCanceled(FailedOperation):
-    """The video job was cancelled by an operator."""
+    """Never raised while video is not offered: the video job was cancelled by an operator."""
 
     code = "FailedOperation.JobHasBeenCanceled"
     versions = frozenset({INTL})
     text = Text("任务已被取消，请重新提交。", "The task has been canceled. Please submit the task again.")
+    reserved = "Video is not enabled: the video actions answer UnsupportedOperation."
 
 
 class JobNotExist(FailedOperation):
-    """The JobId is unknown, expired or of another account."""
+    """Never raised while video is not offered: the JobId is unknown, expired or of another account."""
 
     code = "FailedOperation.JobNotExist"
     versions = frozenset({INTL})
     text = Text("任务不存在。", "The task does not exist.")
+    reserved = "Video is not enabled: the video actions answer UnsupportedOperation."
 
 
 class MediaDataError(FailedOperation):
@@ -226,35 +232,39 @@ class MediaDataError(FailedOperation):
 
 
 class ModerationConfigError(FailedOperation):
-    """Moderation is on but has no policy."""
+    """Never raised: moderation would be on without a policy."""
 
     code = "FailedOperation.ModerationConfigError"
     versions = frozenset({V2022})
     text = Text("审核配置为空。", "The review configuration is empty.")
+    reserved = "Pictures that come in a call are not moderated; stored materials pass a review instead."
 
 
 class ModerationFailed(FailedOperation):
-    """Moderation refuses the picture."""
+    """Never raised: moderation would refuse the picture."""
 
     code = "FailedOperation.ModerationFailed"
     versions = frozenset({V2022})
     text = Text("素材审核失败。", "The material failed the review.")
+    reserved = "Pictures that come in a call are not moderated; stored materials pass a review instead."
 
 
 class ModerationResponseError(FailedOperation):
-    """Moderation gave no answer."""
+    """Never raised: moderation would give no answer."""
 
     code = "FailedOperation.ModerationResponseError"
     versions = frozenset({V2022})
     text = Text("素材审核结果为空。", "The review result of the material is empty.")
+    reserved = "Pictures that come in a call are not moderated; stored materials pass a review instead."
 
 
 class ModerationResultConfigError(FailedOperation):
-    """The answer of moderation has no mapping in the policy."""
+    """Never raised: the answer of moderation would have no mapping in the policy."""
 
     code = "FailedOperation.ModerationResultConfigError"
     versions = frozenset({V2022})
     text = Text("审核结果配置为空。", "The review result configuration is empty.")
+    reserved = "Pictures that come in a call are not moderated; stored materials pass a review instead."
 
 
 class NoFaceDetected(FailedOperation):

@@ -74,17 +74,19 @@ class IpNotInWhitelist(ApiError):
 
 
 class LimitExceeded(ApiError):
-    """A quota of objects is used up."""
+    """Never raised: a quota of objects would be used up."""
 
     code = "LimitExceeded"
     text = Text("超过配额限制。", "A quota is exceeded.")
+    reserved = "No action creates objects; activities and materials are made by the operator."
 
 
 class ResourceInUse(ApiError):
-    """An object cannot be changed because another uses it."""
+    """Never raised: an object could not be changed because another uses it."""
 
     code = "ResourceInUse"
     text = Text("资源被占用。", "The resource is in use.")
+    reserved = "No action changes objects."
 
 
 class ResourceInsufficient(ApiError):
@@ -95,7 +97,8 @@ class ResourceInsufficient(ApiError):
 
 
 class ResourceNotFound(ApiError):
-    """A stored object that the call refers to is missing."""
+    """Never raised: a stored object would be missing."""
 
     code = "ResourceNotFound"
     text = Text("资源不存在。", "The resource does not exist.")
+    reserved = "Narrower codes name what is missing: ActivityIdNotFound, MaterialIdNotFound, FuseMaterialNotExist."

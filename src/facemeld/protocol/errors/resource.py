@@ -4,10 +4,11 @@ from facemeld.protocol.errors.base import INTL, V2018, V2022, ApiError, Text
 
 
 class ResourceUnavailable(ApiError):
-    """An object exists but cannot be used now."""
+    """Never raised by itself; it groups the states of an account."""
 
     code = "ResourceUnavailable"
     text = Text("资源不可用。", "The resource is unavailable.")
+    reserved = "Every state of an account has a narrower code."
 
 
 class Delivering(ResourceUnavailable):
