@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field, replace
+
+import cv2
 import numpy as np
 
 from facemeld.fusion.retouch.areas import Stencil, box_around, cut, face_oval, face_width, features
@@ -10,12 +13,14 @@ from facemeld.fusion.retouch.makeup import transferred
 from facemeld.fusion.retouch.skin import detail, smoothing
 from facemeld.fusion.retouch.strengths import FaceInResult, RetouchStrengths
 from facemeld.fusion.retouch.teeth import whitened
-from facemeld.fusion.types import FloatArray, Picture, Rect
+from facemeld.fusion.types import Face, FloatArray, Picture, Rect
 
 _SMOOTH = 0.9  # share of the filtered skin at full strength: a trace of pores keeps it skin
 _ENHANCE = 1.5  # factor on the detail at full strength
 _SKIN_DETAIL = 0.4  # how much of it skin gets; eyes, brows and lips get it in full
 _FACE = 0.02  # least mask at which the fusion put the user's face
+_WIDEST = 800.0  # face width, in pixels, beyond which changes are worked out on a smaller picture
+_BAND = 512  # rows that are changed at a time
 
 
 def retouch(fused: Picture, mask: FloatArray, template: Picture, one: FaceInResult, strengths: RetouchStrengths) -> Picture:
@@ -38,31 +43,67 @@ def retouch(fused: Picture, mask: FloatArray, template: Picture, one: FaceInResu
         raise ValueError(f"picture, template and mask must have one size, got {fused.shape}, {template.shape} and {mask.shape}")
     if strengths == RetouchStrengths():
         return fused
-    landmarks = one.face.landmarks
-    width = face_width(landmarks)
-    box = box_around(landmarks, 0.06 * width, (fused.shape[0], fused.shape[1]))
+    width = face_width(one.face.landmarks)
+    corners = np.concatenate([one.face.landmarks, one.model.landmarks])
+    box = box_around(corners, 0.06 * width, (fused.shape[0], fused.shape[1]))
     if min(box.width, box.height) < 8:
         return fused
     part = cut(fused, box)
-    change = np.zeros((box.height, box.width, 3), np.float32)
-    _surface(fused[part], landmarks, box, width, strengths, change)
+    change = _change(_scene(fused[part], mask[part], template[part], one, box), strengths)
+    out = fused.copy()
+    _apply(out[part], change, mask[part])
+    return out
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Scene:
+    """The surroundings of a face, on a smaller picture where the face is very large; ``one`` is in pixels of it."""
+
+    fused: Picture = field(repr=False)
+    mask: FloatArray = field(repr=False)
+    template: Picture = field(repr=False)
+    one: FaceInResult
+    width: float
+
+
+def _scene(fused: Picture, mask: FloatArray, template: Picture, one: FaceInResult, box: Rect) -> _Scene:
+    width = face_width(one.face.landmarks)
+    factor = min(1.0, _WIDEST / width)
+    size = max(8, round(box.width * factor)), max(8, round(box.height * factor))
+    scale = np.array([size[0] / box.width, size[1] / box.height, factor], np.float32) if factor < 1 else np.ones(3, np.float32)
+
+    def moved(face: Face) -> Face:
+        landmarks = (face.landmarks - np.array([box.x - 0.5, box.y - 0.5, 0], np.float32)) * scale - np.array([0.5, 0.5, 0], np.float32)
+        return replace(face, landmarks=landmarks.astype(np.float32))
+
+    if factor < 1:
+        fused, template = (np.asarray(cv2.resize(one, size, interpolation=cv2.INTER_AREA), np.uint8) for one in (fused, template))
+        mask = np.asarray(cv2.resize(mask, size, interpolation=cv2.INTER_AREA), np.float32)
+    return _Scene(fused, mask, template, FaceInResult(moved(one.face), moved(one.model), one.user), width * factor)
+
+
+def _change(scene: _Scene, strengths: RetouchStrengths) -> FloatArray:
+    """What is added to a scene: float32 (h, w, 3), in levels of 255."""
+    fused, landmarks = scene.fused, scene.one.face.landmarks
+    change = np.zeros(fused.shape, np.float32)
+    _surface(fused, landmarks, scene.width, strengths, change)
     if strengths.makeup:
-        for area, more in transferred(fused, landmarks, template, one.model.landmarks):
-            _add(change, box, area, more, strengths.makeup)
+        for area, more in transferred(fused, landmarks, scene.template, scene.one.model.landmarks):
+            change[cut(change, area)] += more * np.float32(strengths.makeup)
     teeth = whitened(fused, landmarks) if strengths.teeth else None
     if teeth is not None:
-        _add(change, box, *teeth, strengths.teeth)
-    change *= np.where(mask[part] < _FACE, np.float32(0), mask[part])[..., None]
-    out = fused.copy()
-    out[part] = _rounded(fused[part], change)
-    return _guarded(out, mask, template, one, strengths.guard) if strengths.guard else out
+        change[cut(change, teeth[0])] += teeth[1] * np.float32(strengths.teeth)
+    change *= scene.mask[..., None]
+    if strengths.guard:
+        _guard(scene, strengths.guard, change)
+    return change
 
 
-def _surface(patch: Picture, landmarks: FloatArray, box: Rect, width: float, strengths: RetouchStrengths, change: FloatArray) -> None:
+def _surface(patch: Picture, landmarks: FloatArray, width: float, strengths: RetouchStrengths, change: FloatArray) -> None:
     """Add smoothing and detail."""
     if not (strengths.smooth or strengths.enhance or strengths.sharpen):
         return
-    stencil = Stencil(box)
+    stencil = Stencil(Rect(0, 0, patch.shape[1], patch.shape[0]))
     oval = face_oval(landmarks, stencil, width)
     parts = features(landmarks, stencil, width)
     if strengths.smooth:
@@ -72,22 +113,30 @@ def _surface(patch: Picture, landmarks: FloatArray, box: Rect, width: float, str
         change += (detail(patch, width) * oval * weight * np.float32(_ENHANCE))[..., None]
 
 
-def _add(change: FloatArray, box: Rect, area: Rect, more: FloatArray, strength: float) -> None:
-    """Add a change given over one box to the change over another."""
-    both = area.intersect(box)
-    rows, columns = slice(both.y - area.y, both.bottom - area.y), slice(both.x - area.x, both.right - area.x)
-    change[both.y - box.y : both.bottom - box.y, both.x - box.x : both.right - box.x] += more[rows, columns] * np.float32(strength)
-
-
-def _guarded(picture: Picture, mask: FloatArray, template: Picture, one: FaceInResult, strength: float) -> Picture:
+def _guard(scene: _Scene, strength: float, change: FloatArray) -> None:
     """Give the template its pixels back, eyes last."""
-    covers = covers_back(picture, one.face, template)
-    for changes in ([covers] if covers is not None else [], eyes_back(picture, one.face, template, one.model, one.user)):
-        for area, change in changes:
-            part = cut(picture, area)
-            inside = (mask[part] >= _FACE).astype(np.float32) * np.float32(strength)
-            picture[part] = _rounded(picture[part], change * inside[..., None])
-    return picture
+    one = scene.one
+    covers = covers_back(_rounded(scene.fused, change), one.face, scene.template)
+    if covers is not None:
+        change[cut(change, covers[0])] += covers[1] * np.float32(strength)
+    for area, more in eyes_back(_rounded(scene.fused, change), one.face, scene.template, one.model, one.user):
+        change[cut(change, area)] += more * np.float32(strength)
+
+
+def _apply(patch: Picture, change: FloatArray, mask: FloatArray) -> None:
+    """Change a patch in place where the mask says so, by a change that may be given on a smaller picture."""
+    height, width = patch.shape[:2]
+    scale = np.array(change.shape[:2], np.float32) / (height, width)
+    columns = np.broadcast_to(((np.arange(width) + 0.5) * scale[1] - 0.5).astype(np.float32), (min(_BAND, height), width))
+    for top in range(0, height, _BAND):
+        bottom = min(top + _BAND, height)
+        more = change[top:bottom]
+        if change.shape != patch.shape:
+            rows = ((np.arange(top, bottom) + 0.5) * scale[0] - 0.5).astype(np.float32)[:, None].repeat(width, axis=1)
+            place = np.ascontiguousarray(columns[: bottom - top])
+            more = np.asarray(cv2.remap(change, place, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
+        inside = mask[top:bottom] >= _FACE
+        patch[top:bottom] = _rounded(patch[top:bottom], more * inside[..., None])
 
 
 def _rounded(patch: Picture, change: FloatArray) -> Picture:
