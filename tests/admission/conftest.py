@@ -1,0 +1,124 @@
+"""The API endpoint with real accounts and checks around actions that do no work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from facemeld.accounts import AccountChange, NewKey
+from facemeld.admission import StoredCredentials, build_hooks
+from facemeld.app import Application, open_application
+from facemeld.protocol import Action, ActionRegistry, ApiEndpoint, Call, CallRecord, ProtocolLimits, ProtocolOptions, RequestModel
+from facemeld.protocol.errors import NoFaceDetected
+from facemeld.settings import Settings
+from tests.protocol.asgi import NOW, Answer, Ask, send
+
+VERSIONS = ("2022-09-27", "2018-12-01")
+
+
+class StubRequest(RequestModel):
+    """What the stub is to do."""
+
+    do: str = "succeed"
+
+
+@dataclass
+class Desk:
+    """An endpoint with an account named acme, and who asks there."""
+
+    application: Application
+    endpoint: ApiEndpoint
+    key: NewKey
+    records: list[CallRecord]
+    working: anyio.Event = field(default_factory=anyio.Event)
+
+    def ask(self, action: str = "FuseFace", version: str = VERSIONS[0], do: str = "succeed", **changes: Any) -> Ask:
+        """A signed call of a stub action."""
+        headers = {"x-tc-region": "ap-guangzhou", "x-tc-language": "en-US", **changes.pop("headers", {})}
+        key = changes.pop("key", self.key)
+        return Ask(
+            body=f'{{"Do":"{do}"}}'.encode(),
+            action=action,
+            version=version,
+            secret_id=key.secret_id,
+            secret_key=key.secret_key,
+            headers=headers,
+            **changes,
+        )
+
+    def call(self, *args: Any, **kwargs: Any) -> Answer:
+        """The reply to a call."""
+        return self.ask(*args, **kwargs).to(self.endpoint)
+
+    async def acall(self, *args: Any, **kwargs: Any) -> Answer:
+        """The reply to a call, in a running loop."""
+        return await send(self.endpoint, self.ask(*args, **kwargs))
+
+    def change(self, **changes: Any) -> None:
+        """Change the account."""
+        self.application.accounts.change("acme", AccountChange(**changes), actor="test")
+
+    def left(self) -> int | None:
+        """The calls that the account has left, in packages and out of them."""
+        balance = self.application.accounts.get("acme").balance
+        return None if balance is None else balance + sum(p.calls - p.used for p in self.application.accounts.packages("acme"))
+
+
+class Watch:
+    """Keeps the records of calls."""
+
+    def __init__(self) -> None:
+        self.records: list[CallRecord] = []
+
+    def record(self, record: CallRecord) -> None:
+        self.records.append(record)
+
+
+@pytest.fixture
+def open_desk(tmp_path: Path) -> Iterator[Callable[..., Desk]]:
+    """Opens desks by settings, on one data folder."""
+    with ExitStack() as stack:
+
+        def open_desk(*observers: Any, now: float = NOW, **settings: Any) -> Desk:
+            application = stack.enter_context(open_application(Settings(data=tmp_path / "data", **settings)))
+            application.accounts.ensure("acme", actor="test")
+            key = application.accounts.create_key("acme", actor="test")
+            watch = Watch()
+
+            async def handle(call: Call[StubRequest]) -> dict[str, Any]:
+                match call.params.do:
+                    case "fail":
+                        raise NoFaceDetected()
+                    case "crash":
+                        raise RuntimeError("a fault that nobody foresaw")
+                    case "shout":
+                        return {"Text": "a" * 3000}
+                    case "wait":
+                        desk.working.set()
+                        await anyio.sleep(30)
+                    case _:
+                        await anyio.sleep(0)
+                call.notes.faces = 2
+                return {}
+
+            names = ("FuseFace", "FuseFaceUltra", "DescribeMaterialList")
+            registry = ActionRegistry([Action(name, version, StubRequest, handle) for name in names for version in VERSIONS])
+            options = ProtocolOptions(limits=ProtocolLimits(reply_bytes=2000))
+            hooks = build_hooks(application, watch, *observers)
+            endpoint = ApiEndpoint(registry, StoredCredentials(application.accounts), options=options, hooks=hooks, clock=lambda: now)
+            desk = Desk(application, endpoint, key, watch.records)
+            return desk
+
+        yield open_desk
+
+
+@pytest.fixture
+def desk(open_desk: Callable[..., Desk]) -> Desk:
+    """A desk with the settings' defaults."""
+    return open_desk()

@@ -1,0 +1,168 @@
+"""Every check around a call refuses by its trigger, with the code and message of the API version, and lets everything else pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from facemeld.accounts import AccountState, AccountStore, parse_networks
+from facemeld.actions.gates import STATE_ERRORS
+from facemeld.db import DatabaseUnavailable
+from facemeld.errors import FacemeldError
+from facemeld.protocol.errors import BY_CODE, V2018, V2022
+from tests.admission.conftest import VERSIONS, Desk
+
+STATES = [
+    ("frozen", "ResourceUnavailable.Freeze", "ResourceUnavailable.Freeze"),
+    ("arrears", "ResourceUnavailable.InArrears", "ResourceUnavailable.InArrears"),
+    ("opening", "ResourceUnavailable.IsOpening", "ResourceUnavailable.Delivering"),
+    ("not_exist", "ResourceUnavailable.NotExist", "ResourceUnavailable.NotExist"),
+    ("recover", "ResourceUnavailable.Recover", "ResourceUnavailable.Recover"),
+    ("stop_using", "ResourceUnavailable.StopUsing", "ResourceUnavailable.StopUsing"),
+    ("delivering", "ResourceUnavailable.IsOpening", "ResourceUnavailable.Delivering"),
+    ("low_balance", "ResourceUnavailable.InArrears", "ResourceUnavailable.LowBalance"),
+    ("not_ready", "ResourceUnavailable.NotExist", "ResourceUnavailable.NotReady"),
+    ("unknown", "ResourceUnavailable.NotExist", "ResourceUnavailable.UnknownStatus"),
+]
+
+
+@pytest.mark.parametrize(("state", "newer", "older"), STATES)
+def test_a_state_has_a_code_in_each_version(desk: Desk, state: str, newer: str, older: str) -> None:
+    desk.change(state=AccountState(state))
+    assert [desk.call(version=version).code for version in VERSIONS] == [newer, older]
+    for action in ("FuseFaceUltra", "DescribeMaterialList"):
+        assert desk.call(action).code == newer
+    desk.change(state=AccountState.NORMAL)
+    assert desk.call().code == ""
+
+
+def test_every_state_has_codes_that_its_versions_know() -> None:
+    assert {state for state, _, _ in STATES} == set(STATE_ERRORS) == set(AccountState) - {AccountState.NORMAL}
+    for newer, older in STATE_ERRORS.values():
+        assert V2022 in newer.versions
+        assert V2018 in older.versions
+
+
+def test_a_state_is_told_in_the_callers_language(desk: Desk) -> None:
+    desk.change(state=AccountState.FROZEN)
+    assert desk.call().response["Error"]["Message"] == "The account has been frozen."
+    assert desk.call(headers={"x-tc-language": "zh-CN"}).response["Error"]["Message"] == "账号已被冻结。"
+
+
+def test_a_key_may_call_only_what_it_is_allowed(desk: Desk) -> None:
+    key = desk.application.accounts.create_key("acme", actor="test", actions=["FuseFace", "DescribeMaterialList"])
+    assert [desk.call(action, key=key).code for action in ("FuseFace", "DescribeMaterialList")] == ["", ""]
+    refused = desk.call("FuseFaceUltra", key=key)
+    assert refused.code == "AuthFailure.UnauthorizedOperation"
+    expected = "you are not authorized to perform operation (facefusion:FuseFaceUltra)\nresource (*) has no permission"
+    assert refused.response["Error"]["Message"] == expected
+    assert desk.call("FuseFaceUltra").code == ""
+    desk.application.accounts.set_key_actions(key.secret_id, ["FuseFaceUltra"], actor="test")
+    assert [desk.call(action, key=key).code for action in ("FuseFaceUltra", "FuseFace")] == ["", "AuthFailure.UnauthorizedOperation"]
+
+
+@pytest.mark.parametrize(
+    ("lists", "account", "code"),
+    [
+        ({}, {"denied": "192.0.2.7"}, "IpInBlacklist"),
+        ({}, {"denied": "192.0.2.0/24"}, "IpInBlacklist"),
+        ({}, {"denied": "192.0.2.8,10.0.0.0/8"}, ""),
+        ({}, {"allowed": "10.0.0.0/8"}, "IpNotInWhitelist"),
+        ({}, {"allowed": "10.0.0.0/8,192.0.2.7"}, ""),
+        ({}, {"allowed": "192.0.2.7", "denied": "192.0.2.7"}, "IpInBlacklist"),
+        ({"deny_ips": "192.0.2.7"}, {}, "IpInBlacklist"),
+        ({"deny_ips": "192.0.2.7"}, {"allowed": "192.0.2.7"}, "IpInBlacklist"),
+        ({"allow_ips": "10.0.0.0/8"}, {}, "IpNotInWhitelist"),
+        ({"allow_ips": "10.0.0.0/8"}, {"allowed": "192.0.2.7"}, "IpNotInWhitelist"),
+        ({"allow_ips": "192.0.2.0/24"}, {"allowed": "192.0.2.7"}, ""),
+    ],
+)
+def test_addresses_are_compared_with_both_lists(
+    open_desk: Callable[..., Desk], lists: dict[str, str], account: dict[str, str], code: str
+) -> None:
+    desk = open_desk(**lists)
+    desk.change(**{name: parse_networks(networks) for name, networks in account.items()})
+    assert desk.call().code == code
+
+
+def test_a_temporary_key_needs_its_token_and_ends(open_desk: Callable[..., Desk]) -> None:
+    desk = open_desk()
+    accounts = desk.application.accounts
+    key = accounts.create_temporary_key(desk.key.secret_id, timedelta(hours=1), actor="test")
+    good: dict[str, Any] = {"key": key, "headers": {"x-tc-token": key.token}}
+    assert desk.call(**good).code == ""
+    assert desk.call(key=key).code == "AuthFailure.TokenFailure"
+    assert desk.call(key=key, headers={"x-tc-token": key.token[:-1] + "!"}).code == "AuthFailure.TokenFailure"
+    assert desk.call(headers={"x-tc-token": key.token}).code == "AuthFailure.TokenFailure"
+    end = int(key.expires_at.timestamp())
+    assert open_desk(now=end - 1).call(time=end - 1, **good).code == ""
+    assert open_desk(now=end).call(time=end, **good).code == "AuthFailure.TokenFailure"
+    accounts.set_key_actions(desk.key.secret_id, ["DescribeMaterialList"], actor="test")
+    assert desk.call(**good).code == "AuthFailure.UnauthorizedOperation"
+    accounts.set_key_enabled(desk.key.secret_id, False, actor="test")
+    assert desk.call(**good).code == "AuthFailure.SecretIdNotFound"
+
+
+def test_accounts_that_cannot_be_read_have_a_code(desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    def broken(*_: object) -> None:
+        raise DatabaseUnavailable("the database must answer, got: disk I/O error")
+
+    monkeypatch.setattr(AccountStore, "credential", broken)
+    assert desk.call(version="2018-12-01").code == "ResourceUnavailable.GetAuthInfoError"
+    assert desk.call().code == "InternalError"
+    assert "disk I/O error" in caplog.text
+    assert "disk" not in desk.call().raw.decode()
+
+
+@pytest.mark.parametrize("code", sorted(BY_CODE))
+def test_any_code_can_be_asked_for_when_the_operator_allows_it(open_desk: Callable[..., Desk], code: str) -> None:
+    desk = open_desk(fault_header=True)
+    answer = desk.call(headers={"x-facemeld-fault": code})
+    assert answer.code == code
+    assert "{" not in answer.response["Error"]["Message"]
+
+
+def test_no_code_can_be_asked_for_otherwise(desk: Desk, open_desk: Callable[..., Desk]) -> None:
+    assert desk.call(headers={"x-facemeld-fault": "InternalError"}).code == ""
+    allowed = open_desk(fault_header=True)
+    assert allowed.call().code == ""
+    assert allowed.call(headers={"x-facemeld-fault": "No.SuchCode"}).code == "InvalidParameterValue"
+    stranger = allowed.ask(headers={"x-facemeld-fault": "InternalError"})
+    stranger.secret_key = "wrong"
+    assert stranger.to(allowed.endpoint).code == "AuthFailure.SignatureFailure"
+
+
+def test_a_share_of_calls_gets_a_fault_and_costs_nothing(open_desk: Callable[..., Desk]) -> None:
+    desk = open_desk(faults="FailedOperation.RpcFail=0.3, InternalError=0.3")
+    desk.change(balance=1000)
+    codes = [desk.call().code for _ in range(300)]
+    assert set(codes) == {"FailedOperation.RpcFail", "InternalError", ""}
+    # Six standard deviations around what is expected of 300 calls.
+    assert all(
+        abs(codes.count(code) - share * 300) < 6 * (300 * share * (1 - share)) ** 0.5 for code, share in (("", 0.4), ("InternalError", 0.3))
+    )
+    assert desk.left() == 1000 - codes.count("")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"faults": "FailedOperation.RpcFial=0.1"}, "with a code of the catalogue, got 'FailedOperation.RpcFial=0.1'"),
+        ({"faults": "InternalError"}, "must be a number from 0 to 1, got ''"),
+        ({"faults": "InternalError=2"}, "must be a number from 0 to 1, got '2'"),
+        ({"faults": "InternalError=nan"}, "must be a number from 0 to 1, got 'nan'"),
+        ({"faults": "InternalError=0.6,FailedOperation.RpcFail=0.6"}, "must make at most 1, got 1.2"),
+        ({"rates": "FuseFaec=1"}, "a rate must name one of"),
+        ({"rates": "FuseFace=often"}, "must be 1 to 1000000 calls a second"),
+        ({"rate_storage": "mongodb://localhost"}, "the rates' storage must be one of memory, redis"),
+        ({"deny_ips": "localhost"}, "must hold IP addresses and networks, got 'localhost'"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused_at_the_start(
+    open_desk: Callable[..., Desk], settings: dict[str, str], message: str
+) -> None:
+    with pytest.raises(FacemeldError, match=message):
+        open_desk(**settings)
