@@ -15,6 +15,7 @@ from facemeld.fusion.mesh.plan import FacePlan
 from facemeld.fusion.mesh.regions import Parts, keep_eyes, keep_mouth, read_parts, teeth, whites
 from facemeld.fusion.mesh.relight import Light, relight
 from facemeld.fusion.mesh.shape import face_width
+from facemeld.fusion.mesh.sharpness import match_fineness
 from facemeld.fusion.mesh.tone import Skin, lab_of, read_skin
 from facemeld.fusion.mesh.validity import fill_plan
 from facemeld.fusion.types import Face, FloatArray, FuseOptions, Picture
@@ -58,9 +59,11 @@ def fuse_face(
         light = _light(skin, parts, plan, share, layout, window, mouth, atlas)
         lab = relight(lab_of(_user_texture(picture, user, layout, share, window, width)), light)
         _tint(lab, plan)
+        seen = window.up(coarse)
+        match_fineness(lab, seen, plan.fineness)
         face = np.clip(f32(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB)), 0, 1)
         part = window.pixels
-        alpha = window.up(coarse) * (1 - matte[part] / np.float32(255)) * (1 - keep_mouth(parts, plan.parts) * mouth)
+        alpha = seen * (1 - matte[part] / np.float32(255)) * (1 - keep_mouth(parts, plan.parts) * mouth)
         out[part], mask[part] = _join(out[part], face, f32(alpha), np.float32(options.features**1.5), width)
     changed = (out != ground).any(axis=2)
     return out, np.maximum(mask, changed * np.float32(0.004))

@@ -17,7 +17,7 @@ from facemeld.fusion.mesh.compose import fuse_face
 from facemeld.fusion.mesh.plan import MeshPlan
 from facemeld.fusion.mesh.prepare import prepare_face
 from facemeld.fusion.mesh.shape import target_mesh
-from facemeld.fusion.types import Assignment, Face, FloatArray, FuseOptions, Picture, Rect
+from facemeld.fusion.types import Assignment, Face, FloatArray, FuseOptions, Picture, Rect, Search
 
 
 class MeshEngine:
@@ -42,9 +42,9 @@ class MeshEngine:
         """Name and version; plans of another one are made anew."""
         return "mesh/1"
 
-    def analyse(self, picture: Picture, within: Rect | None = None) -> tuple[Face, ...]:
-        """Find faces, largest first; with ``within``, only those whose centre lies in that box."""
-        return self._analyser.analyse(picture, within)
+    def analyse(self, picture: Picture, within: Rect | None = None, search: Search = "prominent") -> tuple[Face, ...]:
+        """Find faces, largest first; see ``Engine.analyse``."""
+        return self._analyser.analyse(picture, within, search)
 
     def plan(self, template: Picture, faces: Sequence[Face]) -> MeshPlan:
         """Work out everything about a template that does not depend on the user.

@@ -34,7 +34,7 @@ class FacePlan:
         beard: Share of the beard's area that is not bare skin, 0-1.
         palette: float32 (3, 2): a and b as a quadratic of L / 100, for pictures of one tint.
         tint: How much the picture keeps to that tint, 0 (full colour) to 1 (black and white, sepia).
-        grain: Strength of the finest detail on the template's skin, standard deviation of L.
+        fineness: Strength of the finest detail on the face, see ``sharpness.fineness``.
     """
 
     crop: Rect
@@ -45,7 +45,7 @@ class FacePlan:
     beard: float
     palette: FloatArray
     tint: float
-    grain: float
+    fineness: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -134,7 +134,7 @@ def _pack(arrays: dict[str, NDArray[Any]], prefix: str, face: Face, detail: Face
         "mouth": parts.mouth_open,
         "beard": detail.beard,
         "tint": detail.tint,
-        "grain": detail.grain,
+        "fineness": detail.fineness,
     }
 
 
@@ -158,4 +158,4 @@ def _unpack(arrays: dict[str, NDArray[Any]], prefix: str, entry: dict[str, Any])
     )
     parts = Parts((entry["eyes"][0], entry["eyes"][1]), entry["mouth"], at("sclera"), at("teeth"))
     crop = Rect(*entry["crop"])
-    return face, FacePlan(crop, at("local"), skin, parts, at("matte"), entry["beard"], at("palette"), entry["tint"], entry["grain"])
+    return face, FacePlan(crop, at("local"), skin, parts, at("matte"), entry["beard"], at("palette"), entry["tint"], entry["fineness"])

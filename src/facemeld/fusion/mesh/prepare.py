@@ -11,6 +11,7 @@ from facemeld.fusion.mesh.outline import BEND
 from facemeld.fusion.mesh.plan import FacePlan
 from facemeld.fusion.mesh.regions import read_parts
 from facemeld.fusion.mesh.shape import face_width
+from facemeld.fusion.mesh.sharpness import fineness
 from facemeld.fusion.mesh.tone import Skin, lab_of, read_skin
 from facemeld.fusion.mesh.validity import glasses_zone, template_matte
 from facemeld.fusion.mesh.warp import extend, rasterise
@@ -50,7 +51,7 @@ def prepare_face(template: Picture, face: Face, atlas: Atlas) -> FacePlan:
     beard = atlas.beard * (1 - atlas.features) * skin.visible
     bearded = float((smoothstep(skin.oddness, 2.0, 4.0) * beard).sum() / (beard.sum() + 1e-6))
     palette, tint = fit_palette(lab_of(small))
-    return FacePlan(crop, landmarks, skin, parts, matte, bearded, palette, tint, grain_of(patch, mesh))
+    return FacePlan(crop, landmarks, skin, parts, matte, bearded, palette, tint, fineness_of(patch, mesh))
 
 
 def crop_around(face: Face, picture: Picture) -> Rect:
@@ -94,15 +95,13 @@ def fit_palette(lab: FloatArray) -> tuple[FloatArray, float]:
     return coefficients.astype(np.float32), 1 - float(smoothstep(left, 1.5, 4.0))
 
 
-def grain_of(patch: Picture, mesh: FloatArray) -> float:
-    """Standard deviation of L in the finest band on the cheeks and forehead, robust against edges."""
-    height, width = patch.shape[:2]
-    centre = mesh[[50, 280, 151, 205, 425], :2]
-    reach = max(3, round(0.07 * face_width(mesh)))
-    values = []
-    for x, y in np.round(centre).astype(int).tolist():
-        part = patch[max(0, y - reach) : min(height, y + reach + 1), max(0, x - reach) : min(width, x + reach + 1)]
-        if min(part.shape[:2]) >= 5:
-            light = lab_of(part)[..., 0]
-            values.append(1.4826 * float(np.median(np.abs(light - cv2.GaussianBlur(light, (0, 0), 1.2)))))
-    return float(np.median(values)) if values else 0.0
+def fineness_of(patch: Picture, mesh: FloatArray) -> float:
+    """Strength of the finest detail on a face, inside its outline."""
+    low = np.clip(np.floor(mesh[:, :2].min(axis=0)), 0, None).astype(int)
+    high = np.ceil(mesh[:, :2].max(axis=0)).astype(int) + 1
+    part = patch[low[1] : high[1], low[0] : high[0]]
+    if not part.size:
+        return 0.0
+    weight = np.zeros(part.shape[:2], np.float32)
+    cv2.fillConvexPoly(weight, cv2.convexHull(np.round(mesh[:, :2] - low).astype(np.int32)), 1.0)
+    return fineness(np.ascontiguousarray(lab_of(part)[..., 0]), weight)

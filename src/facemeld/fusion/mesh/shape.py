@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facemeld.fusion import topology
+from facemeld.fusion.alignment import Similarity, similarity
 from facemeld.fusion.expression import ExpressionBasis
-from facemeld.fusion.mesh.arrays import smoothstep
+from facemeld.fusion.mesh.arrays import f32, smoothstep
 from facemeld.fusion.mesh.atlas import Atlas
-from facemeld.fusion.pose import head_placement
 from facemeld.fusion.types import LANDMARK_COUNT, MESH_VERTICES, Face, FloatArray, FuseOptions
 
 _RIM = 0.16  # face widths from the border over which outline turns into features
@@ -55,15 +55,17 @@ def target_mesh(
     Returns:
         float32 (468, 3), pixels of the template.
     """
-    place = head_placement(template.landmarks, atlas.mesh)
+    place = _placement(template, atlas)
     home = place.inverse()
-    own = head_placement(user.landmarks, atlas.mesh).inverse().apply(user.mesh)
+    own = _placement(user, atlas).inverse().apply(user.mesh)
     own = _complete(own, user.pose.yaw, atlas)
 
     def score_moved(offset: FloatArray) -> FloatArray:
-        return score(_with_irises(place.apply(own + offset), template))
+        return score(_upright(_with_irises(place.apply(own + offset), template), template.pose.roll))
 
-    own = own + expressions.matched_offset(user.blendshapes, template.blendshapes, score_moved, _ROUNDS)
+    before = score(_upright(user.landmarks, user.pose.roll))
+    after = score(_upright(template.landmarks, template.pose.roll))
+    own = own + expressions.matched_offset(before, after, score_moved, _ROUNDS)
     _close_lips(own, home.apply(template.mesh))
     placed = place.apply(own)
     gap = template.mesh.astype(np.float64) - placed
@@ -76,6 +78,24 @@ def target_mesh(
     excess = 1 - limit * np.tanh(length / limit) / length  # how much of the gap is beyond what may move
     degree = np.maximum(degree, rim * excess * (1 - options.shape) + degree * (1 - rim))
     return np.asarray(placed + gap * degree[:, None], np.float32)
+
+
+def _placement(face: Face, atlas: Atlas) -> Similarity:
+    """The similarity from the canonical face to a face, by the points that move little with expression, all alike.
+
+    Weighting them as the pose is measured fits the pose a little better and the likeness worse.
+    """
+    weights = np.zeros(MESH_VERTICES)
+    weights[topology.RIGID] = 1.0
+    return similarity(face.mesh, atlas.mesh.vertices, weights).inverse()
+
+
+def _upright(landmarks: FloatArray, roll: float) -> FloatArray:
+    """Landmarks turned back by a roll in degrees: the expression network knows upright heads only."""
+    cosine, sine = np.cos(np.radians(roll)), np.sin(np.radians(roll))
+    turned = landmarks.copy()
+    turned[:, :2] = landmarks[:, :2] @ f32([[cosine, -sine], [sine, cosine]])
+    return turned
 
 
 def _with_irises(mesh: NDArray[np.float64], template: Face) -> FloatArray:

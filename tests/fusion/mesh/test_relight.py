@@ -1,0 +1,73 @@
+"""Relighting: identity, limits, and colours that must not run away."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from facemeld.fusion.mesh.relight import Light, relight
+
+lightness = st.floats(8, 92, width=32)
+detail = st.floats(-60, 60, width=32)
+
+
+def light(own: list[float], new: list[float], limit: float = 1e6, gain: float = 1.0) -> Light:
+    """The same light over one pixel."""
+    field = np.array([[own]], np.float32), np.array([[new]], np.float32)
+    return Light(*field, np.full((1, 1), limit, np.float32), np.array([gain] * 3, np.float32))
+
+
+def pixel(*lab: float) -> np.ndarray:
+    """A picture of one pixel."""
+    return np.array([[lab]], np.float32)
+
+
+@given(lightness, lightness, st.floats(0, 20, width=32))
+def test_bare_skin_takes_the_new_shading(own: float, new: float, chroma: float) -> None:
+    out = relight(pixel(own, chroma, chroma), light([own, chroma, chroma], [new, 10, 14]))
+    np.testing.assert_allclose(out[0, 0], [new, 10, 14], atol=0.05)
+
+
+@given(lightness, st.floats(-30, 30, width=32), st.floats(-15, 15, width=32))
+def test_the_same_light_changes_little(own: float, difference: float, tint: float) -> None:
+    value = float(np.clip(own + difference, 0, 100))
+    shading = [own, 12.0, 16.0]
+    out = relight(pixel(value, 12 + tint * 0.3, 16 + tint * 0.3), light(shading, shading))
+    assert abs(out[0, 0, 0] - value) < 0.35 * abs(value - own) + 0.5
+    np.testing.assert_allclose(out[0, 0, 1:], [12 + tint * 0.3, 16 + tint * 0.3], atol=2.0)
+
+
+@given(lightness, lightness, detail, detail)
+def test_lighter_pixels_stay_lighter(own: float, new: float, first: float, second: float) -> None:
+    low, high = sorted((float(np.clip(own + first, 0, 100)), float(np.clip(own + second, 0, 100))))
+    around = light([own, 10, 12], [new, 10, 12])
+    assert relight(pixel(low, 10, 12), around)[0, 0, 0] <= relight(pixel(high, 10, 12), around)[0, 0, 0] + 1.5
+
+
+@given(lightness, lightness)
+def test_nothing_leaves_the_range_of_lightness(own: float, new: float) -> None:
+    for value in (0.0, 100.0):
+        assert 0 <= relight(pixel(value, 0, 0), light([own, 10, 12], [new, 10, 12]))[0, 0, 0] <= 100
+
+
+@given(lightness, st.floats(4, 30, width=32), st.floats(4, 30, width=32))
+def test_grey_on_the_user_never_turns_blue(level: float, own_chroma: float, new_chroma: float) -> None:
+    out = relight(pixel(level, 0, 0), light([level, own_chroma * 0.6, own_chroma * 0.8], [60, new_chroma * 0.6, new_chroma * 0.8]))
+    assert out[0, 0, 2] > -4
+    assert out[0, 0, 1] > -4
+
+
+def test_hard_shadows_on_skin_are_limited_and_small_detail_is_not() -> None:
+    deep = relight(pixel(20, 10, 12), light([70, 10, 12], [70, 10, 12], limit=14))[0, 0, 0]
+    fine = relight(pixel(67, 10, 12), light([70, 10, 12], [70, 10, 12], limit=14))[0, 0, 0]
+    assert deep > 50
+    assert abs(fine - 67) < 0.5
+
+
+def test_black_stays_black_on_a_light_template() -> None:
+    out = relight(pixel(3, 0, 0), light([40, 10, 12], [85, 8, 10]))
+    assert out[0, 0, 0] < 20
+    rgb = cv2.cvtColor(out, cv2.COLOR_LAB2RGB)[0, 0]
+    assert np.ptp(rgb) < 0.12
