@@ -11,7 +11,7 @@ from ipaddress import ip_network
 
 from facemeld.accounts import AccountStore, ChargeStore, KeyVault
 from facemeld.catalog import ActivityStore, Material, MaterialFiles, MaterialStore
-from facemeld.db import Database, utc_now
+from facemeld.db import AuditLog, Database, utc_now
 from facemeld.db.durable import make_folder
 from facemeld.media.decode import DecodeLimits
 from facemeld.media.fetch import Fetcher, FetchPolicy
@@ -25,9 +25,11 @@ from facemeld.services.materials import MaterialRules, MaterialService
 from facemeld.services.photos import ImageLimits
 from facemeld.services.policies import default_rates
 from facemeld.services.rates import ActivityRates, RateLimiter
+from facemeld.services.signin import SignIn
 from facemeld.services.ultra import UltraService
 from facemeld.settings import Settings, split_list
 from facemeld.usage import UsageStore
+from facemeld.users import UserStore
 from facemeld.workers.context import WorkerConfig
 from facemeld.workers.executor import Executor
 from facemeld.workers.local import LocalExecutor, PoolLimits
@@ -47,6 +49,8 @@ class Application:
     accounts: AccountStore
     charges: ChargeStore
     usage: UsageStore
+    users: UserStore
+    audit: AuditLog
     activities: ActivityStore
     materials: MaterialStore
     results: LocalResultStore
@@ -92,6 +96,16 @@ class Application:
             material_max_side=LEGACY_MATERIAL_SIDE if self.settings.strict else None,
         )
         return FuseService(self.materials, executor, fetcher, self.results, rules, utc_now, self._activity_rates())
+
+    def sign_in(self) -> SignIn:
+        """The use case of signing in."""
+        settings = self.settings
+        return SignIn(
+            self.users,
+            attempts=settings.sign_in_attempts,
+            session=timedelta(hours=settings.session_hours),
+            storage=settings.rate_storage,
+        )
 
     def listing(self) -> ListingService:
         """The use case of listing materials."""
@@ -181,6 +195,8 @@ def open_application(settings: Settings) -> Iterator[Application]:
             accounts=AccountStore(database, vault),
             charges=ChargeStore(database, timedelta(seconds=settings.charge_lease_seconds)),
             usage=UsageStore(database),
+            users=UserStore(database),
+            audit=AuditLog(database),
             activities=ActivityStore(database),
             materials=MaterialStore(database, files),
             results=LocalResultStore(settings.data / "results", vault.derive("result-urls")),

@@ -84,6 +84,16 @@ class Settings(BaseSettings):
     )
     usage_days: float = _setting(90.0, "Accounting", "How long usage records are kept.", gt=0)
 
+    first_owner: Literal["auto", "print", "off"] = _setting(
+        "auto",
+        "Administration",
+        "Whether the first start creates the user owner and prints the password once: auto does so at a terminal only, print always.",
+    )
+    session_hours: float = _setting(12.0, "Administration", "How long a signed-in user stays signed in.", gt=0, le=720)
+    sign_in_attempts: int = _setting(
+        10, "Administration", "Passwords that may be tried for one user within five minutes; five times as many from one address.", ge=1
+    )
+
     faults: str = _setting(
         "", "Testing", "Errors to force, such as FailedOperation.RpcFail=0.1,InternalError=0.01: codes and shares of calls."
     )

@@ -8,12 +8,13 @@ from typing import Annotated
 import typer
 
 from facemeld import __version__
-from facemeld.cli import accounts, activities, bench, doctor, keys, materials, models, pictures, serving, usage
+from facemeld.cli import accounts, activities, bench, doctor, keys, materials, models, pictures, serving, usage, users
 from facemeld.errors import FacemeldError
 
 app = typer.Typer(help="Self-hosted face fusion that speaks the Tencent Cloud FaceFusion API.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(accounts.app, name="account")
 app.add_typer(keys.app, name="key")
+app.add_typer(users.app, name="user")
 app.add_typer(activities.app, name="activity")
 app.add_typer(materials.app, name="material")
 app.add_typer(models.app, name="models")

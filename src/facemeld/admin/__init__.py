@@ -1,0 +1,1 @@
+"""The operators' REST API under /admin/v1, described by OpenAPI."""
