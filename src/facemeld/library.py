@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from facemeld.errors import FacemeldError
 from facemeld.fusion.engine import Engine
 from facemeld.fusion.mesh.engine import MeshEngine
-from facemeld.fusion.types import Assignment, Face, FuseOptions, Picture
+from facemeld.fusion.types import Assignment, Face, FuseOptions, Picture, Search
 from facemeld.fusion.views import best_view
 from facemeld.marks.label import draw_label
 from facemeld.media.decode import DecodeLimits, decode
@@ -66,7 +66,7 @@ def detect(picture: PictureLike) -> tuple[Face, ...]:
     Returns:
         Faces, largest first; a face's number for ``fuse`` is its place in this tuple plus one.
     """
-    return default_engine().analyse(read_picture(picture))
+    return default_engine().analyse(read_picture(picture), search="every")
 
 
 def fuse(
@@ -104,7 +104,7 @@ def fuse(
             raise ValueError(f"{name} must be 0 to 100, got {degree}")
     engine = default_engine()
     ground = read_picture(template)
-    faces = engine.analyse(ground)
+    faces = engine.analyse(ground, search=_search_for(template_face))
     _require(faces, template_face, "template")
     source, face = choose_view(faces[template_face - 1], _several(user), user_face)[1]
     options = FuseOptions(shape=profile_degree / 100, features=feature_degree / 100)
@@ -140,7 +140,7 @@ def choose_view(template: Face, users: Sequence[PictureLike], user_face: int = 1
     found: list[tuple[int, Picture, Face]] = []
     for place, user in enumerate(users):
         picture = read_picture(user)
-        faces = default_engine().analyse(picture)
+        faces = default_engine().analyse(picture, search=_search_for(user_face))
         if len(faces) >= user_face >= 1:
             found.append((place, picture, faces[user_face - 1]))
         elif len(users) == 1:
@@ -149,6 +149,11 @@ def choose_view(template: Face, users: Sequence[PictureLike], user_face: int = 1
         raise NoSuchFace(f"one of the user's {len(users)} pictures must have a face number {user_face}, none has")
     place, picture, face = found[best_view(template, [(picture, face) for _, picture, face in found])]
     return place, (picture, face)
+
+
+def _search_for(number: int) -> Search:
+    """Faces are numbered by size, so that nothing but the first is needed to know the first."""
+    return "largest" if number == 1 else "every"
 
 
 def _several(user: PictureLike | Sequence[PictureLike]) -> Sequence[PictureLike]:

@@ -138,7 +138,7 @@ def test_tiny_bystanders_are_looked_for_when_asked(analyser: Analyser, hopper: P
     band = scene((160, portrait.shape[1]), [(hopper, 500, 10, 40 / hopper_face.box.width)])
     picture = np.concatenate([portrait, band])
     assert len(analyser.analyse(picture)) == 1
-    assert len(analyser.analyse(picture, thorough=True)) == 2
+    assert len(analyser.analyse(picture, search="every")) == 2
 
 
 def test_the_same_picture_gives_the_same_bytes(bundle_path: Path, analyser: Analyser, hopper: Picture, astronaut: Picture) -> None:
@@ -202,3 +202,13 @@ def test_pictures_without_a_face_show_none(analyser: Analyser, shared_data: Path
 def test_a_tiny_face_in_a_huge_picture_is_found(analyser: Analyser, shared_data: Path) -> None:
     (face,) = analyser.analyse(opened(shared_data / "odd" / "tiny_face_24MP.jpg"))
     assert 25 < face.box.width < 45
+
+
+def test_the_largest_face_is_the_same_however_much_is_searched(
+    analyser: Analyser, astronaut: NDArray[np.uint8], hopper: NDArray[np.uint8]
+) -> None:
+    couple = np.concatenate([hopper[:512], astronaut], axis=1)
+    for picture in (astronaut, hopper, couple, np.rot90(hopper, 2).copy()):
+        largest, every = analyser.analyse(picture, search="largest"), analyser.analyse(picture, search="every")
+        assert largest[0].box == every[0].box
+        assert (largest[0].landmarks == every[0].landmarks).all()

@@ -13,7 +13,7 @@ from facemeld.fusion.landmarker import Landmarker, Mesh
 from facemeld.fusion.pose import head_pose
 from facemeld.fusion.pyramid import Pyramid
 from facemeld.fusion.search import centre_of, view_sides, views
-from facemeld.fusion.types import Face, FloatArray, Picture, Rect
+from facemeld.fusion.types import Face, FloatArray, Picture, Rect, Search
 
 DOMINANT_SHARE = 0.15
 """A face whose box fills so much of the picture makes it a portrait: nobody needs the tiny faces behind it."""
@@ -51,13 +51,14 @@ class Analyser:
         """The canonical face."""
         return self._mesh
 
-    def analyse(self, picture: Picture, within: Rect | None = None, thorough: bool = False) -> tuple[Face, ...]:
+    def analyse(self, picture: Picture, within: Rect | None = None, search: Search = "prominent") -> tuple[Face, ...]:
         """Find faces at any roll, down to 34 pixels.
 
         Args:
             picture: uint8 (H, W, 3) RGB.
             within: Search around this box only and return the faces whose centre lies in it; the box may be as tight as the face.
-            thorough: Look for small faces even where one face fills most of the picture.
+            search: ``largest`` stops at the first look that shows a face for sure, which a larger face would have shown too;
+                ``prominent`` stops where one face fills much of the picture; ``every`` always looks for small faces.
 
         Returns:
             The faces, largest box first, then from left to right, then downwards.
@@ -74,7 +75,7 @@ class Analyser:
             return ()
         frame = whole if within is None else _surroundings(keep).intersect(whole)
         gathering = Gathering(pyramid, self._detector, self._landmarker, keep)
-        self._search(gathering, pyramid, frame, thorough)
+        self._search(gathering, pyramid, frame, search)
         faces = [self._face(reading.mesh, whole) for reading in gathering.found]
         return tuple(sorted(faces, key=lambda face: (-face.box.area, face.box.x, face.box.y)))
 
@@ -89,14 +90,15 @@ class Analyser:
         """
         return self._landmarker.blendshapes(landmarks)
 
-    def _search(self, gathering: Gathering, pyramid: Pyramid, frame: Rect, thorough: bool) -> None:
+    def _search(self, gathering: Gathering, pyramid: Pyramid, frame: Rect, search: Search) -> None:
         centre, longest = centre_of(frame), float(max(frame.width, frame.height))
         gathering.look(centre, longest)
-        if not thorough and any(reading.sure for reading in _dominant(gathering, frame)):
+        enough = gathering.found if search == "largest" else _dominant(gathering, frame)
+        if search != "every" and any(reading.sure for reading in enough):
             return
         for roll in _TURNS:
             gathering.look(centre, longest, roll)
-        if not thorough and _dominant(gathering, frame):
+        if search != "every" and _dominant(gathering, frame):
             return
         if not gathering.found:
             for roll in (0.0, *_TURNS):

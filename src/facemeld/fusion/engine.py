@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from facemeld.fusion.types import Assignment, Face, FloatArray, FuseOptions, Picture, Rect
+from facemeld.fusion.types import Assignment, Face, FloatArray, FuseOptions, Picture, Rect, Search
 
 
 class Plan(Protocol):
@@ -37,8 +37,14 @@ class Engine(Protocol):
         """Short name and version, such as ``mesh/1``; a stored plan with another name is made anew."""
         ...
 
-    def analyse(self, picture: Picture, within: Rect | None = None) -> tuple[Face, ...]:
-        """Find faces, largest first; with ``within``, only faces whose centre lies in that box (searched in a crop around it)."""
+    def analyse(self, picture: Picture, within: Rect | None = None, search: Search = "prominent") -> tuple[Face, ...]:
+        """Find faces, largest first.
+
+        Args:
+            picture: uint8 (H, W, 3) RGB.
+            within: Only faces whose centre lies in this box, searched in a crop around it.
+            search: Which faces are wanted; with ``largest`` smaller ones may or may not be there too.
+        """
         ...
 
     def plan(self, template: Picture, faces: Sequence[Face]) -> Plan:

@@ -7,7 +7,7 @@ Coordinates are pixels: x to the right, y down, z away from the camera; (0, 0) i
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,9 @@ Picture: TypeAlias = NDArray[np.uint8]
 
 FloatArray: TypeAlias = NDArray[np.float32]
 """A float32 array; its docstring gives shape and range."""
+
+Search: TypeAlias = Literal["largest", "prominent", "every"]
+"""Which faces to look for: the largest alone, all but the tiny ones behind a portrait, or every one down to 34 pixels."""
 
 LANDMARK_COUNT = 478
 """Landmarks of a face: the 468 vertices of the canonical mesh, then 5 points for each iris."""

@@ -103,7 +103,7 @@ class PhotoReader:
                 raise RectOutsidePicture(
                     f"the face's box must lie within {width}x{height} pixels, got {rect.width}x{rect.height} at {rect.x},{rect.y}"
                 )
-        faces = self._engine.analyse(picture, rect)
+        faces = self._engine.analyse(picture, rect, "largest")
         if not faces:
             raise NoFaceFound("the photo must show a face, none was found" + (" in the box" if rect else ""))
         face = faces[0]

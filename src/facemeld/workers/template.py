@@ -54,7 +54,7 @@ class TemplateFile:
 
 def make(engine: Engine, image: DecodedImage) -> Template:
     """Analyse and plan a decoded picture."""
-    return Template(engine.plan(image.rgb, engine.analyse(image.rgb)), image.alpha, image.format)
+    return Template(engine.plan(image.rgb, engine.analyse(image.rgb, search="every")), image.alpha, image.format)
 
 
 def pack(engine: Engine, template: Template) -> bytes:

@@ -171,7 +171,7 @@ def _in_box(engine: Engine, picture: Picture, faces: list[Face], rect: Rect | No
         x, y = face.box.x + face.box.width / 2, face.box.y + face.box.height / 2
         if rect.x <= x < rect.right and rect.y <= y < rect.bottom:
             return number
-    found = engine.analyse(picture, rect)
+    found = engine.analyse(picture, rect, "largest")
     if not found:
         raise NoFaceFound("the template must show a face in the box, none was found")
     faces.append(found[0])
@@ -198,7 +198,7 @@ def _face_now(engine: Engine, fused: Picture, model: Face) -> Face:
     middle = model.landmarks[:, :2].mean(axis=0)
     near = [
         (float(np.linalg.norm(face.landmarks[:, :2].mean(axis=0) - middle)), order, face)
-        for order, face in enumerate(engine.analyse(fused, model.box))
+        for order, face in enumerate(engine.analyse(fused, model.box, "largest"))
     ]
     distance, _, face = min(near, default=(np.inf, 0, model))
     return face if distance < 0.25 * max(model.box.width, model.box.height) else model
