@@ -100,7 +100,7 @@ def open_desk(tmp_path: Path) -> Iterator[Callable[..., Desk]]:
                     case "shout":
                         return {"Text": "a" * 3000}
                     case "wait":
-                        desk.working.set()
+                        opened.working.set()
                         await anyio.sleep(30)
                     case _:
                         await anyio.sleep(0)
@@ -112,8 +112,8 @@ def open_desk(tmp_path: Path) -> Iterator[Callable[..., Desk]]:
             options = ProtocolOptions(limits=ProtocolLimits(reply_bytes=2000))
             hooks = build_hooks(application, watch, *observers)
             endpoint = ApiEndpoint(registry, StoredCredentials(application.accounts), options=options, hooks=hooks, clock=lambda: now)
-            desk = Desk(application, endpoint, key, watch.records)
-            return desk
+            opened = Desk(application, endpoint, key, watch.records)
+            return opened
 
         yield open_desk
 

@@ -1,0 +1,89 @@
+"""Every call leaves a usage record soon after its reply, and no text of strangers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from facemeld.db import Database, DatabaseUnavailable
+from facemeld.protocol import CallRecord
+from facemeld.usage import Usage, UsageStore
+from facemeld.usagelog import UsageLog
+from tests.admission.conftest import Desk
+
+
+def record(request_id: str, **changes: object) -> CallRecord:
+    fields = {"code": "", "seconds": 0.1, "bytes_in": 1, "bytes_out": 2, "action": "", "version": "", "client_address": "", "sdk": ""}
+    return CallRecord(request_id=request_id, call=None, **{**fields, **changes})  # type: ignore[arg-type]  # fields by name
+
+
+def stored(usage: UsageStore) -> list[Usage]:
+    return [kept for _, kept in usage.records(limit=1000)][::-1]
+
+
+def test_calls_are_recorded_with_their_outcome_and_keys_with_their_last_use(open_desk: Callable[..., Desk]) -> None:
+    desk = open_desk()
+    application = desk.application
+    log = UsageLog(application.usage, application.accounts)
+    desk = open_desk(log)
+    desk.change(balance=9)
+    answers = [
+        desk.call(),
+        desk.call("FuseFaceUltra", do="fail"),
+        desk.call("No\u00e4ction"),
+        desk.call(key=replace(desk.key, secret_key="wrong")),
+    ]
+    asyncio.run(log.flush())
+    rows = stored(application.usage)
+    assert [row.request_id for row in rows] == [answer.response["RequestId"] for answer in answers]
+    assert [row.code for row in rows] == ["", "FailedOperation.NoFaceDetected", "InvalidAction", "AuthFailure.SignatureFailure"]
+    assert [row.action for row in rows] == ["FuseFace", "FuseFaceUltra", "", ""]
+    assert [row.charged for row in rows] == [True, False, False, False]
+    assert [row.faces for row in rows] == [2, 0, 0, 0]
+    account = application.accounts.get("acme").id
+    assert [row.account_id for row in rows] == [account, account, account, None]
+    assert [row.secret_id for row in rows] == [desk.key.secret_id] * 3 + [None]
+    assert all(row.bytes_in > 0 and row.bytes_out > 0 for row in rows)
+    (used,) = (key for key in application.accounts.keys("acme") if key.secret_id == desk.key.secret_id)
+    assert used.last_used_at == rows[2].at
+
+
+def test_records_are_written_by_themselves(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("facemeld.usagelog.FLUSH_SECONDS", 0.01)
+    log = UsageLog(desk.application.usage, desk.application.accounts)
+
+    async def serve() -> None:
+        task = asyncio.create_task(log.run())
+        log.record(record("a"))
+        for _ in range(200):
+            await asyncio.sleep(0.01)
+            if stored(desk.application.usage):
+                break
+        task.cancel()
+
+    asyncio.run(serve())
+    assert [row.request_id for row in stored(desk.application.usage)] == ["a"]
+
+
+def test_what_the_database_does_not_take_waits_and_only_then_is_dropped(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    log = UsageLog(desk.application.usage, desk.application.accounts, most_waiting=3)
+
+    def broken(_: Database) -> None:
+        raise DatabaseUnavailable("the database must answer, got: locked")
+
+    with monkeypatch.context() as broke:
+        broke.setattr(Database, "transaction", broken)
+        for name in "abcde":
+            log.record(record(name))
+            asyncio.run(log.flush())
+    log.record(record("f"))
+    asyncio.run(log.flush())
+    log.record(record("g"))
+    asyncio.run(log.flush())
+    assert [row.request_id for row in stored(desk.application.usage)] == ["a", "b", "c", "g"]
+    assert sum("was lost" in line for line in caplog.messages) == 3
