@@ -1,0 +1,5 @@
+"""The running server of the API tests, for the documentation."""
+
+from tests.api.conftest import world
+
+__all__ = ["world"]
