@@ -40,12 +40,14 @@ def png_header_only(width: int, height: int) -> bytes:
     )
 
 
+@pytest.mark.answers("AuthFailure.SecretIdNotFound")
 def test_an_unknown_secret_id(world: World) -> None:
     client = world.server.client(NewKey("AKID" + "x" * 32, world.campaign.key.secret_key))
     error = failure(world, lambda: client.FuseFace(fuse_request(world.campaign.project_id, world.model(), photo(world.user))))
     assert error.code == "AuthFailure.SecretIdNotFound"
 
 
+@pytest.mark.answers("AuthFailure.SignatureFailure")
 def test_a_wrong_secret(world: World) -> None:
     client = world.server.client(NewKey(world.campaign.key.secret_id, "x" * 32))
     error = failure(world, lambda: client.FuseFace(fuse_request(world.campaign.project_id, world.model(), photo(world.user))))
@@ -61,6 +63,7 @@ def test_a_disabled_key(world: World) -> None:
     assert error.code == "AuthFailure.SecretIdNotFound"
 
 
+@pytest.mark.answers("AuthFailure.SignatureExpire")
 @pytest.mark.parametrize(("seconds", "code"), [(-301, "AuthFailure.SignatureExpire"), (330, "AuthFailure.SignatureExpire")])
 def test_a_clock_that_is_wrong(world: World, monkeypatch: pytest.MonkeyPatch, seconds: int, code: str) -> None:
     import tencentcloud.common.abstract_client as sdk
@@ -78,6 +81,7 @@ def test_a_clock_that_is_wrong(world: World, monkeypatch: pytest.MonkeyPatch, se
     assert failure(world, fuse(world, photo(world.user))).code == code
 
 
+@pytest.mark.answers("InvalidAction", "NoSuchVersion")
 @pytest.mark.parametrize(
     ("action", "version", "code"),
     [
@@ -91,6 +95,7 @@ def test_an_unknown_action_or_version(world: World, action: str, version: str, c
     assert failure(world, lambda: client.call(action, {"ProjectId": "at_1"}) and client.call_json(action, {})).code == code
 
 
+@pytest.mark.answers("MissingParameter")
 def test_a_missing_project_id(world: World) -> None:
     request = fuse_request("x", world.model(), photo(world.user))
     request.ProjectId = None
@@ -187,6 +192,23 @@ def cases(world: World) -> dict[str, tuple[Callable[[], Any], str]]:
     }
 
 
+@pytest.mark.answers(
+    "FailedOperation.FaceSizeTooSmall",
+    "FailedOperation.FuseMaterialNotAuth",
+    "FailedOperation.FuseMaterialNotExist",
+    "FailedOperation.ImageDecodeFailed",
+    "FailedOperation.ImageDownloadError",
+    "FailedOperation.ImageResolutionTooSmall",
+    "FailedOperation.ImageSizeExceed",
+    "FailedOperation.ImageSizeInvalid",
+    "FailedOperation.NoFaceDetected",
+    "FailedOperation.ParameterValueError",
+    "FailedOperation.TemplateFaceIDNotExist",
+    "InvalidParameterValue.ActivityIdNotFound",
+    "InvalidParameterValue.FaceRectParameterValueError",
+    "InvalidParameterValue.MaterialIdNotFound",
+    "InvalidParameterValue.UrlIllegal",
+)
 def test_every_mistake_gets_its_code(world: World) -> None:
     found = {name: (failure(world, call).code, code) for name, (call, code) in cases(world).items()}
     assert {name: pair for name, pair in found.items() if pair[0] != pair[1]} == {}

@@ -278,6 +278,20 @@ def cases(world: World) -> dict[str, tuple[models.FuseFaceUltraRequest, str]]:
     }
 
 
+@pytest.mark.answers(
+    "FailedOperation.FaceSizeTooSmall",
+    "FailedOperation.ImageDecodeFailed",
+    "FailedOperation.ImageDownloadError",
+    "FailedOperation.ImagePixelExceed",
+    "FailedOperation.ImageResolutionTooSmall",
+    "FailedOperation.ImageSizeExceed",
+    "FailedOperation.ImageSizeInvalid",
+    "FailedOperation.MediaDataError",
+    "FailedOperation.NoFaceDetected",
+    "FailedOperation.ParameterValueError",
+    "InvalidParameterValue.FaceRectParameterValueError",
+    "InvalidParameterValue.UrlIllegal",
+)
 def test_every_mistake_gets_its_code(world: World) -> None:
     found = {name: (failure(world, call).code, code) for name, (call, code) in cases(world).items()}
     assert {name: pair for name, pair in found.items() if pair[0] != pair[1]} == {}

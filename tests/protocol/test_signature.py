@@ -302,6 +302,7 @@ KEYS = [
 ]
 
 
+@pytest.mark.answers("AuthFailure.InvalidSecretId")
 @pytest.mark.parametrize("vector", [BY_NAME["A"], BY_NAME["C"], BY_NAME["F1"], BY_NAME["F2"]], ids=lambda vector: vector.name)
 @pytest.mark.parametrize(("credential", "error"), [row[1:] for row in KEYS], ids=[row[0] for row in KEYS])
 def test_key_that_may_not_call(vector: Vector, credential: Credential | None, error: type[ApiError]) -> None:
