@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from types import ModuleType
 from typing import Any, cast
 
 import pytest
@@ -11,14 +12,19 @@ import pytest
 from facemeld.actions.describe_material_list import DescribeMaterialList
 from facemeld.actions.failures import FACE_FUSION_FAILURES, FAILURES_2018, FAILURES_2022, LISTING_FAILURES, LISTING_FAILURES_2018
 from facemeld.actions.fuse_face import FuseFace
+from facemeld.actions.fuse_face_ultra import FAILURES_ULTRA
 from facemeld.actions.v2018.describe_material_list import DescribeMaterialList as DescribeMaterialList2018
 from facemeld.actions.v2018.face_fusion import FaceFusion
 from facemeld.actions.v2018.fuse_face import FuseFace as FuseFace2018
+from facemeld.fusion import errors as fusion_errors
+from facemeld.marks import errors as marks_errors
+from facemeld.media import errors as media_errors
 from facemeld.protocol.call import Action, Call
 from facemeld.protocol.errors import ANY, V2018, V2022, ApiError
 from facemeld.protocol.schema import to_model
 from facemeld.services import errors as services
 from facemeld.services.errors import DownloadFailed, FacemeldError
+from facemeld.workers import errors as workers_errors
 
 
 class Failing:
@@ -105,11 +111,13 @@ def test_an_engine_or_an_encoder_that_fails(kind: type[FacemeldError], old: str,
         assert answer(*table[name][:2]).code == old
 
 
-def test_no_error_of_the_use_cases_was_forgotten() -> None:
-    handled_elsewhere = {"FacemeldError", "ServiceError", "AddressExpired", "AddressForged"}
-    public = {name: getattr(services, name) for name in services.__all__ if name not in handled_elsewhere}
-    unmapped = {name for name, kind in public.items() if not any(base in FAILURES_2018 for base in kind.__mro__)}
-    assert unmapped == set()
+@pytest.mark.parametrize("module", [media_errors, workers_errors, fusion_errors, marks_errors], ids=lambda module: module.__name__)
+def test_no_error_of_the_pixel_work_was_forgotten(module: ModuleType) -> None:
+    kinds = [kind for kind in vars(module).values() if isinstance(kind, type) and issubclass(kind, FacemeldError)]
+    leaves = [kind for kind in kinds if kind.__module__ == module.__name__ and not kind.__subclasses__()]
+    assert leaves
+    known = {**FAILURES_2018, **FAILURES_ULTRA}
+    assert [kind.__name__ for kind in leaves if not any(base in known for base in kind.__mro__)] == []
 
 
 def test_download_errors_tell_nothing_about_the_network() -> None:
