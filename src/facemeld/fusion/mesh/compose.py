@@ -20,8 +20,8 @@ from facemeld.fusion.mesh.tone import Skin, lab_of, read_skin
 from facemeld.fusion.mesh.validity import fill_plan
 from facemeld.fusion.types import Face, FloatArray, FuseOptions, Picture
 
-_OWN_LIGHT = 0.35  # share of the user's own shading that stays
-_LIMIT = (14.0, 120.0)  # how far L may deviate from the shading, on bare skin and on features
+_OWN_LIGHT = 0.45  # share of the user's own shading that stays
+_LIMIT = (18.0, 120.0)  # how far L may deviate from the shading, on bare skin and on features
 _STILL = 0.03  # pixels: what is bent less keeps its exact value
 
 
@@ -110,7 +110,7 @@ def _light(
     new = plan.skin.shading.copy()
     weight = atlas.skin / (atlas.skin.sum() + 1e-6)
     gap = own[..., 0] - new[..., 0]
-    new[..., 0] += np.clip(_OWN_LIGHT * (gap - (gap * weight).sum()), -8, 8)
+    new[..., 0] += np.clip(_OWN_LIGHT * (gap - (gap * weight).sum()), -10, 10)
     near = atlas.sockets * (1 - atlas.eyes)
     near = (near / (near.sum() + 1e-6))[..., None]
     white_own, white_new = whites(parts, plan.parts, f32((new * near).sum(axis=(0, 1))))

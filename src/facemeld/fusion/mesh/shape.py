@@ -23,6 +23,7 @@ _UPPER_LID = np.array([246, 161, 160, 159, 158, 157, 173])
 _LOWER_LID = np.array([7, 163, 144, 145, 153, 154, 155])
 _UPPER_LID_LEFT = np.array([466, 388, 387, 386, 385, 384, 398])
 _LOWER_LID_LEFT = np.array([249, 390, 373, 374, 380, 381, 382])
+_OWN_OUTLINE = 0.7  # how far the outline goes to the user's at most: beyond, the head's pose seems to change
 _ROUNDS = 1  # corrections of the expression by the network's own reading
 _APART = (20.0, 60.0)  # degrees between both poses from which the user's outline is trusted less
 
@@ -71,7 +72,7 @@ def target_mesh(
     gap = template.mesh.astype(np.float64) - placed
     rim = outline_weight(atlas).astype(np.float64)
     apart = np.hypot(user.pose.yaw - template.pose.yaw, user.pose.pitch - template.pose.pitch)
-    trust = 1 - 0.6 * float(smoothstep(apart, *_APART))
+    trust = _OWN_OUTLINE * (1 - 0.6 * float(smoothstep(apart, *_APART)))
     degree = rim * (1 - (1 - options.shape) * trust) + (1 - rim) * options.features
     limit = _REACH * face_width(template.mesh)
     length = np.linalg.norm(gap, axis=1) + 1e-9
