@@ -42,10 +42,10 @@ def whitened(picture: Picture, landmarks: FloatArray) -> tuple[Rect, FloatArray]
     lab = lab_of(patch)
     inner = Stencil(box).area(landmarks[topology.LIPS_INNER], soft=0.006 * width)
     skin = bare_skin(picture, landmarks)
-    light, red = lab[..., 0], lab[..., 1]
-    tooth = step(light, 0.62 * float(skin[0]), 0.85 * float(skin[0])) * (1 - step(red, 12.0, 22.0)) * inner * np.float32(opened)
+    light, red, bright = lab[..., 0], lab[..., 1], max(float(skin[0]), 10.0)
+    tooth = step(light, 0.62 * bright, 0.85 * bright) * (1 - step(red, 12.0, 22.0)) * inner * np.float32(opened)
     tooth = np.asarray(cv2.GaussianBlur(tooth, (0, 0), max(0.5, 0.004 * width)), np.float32) * inner
-    brightest = min(_BRIGHTEST, float(skin[0]) + 20)
+    brightest = min(_BRIGHTEST, bright + 20)
     even = np.asarray(cv2.GaussianBlur(lab, (0, 0), max(0.8, 0.008 * width)), np.float32)
     clean = lab.copy()
     clean[..., 0] += np.minimum(5.0, np.maximum(brightest - light, 0) * 0.4)
