@@ -8,8 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TypeAlias
 
-from sqlalchemy import delete, func, or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select, update
 
 from facemeld.db.clock import Clock, utc_now
 from facemeld.db.database import Database
@@ -53,6 +52,46 @@ class Release:
 Operation: TypeAlias = Reserve | Settle | Release
 
 
+# The statements are put together once: doing so for every call takes longer than running them.
+_BALANCE = select(AccountRow.balance).where(AccountRow.id == bindparam("account")).with_for_update()
+_PACKAGE = (
+    select(PackageRow.id)
+    .where(PackageRow.account_id == bindparam("account"), PackageRow.used < PackageRow.calls)
+    .where(or_(PackageRow.action.is_(None), PackageRow.action == bindparam("for_action")))
+    .where(or_(PackageRow.expires_at.is_(None), PackageRow.expires_at > bindparam("now")))
+    # The one that ends first, and of those the one that pays for the fewest actions.
+    .order_by(PackageRow.expires_at.is_(None), PackageRow.expires_at, PackageRow.action.is_(None), PackageRow.id)
+    .limit(1)
+)
+_TAKE_FROM_PACKAGE = update(PackageRow).where(PackageRow.id == bindparam("package")).values(used=PackageRow.used + bindparam("taken"))
+_TAKE_FROM_BALANCE = (
+    update(AccountRow)
+    # An account that is no longer counted stays so.
+    .where(AccountRow.id == bindparam("account"), AccountRow.balance.is_not(None))
+    .values(balance=AccountRow.balance - bindparam("taken"))
+)
+_ADD = insert(ChargeRow)
+_CHARGES = select(ChargeRow.request_id, ChargeRow.account_id, ChargeRow.package_id, ChargeRow.state)
+_CHARGE = _CHARGES.where(ChargeRow.request_id == bindparam("request")).with_for_update()
+_EXPIRED = (
+    _CHARGES.where(ChargeRow.state == ChargeState.RESERVED.value, ChargeRow.lease_until < bindparam("now"))
+    .where(or_(bindparam("account", type_=ChargeRow.account_id.type).is_(None), ChargeRow.account_id == bindparam("account")))
+    # What its own call is just finishing is skipped rather than waited for.
+    .with_for_update(skip_locked=True)
+)
+_MARK = update(ChargeRow).where(ChargeRow.request_id == bindparam("request")).values(state=bindparam("to"))
+_FORGET = delete(ChargeRow).where(ChargeRow.state != ChargeState.RESERVED.value, ChargeRow.lease_until < bindparam("before"))
+_RESERVED = select(func.count()).where(ChargeRow.account_id == bindparam("account"), ChargeRow.state == ChargeState.RESERVED.value)
+
+
+@dataclass(frozen=True, slots=True)
+class _Charge:
+    request_id: str
+    account_id: int
+    package_id: int | None
+    state: str
+
+
 class ChargeStore:
     """Applies operations on charges.
 
@@ -82,99 +121,70 @@ class ChargeStore:
             DatabaseUnavailable: nothing was stored.
         """
         with self._database.transaction() as session:
-            return tuple(self._apply(session, operation) for operation in operations)
+            connection = session.connection()
+            return tuple(self._apply(connection, operation) for operation in operations)
 
     def release_expired(self) -> int:
         """Give back what calls reserved that never ended, and forget old charges; how many were given back."""
         now = self._clock()
         with self._database.transaction() as session:
-            released = _release_expired(session, now)
-            finished = ChargeRow.state != ChargeState.RESERVED.value
-            session.execute(delete(ChargeRow).where(finished, ChargeRow.lease_until < now - KEPT_AFTER_LEASE))
+            released = _release_expired(session.connection(), now)
+            session.connection().execute(_FORGET, {"before": now - KEPT_AFTER_LEASE})
         return released
 
     def reserved(self, account_id: int) -> int:
         """How many calls of an account are under way and have reserved their charge."""
-        held = ChargeRow.state == ChargeState.RESERVED.value
-        with self._database.session() as session:
-            return session.scalar(select(func.count()).where(ChargeRow.account_id == account_id, held)) or 0
+        with self._database.connect() as connection:
+            return connection.execute(_RESERVED, {"account": account_id}).scalar_one()
 
-    def _apply(self, session: Session, operation: Operation) -> bool:
+    def _apply(self, connection: Connection, operation: Operation) -> bool:
         if isinstance(operation, Reserve):
-            return self._reserve(session, operation)
-        charge = session.get(ChargeRow, operation.request_id, with_for_update=True)
-        if charge is None:
+            return self._reserve(connection, operation)
+        row = connection.execute(_CHARGE, {"request": operation.request_id}).one_or_none()
+        if row is None:
             return False
+        charge = _Charge(*row)
         if isinstance(operation, Release):
-            return _release(session, charge)
+            return _release(connection, charge)
         if charge.state == ChargeState.SETTLED.value:
             return False
         if charge.state == ChargeState.RELEASED.value:
-            _take(session, charge.account_id, charge.package_id, 1)
-        charge.state = ChargeState.SETTLED.value
+            _take(connection, charge.account_id, charge.package_id, 1)
+        connection.execute(_MARK, {"request": charge.request_id, "to": ChargeState.SETTLED.value})
         return True
 
-    def _reserve(self, session: Session, wish: Reserve) -> bool:
+    def _reserve(self, connection: Connection, wish: Reserve) -> bool:
         now = self._clock()
         # Whoever holds the account's row decides alone what is left; SQLite has one writer at a time anyway.
-        balance = session.scalar(select(AccountRow.balance).where(AccountRow.id == wish.account_id).with_for_update())
+        balance = connection.execute(_BALANCE, {"account": wish.account_id}).scalar_one_or_none()
         if balance is None:  # since the call began, the account is no longer counted
             return True
-        package = _package(session, wish, now)
+        values = {"account": wish.account_id, "for_action": wish.action, "now": now}
+        package = connection.execute(_PACKAGE, values).scalar_one_or_none()
         if package is None and balance <= 0:
-            if not _release_expired(session, now, wish.account_id):
-                return False
-            return self._reserve(session, wish)
-        _take(session, wish.account_id, package, 1)
-        session.add(
-            ChargeRow(
-                request_id=wish.request_id,
-                account_id=wish.account_id,
-                package_id=package,
-                state=ChargeState.RESERVED.value,
-                lease_until=now + self._lease,
-            )
-        )
-        session.flush()
+            return _release_expired(connection, now, wish.account_id) > 0 and self._reserve(connection, wish)
+        _take(connection, wish.account_id, package, 1)
+        charge = {"request_id": wish.request_id, "account_id": wish.account_id, "package_id": package}
+        connection.execute(_ADD, {**charge, "state": ChargeState.RESERVED.value, "lease_until": now + self._lease})
         return True
 
 
-def _package(session: Session, wish: Reserve, now: datetime) -> int | None:
-    """The package to pay from: the one that ends first, and of those the one that pays for the fewest actions."""
-    query = (
-        select(PackageRow.id)
-        .where(PackageRow.account_id == wish.account_id, PackageRow.used < PackageRow.calls)
-        .where(or_(PackageRow.action.is_(None), PackageRow.action == wish.action))
-        .where(or_(PackageRow.expires_at.is_(None), PackageRow.expires_at > now))
-        .order_by(PackageRow.expires_at.is_(None), PackageRow.expires_at, PackageRow.action.is_(None), PackageRow.id)
-        .limit(1)
-    )
-    return session.scalar(query)
-
-
-def _take(session: Session, account_id: int, package_id: int | None, calls: int) -> None:
+def _take(connection: Connection, account_id: int, package_id: int | None, calls: int) -> None:
     """Take calls off a package or, without one, off the balance; a negative number gives them back."""
     if package_id is not None:
-        session.execute(update(PackageRow).where(PackageRow.id == package_id).values(used=PackageRow.used + calls))
-        return
-    # An account that is no longer counted stays so.
-    counted = AccountRow.balance.is_not(None)
-    session.execute(update(AccountRow).where(AccountRow.id == account_id, counted).values(balance=AccountRow.balance - calls))
+        connection.execute(_TAKE_FROM_PACKAGE, {"package": package_id, "taken": calls})
+    else:
+        connection.execute(_TAKE_FROM_BALANCE, {"account": account_id, "taken": calls})
 
 
-def _release(session: Session, charge: ChargeRow) -> bool:
+def _release(connection: Connection, charge: _Charge) -> bool:
     if charge.state != ChargeState.RESERVED.value:
         return False
-    _take(session, charge.account_id, charge.package_id, -1)
-    charge.state = ChargeState.RELEASED.value
+    _take(connection, charge.account_id, charge.package_id, -1)
+    connection.execute(_MARK, {"request": charge.request_id, "to": ChargeState.RELEASED.value})
     return True
 
 
-def _release_expired(session: Session, now: datetime, account_id: int | None = None) -> int:
-    query = select(ChargeRow).where(ChargeRow.lease_until < now, ChargeRow.state == ChargeState.RESERVED.value)
-    if account_id is not None:
-        query = query.where(ChargeRow.account_id == account_id)
-    # What its own call is just finishing is skipped rather than waited for.
-    released = sum(_release(session, charge) for charge in session.scalars(query.with_for_update(skip_locked=True)).all())
-    session.flush()
-    return released
+def _release_expired(connection: Connection, now: datetime, account_id: int | None = None) -> int:
+    rows = connection.execute(_EXPIRED, {"now": now, "account": account_id}).all()
+    return sum(_release(connection, _Charge(*row)) for row in rows)

@@ -1,0 +1,43 @@
+"""A database of an older version keeps what it holds when it is brought up to date."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from sqlalchemy import text
+
+from facemeld.accounts import AccountState, AccountStore, KeyKind, KeyVault
+from facemeld.db import Database
+from facemeld.db.database import HEAD_REVISION
+from facemeld.db.migrate import configuration
+
+MOMENT = "2026-01-02 03:04:05"
+OLD = (
+    f"INSERT INTO accounts VALUES (7, 'acme', 'frozen', '{MOMENT}')",
+    f"INSERT INTO activities VALUES (1, 7, 'spring', '', 1, 0, 50, 50, '{MOMENT}', '{MOMENT}')",
+)
+
+
+def test_the_first_schema_is_brought_up_to_date_with_its_accounts(tmp_path: Path, vault: KeyVault) -> None:
+    database = Database.at(tmp_path / "old.db")
+    with database.engine.connect() as connection:
+        command.upgrade(configuration(connection), "0001")
+    secret = vault.encrypt(b"secret", "AKIDold")
+    with database.transaction() as session:
+        for statement in OLD:
+            session.execute(text(statement))
+        key = f"INSERT INTO access_keys VALUES ('AKIDold', 7, :secret, 'api', 1, '{MOMENT}', NULL)"
+        session.execute(text(key), {"secret": secret})
+    database.upgrade()
+    assert database.revision() == HEAD_REVISION
+    store = AccountStore(database, vault)
+    (account,) = store.accounts()
+    assert (account.id, account.state, account.balance, account.auto_open, dict(account.rates)) == (7, AccountState.FROZEN, None, False, {})
+    stored = store.credential("AKIDold")
+    assert stored is not None
+    assert (stored.secret_key, stored.kind, stored.token, stored.policy.metered) == ("secret", KeyKind.API, None, False)
+    assert stored.policy.actions is None
+    with database.session() as session:
+        assert session.scalar(text("SELECT count(*) FROM activities")) == 1
+    database.close()
