@@ -22,6 +22,7 @@ from facemeld.fusion.types import Face, FloatArray, FuseOptions, Picture
 
 _OWN_LIGHT = 0.45  # share of the user's own shading that stays
 _LIMIT = (18.0, 120.0)  # how far L may deviate from the shading, on bare skin and on features
+_ONE_MAP = np.empty((0, 0), np.float32)  # tells OpenCV that the first map holds both coordinates
 _STILL = 0.03  # pixels: what is bent less keeps its exact value
 
 
@@ -65,8 +66,18 @@ def fuse_face(
         part = window.pixels
         alpha = seen * (1 - matte[part] / np.float32(255)) * (1 - keep_mouth(parts, plan.parts) * mouth)
         out[part], mask[part] = _join(out[part], face, f32(alpha), np.float32(options.features**1.5), width)
-    changed = (out != ground).any(axis=2)
-    return out, np.maximum(mask, changed * np.float32(0.004))
+    touched = layout.window(_moving(layout) | (coarse > 0), 0.1 * width + 2)
+    if touched is not None:
+        area = touched.pixels
+        differs = out[area] != ground[area]
+        changed = differs[..., 0] | differs[..., 1] | differs[..., 2]
+        mask[area] = np.maximum(mask[area], changed * np.float32(0.004))
+    return out, mask
+
+
+def _moving(layout: Layout) -> NDArray[np.bool_]:
+    """bool (h, w) of the coarse grid: where the template is bent."""
+    return np.asarray((np.abs(layout.bend[..., 0]) > _STILL) | (np.abs(layout.bend[..., 1]) > _STILL), np.bool_)
 
 
 def _kept_eyes(parts: Parts, plan: FacePlan, atlas: Atlas) -> FloatArray:
@@ -78,17 +89,18 @@ def _kept_eyes(parts: Parts, plan: FacePlan, atlas: Atlas) -> FloatArray:
 
 def _bend(ground: Picture, matte: NDArray[np.uint8], layout: Layout) -> tuple[Picture, NDArray[np.uint8]]:
     """The ground and the matte in front of it, bent to the target's outline; untouched pixels stay exact."""
-    moving = np.asarray((np.abs(layout.bend) > _STILL).any(axis=2), np.bool_)
+    moving = _moving(layout)
     window = layout.window(moving, 1.0)
     if window is None:
         return ground.copy(), matte
     part, place = window.pixels, layout.backwards(window)
+    touched = (window.up(f32(moving)) > 0).astype(np.uint8)
     bent, front = ground.copy(), matte.copy()
-    moved = cv2.remap(ground, place[..., 0], place[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
-    touched = window.up(f32(moving)) > 0
-    bent[part] = np.where(touched[..., None], moved, ground[part])
-    shifted = cv2.remap(matte, place[..., 0], place[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    front[part] = np.where(touched, shifted, matte[part])
+    moved = cv2.remap(ground, place, _ONE_MAP, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
+    cv2.copyTo(moved, touched, bent[part])
+    if front[part].any():
+        shifted = cv2.remap(matte, place, _ONE_MAP, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        cv2.copyTo(shifted, touched, front[part])
     return bent, front
 
 
@@ -119,12 +131,16 @@ def _light(
     new = new * (1 - eyes) + white_new * eyes
     bare = atlas.skin * (1 - atlas.beard) * (1 - skin.glasses * atlas.band)
     limit = _LIMIT[0] + (_LIMIT[1] - _LIMIT[0]) * (1 - bare) ** 2
-    maps = window.up(layout.atlas_map(f32(np.concatenate([own, new, limit[..., None]], axis=2))))
+    own_map, new_map = (window.up(layout.atlas_map(f32(field))) for field in (own, new))
     teeth_own, teeth_new = teeth(parts, plan.parts, f32(new[atlas.lips > 0.5].mean(axis=0)))
-    maps[..., :6] += (np.concatenate([teeth_own, teeth_new]) - maps[..., :6]) * mouth[..., None]
+    rows, columns = np.flatnonzero(mouth.any(axis=1)), np.flatnonzero(mouth.any(axis=0))
+    if rows.size:
+        inside = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        own_map[inside] += (teeth_own - own_map[inside]) * mouth[inside][..., None]
+        new_map[inside] += (teeth_new - new_map[inside]) * mouth[inside][..., None]
     ratio = plan.skin.contrast / (skin.contrast + 0.2)
     gain = vector(float(np.clip(np.sqrt(ratio[0]), 0.6, 1.25)), *np.clip(ratio[1:], 0.3, 1.2).tolist())
-    return Light(maps[..., :3], maps[..., 3:6], maps[..., 6], gain)
+    return Light(own_map, new_map, window.up(layout.atlas_map(f32(limit))), gain)
 
 
 def _softening(user: Skin, template: Skin, atlas: Atlas) -> float:
@@ -153,16 +169,20 @@ def _user_texture(picture: Picture, user: Face, layout: Layout, share: FloatArra
         patch = np.asarray(cv2.resize(patch, (int(size[0]), int(size[1])), interpolation=cv2.INTER_AREA), np.uint8)
     kernel = cv2.INTER_LANCZOS4 if factor < 0.7 else cv2.INTER_CUBIC
 
-    def fetch(place: FloatArray) -> FloatArray:
-        at = window.up(f32((place - low + 0.5) * scale - 0.5))
-        found = cv2.remap(patch, at[..., 0], at[..., 1], kernel, borderMode=cv2.BORDER_REPLICATE)
+    def fetch(place: FloatArray, where: Window) -> FloatArray:
+        at = where.up(f32((place - low + 0.5) * scale - 0.5))
+        found = cv2.remap(patch, at, _ONE_MAP, kernel, borderMode=cv2.BORDER_REPLICATE)
         return f32(found) * np.float32(1 / 255)
 
-    direct = fetch(layout.source)
-    mirrored = window.up(layout.atlas_map(share) * (layout.cover > 0))
-    if float(mirrored.max()) > 0.01:
-        direct += (fetch(layout.twin) - direct) * mirrored[..., None]
-    return direct
+    texture = fetch(layout.source, window)
+    mirrored = layout.atlas_map(share) * (layout.cover > 0)
+    other = layout.window(np.asarray(mirrored > 0.01, np.bool_), 0)
+    if other is not None:
+        x, y = (other.origin - window.origin).astype(int).tolist()
+        part = texture[max(0, y) : y + other.size[0], max(0, x) : x + other.size[1]]
+        inner = np.s_[max(0, -y) : max(0, -y) + part.shape[0], max(0, -x) : max(0, -x) + part.shape[1]]
+        part += (fetch(layout.twin, other)[inner] - part) * other.up(mirrored)[inner][..., None]
+    return texture
 
 
 def _tint(lab: FloatArray, plan: FacePlan) -> None:
@@ -184,6 +204,5 @@ def _join(base: Picture, face: FloatArray, mask: FloatArray, mix: np.float32, wi
     allowed[allowed < 0.004] = 0
     joined = under + multiband(difference, mask, width) * allowed[..., None]
     out = (np.clip(joined, 0, 1) * 255 + 0.5).astype(np.uint8)
-    still = allowed == 0
-    out[still] = base[still]
+    cv2.copyTo(base, (allowed == 0).astype(np.uint8), out)
     return out, np.maximum(mask, allowed * np.float32(0.01))

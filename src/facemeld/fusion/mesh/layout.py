@@ -16,7 +16,7 @@ from facemeld.fusion.mesh.shape import face_width
 from facemeld.fusion.mesh.warp import extend, rasterise
 from facemeld.fusion.types import MESH_VERTICES, FloatArray
 
-_FINE = 200.0  # face width in cells of the grid on which maps are worked out
+_FINE = 150.0  # face width in cells of the grid on which maps are worked out
 
 
 @dataclass(frozen=True, slots=True)

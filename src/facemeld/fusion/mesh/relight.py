@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
+import cv2
 import numpy as np
+from cv2.typing import MatLike
 
-from facemeld.fusion.mesh.arrays import smoothstep
+from facemeld.fusion.mesh.arrays import f32, smoothstep
 from facemeld.fusion.types import FloatArray
+
+Hue: TypeAlias = tuple[float, float]
+Planes: TypeAlias = Sequence[MatLike]
 
 _NEUTRAL = 3.0  # chroma below which a shading has no hue of its own
 
@@ -43,12 +50,14 @@ def relight(lab: FloatArray, light: Light) -> FloatArray:
     Returns:
         float32 (H, W, 3), Lab.
     """
-    out = np.empty_like(lab)
-    difference = lab[..., 0] - light.own[..., 0]
+    light_own, *colour_own = cv2.split(light.own)
+    light_new, *colour_new = cv2.split(light.new)
+    value, *colour = cv2.split(lab)
+    difference = f32(value) - light_own
     difference /= np.sqrt(1 + np.square(difference / light.limit))
-    out[..., 0] = _lightness(difference, light.own[..., 0], light.new[..., 0], float(light.gain[0]))
-    _colour(lab, light, out)
-    return out
+    bright = _lightness(difference, f32(light_own), f32(light_new), float(light.gain[0]))
+    hues = _hue(light.own), _hue(light.new)
+    return f32(cv2.merge([bright, *_colour(colour, colour_own, colour_new, hues, float(light.gain[1:].mean()))]))
 
 
 def _lightness(difference: FloatArray, own: FloatArray, new: FloatArray, gain: float) -> FloatArray:
@@ -66,29 +75,28 @@ def _lightness(difference: FloatArray, own: FloatArray, new: FloatArray, gain: f
     return np.asarray(np.clip(np.where(difference < 0, low, high), 0, 100), np.float32)
 
 
-def _colour(lab: FloatArray, light: Light, out: FloatArray) -> None:
-    hue_own, hue_new = _hue(light.own), _hue(light.new)
-    gain = float(light.gain[1] + light.gain[2]) / 2
+def _colour(pixel: Planes, own: Planes, new: Planes, hues: tuple[Hue, Hue], gain: float) -> tuple[FloatArray, FloatArray]:
+    hue_own, hue_new = hues
 
-    def split(field: FloatArray, hue: tuple[float, float]) -> tuple[FloatArray, FloatArray]:
-        a, b = field[..., 1], field[..., 2]
+    def split(planes: Planes, hue: Hue) -> tuple[FloatArray, FloatArray]:
+        a, b = f32(planes[0]), f32(planes[1])
         return a * hue[0] + b * hue[1], b * hue[0] - a * hue[1]
 
-    along, across = split(lab, hue_own)
-    own_along, own_across = split(light.own, hue_own)
-    new_along, new_across = split(light.new, hue_new)
+    along, across = split(pixel, hue_own)
+    own_along, own_across = split(own, hue_own)
+    new_along, new_across = split(new, hue_new)
     added = new_along + (along - own_along) * gain
     # Towards grey and beyond: what is grey on the user stays grey, whatever the difference between both skins.
     share = (along + _NEUTRAL) / (np.maximum(own_along, 0) + _NEUTRAL)
     scaled = np.maximum(share, 0) * (np.maximum(new_along, 0) + _NEUTRAL) - _NEUTRAL
     along = np.where(along < own_along, np.maximum(scaled, added), added)
     across = new_across + np.clip((across - own_across) * gain, -14, 14)
-    out[..., 1] = along * hue_new[0] - across * hue_new[1]
-    out[..., 2] = along * hue_new[1] + across * hue_new[0]
+    return along * hue_new[0] - across * hue_new[1], along * hue_new[1] + across * hue_new[0]
 
 
-def _hue(shading: FloatArray) -> tuple[float, float]:
+def _hue(shading: FloatArray) -> Hue:
     """Unit direction of a shading's mean colour in the a-b plane; that of skin where it has none."""
-    a, b = float(shading[..., 1].mean()) + 0.5, float(shading[..., 2].mean()) + 0.7
+    _, mean_a, mean_b, _ = cv2.mean(shading)
+    a, b = mean_a + 0.5, mean_b + 0.7
     size = float(np.hypot(a, b)) + 1e-6
     return (a / size, b / size) if size > 1 else (0.6, 0.8)
