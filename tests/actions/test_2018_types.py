@@ -1,0 +1,117 @@
+"""Ids, numbers and reviews of 2018-12-01, and the paging of both versions."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from facemeld.actions.describe_material_list import china_time
+from facemeld.actions.listing import paging
+from facemeld.actions.v2018.describe_material_list import DescribeMaterialListRequest, iso_time
+from facemeld.actions.v2018.types import activity_id, check_size, face_id, model_id, review
+from facemeld.catalog import parse_activity_id, parse_face_id, parse_model_id
+from facemeld.protocol.errors import InvalidParameter, InvalidParameterValueParameterValueError, RequestEntityTooLarge
+from facemeld.protocol.schema import to_model
+
+NUMBERS = st.integers(1, 2**63 - 1)
+FACES = st.integers(1, 9999)
+
+
+@given(NUMBERS)
+def test_digits_stand_for_the_id_and_the_id_for_itself(number: int) -> None:
+    assert parse_activity_id(activity_id(str(number))) == number
+    assert activity_id(f"at_{number}") == f"at_{number}"
+    assert parse_model_id(model_id(str(number))).material == number
+    assert model_id(f"mt_{number}") == f"mt_{number}"
+
+
+@given(NUMBERS, FACES, FACES)
+def test_a_face_may_be_named_in_three_ways(number: int, face: int, other: int) -> None:
+    expected = (number, face)
+    assert parse_face_id(face_id(f"mt_{number}_{face}", "mt_1")) == expected
+    assert parse_face_id(face_id(f"{number}_{face}", "mt_1")) == expected
+    for model in (f"mt_{number}", f"mt_{number}_{other}"):
+        assert parse_face_id(face_id(str(face), model)) == expected
+
+
+@given(st.text(max_size=30))
+def test_other_texts_stay_as_they_are(text: str) -> None:
+    if not any(character.isdigit() for character in text):
+        assert activity_id(text) == model_id(text) == face_id(text, "mt_1") == text
+
+
+@pytest.mark.parametrize("text", ["qc_300029_453345_1", "300232_24_1", "0", "-1", "01", "１２３", "1" * 20, "at_1 "])
+def test_ids_of_another_form_are_not_made_into_ours(text: str) -> None:
+    assert activity_id(text) == text
+    assert model_id(text) == text
+
+
+@pytest.mark.parametrize("strict", [False, True])
+@pytest.mark.parametrize(("value", "number"), [(10, 10), ("10", 10), ("-3", -3), (0, 0)])
+def test_numbers_may_come_as_texts(value: Any, number: int, strict: bool) -> None:
+    request = to_model(DescribeMaterialListRequest, {"ActivityId": 7, "Limit": value}, strict=strict, strings=False)
+    assert (request.activity_id, request.limit) == ("7", number)
+
+
+@pytest.mark.parametrize("value", ["ten", "1.5", "", "１０", "9" * 19, [], {}, True])
+def test_other_texts_are_no_numbers(value: Any) -> None:
+    with pytest.raises(InvalidParameter, match="`Limit`"):
+        to_model(DescribeMaterialListRequest, {"ActivityId": 7, "Limit": value}, strict=True, strings=False)
+
+
+@pytest.mark.parametrize("value", [True, [], {}, 1.5])
+def test_an_id_is_a_number_or_a_text(value: Any) -> None:
+    with pytest.raises(InvalidParameter, match="`ActivityId`"):
+        to_model(DescribeMaterialListRequest, {"ActivityId": value}, strict=True, strings=False)
+
+
+@pytest.mark.parametrize(("identify", "pictures", "items"), [(None, 2, 0), (0, 2, 0), (1, 2, 2), (1, 1, 1), (2, 1, 0)])
+def test_a_review_has_an_item_for_each_picture_when_asked_for(identify: int | None, pictures: int, items: int) -> None:
+    assert len(review(identify, pictures)) == items
+
+
+def test_pictures_may_have_a_size_together() -> None:
+    check_size(("a" * 6, "b" * 4), 10)
+    with pytest.raises(RequestEntityTooLarge, match="at most 10 characters together, got 11"):
+        check_size(("a" * 6, "b" * 5), 10)
+
+
+@given(st.none() | st.integers(0, 2**40), st.none() | st.integers(0, 2**40))
+def test_lenient_paging_is_always_a_page(limit: int | None, offset: int | None) -> None:
+    size, skip = paging(limit, offset, strict=False)
+    assert 1 <= size <= 20
+    assert skip == (offset or 0)
+    if limit is not None and 1 <= limit <= 20:
+        assert size == limit
+
+
+@given(st.integers(-(2**40), 2**40))
+def test_strict_paging_refuses_what_is_out_of_range(limit: int) -> None:
+    if limit < 0:
+        with pytest.raises(InvalidParameter):
+            paging(limit, 0, strict=True)
+    elif not 1 <= limit <= 20:
+        with pytest.raises(InvalidParameterValueParameterValueError):
+            paging(limit, 0, strict=True)
+    else:
+        assert paging(limit, None, strict=True) == (limit, 0)
+
+
+MOMENTS = st.datetimes(datetime(2010, 11, 5), datetime(2060, 1, 1), timezones=st.just(UTC))
+
+
+@given(MOMENTS)
+def test_times_can_be_read_back(moment: datetime) -> None:
+    assert timedelta(0) <= moment - datetime.fromisoformat(iso_time(moment)) < timedelta(milliseconds=1)
+    read = datetime.strptime(f"{china_time(moment)} +0800", "%Y-%m-%d %H:%M:%S %z")
+    assert abs(read - moment) <= timedelta(seconds=0.5)
+
+
+def test_the_documented_time_of_a_documented_id() -> None:
+    # mt_1597542526641664000 was made at 18:46:33.9 in China and is listed with 18:46:34.
+    assert china_time(datetime(2022, 11, 29, 10, 46, 33, 900_000, UTC)) == "2022-11-29 18:46:34"
+    assert iso_time(datetime(2022, 11, 29, 10, 46, 33, 900_000, UTC)) == "2022-11-29T10:46:33.900Z"
