@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from facemeld.fusion.types import Face, Picture, Rect
@@ -50,6 +49,9 @@ def measure(picture: Picture, face: Face) -> FaceQuality:
     outside = 1 - box.area / whole if whole else 1.0
     if crop.size == 0:
         return FaceQuality(box, face.pose.yaw, face.pose.pitch, 0.0, 0.0, outside)
+    # Imported here, because the API process imports this module and carries no imaging libraries.
+    from facemeld.workers.preload import cv2
+
     grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
     scale = SIDE / max(grey.shape)
     size = (max(1, round(grey.shape[1] * scale)), max(1, round(grey.shape[0] * scale)))
