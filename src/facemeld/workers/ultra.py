@@ -20,6 +20,7 @@ from facemeld.workers.context import WorkerContext
 from facemeld.workers.errors import FaceTooSmall, NoFaceFound, RectOutsidePicture, TemplateEmpty, TemplateTooLarge, TooManyPhotos
 from facemeld.workers.photos import ImageSource, PhotoReader, PhotoRules, UserPhoto
 from facemeld.workers.tasks import FusedFile, Marking, write
+from facemeld.workers.search import find_faces
 from facemeld.workers.template import Template
 
 MAX_FACES = 24
@@ -115,7 +116,7 @@ def _plan(engine: Engine, data: bytes, limits: DecodeLimits) -> tuple[Template, 
         if max(header.width, header.height) > limits.max_side:
             raise TemplateTooLarge(str(error)) from error
         raise
-    faces = engine.analyse(image.rgb)
+    faces = find_faces(engine, image.rgb)
     if not faces:
         raise NoFaceFound("the template must show a face, none was found")
     size = image.rgb.nbytes + (image.alpha.nbytes if image.alpha is not None else 0)
