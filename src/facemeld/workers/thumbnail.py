@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from facemeld.media.decode import DecodeLimits, decode
@@ -40,5 +39,8 @@ class MakeThumbnail:
         scale = LONGEST_SIDE / max(image.width, image.height)
         if scale < 1:
             size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+            # Imported here, because the API process imports this module and carries no imaging libraries.
+            from facemeld.workers.preload import cv2
+
             pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
         return encode(pixels, "jpeg", quality=_QUALITY)
