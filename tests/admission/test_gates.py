@@ -29,6 +29,18 @@ STATES = [
 ]
 
 
+@pytest.mark.answers(
+    "ResourceUnavailable.Freeze",
+    "ResourceUnavailable.InArrears",
+    "ResourceUnavailable.IsOpening",
+    "ResourceUnavailable.Delivering",
+    "ResourceUnavailable.NotExist",
+    "ResourceUnavailable.Recover",
+    "ResourceUnavailable.StopUsing",
+    "ResourceUnavailable.LowBalance",
+    "ResourceUnavailable.NotReady",
+    "ResourceUnavailable.UnknownStatus",
+)
 @pytest.mark.parametrize(("state", "newer", "older"), STATES)
 def test_a_state_has_a_code_in_each_version(desk: Desk, state: str, newer: str, older: str) -> None:
     desk.change(state=AccountState(state))
@@ -52,6 +64,7 @@ def test_a_state_is_told_in_the_callers_language(desk: Desk) -> None:
     assert desk.call(headers={"x-tc-language": "zh-CN"}).response["Error"]["Message"] == "账号已被冻结。"
 
 
+@pytest.mark.answers("AuthFailure.UnauthorizedOperation")
 def test_a_key_may_call_only_what_it_is_allowed(desk: Desk) -> None:
     key = desk.application.accounts.create_key("acme", actor="test", actions=["FuseFace", "DescribeMaterialList"])
     assert [desk.call(action, key=key).code for action in ("FuseFace", "DescribeMaterialList")] == ["", ""]
@@ -64,6 +77,10 @@ def test_a_key_may_call_only_what_it_is_allowed(desk: Desk) -> None:
     assert [desk.call(action, key=key).code for action in ("FuseFaceUltra", "FuseFace")] == ["", "AuthFailure.UnauthorizedOperation"]
 
 
+@pytest.mark.answers(
+    "IpInBlacklist",
+    "IpNotInWhitelist",
+)
 @pytest.mark.parametrize(
     ("lists", "account", "code"),
     [
@@ -88,6 +105,7 @@ def test_addresses_are_compared_with_both_lists(
     assert desk.call().code == code
 
 
+@pytest.mark.answers("AuthFailure.TokenFailure")
 def test_a_temporary_key_needs_its_token_and_ends(open_desk: Callable[..., Desk]) -> None:
     desk = open_desk()
     accounts = desk.application.accounts
@@ -106,6 +124,10 @@ def test_a_temporary_key_needs_its_token_and_ends(open_desk: Callable[..., Desk]
     assert desk.call(**good).code == "AuthFailure.SecretIdNotFound"
 
 
+@pytest.mark.answers(
+    "InternalError",
+    "ResourceUnavailable.GetAuthInfoError",
+)
 def test_accounts_that_cannot_be_read_have_a_code(desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     def broken(*_: object) -> None:
         raise DatabaseUnavailable("the database must answer, got: disk I/O error")

@@ -22,10 +22,18 @@ def codes(desk: Desk, *calls: dict[str, object]) -> list[str]:
 
 
 OVER = "RequestLimitExceeded"
-UIN, EVERYWHERE, ADDRESS = (f"{OVER}.{name}LimitExceeded" for name in ("Uin", "GlobalRegionUin", "IP"))
+UIN = "RequestLimitExceeded.UinLimitExceeded"
+EVERYWHERE = "RequestLimitExceeded.GlobalRegionUinLimitExceeded"
+ADDRESS = "RequestLimitExceeded.IPLimitExceeded"
 BEIJING = {"headers": {"x-tc-region": "ap-beijing"}}
 
 
+@pytest.mark.answers(
+    "RequestLimitExceeded",
+    "RequestLimitExceeded.UinLimitExceeded",
+    "RequestLimitExceeded.GlobalRegionUinLimitExceeded",
+    "RequestLimitExceeded.IPLimitExceeded",
+)
 @pytest.mark.parametrize(
     ("rates", "calls", "expected"),
     [
