@@ -119,7 +119,8 @@ def _plan(engine: Engine, data: bytes, limits: DecodeLimits) -> tuple[Template, 
     faces = find_faces(engine, image.rgb)
     if not faces:
         raise NoFaceFound("the template must show a face, none was found")
-    size = image.rgb.nbytes + (image.alpha.nbytes if image.alpha is not None else 0)
+    # Pixels count twice: a fusion needs them once more, and a worker's memory is limited.
+    size = 2 * image.rgb.nbytes + (image.alpha.nbytes if image.alpha is not None else 0)
     planned = faces[:MAX_FACES]
     size += sum(_FACE_BYTES + 4 * face.box.area for face in planned)
     return Template(engine.plan(image.rgb, planned), image.alpha, image.format), size
