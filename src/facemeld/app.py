@@ -18,6 +18,7 @@ from facemeld.media.fetch import Fetcher, FetchPolicy
 from facemeld.models import ensure_bundle
 from facemeld.results import LocalResultStore
 from facemeld.services.addresses import MaterialAddresses
+from facemeld.services.administration import Administration
 from facemeld.services.finishing import Finisher
 from facemeld.services.fusing import FuseRules, FuseService
 from facemeld.services.listing import ListingService
@@ -105,6 +106,21 @@ class Application:
             attempts=settings.sign_in_attempts,
             session=timedelta(hours=settings.session_hours),
             storage=settings.rate_storage,
+        )
+
+    def administration(self, executor: Executor) -> Administration:
+        """What operators do; ``executor`` analyses the pictures that they upload."""
+        return Administration(
+            accounts=self.accounts,
+            charges=self.charges,
+            users=self.users,
+            activities=self.activities,
+            materials=self.materials,
+            importing=self.importing(executor),
+            usage=self.usage,
+            audit=self.audit,
+            signing_in=self.sign_in(),
+            clock=utc_now,
         )
 
     def listing(self) -> ListingService:

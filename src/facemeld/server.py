@@ -6,6 +6,7 @@ import asyncio
 import logging
 import signal
 import socket
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
@@ -16,8 +17,10 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
+from starlette.types import ASGIApp
 
+from facemeld import __version__
 from facemeld.actions.describe_material_list import DescribeMaterialList
 from facemeld.actions.fuse_face import FuseFace
 from facemeld.actions.fuse_face_ultra import FuseFaceUltra
@@ -26,6 +29,8 @@ from facemeld.actions.v2018.describe_material_list import DescribeMaterialList a
 from facemeld.actions.v2018.face_fusion import FaceFusion
 from facemeld.actions.v2018.fuse_face import FuseFace as FuseFace2018
 from facemeld.actions.video import VIDEO_ACTIONS
+from facemeld.admin import PATH as ADMIN_PATH
+from facemeld.admin import create_admin
 from facemeld.admission import StoredCredentials, build_hooks
 from facemeld.app import Application, open_application
 from facemeld.calllog import CallLog, set_up_logging
@@ -38,6 +43,7 @@ from facemeld.protocol.options import MIB, ProtocolLimits, ProtocolOptions
 from facemeld.resultfiles import ResultFiles
 from facemeld.settings import Settings, split_list
 from facemeld.usagelog import UsageLog
+from facemeld.users import generate_password
 
 logger = logging.getLogger("facemeld")
 
@@ -81,6 +87,7 @@ class Server:
             Route("/readyz", self._ready, methods=["GET"]),
             Route(files.path, files.serve, methods=["GET"]),
             Route(pictures.path, pictures.serve, methods=["GET"]),
+            Mount(ADMIN_PATH, self._admin()),
             Route("/", endpoint),
         ]
         return Starlette(routes=routes, lifespan=self._lifespan)
@@ -91,6 +98,11 @@ class Server:
         yield FuseFace(application.fusing(self._executor, self._fetcher), self._public_url).action
         yield FuseFaceUltra(application.fusing_ultra(self._executor, self._fetcher), self._public_url).action
         yield DescribeMaterialList(application.listing(), settings.strict).action
+
+    def _admin(self) -> ASGIApp:
+        """The operators' REST API."""
+        administration = self._application.administration(self._executor)
+        return create_admin(administration, version=__version__, upload_bytes=self._application.settings.material_max_mb * MIB)
 
     def _legacy_actions(self) -> Iterator[Action[Any]]:
         """The actions of 2018-12-01."""
@@ -116,6 +128,22 @@ class Server:
     async def _warm_up(self) -> None:
         await self._executor.start()
         self._announce(f"Facemeld is ready on {self.address}")
+        try:
+            await asyncio.to_thread(self._welcome)
+        except FacemeldError:
+            logger.exception("The first user could not be created; `facemeld user create NAME --role owner` does so")
+
+    def _welcome(self) -> None:
+        """On the first start, create an owner and show the password, but only where it does not end up in a log by surprise."""
+        policy, users = self._application.settings.first_owner, self._application.users
+        if policy == "off" or users.users(limit=1):
+            return
+        if policy == "auto" and not sys.stdout.isatty():
+            logger.info("Nobody can sign in yet: create a user with `facemeld user create NAME --role owner`")
+            return
+        password = generate_password()
+        if users.create_first("owner", password, actor="system") is not None:
+            self._announce(f"First start: sign in as owner with the password {password} (it is shown only now)")
 
     async def _purge(self) -> None:
         while True:
@@ -136,6 +164,7 @@ class Server:
         yield "Expired results", partial(application.results.purge, now)
         yield "Charges of calls that never ended", application.charges.release_expired
         yield "Old usage records", partial(application.usage.purge, now - kept)
+        yield "Tokens of users that have ended", application.users.purge
         yield "Temporary keys that have ended", partial(application.accounts.purge_temporary, now - timedelta(days=1))
 
     async def _health(self, _: Request) -> Response:

@@ -123,6 +123,11 @@ class Material:
         """Wire form, ``mt_<digits>``."""
         return material_id(self.number)
 
+    @property
+    def activity_id(self) -> str:
+        """Wire form of its activity, ``at_<digits>``."""
+        return activity_id(self.activity)
+
 
 @dataclass(frozen=True, slots=True)
 class MaterialRecord:

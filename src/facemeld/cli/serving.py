@@ -9,7 +9,6 @@ import typer
 
 from facemeld.cli.common import DataOption, settings_for
 from facemeld.cli.models import fetch_with_progress
-from facemeld.server import run_server
 
 
 def serve(
@@ -22,6 +21,9 @@ def serve(
     data: DataOption = None,
 ) -> None:
     """Serve the API until SIGTERM or Ctrl-C."""
+    # The server's libraries take longer to load than all other commands need.
+    from facemeld.server import run_server
+
     settings = settings_for(data, host=host, port=port, faults=",".join(fault) if fault else None)
     fetch_with_progress(settings.model_dir)
     asyncio.run(run_server(settings, announce=typer.echo))

@@ -1,12 +1,18 @@
 """Everything that a use case may raise: its own errors, and those of the rooms below that pass through it."""
 
+from __future__ import annotations
+
+from facemeld.accounts.errors import AccountExists, AccountInvalid, AccountNotFound, KeyNotFound
 from facemeld.catalog import (
     ActivityDisabled,
     ActivityNotFound,
     FaceNotFound,
+    FieldInvalid,
     MaterialDeleted,
     MaterialNotApproved,
     MaterialNotFound,
+    MaterialNotSaved,
+    ReviewRefused,
 )
 from facemeld.db import DatabaseUnavailable
 from facemeld.errors import FacemeldError
@@ -20,9 +26,19 @@ from facemeld.media.errors import (
     ImageTooManyBytes,
     ImageTooSmall,
     ImageTooThin,
+    MediaError,
     UndecodableImage,
 )
-from facemeld.results import ResultNotSaved
+from facemeld.results import ResultExpired, ResultNotFound, ResultNotSaved
+from facemeld.users.errors import (
+    PasswordWrong,
+    RoleInsufficient,
+    TokenInvalid,
+    TokenNotFound,
+    UserExists,
+    UserInvalid,
+    UserNotFound,
+)
 from facemeld.workers.errors import (
     DeadlineExceeded,
     FaceOutsidePicture,
@@ -35,6 +51,7 @@ from facemeld.workers.errors import (
     RectOutsidePicture,
     TemplateMissing,
     WorkerDied,
+    WorkerError,
 )
 
 
@@ -70,11 +87,34 @@ class AddressExpired(ServiceError):
     """The time of a signed address is over."""
 
 
+class TooManyAttempts(ServiceError):
+    """A name or an address has tried too many passwords.
+
+    Attributes:
+        seconds: When to try again.
+    """
+
+    def __init__(self, message: str, seconds: int) -> None:
+        super().__init__(message)
+        self.seconds = seconds
+
+    def __reduce__(self) -> tuple[type[TooManyAttempts], tuple[str, int]]:
+        return type(self), (str(self), self.seconds)
+
+
+class AttemptsUncounted(ServiceError):
+    """Attempts to sign in cannot be counted now, so none is let through."""
+
+
 __all__ = [
+    "AccountExists",
+    "AccountInvalid",
+    "AccountNotFound",
     "ActivityDisabled",
     "ActivityNotFound",
     "AddressExpired",
     "AddressForged",
+    "AttemptsUncounted",
     "DatabaseUnavailable",
     "DeadlineExceeded",
     "DownloadFailed",
@@ -85,28 +125,44 @@ __all__ = [
     "FaceRectInvalid",
     "FaceTooSmall",
     "FacemeldError",
+    "FieldInvalid",
     "FusionError",
     "IllegalUrl",
     "ImageTooLarge",
     "ImageTooManyBytes",
     "ImageTooSmall",
     "ImageTooThin",
+    "KeyNotFound",
     "LandmarksOutsideBox",
     "MarkError",
     "MaterialDeleted",
     "MaterialNotApproved",
     "MaterialNotFound",
+    "MaterialNotSaved",
     "MaterialTooLarge",
+    "MediaError",
     "NoFaceFound",
     "NotReady",
     "OutOfMemory",
+    "PasswordWrong",
     "QueueFull",
     "RectOutsidePicture",
+    "ResultExpired",
+    "ResultNotFound",
     "ResultNotSaved",
+    "ReviewRefused",
+    "RoleInsufficient",
     "ServiceError",
     "TemplateFaceNotFound",
     "TemplateMissing",
+    "TokenInvalid",
+    "TokenNotFound",
+    "TooManyAttempts",
     "TooManyFaces",
     "UndecodableImage",
+    "UserExists",
+    "UserInvalid",
+    "UserNotFound",
     "WorkerDied",
+    "WorkerError",
 ]

@@ -11,10 +11,10 @@ from limits.errors import StorageError
 from limits.storage import storage_from_string
 from limits.strategies import MovingWindowRateLimiter
 
-from facemeld.services.errors import ServiceError
+from facemeld.services.errors import AttemptsUncounted, TooManyAttempts
 from facemeld.users import NewToken, Principal, Role, RoleInsufficient, TokenKind, User, UserStore
 
-__all__ = ["NEEDED_ROLES", "Act", "NewToken", "Principal", "Role", "SignIn", "TooManyAttempts", "User", "require"]
+__all__ = ["NEEDED_ROLES", "Act", "NewToken", "Principal", "Role", "SignIn", "User", "require"]
 
 _ADDRESS_FACTOR = 5
 """How many users may fail from one address, such as that of an office, before all of them must wait."""
@@ -64,25 +64,6 @@ def require(principal: Principal, act: Act) -> None:
         raise RoleInsufficient(f"the role must be at least {needed.value}, {principal.name}'s is {principal.role.value}")
 
 
-class TooManyAttempts(ServiceError):
-    """A name or an address has tried too many passwords.
-
-    Attributes:
-        seconds: When to try again.
-    """
-
-    def __init__(self, message: str, seconds: int) -> None:
-        super().__init__(message)
-        self.seconds = seconds
-
-    def __reduce__(self) -> tuple[type[TooManyAttempts], tuple[str, int]]:
-        return type(self), (str(self), self.seconds)
-
-
-class AttemptsUncounted(ServiceError):
-    """The attempts cannot be counted now, so none is let through."""
-
-
 class SignIn:
     """Gives tokens for passwords.
 
@@ -111,7 +92,13 @@ class SignIn:
         self._limiter = MovingWindowRateLimiter(storage_from_string(storage, wrap_exceptions=True))
 
     def sign_in(self, name: str, password: str, address: str) -> tuple[User, NewToken]:
-        """A session for a user.
+        """A session for a user; arguments and errors are those of ``check``."""
+        user = self.check(name, password, address)
+        token = self._users.create_token(user.name, life=self._session, kind=TokenKind.SESSION, actor=f"user:{user.name}")
+        return user, token
+
+    def check(self, name: str, password: str, address: str) -> User:
+        """The user whom name and password belong to.
 
         Args:
             name: The user's name.
@@ -130,8 +117,7 @@ class SignIn:
             self._limiter.clear(self._by_name, name)
         except StorageError as error:
             raise AttemptsUncounted("the storage of the sign-in counts must answer, got an error") from error
-        token = self._users.create_token(name, life=self._session, kind=TokenKind.SESSION, actor=f"user:{name}")
-        return user, token
+        return user
 
     def _count(self, name: str, address: str) -> None:
         try:

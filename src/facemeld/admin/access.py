@@ -1,0 +1,65 @@
+"""What every endpoint takes: the use cases, and the user who makes the request and may do what it asks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, TypeAlias, cast
+
+from fastapi import Depends, Query, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from facemeld.services.administration import Administration, Principal
+from facemeld.services.errors import TokenInvalid
+from facemeld.services.signin import NEEDED_ROLES, Act, require
+
+_bearer = HTTPBearer(auto_error=False, description="A token of `POST /login` or of `facemeld user token create`.")
+
+PAGE = 50
+LARGEST_PAGE = 200
+
+
+def administration(request: Request) -> Administration:
+    """The use cases behind this application."""
+    return cast(Administration, request.app.state.administration)
+
+
+Admin: TypeAlias = Annotated[Administration, Depends(administration)]
+
+
+def signed_in(request: Request, admin: Admin, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> Principal:
+    """The user of the request's bearer token.
+
+    Raises:
+        TokenInvalid: there is none, or it is not in force.
+    """
+    if credentials is None:
+        raise TokenInvalid("the header Authorization must have the form 'Bearer TOKEN'")
+    principal = admin.users.authenticate(credentials.credentials)
+    request.scope["state"]["actor"] = principal.actor
+    return principal
+
+
+SignedIn: TypeAlias = Annotated[Principal, Depends(signed_in)]
+
+
+def allowed(act: Act) -> Callable[[Principal], Principal]:
+    """A dependency that lets users through who may do something of this kind."""
+
+    def check(principal: SignedIn) -> Principal:
+        require(principal, act)
+        return principal
+
+    check.__doc__ = f"A user whose role is at least {NEEDED_ROLES[act].value}."
+    return check
+
+
+Reader: TypeAlias = Annotated[Principal, Depends(allowed(Act.READ))]
+Reviewer: TypeAlias = Annotated[Principal, Depends(allowed(Act.DECIDE))]
+Editor: TypeAlias = Annotated[Principal, Depends(allowed(Act.EDIT))]
+KeyKeeper: TypeAlias = Annotated[Principal, Depends(allowed(Act.KEYS))]
+Auditor: TypeAlias = Annotated[Principal, Depends(allowed(Act.AUDIT))]
+AccountKeeper: TypeAlias = Annotated[Principal, Depends(allowed(Act.ACCOUNTS))]
+UserKeeper: TypeAlias = Annotated[Principal, Depends(allowed(Act.USERS))]
+
+Limit: TypeAlias = Annotated[int, Query(ge=1, le=LARGEST_PAGE, description="Most items of the page.")]
+Cursor: TypeAlias = Annotated[str | None, Query(max_length=512, description="`next` of the page before; absent for the first page.")]

@@ -1,0 +1,62 @@
+"""Puts the admin API together and describes it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from facemeld.admin.envelope import Envelope
+from facemeld.admin.errors import ErrorReply, on_http_error, on_service_error, on_validation_error
+from facemeld.admin.routes import accounts, activities, materials, session, usage, users
+from facemeld.services.administration import Administration
+from facemeld.services.errors import FacemeldError
+
+PATH = "/admin/v1"
+"""Where the API is mounted."""
+
+DESCRIPTION = """Administers a Facemeld service: accounts, keys, activities, materials and their review, usage, users, audit.
+
+Every request but `POST /login` carries a bearer token; roles decide what it may do. Lists come in pages: pass `next` as `cursor`.
+Every reply that is not a success has the same shape, `{"error": {"code", "message", "request_id"}}`."""
+
+
+def create_admin(administration: Administration, *, version: str, upload_bytes: int) -> FastAPI:
+    """The ASGI application of the admin API.
+
+    Args:
+        administration: The use cases.
+        version: Of Facemeld, for the description.
+        upload_bytes: Largest picture that may be uploaded.
+    """
+    app = FastAPI(
+        title="Facemeld admin API",
+        description=DESCRIPTION,
+        version=version,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        responses={"4XX": {"model": ErrorReply}, "5XX": {"model": ErrorReply}},
+    )
+    app.state.administration = administration
+    for module in (session, users, accounts, activities, materials, usage):
+        app.include_router(module.router)
+    app.add_exception_handler(FacemeldError, on_service_error)
+    app.add_exception_handler(RequestValidationError, on_validation_error)
+    app.add_exception_handler(HTTPException, on_http_error)
+    app.add_middleware(Envelope, upload_bytes=upload_bytes)
+    describe = app.openapi
+    app.openapi = lambda: _without_422(describe())  # type: ignore[method-assign]  # the documented way to change the description
+    return app
+
+
+def _without_422(description: dict[str, Any]) -> dict[str, Any]:
+    """The framework describes its own shape of validation errors, which this API never answers with."""
+    for operations in description["paths"].values():
+        for operation in operations.values():
+            operation["responses"].pop("422", None)
+    for name in ("HTTPValidationError", "ValidationError"):
+        description["components"]["schemas"].pop(name, None)
+    return description

@@ -1,0 +1,130 @@
+"""The one shape of every error of the admin API, and which error of a use case becomes which."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from facemeld.services import errors as service
+from facemeld.services.errors import FacemeldError
+
+
+class ErrorBody(BaseModel):
+    """What went wrong."""
+
+    code: str = Field(description="For programs.", examples=["not_found"])
+    message: str = Field(description="For people: what was expected and what came.")
+    request_id: str = Field(description="Id of the request; also in the header X-Request-Id and in the server's log.")
+
+
+class ErrorReply(BaseModel):
+    """The body of every reply that is not a success."""
+
+    error: ErrorBody
+
+
+class AdminError(FacemeldError):
+    """A request that the admin API itself refuses."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+
+    def __reduce__(self) -> tuple[type[AdminError], tuple[int, str, str]]:
+        return type(self), (self.status, self.code, str(self))
+
+
+STATUSES: Mapping[type[FacemeldError], tuple[int, str]] = MappingProxyType(
+    {
+        service.TokenInvalid: (401, "unauthorized"),
+        service.PasswordWrong: (401, "unauthorized"),
+        service.RoleInsufficient: (403, "forbidden"),
+        service.ActivityNotFound: (404, "not_found"),
+        service.MaterialNotFound: (404, "not_found"),
+        service.AccountNotFound: (404, "not_found"),
+        service.KeyNotFound: (404, "not_found"),
+        service.UserNotFound: (404, "not_found"),
+        service.TokenNotFound: (404, "not_found"),
+        service.ResultNotFound: (404, "not_found"),
+        service.MaterialDeleted: (410, "gone"),
+        service.ResultExpired: (410, "gone"),
+        service.AccountExists: (409, "conflict"),
+        service.UserExists: (409, "conflict"),
+        service.ReviewRefused: (409, "conflict"),
+        service.ImageTooManyBytes: (413, "too_large"),
+        service.MediaError: (422, "picture_refused"),
+        service.AccountInvalid: (400, "invalid_request"),
+        service.FieldInvalid: (400, "invalid_request"),
+        service.UserInvalid: (400, "invalid_request"),
+        service.TooManyAttempts: (429, "too_many_requests"),
+        service.DeadlineExceeded: (504, "timeout"),
+        service.WorkerError: (503, "unavailable"),
+        service.DatabaseUnavailable: (503, "unavailable"),
+        service.AttemptsUncounted: (503, "unavailable"),
+        service.MaterialNotSaved: (507, "no_room"),
+    }
+)
+"""Errors of use cases, their HTTP status and code; a subclass follows its nearest base. Any other one is an ``internal_error``."""
+
+_PLAIN = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
+
+
+def error_response(request_id: str, status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """A reply in the shape of all errors."""
+    body = {"error": {"code": code, "message": message, "request_id": request_id}}
+    return JSONResponse(body, status, headers={"Cache-Control": "no-store", **(headers or {})})
+
+
+def request_id(request: Request) -> str:
+    """The id that the outermost layer gave the request."""
+    return str(request.scope["state"]["request_id"])
+
+
+async def on_service_error(request: Request, error: Exception) -> Response:
+    """A use case refused."""
+    if isinstance(error, AdminError):
+        return error_response(request_id(request), error.status, error.code, str(error))
+    found = next((STATUSES[base] for base in type(error).__mro__ if base in STATUSES), None)
+    if found is None:
+        raise error
+    status, code = found
+    headers: dict[str, str] = {}
+    if status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, service.TooManyAttempts):
+        headers["Retry-After"] = str(error.seconds)
+    elif status == 503:
+        headers["Retry-After"] = "5"
+    return error_response(request_id(request), status, code, str(error), headers)
+
+
+async def on_validation_error(request: Request, error: Exception) -> Response:
+    """The request has not the form that the description asks for."""
+    if not isinstance(error, RequestValidationError):
+        raise error
+    # Only place and rule are told: the value may be a password.
+    faults = [f"{_place(fault)}: {fault['msg']}" for fault in error.errors()[:5]]
+    return error_response(request_id(request), 400, "invalid_request", "; ".join(faults))
+
+
+async def on_http_error(request: Request, error: Exception) -> Response:
+    """The framework refused: no such path, no such method, too many bytes."""
+    if not isinstance(error, HTTPException):
+        raise error
+    code = _PLAIN.get(error.status_code, "invalid_request")
+    message = {"not_found": "there is no such path", "method_not_allowed": "the path does not allow this method"}.get(
+        code, str(error.detail)
+    )
+    return error_response(request_id(request), error.status_code, code, message, error.headers)
+
+
+def _place(fault: dict[str, Any]) -> str:
+    return ".".join(str(part) for part in fault["loc"] if part != "body") or "body"

@@ -1,0 +1,135 @@
+"""Materials: upload, review, pictures, deletion."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+
+from facemeld.admin.access import PAGE, Admin, Auditor, Cursor, Editor, Limit, Reader, Reviewer
+from facemeld.admin.cursors import read_number, write_cursor
+from facemeld.admin.errors import AdminError
+from facemeld.admin.models import AuditReply, DecisionRequest, MaterialChangeRequest, MaterialReply, Page
+from facemeld.services.administration import Material, MaterialStatus
+from facemeld.services.signin import Act, require
+
+router = APIRouter(tags=["materials"])
+
+PICTURE_TYPES = ("image/jpeg", "image/png")
+_UPLOAD_BODY = {"required": True, "content": {name: {"schema": {"type": "string", "format": "binary"}} for name in PICTURE_TYPES}}
+_PICTURE_REPLY: dict[int | str, dict[str, Any]] = {
+    200: {"content": {name: {"schema": {"type": "string", "format": "binary"}} for name in PICTURE_TYPES}}
+}
+_PICTURE_HEADERS = {"Cache-Control": "private, max-age=300"}
+
+
+@router.get("/materials", operation_id="materials")
+def list_materials(
+    admin: Admin,
+    _: Reader,
+    activity: Annotated[str | None, Query(description="Only this activity's materials.")] = None,
+    status: Annotated[
+        MaterialStatus | None, Query(description="Only those with this status: 0 is the review queue, 3 the appeals.")
+    ] = None,
+    limit: Limit = PAGE,
+    cursor: Cursor = None,
+) -> Page[MaterialReply]:
+    """Materials in the order of their import, without deleted ones."""
+    page = admin.materials.materials(None, activity, limit=limit, after=read_number("materials", cursor), status=status)
+    return Page(items=[MaterialReply.of(one) for one in page.items], next=write_cursor("materials", page.next), total=page.total)
+
+
+@router.post(
+    "/activities/{activity_id}/materials", status_code=201, operation_id="add_material", openapi_extra={"requestBody": _UPLOAD_BODY}
+)
+async def add_material(
+    activity_id: str,
+    request: Request,
+    admin: Admin,
+    me: Editor,
+    name: Annotated[str, Query(description="Name for people, such as the file's.")],
+    approve: Annotated[bool, Query(description="Approve it at once; without effect on a picture that has no face.")] = False,
+) -> MaterialReply:
+    """Upload a picture as the request's body: it is analysed, reviewed and stored; one that fails the review is stored as such."""
+    if approve:
+        require(me, Act.DECIDE)
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind not in PICTURE_TYPES:
+        raise AdminError(415, "unsupported_type", f"Content-Type must be one of {', '.join(PICTURE_TYPES)}, got {kind[:40] or 'none'!r}")
+    picture = b"".join([chunk async for chunk in request.stream()])
+    return MaterialReply.of(await admin.importing.add(activity_id, picture, name, approve=approve, actor=me.actor))
+
+
+@router.get("/materials/{material_id}", operation_id="material")
+def get_material(material_id: str, admin: Admin, _: Reader) -> MaterialReply:
+    """One material with its faces and findings."""
+    return MaterialReply.of(admin.materials.get(None, material_id))
+
+
+@router.patch("/materials/{material_id}", operation_id="change_material")
+def change_material(material_id: str, body: MaterialChangeRequest, admin: Admin, me: Editor) -> MaterialReply:
+    """Change name or default degrees."""
+    return MaterialReply.of(admin.materials.change(None, material_id, actor=me.actor, **dict(body)))
+
+
+@router.delete("/materials/{material_id}", status_code=204, operation_id="delete_material")
+def delete_material(material_id: str, admin: Admin, me: Editor) -> None:
+    """Delete a material and its files."""
+    admin.materials.delete(None, material_id, actor=me.actor)
+
+
+@router.post("/materials/{material_id}/approve", operation_id="approve_material")
+def approve_material(material_id: str, body: DecisionRequest, admin: Admin, me: Reviewer) -> MaterialReply:
+    """Approve a material, or its appeal: from now on it can be fused."""
+    return MaterialReply.of(admin.approve(material_id, body.reason, actor=me.actor))
+
+
+@router.post("/materials/{material_id}/reject", operation_id="reject_material")
+def reject_material(material_id: str, body: DecisionRequest, admin: Admin, me: Reviewer) -> MaterialReply:
+    """Reject a material, or its appeal: it cannot be fused."""
+    return MaterialReply.of(admin.reject(material_id, body.reason, actor=me.actor))
+
+
+@router.post("/materials/{material_id}/appeal", operation_id="appeal_material")
+def appeal_material(material_id: str, body: DecisionRequest, admin: Admin, me: Editor) -> MaterialReply:
+    """Ask for a second look at a rejected material; possible once."""
+    return MaterialReply.of(admin.appeal(material_id, body.reason, actor=me.actor))
+
+
+@router.get("/materials/{material_id}/history", operation_id="material_history")
+def material_history(material_id: str, admin: Admin, _: Reviewer, limit: Limit = PAGE, cursor: Cursor = None) -> Page[AuditReply]:
+    """Everything that was done to a material, newest first; also to a deleted one."""
+    return audit_page(admin, material_id, limit, cursor)
+
+
+@router.get("/audit", operation_id="audit", tags=["audit"])
+def list_audit(
+    admin: Admin,
+    _: Auditor,
+    subject: Annotated[str | None, Query(description="Only acts on this object, such as `mt_1`, `user:ann`, `account:acme`.")] = None,
+    limit: Limit = PAGE,
+    cursor: Cursor = None,
+) -> Page[AuditReply]:
+    """The audit log, newest first."""
+    return audit_page(admin, subject, limit, cursor)
+
+
+@router.get("/materials/{material_id}/picture", operation_id="material_picture", response_class=Response, responses=_PICTURE_REPLY)
+def material_picture(material_id: str, admin: Admin, _: Reader) -> Response:
+    """The picture as it was uploaded."""
+    material: Material = admin.materials.get(None, material_id)
+    data = admin.materials.files.read_picture(material.number, material.format)
+    return Response(data, media_type=f"image/{material.format}", headers=_PICTURE_HEADERS)
+
+
+@router.get("/materials/{material_id}/thumbnail", operation_id="material_thumbnail", response_class=Response, responses=_PICTURE_REPLY)
+async def material_thumbnail(material_id: str, admin: Admin, _: Reader) -> Response:
+    """A small JPEG of the picture."""
+    return Response(await admin.importing.thumbnail(material_id), media_type="image/jpeg", headers=_PICTURE_HEADERS)
+
+
+def audit_page(admin: Admin, subject: str | None, limit: int, cursor: str | None) -> Page[AuditReply]:
+    """A page of the audit log, newest first."""
+    found = admin.audit.entries(subject=subject, before=read_number("audit", cursor), limit=limit + 1)
+    more = found[limit - 1].id if len(found) > limit else None
+    return Page(items=[AuditReply.of(entry) for entry in found[:limit]], next=write_cursor("audit", more))

@@ -1,0 +1,48 @@
+"""Usage: totals, and single calls."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from facemeld.admin.access import PAGE, Admin, Cursor, Limit, Reader
+from facemeld.admin.cursors import read_number, write_cursor
+from facemeld.admin.models import Page, UsageReply, UsageTotalReply
+from facemeld.services.administration import Grouping
+
+router = APIRouter(prefix="/usage", tags=["usage"])
+
+
+@router.get("", operation_id="usage")
+def totals(
+    admin: Admin,
+    _: Reader,
+    by: Annotated[Grouping, Query(description="What the calls of one sum share.")] = Grouping.DAY,
+    account: Annotated[str | None, Query(description="Only this account's calls.")] = None,
+    since: Annotated[datetime | None, Query(description="Only calls from this moment on; without a zone it is UTC.")] = None,
+) -> Page[UsageTotalReply]:
+    """Sums over calls by day, action or code; always one page."""
+    found = admin.usage.totals(by, account_id=admin.account_number(account), since=_aware(since))
+    return Page(items=[UsageTotalReply.of(total) for total in found], next=None, total=len(found))
+
+
+@router.get("/calls", operation_id="calls")
+def calls(
+    admin: Admin,
+    _: Reader,
+    account: Annotated[str | None, Query(description="Only this account's calls.")] = None,
+    since: Annotated[datetime | None, Query(description="Only calls from this moment on; without a zone it is UTC.")] = None,
+    limit: Limit = PAGE,
+    cursor: Cursor = None,
+) -> Page[UsageReply]:
+    """Single calls, newest first."""
+    before = read_number("calls", cursor)
+    found = admin.usage.records(account_id=admin.account_number(account), since=_aware(since), before=before, limit=limit + 1)
+    more = found[limit - 1][0] if len(found) > limit else None
+    return Page(items=[UsageReply.of(usage) for _, usage in found[:limit]], next=write_cursor("calls", more))
+
+
+def _aware(moment: datetime | None) -> datetime | None:
+    return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment

@@ -1,0 +1,199 @@
+"""What operators do, shared by the admin API, the console and the commands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from facemeld.accounts import (
+    UNLIMITED,
+    AccessKey,
+    Account,
+    AccountChange,
+    AccountState,
+    AccountStore,
+    ChargeStore,
+    Network,
+    NewKey,
+    Package,
+)
+from facemeld.accounts.errors import AccountInvalid
+from facemeld.accounts.policy import RateChange, parse_networks, parse_rate
+from facemeld.catalog import Activity, ActivityStore, Finding, Material, MaterialStatus, MaterialStore, Page
+from facemeld.db import AuditEntry, AuditLog
+from facemeld.services.materials import MaterialService, appeal_material, approve_material, reject_material
+from facemeld.services.policies import check_actions, check_rates
+from facemeld.services.review import Language, describe_finding
+from facemeld.services.signin import SignIn
+from facemeld.usage import Grouping, Usage, UsageStore, UsageTotal
+from facemeld.users import NewToken, Principal, Role, Token, TokenKind, User, UserStore
+
+__all__ = [
+    "UNLIMITED",
+    "AccessKey",
+    "Account",
+    "AccountChange",
+    "AccountState",
+    "AccountView",
+    "Activity",
+    "Administration",
+    "AuditEntry",
+    "Finding",
+    "Grouping",
+    "Language",
+    "Material",
+    "MaterialStatus",
+    "NewKey",
+    "NewToken",
+    "Package",
+    "Page",
+    "Principal",
+    "Role",
+    "Token",
+    "TokenKind",
+    "Usage",
+    "UsageTotal",
+    "User",
+    "account_change",
+    "checked_actions",
+    "describe_finding",
+]
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True)
+class AccountView:
+    """An account with its credit.
+
+    Attributes:
+        packages: Calls bought in advance, also used-up ones.
+        calls_left: Calls of any kind that are still paid for; None for an account that is not counted.
+        calls_under_way: Calls that have reserved a charge.
+    """
+
+    account: Account
+    packages: tuple[Package, ...]
+    calls_left: int | None
+    calls_under_way: int
+
+
+@dataclass(frozen=True, slots=True)
+class Administration:
+    """The stores and use cases that operators work with; every change is logged in the name of its ``actor``."""
+
+    accounts: AccountStore
+    charges: ChargeStore
+    users: UserStore
+    activities: ActivityStore
+    materials: MaterialStore
+    importing: MaterialService
+    usage: UsageStore
+    audit: AuditLog
+    signing_in: SignIn
+    clock: Callable[[], datetime]
+
+    def account(self, name: str) -> AccountView:
+        """An account with its credit.
+
+        Raises:
+            AccountNotFound: there is no such account.
+        """
+        return self._view(self.accounts.get(name))
+
+    def account_page(self, after: int | None, limit: int) -> Page[AccountView]:
+        """Accounts in the order of their creation."""
+        page = _cut(self.accounts.accounts(), limit, lambda account: account.id, after)
+        return Page(tuple(self._view(account) for account in page.items), page.total, page.next)
+
+    def account_number(self, name: str | None) -> int | None:
+        """The number of an account; None for None, which stands for all."""
+        return None if name is None else self.accounts.get(name).id
+
+    def key_page(self, account: str | None, after: str | None, limit: int) -> tuple[tuple[AccessKey, ...], str | None]:
+        """Keys of an account or of all, by SecretId, without their secrets; and where the next page begins."""
+        keys = sorted((key for key in self.accounts.keys(account) if after is None or key.secret_id > after), key=lambda key: key.secret_id)
+        return tuple(keys[:limit]), keys[limit - 1].secret_id if len(keys) > limit else None
+
+    def approve(self, material: str, reason: str, *, actor: str) -> Material:
+        """See ``approve_material``."""
+        return approve_material(self.materials, material, reason, actor=actor)
+
+    def reject(self, material: str, reason: str, *, actor: str) -> Material:
+        """See ``reject_material``."""
+        return reject_material(self.materials, material, reason, actor=actor)
+
+    def appeal(self, material: str, reason: str, *, actor: str) -> Material:
+        """See ``appeal_material``."""
+        return appeal_material(self.materials, material, reason, actor=actor)
+
+    def create_token(self, user: str, *, days: float, label: str, role: Role | None, actor: str) -> NewToken:
+        """A bearer token for a program, see ``UserStore.create_token``."""
+        return self.users.create_token(user, life=timedelta(days=days), kind=TokenKind.PROGRAM, label=label, role=role, actor=actor)
+
+    def _view(self, account: Account) -> AccountView:
+        packages = self.accounts.packages(account.name)
+        left = None
+        if account.balance is not None:
+            now = self.clock()
+            left = max(account.balance, 0) + sum(package.remaining(now) for package in packages)
+        return AccountView(account, packages, left, self.charges.reserved(account.id))
+
+
+def account_change(
+    *,
+    state: AccountState | None = None,
+    balance: int | str | None = None,
+    auto_open: bool | None = None,
+    rates: dict[str, int | str] | None = None,
+    allow_ips: list[str] | None = None,
+    deny_ips: list[str] | None = None,
+) -> AccountChange:
+    """A change of an account from what a person wrote; None leaves a field as it is.
+
+    Args:
+        state: Whether the account may use the service.
+        balance: Calls left besides packages, or ``unlimited``.
+        auto_open: See ``Account``.
+        rates: Calls a second by action or scope, or ``unlimited`` or ``default``.
+        allow_ips: Networks that calls must come from; empty for all.
+        deny_ips: Networks that calls must not come from.
+
+    Raises:
+        AccountInvalid: something cannot be read.
+    """
+    if isinstance(balance, str) and balance != UNLIMITED:
+        raise AccountInvalid(f"the balance must be a number of calls or unlimited, got {balance[:40]!r}")
+    changes: dict[str, RateChange] = {name: parse_rate(name, str(value)) for name, value in (rates or {}).items()}
+    check_rates(changes)
+    return AccountChange(
+        state=state,
+        balance=balance if balance is None or isinstance(balance, int) else UNLIMITED,
+        auto_open=auto_open,
+        rates=changes,
+        allowed=_networks(allow_ips),
+        denied=_networks(deny_ips),
+    )
+
+
+def checked_actions(actions: list[str] | None) -> frozenset[str] | None:
+    """Names of actions that a key may call; None for all.
+
+    Raises:
+        AccountInvalid: there is no such action.
+    """
+    if actions is None:
+        return None
+    check_actions(actions)
+    return frozenset(actions)
+
+
+def _networks(texts: list[str] | None) -> tuple[Network, ...] | None:
+    return None if texts is None else parse_networks(",".join(texts))
+
+
+def _cut(items: tuple[Item, ...], limit: int, key: Callable[[Item], int], after: int | None) -> Page[Item]:
+    rest = [item for item in items if after is None or key(item) > after]
+    return Page(tuple(rest[:limit]), len(items), key(rest[limit - 1]) if len(rest) > limit else None)
