@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from ipaddress import ip_network
 
@@ -13,6 +13,7 @@ from facemeld.accounts import AccountStore, ChargeStore, KeyVault
 from facemeld.catalog import ActivityStore, Material, MaterialFiles, MaterialStore
 from facemeld.db import AuditLog, Database, utc_now
 from facemeld.db.durable import make_folder
+from facemeld.marks.authority import SigningIdentity, load_identity, local_identity
 from facemeld.media.decode import DecodeLimits
 from facemeld.media.fetch import Fetcher, FetchPolicy
 from facemeld.models import ensure_bundle
@@ -22,6 +23,7 @@ from facemeld.services.administration import Administration
 from facemeld.services.finishing import Finisher
 from facemeld.services.fusing import FuseRules, FuseService
 from facemeld.services.listing import ListingService
+from facemeld.services.marking import MarkRules
 from facemeld.services.materials import MaterialRules, MaterialService
 from facemeld.services.photos import ImageLimits
 from facemeld.services.policies import default_rates
@@ -56,6 +58,7 @@ class Application:
     materials: MaterialStore
     results: LocalResultStore
     material_addresses: MaterialAddresses
+    mark_key: bytes = field(repr=False)
 
     def executor(self, workers: int | None = None) -> LocalExecutor:
         """An executor for pixel tasks; not started yet. ``workers`` overrides the setting."""
@@ -64,9 +67,24 @@ class Application:
             bundle=ensure_bundle(settings.model_dir),
             memory_bytes=settings.worker_memory_mb * MIB,
             plan_cache_bytes=settings.plan_cache_mb * MIB,
+            mark_key=self.mark_key,
+            identity=self.signing_identity(),
         )
         limits = PoolLimits(workers=workers or settings.workers, queue=settings.queue_limit, tasks_per_worker=settings.worker_tasks)
         return LocalExecutor(config, limits)
+
+    def signing_identity(self) -> SigningIdentity | None:
+        """Who signs results: the operator's certificate, else the local development authority of the data folder.
+
+        Raises:
+            SigningUnavailable: what the operator set cannot be used.
+        """
+        settings = self.settings
+        if not settings.content_credentials:
+            return None
+        if settings.signing_certificate is None:
+            return local_identity(settings.data / "signing")
+        return load_identity(settings.signing_certificate, settings.signing_key, settings.signing_callback, settings.signing_algorithm)
 
     def fetcher(self) -> Fetcher:
         """A guarded fetcher."""
@@ -175,8 +193,14 @@ class Application:
             seconds=settings.task_seconds,
             result_life=timedelta(hours=settings.result_hours),
             jpeg_quality=settings.jpeg_quality,
-            label_required=settings.label_required,
-            producer=settings.label_producer,
+            marks=MarkRules(
+                producer=settings.label_producer,
+                required=settings.label_required,
+                logo_rule=settings.label_logo,
+                texts={"zh": settings.label_text_zh, "en": settings.label_text_en},
+                corner=settings.label_corner,
+                invisible=settings.invisible_mark,
+            ),
         )
 
     def _ultra_rules(self) -> FuseRules:
@@ -217,6 +241,7 @@ def open_application(settings: Settings) -> Iterator[Application]:
             materials=MaterialStore(database, files),
             results=LocalResultStore(settings.data / "results", vault.derive("result-urls")),
             material_addresses=MaterialAddresses(files, vault.derive("material-urls"), utc_now),
+            mark_key=vault.derive("invisible-mark"),
         )
     finally:
         database.close()

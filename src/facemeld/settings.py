@@ -142,6 +142,46 @@ class Settings(BaseSettings):
         "facemeld", "Labels", "Producer named in the implicit label of every result.", min_length=1, max_length=128
     )
 
+    label_text_zh: str = _setting(
+        "本图片为AI合成图片", "Labels", "Text of the visible label for Chinese callers.", min_length=1, max_length=64
+    )
+    label_text_en: str = _setting(
+        "Synthesized by AI", "Labels", "Text of the visible label for all other callers.", min_length=1, max_length=64
+    )
+    label_corner: Literal["upper-left", "upper-right", "lower-left", "lower-right"] = _setting(
+        "lower-right", "Labels", "Corner in which the visible label stands."
+    )
+    label_logo: Literal["replaces", "when-clear", "beside"] = _setting(
+        "replaces",
+        "Labels",
+        "Whether a caller's logo stands for the visible label: always, only when it is large and visible enough (what label_required "
+        "makes of the default), or never.",
+    )
+    invisible_mark: Literal["auto", "face", "whole", "off"] = _setting(
+        "auto",
+        "Labels",
+        "Where the invisible mark goes: only into pixels that the fusion changed, into the whole picture, nowhere, or (auto) the first "
+        "for PNG results and the second for lossy ones.",
+    )
+    content_credentials: bool = _setting(True, "Labels", "Sign every result with content credentials (C2PA).")
+    signing_certificate: Path | None = _setting(
+        None, "Labels", "PEM file with the certificates that sign results, the signer's first; unset means a generated local authority."
+    )
+    signing_key: Path | None = _setting(None, "Labels", "PEM file with the private key of that certificate.")
+    signing_callback: str = _setting(
+        "", "Labels", "package.module:function that signs instead of a key file, such as one that calls a key management service."
+    )
+    signing_algorithm: Literal["", "es256", "es384", "es512", "ps256", "ps384", "ps512", "ed25519"] = _setting(
+        "", "Labels", "How results are signed; empty means by the kind of the certificate's key."
+    )
+
+    @field_validator("label_text_zh", "label_text_en")
+    @classmethod
+    def _printable(cls, value: str) -> str:
+        if not value.strip() or not value.isprintable():
+            raise ValueError("a label must be a line of printable characters")
+        return value
+
     @field_validator("fetch_allow")
     @classmethod
     def _networks(cls, value: str) -> str:

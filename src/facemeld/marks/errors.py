@@ -17,3 +17,11 @@ class MetadataInvalid(MarkError):
 
 class ContainerInvalid(MarkError):
     """The file is not a JPEG, PNG or WebP that metadata can be put into or read from."""
+
+
+class SigningUnavailable(MarkError):
+    """Content credentials cannot be signed with what the operator set."""
+
+
+class SigningFailed(MarkError):
+    """A result could not be signed."""

@@ -8,9 +8,13 @@ from PIL import Image
 
 from facemeld.marks.errors import MarkError
 from facemeld.marks.geometry import Rect
+from facemeld.marks.label import LETTER_SHARE
 
 MAX_LOGO_SIDE = 2160
 """Longest side a logo may be stretched to, pixels (the API's limit of ``LogoRect``)."""
+
+# Grey levels of 255 that are seen at once beside each other.
+_CLEAR_DIFFERENCE = 32
 
 
 def draw_logo(
@@ -73,3 +77,22 @@ def _stretched(
     stacked = np.stack(planes, axis=-1)
     scaled_opacity = stacked[:, :, 3:].clip(0, 1)
     return stacked[:, :, :3].clip(0, 255 * scaled_opacity), scaled_opacity
+
+
+def shows(before: NDArray[np.uint8], after: NDArray[np.uint8], box: Rect) -> bool:
+    """Whether a logo can be seen well enough to stand for the label: neither a speck nor all but transparent.
+
+    Both sides of what lies inside the picture must be at least 5 % of the picture's shorter side, and at least half as many pixels
+    as a square of that size has must differ clearly from the picture without the logo.
+
+    Args:
+        before: the picture without the logo, uint8 (H, W, 3).
+        after: the picture with it.
+        box: where it was drawn.
+    """
+    least = LETTER_SHARE * min(before.shape[:2])
+    if min(box.width, box.height) < least:
+        return False
+    window = slice(box.y, box.y + box.height), slice(box.x, box.x + box.width)
+    difference = np.abs(after[window].astype(np.int16) - before[window]).max(axis=2)
+    return bool(np.count_nonzero(difference >= _CLEAR_DIFFERENCE) >= least * least / 2)

@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 from xml.parsers import expat
 from xml.sax.saxutils import escape
 
@@ -28,7 +28,7 @@ _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _TC260 = "http://www.tc260.org.cn/ns/AIGC/1.0/"
 _IPTC = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
 _OWN = "urn:facemeld:metadata:1.0/"
-_SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
+SOURCE_TYPE_BASE = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 _ILLEGAL_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _MAX_PACKET = 1_000_000
 _FIELDS = {
@@ -132,7 +132,7 @@ def _packet(label: ImplicitLabel | None, entries: Mapping[str, str]) -> bytes:
     if label is not None:
         properties.append(f"<TC260:AIGC>{_text(label.to_json())}</TC260:AIGC>")
         if label.source_type is not None:
-            properties.append(f"<Iptc4xmpExt:DigitalSourceType>{_SOURCE_TYPES}{label.source_type}</Iptc4xmpExt:DigitalSourceType>")
+            properties.append(f"<Iptc4xmpExt:DigitalSourceType>{SOURCE_TYPE_BASE}{label.source_type}</Iptc4xmpExt:DigitalSourceType>")
     if entries:
         items = (
             f'<rdf:li rdf:parseType="Resource"><fm:key>{_text(key)}</fm:key><fm:value>{_text(value)}</fm:value></rdf:li>'
@@ -207,7 +207,8 @@ def _read_label(aigc: str | None, source_type: str | None) -> ImplicitLabel | No
     inner = fields.get("AIGC")
     fields = inner if isinstance(inner, dict) else fields
     values = {name: str(fields.get(wire, "")) for wire, name in _FIELDS.items()}
-    known: dict[str, SourceType] = {_SOURCE_TYPES + name: name for name in ("compositeSynthetic", "compositeWithTrainedAlgorithmicMedia")}
+    names: tuple[SourceType, ...] = get_args(SourceType)
+    known = {SOURCE_TYPE_BASE + name: name for name in names}
     return ImplicitLabel(**values, source_type=known.get(source_type or ""))
 
 

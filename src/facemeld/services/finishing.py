@@ -8,13 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from facemeld.marks.label import LABEL_TEXTS
-from facemeld.marks.metadata import ImplicitLabel
 from facemeld.media.encode import CONTENT_TYPES
 from facemeld.results import ResultStore
 from facemeld.services.fusing import FuseRules, MarkRequest
+from facemeld.workers.marking import FusedFile, Logo, Marking
 from facemeld.workers.photos import ImageSource
-from facemeld.workers.tasks import FusedFile, Logo, Marking
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +32,11 @@ class Finisher:
         """
         rules = self.rules
         mark = Logo(logo, marks.logo.rect, rules.logo_limits) if logo is not None and marks.logo is not None else None
-        visible = marks.visible or rules.label_required
-        return Marking(
-            label=LABEL_TEXTS[marks.language[:2]] if visible and mark is None else None,
+        return rules.marks.marking(
+            visible=marks.visible,
+            language=marks.language,
+            request_id=marks.request_id,
             logo=mark,
-            implicit=ImplicitLabel(content_producer=rules.producer, produce_id=marks.request_id),
             metadata=marks.metadata,
             jpeg_quality=rules.jpeg_quality,
         )

@@ -12,18 +12,18 @@ from typing import Literal
 from facemeld.catalog import MaterialRecord, MaterialStore
 from facemeld.errors import FacemeldError
 from facemeld.fusion.types import FuseOptions, Rect
-from facemeld.marks.label import LABEL_TEXTS
-from facemeld.marks.metadata import ImplicitLabel
 from facemeld.media.decode import DecodeLimits
 from facemeld.media.encode import CONTENT_TYPES
 from facemeld.media.fetch import Fetcher
 from facemeld.results import ResultStore
 from facemeld.services.errors import MaterialTooLarge, TemplateFaceNotFound, TooManyFaces
+from facemeld.services.marking import MarkRules
 from facemeld.services.photos import ImageLimits, NamedImage, UserFace, check_image, check_rect, gather_images
 from facemeld.services.rates import ActivityRates
 from facemeld.workers.executor import Executor
+from facemeld.workers.marking import FusedFile, Logo, Marking
 from facemeld.workers.photos import ImageSource, PhotoRules, UserPhoto
-from facemeld.workers.tasks import CheckPhotos, Fuse, FusedFile, Logo, Marking
+from facemeld.workers.tasks import CheckPhotos, Fuse
 from facemeld.workers.template import TemplateFile
 
 
@@ -87,8 +87,7 @@ class FuseRules:
         seconds: Deadline of the pixel work.
         result_life: Life of a stored result.
         jpeg_quality: Quality of JPEG results.
-        label_required: Whether the visible mark cannot be switched off.
-        producer: Producer named in the implicit label.
+        marks: How results are marked.
         material_max_side: Longest side of a material that may be used, in pixels; None for any.
     """
 
@@ -99,8 +98,7 @@ class FuseRules:
     seconds: float
     result_life: timedelta
     jpeg_quality: int
-    label_required: bool
-    producer: str
+    marks: MarkRules
     material_max_side: int | None = None
 
 
@@ -206,6 +204,7 @@ class FuseService:
             plan=self._materials.files.plan_path(material.number),
             picture=self._materials.files.picture_path(material.number, material.format),
             limits=self._rules.material_limits,
+            digest=material.sha256,
         )
 
     def _options(self, request: FuseRequest, material: MaterialRecord) -> FuseOptions:
@@ -214,11 +213,11 @@ class FuseService:
         return FuseOptions(shape=shape / 100, features=features / 100)
 
     def _marking(self, marks: MarkRequest, logo: Logo | None) -> Marking:
-        visible = marks.visible or self._rules.label_required
-        return Marking(
-            label=LABEL_TEXTS[marks.language[:2]] if visible and logo is None else None,
+        return self._rules.marks.marking(
+            visible=marks.visible,
+            language=marks.language,
+            request_id=marks.request_id,
             logo=logo,
-            implicit=ImplicitLabel(content_producer=self._rules.producer, produce_id=marks.request_id),
             metadata=marks.metadata,
             jpeg_quality=self._rules.jpeg_quality,
         )

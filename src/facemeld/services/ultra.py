@@ -13,8 +13,8 @@ from facemeld.services.fusing import FuseRules, MarkRequest
 from facemeld.services.photos import NamedImage, check_image, check_rect, gather_images
 from facemeld.workers.errors import TemplateEmpty, TemplateTooLarge, TooManyPhotos
 from facemeld.workers.executor import Executor
+from facemeld.workers.marking import FusedFile
 from facemeld.workers.photos import ImageSource
-from facemeld.workers.tasks import FusedFile
 from facemeld.workers.ultra import CheckUltra, FuseUltra, UltraPhoto, UltraTemplate
 
 __all__ = [

@@ -5,11 +5,16 @@ from __future__ import annotations
 import functools
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from facemeld.fusion.engine import Engine
+from facemeld.marks.authority import SigningIdentity
 from facemeld.workers.template import Template, TemplateFile, load
+
+if TYPE_CHECKING:
+    from facemeld.marks.credentials import CredentialSigner
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +25,15 @@ class WorkerConfig:
         bundle: The verified landmark bundle.
         memory_bytes: Limit on the process's private memory; 0 for none.
         plan_cache_bytes: Memory for plans.
+        mark_key: Key of the invisible mark, 32 bytes; empty writes and finds none.
+        identity: Who signs content credentials; None leaves results unsigned.
     """
 
     bundle: Path
     memory_bytes: int = 0
     plan_cache_bytes: int = 256 << 20
+    mark_key: bytes = field(default=b"", repr=False)
+    identity: SigningIdentity | None = None
 
 
 class TemplateCache:
@@ -65,6 +74,8 @@ class WorkerContext:
 
     engine: Engine
     templates: TemplateCache
+    mark_key: bytes = field(default=b"", repr=False)
+    signer: CredentialSigner | None = None
 
     def template(self, file: TemplateFile) -> Template:
         """The template of a file, from memory when it was used lately."""
@@ -75,7 +86,12 @@ class WorkerContext:
 def context_for(config: WorkerConfig) -> WorkerContext:
     """Load the models; later calls in the same process return the same context."""
     # Imported here, so that the API process, which never touches pixels, does not carry the imaging libraries.
-    from facemeld.workers.preload import MeshEngine, cv2
+    from facemeld.workers.preload import CredentialSigner, MeshEngine, cv2
 
     cv2.setNumThreads(1)
-    return WorkerContext(engine=MeshEngine(config.bundle), templates=TemplateCache(config.plan_cache_bytes))
+    return WorkerContext(
+        engine=MeshEngine(config.bundle),
+        templates=TemplateCache(config.plan_cache_bytes),
+        mark_key=config.mark_key,
+        signer=CredentialSigner(config.identity) if config.identity is not None else None,
+    )

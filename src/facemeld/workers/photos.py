@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 
 from facemeld.fusion.engine import Engine
@@ -37,8 +38,18 @@ class ImageSource:
         Raises:
             MediaError: see ``media.decode.decode`` and ``media.base64.decode_base64``.
         """
-        data = self.data if self.data is not None else decode_base64(self.text, max_chars=self.max_text)
-        return decode(data, limits)
+        return decode(self._file(), limits)
+
+    def digest(self) -> bytes:
+        """SHA-256 of the file, 32 bytes.
+
+        Raises:
+            MediaError: the base64 text is not valid.
+        """
+        return hashlib.sha256(self._file()).digest()
+
+    def _file(self) -> bytes:
+        return self.data if self.data is not None else decode_base64(self.text, max_chars=self.max_text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,62 +5,14 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 
-from facemeld.fusion.types import Assignment, Face, FuseOptions, Picture, Rect
-from facemeld.marks.geometry import Rect as Box
-from facemeld.marks.label import draw_label
-from facemeld.marks.logo import draw_logo
-from facemeld.marks.metadata import ImplicitLabel, write_metadata
-from facemeld.media.decode import DecodedImage, DecodeLimits, decode
-from facemeld.media.encode import encode
+from facemeld.fusion.types import Assignment, Face, FuseOptions
+from facemeld.media.decode import DecodeLimits, decode
 from facemeld.media.headers import ImageFormat
 from facemeld.workers.context import WorkerContext
 from facemeld.workers.facequality import FaceQuality, measure
-from facemeld.workers.photos import ImageSource, PhotoReader, PhotoRules, UserPhoto
-from facemeld.workers.template import Template, TemplateFile, make, pack
-
-
-@dataclass(frozen=True, slots=True)
-class Logo:
-    """A caller's own mark: its picture, where it goes and the limits of its file."""
-
-    source: ImageSource
-    rect: Rect
-    limits: DecodeLimits
-
-
-@dataclass(frozen=True, slots=True)
-class Marking:
-    """How a result is marked and written.
-
-    Attributes:
-        label: Text of the visible label, or None for none.
-        logo: Picture that replaces the text, or None.
-        implicit: The machine-readable label.
-        metadata: The caller's own key and value, or None.
-        jpeg_quality: Quality of JPEG results, 1-100.
-    """
-
-    label: str | None
-    logo: Logo | None
-    implicit: ImplicitLabel
-    metadata: tuple[str, str] | None
-    jpeg_quality: int
-
-
-@dataclass(frozen=True, slots=True)
-class FusedFile:
-    """A finished result.
-
-    Attributes:
-        data: The encoded picture.
-        format: Its format, the template's.
-        width, height: Its size in pixels, the template's.
-    """
-
-    data: bytes = field(repr=False)
-    format: ImageFormat
-    width: int
-    height: int
+from facemeld.workers.marking import FusedFile, Inputs, Marking, write
+from facemeld.workers.photos import PhotoReader, PhotoRules, UserPhoto
+from facemeld.workers.template import TemplateFile, make, pack
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,22 +47,8 @@ class Fuse:
         mark = logo.source.read(logo.limits) if logo is not None else None
         template = context.template(self.template)
         fused = context.engine.fuse(template.plan, assignments, self.options)
-        return write(fused, template, self.marking, mark)
-
-
-def write(fused: Picture, template: Template, marking: Marking, mark: DecodedImage | None) -> FusedFile:
-    """Mark a fused picture visibly and encode it in the template's format."""
-    alpha = template.alpha
-    if mark is not None and marking.logo is not None:
-        rect = marking.logo.rect
-        box = Box(rect.x, rect.y, rect.width, rect.height)
-        fused, alpha, _ = draw_logo(fused, mark.rgb, box, logo_alpha=mark.alpha, alpha=alpha)
-    elif marking.label is not None:
-        fused, alpha, _ = draw_label(fused, marking.label, alpha=alpha)
-    data = encode(fused, template.format, alpha=alpha, quality=marking.jpeg_quality)
-    entries = dict([marking.metadata]) if marking.metadata is not None else {}
-    data = write_metadata(data, label=marking.implicit, entries=entries)
-    return FusedFile(data, template.format, fused.shape[1], fused.shape[0])
+        inputs = Inputs(bytes.fromhex(self.template.digest), tuple(photo.source.digest() for photo in self.photos))
+        return write(fused, template, self.marking, mark, inputs=inputs, context=context)
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,12 +44,14 @@ class TemplateFile:
         plan: The stored template, see ``pack``.
         picture: The picture it was made from, for making it anew after an upgrade of the engine.
         limits: Limits for decoding that picture.
+        digest: SHA-256 of that picture's file, hexadecimal.
     """
 
     key: str
     plan: Path
     picture: Path
     limits: DecodeLimits
+    digest: str
 
 
 def make(engine: Engine, image: DecodedImage) -> Template:

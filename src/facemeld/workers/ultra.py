@@ -18,8 +18,8 @@ from facemeld.media.errors import EmptyImage, ImageTooLarge
 from facemeld.media.headers import probe
 from facemeld.workers.context import WorkerContext
 from facemeld.workers.errors import FaceTooSmall, NoFaceFound, RectOutsidePicture, TemplateEmpty, TemplateTooLarge, TooManyPhotos
+from facemeld.workers.marking import FusedFile, Inputs, Marking, write
 from facemeld.workers.photos import ImageSource, PhotoReader, PhotoRules, UserPhoto
-from facemeld.workers.tasks import FusedFile, Marking, write
 from facemeld.workers.search import find_faces
 from facemeld.workers.template import Template
 
@@ -85,7 +85,8 @@ class FuseUltra:
         logo = self.marking.logo
         mark = logo.source.read(logo.limits) if logo is not None else None
         fused = fuse_retouched(engine, template, assignments, self.preset, self.asked)
-        return write(fused, template, self.marking, mark)
+        inputs = Inputs(self.template.source.digest(), tuple(photo.source.digest() for photo in self.photos))
+        return write(fused, template, self.marking, mark, inputs=inputs, context=context)
 
 
 def read_template(context: WorkerContext, template: UltraTemplate) -> Template:

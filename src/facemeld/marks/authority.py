@@ -1,0 +1,224 @@
+"""Who signs content credentials: the operator's own certificate, or a local development authority made once.
+
+The certificates follow the C2PA technical specification 2.2, section 14.5 (X.509 certificates for signing).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from importlib import import_module
+from pathlib import Path
+from typing import Literal, TypeAlias, get_args
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from facemeld.marks.errors import SigningUnavailable
+
+Algorithm: TypeAlias = Literal["es256", "es384", "es512", "ps256", "ps384", "ps512", "ed25519"]
+"""Signature algorithms that C2PA allows."""
+
+LOCAL_ORGANISATION = "Facemeld local development"
+"""Organisation in certificates that nobody vouches for."""
+
+_CURVES: dict[str, Algorithm] = {"secp256r1": "es256", "secp384r1": "es384", "secp521r1": "es512"}
+_LIFE = timedelta(days=3650)
+
+
+@dataclass(frozen=True, slots=True)
+class SigningIdentity:
+    """A certificate chain and the way to its key.
+
+    Attributes:
+        chain: Certificates in PEM, the signer's first.
+        algorithm: How is signed.
+        key: The private key in PEM (PKCS 8, not encrypted); empty where ``callback`` signs.
+        callback: ``package.module:function`` that takes the bytes to sign and returns the signature as COSE wants it (for ECDSA the
+            two numbers side by side, of equal length); empty where ``key`` is at hand.
+    """
+
+    chain: str
+    algorithm: Algorithm
+    key: str = field(default="", repr=False)
+    callback: str = ""
+
+    @property
+    def local(self) -> bool:
+        """Whether the certificate is of the local development authority."""
+        name = x509.load_pem_x509_certificates(self.chain.encode())[0].issuer
+        return any(part.value == LOCAL_ORGANISATION for part in name.get_attributes_for_oid(NameOID.ORGANIZATION_NAME))
+
+
+def load_identity(chain: Path, key: Path | None = None, callback: str = "", algorithm: str = "") -> SigningIdentity:
+    """The operator's own certificate.
+
+    Args:
+        chain: file with the certificates in PEM, the signer's first.
+        key: file with the private key in PEM; None where ``callback`` signs.
+        callback: ``package.module:function`` in front of a key that cannot be read, see ``SigningIdentity``.
+        algorithm: one of ``Algorithm``; empty means by the kind of the certificate's key.
+
+    Raises:
+        SigningUnavailable: a file is missing or not what it should be, the key is another one than the certificate's, or neither or
+            both of key and callback are given.
+    """
+    if (key is None) == (not callback):
+        raise SigningUnavailable("a signing certificate must come with either a key file or a callback")
+    text = _read(chain)
+    try:
+        certificates = x509.load_pem_x509_certificates(text.encode())
+        public = certificates[0].public_key()
+        secret = _read(key) if key is not None else ""
+        if secret and _bytes(serialization.load_pem_private_key(secret.encode(), None).public_key()) != _bytes(public):
+            raise SigningUnavailable(f"the key in {key} must be the one of the first certificate in {chain}, got another")
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise SigningUnavailable(f"{chain} and {key or callback} must hold PEM certificates and a key without password") from error
+    if callback:
+        load_callback(callback)
+    return SigningIdentity(text, _algorithm(algorithm, public), secret, callback)
+
+
+def load_callback(name: str) -> Callable[[bytes], bytes]:
+    """The function that ``package.module:function`` names.
+
+    Raises:
+        SigningUnavailable: there is none.
+    """
+    module, _, attribute = name.partition(":")
+    try:
+        found = getattr(import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise SigningUnavailable(f"the signing callback must be package.module:function, got {name}") from error
+    if not callable(found):
+        raise SigningUnavailable(f"the signing callback {name} must be a function")
+    signing: Callable[[bytes], bytes] = found
+    return signing
+
+
+def local_identity(folder: Path) -> SigningIdentity:
+    """The local development authority of a folder, made on first use; its files can be read by their user only.
+
+    Whoever trusts ``authority.pem`` sees that a result comes from this installation and was not altered; to everybody else the
+    certificate is unknown.
+
+    Raises:
+        SigningUnavailable: the folder cannot be read or written.
+    """
+    chain, key = folder / "signer.pem", folder / "signer.key"
+    try:
+        if not chain.exists():
+            _make(folder)
+    except OSError as error:
+        raise SigningUnavailable(f"the folder {folder} must be writable for the local authority, got: {error.strerror}") from error
+    return load_identity(chain, key)
+
+
+def _make(folder: Path) -> None:
+    """Make authority, key and chain beside the folder and move them into place together; who comes second uses the first's."""
+    authority_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    authority, signer = _certificates(authority_key, key.public_key())
+    # The authority's key is forgotten: nothing else will ever be signed with it.
+    pem = serialization.Encoding.PEM
+    files = {
+        "authority.pem": authority.public_bytes(pem),
+        "signer.pem": signer.public_bytes(pem) + authority.public_bytes(pem),
+        "signer.key": key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()),
+    }
+    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".tmp-{folder.name}-", dir=folder.parent))
+    try:
+        for name, data in files.items():
+            _write(temporary / name, data)
+        temporary.rename(folder)
+    except OSError:
+        shutil.rmtree(temporary)
+        if not (folder / "signer.pem").exists():
+            raise
+
+
+def _certificates(authority_key: ec.EllipticCurvePrivateKey, key: ec.EllipticCurvePublicKey) -> tuple[x509.Certificate, x509.Certificate]:
+    now = datetime.now(UTC) - timedelta(minutes=5)
+    top = _name("Facemeld local development authority")
+    authority = (
+        _builder(top, top, authority_key.public_key(), now)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(_usage(certificates=True), critical=True)
+        .sign(authority_key, hashes.SHA256())
+    )
+    signer = (
+        _builder(_name("Facemeld local development signer"), top, key, now)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_usage(certificates=False), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.EMAIL_PROTECTION]), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key()), critical=False)
+        .sign(authority_key, hashes.SHA256())
+    )
+    return authority, signer
+
+
+def _name(common: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common), x509.NameAttribute(NameOID.ORGANIZATION_NAME, LOCAL_ORGANISATION)])
+
+
+def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, now: datetime) -> x509.CertificateBuilder:
+    builder = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(key).serial_number(x509.random_serial_number())
+    builder = builder.not_valid_before(now).not_valid_after(now + _LIFE)
+    return builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+
+
+def _usage(*, certificates: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not certificates,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=certificates,
+        crl_sign=certificates,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _write(path: Path, data: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text("ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SigningUnavailable(f"{path} must be a readable PEM file") from error
+
+
+def _bytes(key: PublicKeyTypes) -> bytes:
+    return key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+
+
+def _algorithm(name: str, key: PublicKeyTypes | PrivateKeyTypes) -> Algorithm:
+    known: tuple[Algorithm, ...] = get_args(Algorithm)
+    if name:
+        for one in known:
+            if name.lower() == one:
+                return one
+        raise SigningUnavailable(f"the signing algorithm must be one of {', '.join(known)}, got {name}")
+    if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name in _CURVES:
+        return _CURVES[key.curve.name]
+    if isinstance(key, ed25519.Ed25519PublicKey):
+        return "ed25519"
+    if isinstance(key, rsa.RSAPublicKey):
+        return "ps256"
+    raise SigningUnavailable("a signing certificate must have a key of the kind P-256, P-384, P-521, Ed25519 or RSA")

@@ -1,0 +1,211 @@
+"""Finds the invisible mark: looks for the synchronisation pattern at all scales and shifts, then reads the number."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facemeld.marks import code
+from facemeld.marks.geometry import Rect
+from facemeld.marks.invisible import REFERENCE
+from facemeld.marks.pattern import HIGH, LOW, MIDDLE, STEP, TILE, Patterns, patterns, radius
+
+THRESHOLD = 11.0
+"""Least score of a mark.
+
+Without a mark, the score of one code word is a standard normal variable; of the 2**64 words, each tried at no more than thirty
+places, one exceeds 11 with a probability of less than 1e-7. Unmarked pictures reach about 9.5.
+"""
+
+# The scale is searched in this much of the picture, in units, and then made exact on all of it.
+_WINDOW = 768
+_COARSE, _FINE = 6.0, 2.5
+_CANDIDATES = 6
+# A picture on a larger canvas, such as a screenshot, is found up to this many times the reference side.
+_CANVAS = 1.75
+_LEAST_SIDE = 32
+
+
+@dataclass(frozen=True, slots=True)
+class InvisibleMark:
+    """What was read.
+
+    Attributes:
+        identifier: The 64-bit number.
+        score: Standard deviations by which its code word stands out from chance.
+        scale: Pixels of the picture per unit of the mark.
+    """
+
+    identifier: int
+    score: float
+    scale: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Place:
+    """A scale and a shift at which the synchronisation pattern seems to be; ``spectrum`` is the folded picture's."""
+
+    score: float
+    factor: float
+    row: int
+    column: int
+    spectrum: NDArray[np.complex64]
+
+
+def detect(rgb: NDArray[np.uint8], key: bytes, *, regions: Sequence[Rect] = ()) -> InvisibleMark | None:
+    """Find the mark of a key.
+
+    Args:
+        rgb: uint8 (H, W, 3).
+        key: the key it was written with.
+        regions: parts of the picture to search by themselves, such as faces with their surroundings: a mark that covers only
+            such a part drowns in the rest of the picture.
+
+    Returns:
+        The mark, or None where there is none to be found.
+    """
+    found = read(rgb, key, regions=regions)
+    return found if found is not None and found.score >= THRESHOLD else None
+
+
+def read(rgb: NDArray[np.uint8], key: bytes, *, regions: Sequence[Rect] = ()) -> InvisibleMark | None:
+    """What looks most like a mark of the key, whether it is one or not; None for pictures too small to hold any."""
+    own = patterns(key)
+    height, width = rgb.shape[:2]
+    white = _whitened(rgb)
+    parts = [
+        white,
+        *(white[box.y : box.y + box.height, box.x : box.x + box.width] for box in (one.clipped(width, height) for one in regions)),
+    ]
+    best: InvisibleMark | None = None
+    for part in parts:
+        found = _read_part(part, max(width, height), own) if min(part.shape) >= _LEAST_SIDE else None
+        if found is not None and (best is None or found.score > best.score):
+            best = found
+        if best is not None and best.score >= THRESHOLD:
+            break
+    return best
+
+
+def _read_part(white: NDArray[np.float32], side: int, own: Patterns) -> InvisibleMark | None:
+    """The best reading of a whitened picture or part; ``side`` is the longest side of the whole picture."""
+    coarse = _best(place for factor in _factors(max(white.shape), side) for place in _places(_window(white, factor), factor, own))
+    exact = [_exact(white, place, own) for place in coarse]
+    readings = [(code.decode(_symbol_scores(place, own)), place) for place in exact]
+    if not readings:
+        return None
+    (identifier, total), place = max(readings, key=lambda one: one[0][1])
+    return InvisibleMark(identifier, total / math.sqrt(code.LENGTH), 1 / place.factor)
+
+
+def _best(places: Iterator[_Place]) -> list[_Place]:
+    """The places with the highest scores, one for each scale and shift."""
+    chosen: list[_Place] = []
+    for place in sorted(places, key=lambda one: -one.score):
+        if not any(abs(place.factor / other.factor - 1) < 0.012 and abs(place.row - other.row) < 4 for other in chosen):
+            chosen.append(place)
+        if len(chosen) == _CANDIDATES:
+            break
+    return chosen
+
+
+def _whitened(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Detail of about equal strength everywhere, so that strong edges do not drown the mark: float32 (H, W)."""
+    grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    detail = grey - cv2.GaussianBlur(grey, (0, 0), 5)
+    # On plain ground there is nothing to equalise; 3 grey levels are what compression leaves there.
+    detail /= np.sqrt(cv2.blur(detail * detail, (17, 17)) + 9)
+    return np.asarray(np.clip(detail, -2.5, 2.5), np.float32)
+
+
+def _factors(side: int, whole: int) -> Iterator[float]:
+    """Factors that may bring a picture to one pixel per unit.
+
+    Two cases: a picture marked at one pixel per unit and then scaled to 50-150 %; and a larger one, whose longest side was
+    ``REFERENCE`` units before it was cropped to no less than half. Neighbouring factors differ by a few pixels over the part.
+    """
+    spans = sorted([(0.65, 2.04), (0.5 * REFERENCE / whole, 1.02 * REFERENCE / whole)])
+    factor = 0.0
+    for low, high in spans:
+        factor = max(factor, low)
+        while factor < high:
+            if side * factor <= _CANVAS * REFERENCE:
+                yield factor
+            factor *= 1 + _COARSE / max(min(side * factor, _WINDOW), 2 * TILE)
+
+
+def _window(white: NDArray[np.float32], factor: float) -> NDArray[np.float32]:
+    """The middle of a picture, as much as makes the search's window after scaling."""
+    height, width = (min(size, math.ceil(_WINDOW / factor)) for size in white.shape)
+    top, left = (white.shape[0] - height) // 2, (white.shape[1] - width) // 2
+    return white[top : top + height, left : left + width]
+
+
+def _folded(white: NDArray[np.float32], factor: float) -> NDArray[np.float32] | None:
+    """A picture brought to one pixel per unit, cut into tiles, their sum: float32 (128, 128)."""
+    height, width = (round(size * factor) for size in white.shape)
+    if min(height, width) < _LEAST_SIDE:
+        return None
+    scaled = cv2.resize(white, (width, height), interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR)
+    rows, columns = -(-height // TILE), -(-width // TILE)
+    padded = np.zeros((rows * TILE, columns * TILE), np.float32)
+    padded[:height, :width] = scaled
+    return np.asarray(padded.reshape(rows, TILE, columns * TILE).sum(0).reshape(TILE, columns, TILE).sum(1), np.float32)
+
+
+def _places(white: NDArray[np.float32], factor: float, own: Patterns) -> list[_Place]:
+    """Where the synchronisation pattern stands out most at a scale, by all frequencies and by the low ones alone."""
+    folded = _folded(white, factor)
+    if folded is None:
+        return []
+    spectrum = _flat(np.fft.rfft2(folded).astype(np.complex64))
+    # What is scaled down and compressed hard keeps its low frequencies only; the others would be noise there.
+    return [_peak(spectrum, factor, own), _peak(spectrum * (radius() <= MIDDLE), factor, own)]
+
+
+def _peak(spectrum: NDArray[np.complex64], factor: float, own: Patterns) -> _Place:
+    surface = np.fft.irfft2(spectrum * np.conj(own.sync), (TILE, TILE))
+    row, column = divmod(int(surface.argmax()), TILE)
+    return _Place(float(surface[row, column] / surface.std()), factor, row, column, spectrum.astype(np.complex64))
+
+
+def _exact(white: NDArray[np.float32], place: _Place, own: Patterns) -> _Place:
+    """The best place on the whole picture at the scales that the coarse search could not tell apart."""
+    side = max(white.shape) * place.factor
+    reach = _COARSE / min(side, _WINDOW) / 2
+    count = math.ceil(reach * min(side, _CANVAS * REFERENCE) / _FINE)
+    offsets = np.arange(-count, count + 1) * (reach / count)
+    found = [one for offset in offsets for one in _places(white, place.factor * (1 + float(offset)), own)]
+    return max(found, key=lambda one: one.score, default=place)
+
+
+@functools.cache
+def _rings() -> NDArray[np.intp]:
+    """Number of the ring, two frequencies wide, that each place of the half spectrum lies in; 0 outside the band."""
+    within = (radius() >= LOW) & (radius() <= HIGH)
+    return np.where(within, np.rint(radius() * TILE / 2), 0).astype(np.intp)
+
+
+def _flat(spectrum: NDArray[np.complex64]) -> NDArray[np.complex64]:
+    """The spectrum with equal power in all rings of the band, single strong frequencies cut, and nothing outside."""
+    rings = _rings()
+    power = np.bincount(rings.ravel(), np.square(np.abs(spectrum)).ravel()) / np.maximum(np.bincount(rings.ravel()), 1)
+    flat = spectrum / np.sqrt(power[rings] + 1e-12)
+    flat *= np.minimum(1, 1.8 / np.maximum(np.abs(flat), 1e-9)) * (rings > 0)
+    return np.asarray(flat, np.complex64)
+
+
+def _symbol_scores(place: _Place, own: Patterns) -> NDArray[np.floating]:
+    """How much speaks for each value of each symbol, in standard deviations: float (12, 256)."""
+    surfaces = np.fft.irfft2(place.spectrum * np.conj(own.symbols), (TILE, TILE), axes=(1, 2))
+    surfaces /= surfaces.std(axis=(1, 2), keepdims=True) + 1e-12
+    values = np.arange(code.ALPHABET)
+    rows = (place.row + (values >> 4) * STEP) % TILE
+    columns = (place.column + (values & 15) * STEP) % TILE
+    return np.asarray(surfaces[:, rows, columns])

@@ -1,0 +1,171 @@
+"""The last steps of every result: marks in the pixels, encoding, marks in the file, signature."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facemeld.fusion.types import Picture, Rect
+from facemeld.marks.geometry import Rect as Box
+from facemeld.marks.label import Corner, draw_label
+from facemeld.marks.logo import draw_logo, shows
+from facemeld.marks.metadata import ImplicitLabel, write_metadata
+from facemeld.marks.provenance import Provenance
+from facemeld.media.decode import DecodedImage, DecodeLimits
+from facemeld.media.encode import CONTENT_TYPES, encode
+from facemeld.media.headers import ImageFormat
+from facemeld.workers.context import WorkerContext
+from facemeld.workers.photos import ImageSource
+from facemeld.workers.template import Template
+
+_VERSION = version("facemeld")
+
+InvisibleScope: TypeAlias = Literal["auto", "face", "whole", "off"]
+"""Where the invisible mark is written: ``face`` touches nothing but pixels that the fusion changed; ``auto`` does so in PNG files,
+whose other pixels stay exactly the template's, and marks the whole picture where the format is lossy anyway."""
+
+LogoRule: TypeAlias = Literal["replaces", "when-clear", "beside"]
+"""Whether a caller's logo stands for the label: always, if it is large and visible enough, or never."""
+
+
+@dataclass(frozen=True, slots=True)
+class Logo:
+    """A caller's own mark: its picture, where it goes and the limits of its file."""
+
+    source: ImageSource
+    rect: Rect
+    limits: DecodeLimits
+
+
+@dataclass(frozen=True, slots=True)
+class Marking:
+    """How a result is marked and written.
+
+    Attributes:
+        label: Text of the visible label, or None for none.
+        logo: The caller's own mark, or None.
+        implicit: The machine-readable label.
+        metadata: The caller's own key and value, or None.
+        jpeg_quality: Quality of JPEG results, 1-100.
+        corner: Where the label stands.
+        logo_rule: What a logo means for the label.
+        invisible: Where the invisible mark goes.
+    """
+
+    label: str | None
+    logo: Logo | None
+    implicit: ImplicitLabel
+    metadata: tuple[str, str] | None
+    jpeg_quality: int
+    corner: Corner = "lower-right"
+    logo_rule: LogoRule = "replaces"
+    invisible: InvisibleScope = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What a result was made from, by SHA-256 of the files."""
+
+    template: bytes
+    photos: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FusedFile:
+    """A finished result.
+
+    Attributes:
+        data: The encoded picture.
+        format: Its format, the template's.
+        width, height: Its size in pixels, the template's.
+    """
+
+    data: bytes = field(repr=False)
+    format: ImageFormat
+    width: int
+    height: int
+
+
+def mark_identifier(produce_id: str) -> int:
+    """The 64-bit number of the invisible mark: the first half of the result's id, so that either leads to the other.
+
+    An id that is no UUID is hashed.
+    """
+    try:
+        return uuid.UUID(produce_id).int >> 64
+    except ValueError:
+        return int.from_bytes(hashlib.sha256(produce_id.encode()).digest()[:8], "big")
+
+
+def write(
+    fused: Picture, template: Template, marking: Marking, mark: DecodedImage | None, *, inputs: Inputs, context: WorkerContext
+) -> FusedFile:
+    """Mark a fused picture, encode it in the template's format, and sign it.
+
+    Args:
+        fused: uint8 (H, W, 3).
+        template: What it was fused into.
+        marking: How it is to be marked.
+        mark: The logo's picture, or None.
+        inputs: What the credentials name as its sources.
+        context: Holds the keys.
+
+    Raises:
+        MarkError: a mark cannot be written or the signing key cannot be used.
+        EncodingFailed: the picture cannot be encoded.
+    """
+    fused = _invisible(fused, template, marking, context)
+    fused, alpha = _visible(fused, template.alpha, marking, mark)
+    data = encode(fused, template.format, alpha=alpha, quality=marking.jpeg_quality)
+    entries = dict([marking.metadata]) if marking.metadata is not None else {}
+    data = write_metadata(data, label=marking.implicit, entries=entries)
+    if context.signer is not None:
+        # Last: every later change to the file would break the signature.
+        data = context.signer.sign(data, CONTENT_TYPES[template.format], _provenance(marking, inputs, context))
+    return FusedFile(data, template.format, fused.shape[1], fused.shape[0])
+
+
+def _invisible(fused: Picture, template: Template, marking: Marking, context: WorkerContext) -> Picture:
+    # Imported here, because the API process imports this module and carries no imaging libraries.
+    from facemeld.workers.preload import embed
+
+    scope = marking.invisible
+    if scope == "off" or not context.mark_key:
+        return fused
+    changed: NDArray[np.float32] | None = None
+    if scope == "face" or (scope == "auto" and template.format == "png"):
+        changed = (fused != template.plan.picture).any(axis=2).astype(np.float32)
+    return embed(fused, mark_identifier(marking.implicit.produce_id), context.mark_key, mask=changed)
+
+
+def _visible(
+    fused: Picture, alpha: NDArray[np.uint8] | None, marking: Marking, mark: DecodedImage | None
+) -> tuple[Picture, NDArray[np.uint8] | None]:
+    label = marking.label
+    if mark is not None and marking.logo is not None:
+        rect = marking.logo.rect
+        plain = fused
+        fused, alpha, box = draw_logo(fused, mark.rgb, Box(rect.x, rect.y, rect.width, rect.height), logo_alpha=mark.alpha, alpha=alpha)
+        if marking.logo_rule == "replaces" or (marking.logo_rule == "when-clear" and shows(plain, fused, box)):
+            label = None
+    if label is not None:
+        fused, alpha, _ = draw_label(fused, label, corner=marking.corner, alpha=alpha)
+    return fused, alpha
+
+
+def _provenance(marking: Marking, inputs: Inputs, context: WorkerContext) -> Provenance:
+    return Provenance(
+        software="Facemeld",
+        version=_VERSION,
+        engine=context.engine.name,
+        produce_id=marking.implicit.produce_id,
+        template=inputs.template,
+        photos=inputs.photos,
+        source_type=marking.implicit.source_type or "compositeSynthetic",
+    )
