@@ -7,7 +7,7 @@ import sys
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -17,12 +17,12 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 
 from facemeld.accounts import UNLIMITED, AccountChange, AccountInvalid, AccountStore, AuditLog, ChargeStore, Release, Reserve, Settle
 from facemeld.db import Database
-from tests.db.state import SettableClock
+from tests.db.state import SettableClock, promised_until_killed
 
 LEASE = timedelta(minutes=5)
 SPEND = """
 import sys, uuid
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from facemeld.accounts import ChargeStore, Reserve, Settle
 from facemeld.db import Database
 database = Database(sys.argv[1])
@@ -212,6 +212,22 @@ def test_processes_take_exactly_what_is_there(account_store: AccountStore, acme:
     assert [spender.returncode for spender in spenders] == [0, 0]
     assert len(set(names)) == len(names) == 100
     assert left(account_store) == (0, [0])
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_kill_forgets_no_charge_and_keeps_no_credit(
+    database: Database, account_store: AccountStore, acme: int, database_file: Path, clock: SettableClock, seed: int
+) -> None:
+    account_store.add_package("acme", 10_000, actor="test")
+    settled = promised_until_killed(SPEND.replace("60", "10_000"), f"sqlite:///{database_file}", str(acme), seed=seed)
+    # The script runs by the real clock, so its last reservation is over for a clock that is far ahead.
+    clock.now = datetime.now(UTC) + LEASE + timedelta(seconds=1)
+    charges = ChargeStore(database, LEASE, clock)
+    assert charges.release_expired() <= 1
+    (package,) = account_store.packages("acme")
+    # One call more may have been settled just before it could be told.
+    assert 0 < len(settled) <= package.used <= len(settled) + 1
+    assert charges.reserved(acme) == 0
 
 
 def test_any_order_of_events_counts_right(database: Database, account_store: AccountStore, charges: ChargeStore, acme: int) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from limits import RateLimitItemPerSecond
@@ -17,7 +19,13 @@ from facemeld.services.errors import ServiceError
 logger = logging.getLogger(__name__)
 
 _SCHEMES = ("memory", "redis", "rediss", "redis+sentinel", "redis+cluster")
-_QUIET_SECONDS = 60.0
+_PATIENCE_SECONDS = 0.5
+_PAUSE_SECONDS = 5.0
+
+
+_REDIS: Mapping[str, Any] = MappingProxyType(
+    {"implementation": "redispy", "socket_timeout": _PATIENCE_SECONDS, "socket_connect_timeout": _PATIENCE_SECONDS}
+)
 
 
 class RateStorageInvalid(ServiceError):
@@ -39,7 +47,8 @@ class Exceeded:
 class RateLimiter:
     """Counts calls in windows of a second, each opened by the first call after the one before.
 
-    Rates protect the service, so they never stop it: while the storage does not answer, every call passes and the log says so.
+    Rates protect the service, so they never stop it: when the storage does not answer, the log says so, and calls pass
+    uncounted for a few seconds before it is asked again.
     """
 
     def __init__(self, url: str = "memory://") -> None:
@@ -54,7 +63,7 @@ class RateLimiter:
         scheme = url.partition("://")[0]
         if scheme not in _SCHEMES:
             raise RateStorageInvalid(f"the rates' storage must be one of {', '.join(_SCHEMES)}, got {scheme!r}")
-        options: dict[str, Any] = {} if scheme == "memory" else {"implementation": "redispy"}
+        options: dict[str, Any] = {} if scheme == "memory" else dict(_REDIS)
         try:
             storage = storage_from_string(f"async+{url}", wrap_exceptions=True, **options)
         except ConfigurationError as error:
@@ -62,7 +71,7 @@ class RateLimiter:
         if not isinstance(storage, Storage):
             raise RateStorageInvalid(f"the rates' storage {scheme} must be one that does not block, got {type(storage).__name__}")
         self._storage = storage
-        self._complained = -_QUIET_SECONDS
+        self._paused_until = 0.0
 
     async def hit(self, limit: int, *names: str) -> Exceeded | None:
         """Count a call.
@@ -74,19 +83,16 @@ class RateLimiter:
         Returns:
             None while the call is within the limit.
         """
+        if self._paused_until > time.monotonic():
+            return None
         item = RateLimitItemPerSecond(limit, namespace="facemeld")
         try:
             count = await self._storage.incr(item.key_for(*names), item.get_expiry())
         except StorageError as error:
-            self._complain(error)
+            self._paused_until = time.monotonic() + _PAUSE_SECONDS
+            logger.error("Rates are not enforced: their storage does not answer (%s)", error)
             return None
         return Exceeded(count, limit) if count > limit else None
-
-    def _complain(self, error: StorageError) -> None:
-        now = time.monotonic()
-        if now - self._complained >= _QUIET_SECONDS:
-            self._complained = now
-            logger.error("Rates are not enforced: their storage does not answer (%s)", error)
 
 
 @dataclass(frozen=True, slots=True)
