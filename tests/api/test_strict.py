@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 from tencentcloud.facefusion.v20220927 import facefusion_client
 
+from facemeld.app import open_application
 from tests.api.conftest import World, jpeg
 from tests.api.live import LiveServer, client_arguments, failure, make_campaign
 
@@ -19,7 +20,12 @@ from tests.api.live import LiveServer, client_arguments, failure, make_campaign
 @pytest.fixture(scope="module")
 def strict(world: World, bundle_path: Path) -> Iterator[World]:
     """A second, strict server on the same data, with a material of more than 1080 pixels."""
-    environment = {"FACEMELD_STRICT": "1", "FACEMELD_WORKERS": "1", "FACEMELD_MODEL_DIR": str(bundle_path.parent)}
+    environment = {
+        "FACEMELD_STRICT": "1",
+        "FACEMELD_WORKERS": "1",
+        "FACEMELD_MODEL_DIR": str(bundle_path.parent),
+        "FACEMELD_RATES": "2022-09-27:DescribeMaterialList=unlimited,2018-12-01:DescribeMaterialList=unlimited",
+    }
     large = np.asarray(Image.fromarray(world.template).resize((1081, 1267)))
     campaign = make_campaign(world.settings, {"large.jpg": jpeg(large)}, account="strict")
     server = LiveServer(world.settings.data, environment)
@@ -88,3 +94,20 @@ def test_a_material_over_1080_pixels_is_too_large_for_the_old_version(strict: Wo
     assert failure(lambda: call(strict, "FuseFace", parameters)).code == "FailedOperation.ImageDownloadError"
     lenient = replace(world, campaign=strict.campaign)
     assert call(lenient, "FuseFace", parameters, version="2018-12-01")["Response"]["FusedImage"]
+
+
+@pytest.mark.answers("FailedOperation.FuseFreqCtrl")
+def test_an_unpublished_activity_may_be_called_once_a_second_in_the_old_version(strict: World, world: World) -> None:
+    wanted = {"ProjectId": strict.campaign.project_id, "ModelId": strict.campaign.materials["large.jpg"].id, "RspImgType": "base64"}
+    parameters = {**wanted, "MergeInfos": [{"Url": f"{world.files}/user.jpg"}]}
+
+    def codes(version: str) -> set[str]:
+        return {failure(lambda: call(strict, "FuseFace", parameters, version=version)).code for _ in range(4)}
+
+    with open_application(world.settings) as application:
+        application.activities.change(None, strict.campaign.project_id, actor="test", published=False)
+        try:
+            assert codes("2018-12-01") == {"FailedOperation.ImagePixelExceed", "FailedOperation.FuseFreqCtrl"}
+            assert codes("2022-09-27") == {"FailedOperation.ImageDownloadError"}
+        finally:
+            application.activities.change(None, strict.campaign.project_id, actor="test", published=True)

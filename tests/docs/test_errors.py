@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from scripts.docs_errors import errors_page, named_tests
 
-from facemeld.protocol.errors import BY_CODE
+from facemeld.protocol.errors import BY_CODE, CATALOGUE
 
 ROOT = Path(__file__).resolve().parents[2]
 TESTS = named_tests()
@@ -38,3 +38,7 @@ def test_a_named_test_looks_at_its_code(code: str, name: str) -> None:
     spread = len(re.findall(rf'^    "{re.escape(code)}",$', body, re.MULTILINE))
     wanted = len(re.findall(rf'"{re.escape(code)}"', body)) - spread
     assert wanted > 0 or re.search(rf"\b{BY_CODE[code].__name__}\b", body)
+
+
+def test_every_code_that_can_be_raised_is_provoked() -> None:
+    assert {kind.code for kind in CATALOGUE if not kind.reserved} - set(TESTS) == set()
