@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from scripts.docs_errors import errors_page
+
 from facemeld.settings import Settings
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -40,7 +42,7 @@ def _default(name: str, value: Any) -> str:
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 
-PAGES: Mapping[str, Callable[[], str]] = {"settings.md": settings_page}
+PAGES: Mapping[str, Callable[[], str]] = {"settings.md": settings_page, "errors.md": errors_page}
 
 
 def main(arguments: list[str]) -> int:
