@@ -183,3 +183,12 @@ def test_nothing_to_fuse_gives_the_template(engine: MeshEngine, hopper_plan: Mes
     picture, mask = engine.fuse_with_mask(hopper_plan, [], MOST_USER)
     assert (picture == hopper_plan.picture).all()
     assert not mask.any()
+
+
+def test_the_mask_is_whole(engine: MeshEngine, astronaut: NDArray[np.uint8], hopper: NDArray[np.uint8]) -> None:
+    user = engine.analyse(hopper)[0]
+    plan = engine.plan(astronaut, engine.analyse(astronaut)[:1])
+    mask = engine.fuse_with_mask(plan, [Assignment(0, hopper, user)], MOST_USER)[1]
+    along = np.abs(np.diff(mask, axis=1))[mask[:, 1:] > 0.02]
+    assert (along > 0.35).mean() < 0.02
+    assert (mask > 0.9).sum() > 0.5 * plan.faces[0].box.area

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,3 +25,21 @@ def vector(*values: float) -> FloatArray:
 def f32(values: Any) -> FloatArray:
     """The values as float32; OpenCV's results carry no element type."""
     return np.asarray(values, np.float32)
+
+
+def sample(picture: NDArray[Any], place: FloatArray, kernel: int = cv2.INTER_LINEAR, border: int = cv2.BORDER_REPLICATE) -> NDArray[Any]:
+    """Read a picture at fractional places.
+
+    Args:
+        picture: (H, W) or (H, W, channels), uint8 or float32.
+        place: float32 (h, w, 2 or more), x and y in pixels of the picture.
+        kernel: OpenCV's name of the interpolation.
+        border: OpenCV's name of what lies beyond the border.
+
+    Returns:
+        (h, w) or (h, w, channels), the picture's type.
+    """
+    # Both coordinates in one map give wrong pixels in OpenCV 5.0 with the linear and nearest kernels.
+    return np.asarray(
+        cv2.remap(picture, np.ascontiguousarray(place[..., 0]), np.ascontiguousarray(place[..., 1]), kernel, borderMode=border)
+    )

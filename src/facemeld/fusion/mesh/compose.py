@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+from cv2.typing import MatLike
 from numpy.typing import NDArray
 
 from facemeld.fusion import topology
-from facemeld.fusion.mesh.arrays import f32, smoothstep, vector
+from facemeld.fusion.mesh.arrays import f32, sample, smoothstep, vector
 from facemeld.fusion.mesh.atlas import GRID, Atlas
 from facemeld.fusion.mesh.blend import multiband
 from facemeld.fusion.mesh.layout import Layout, Window, lay_out
@@ -22,7 +23,6 @@ from facemeld.fusion.types import Face, FloatArray, FuseOptions, Picture
 
 _OWN_LIGHT = 0.45  # share of the user's own shading that stays
 _LIMIT = (18.0, 120.0)  # how far L may deviate from the shading, on bare skin and on features
-_ONE_MAP = np.empty((0, 0), np.float32)  # tells OpenCV that the first map holds both coordinates
 _STILL = 0.03  # pixels: what is bent less keeps its exact value
 
 
@@ -65,7 +65,7 @@ def fuse_face(
         face = np.clip(f32(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB)), 0, 1)
         part = window.pixels
         alpha = seen * (1 - matte[part] / np.float32(255)) * (1 - keep_mouth(parts, plan.parts) * mouth)
-        out[part], mask[part] = _join(out[part], face, f32(alpha), np.float32(options.features**1.5), width)
+        out[part], mask[part] = _join(out[part], face, f32(alpha), np.float32(options.features**2), width)
     touched = layout.window(_moving(layout) | (coarse > 0), 0.1 * width + 2)
     if touched is not None:
         area = touched.pixels
@@ -96,12 +96,18 @@ def _bend(ground: Picture, matte: NDArray[np.uint8], layout: Layout) -> tuple[Pi
     part, place = window.pixels, layout.backwards(window)
     touched = (window.up(f32(moving)) > 0).astype(np.uint8)
     bent, front = ground.copy(), matte.copy()
-    moved = cv2.remap(ground, place, _ONE_MAP, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
-    cv2.copyTo(moved, touched, bent[part])
+    moved = sample(ground, place, cv2.INTER_CUBIC, cv2.BORDER_REFLECT_101)
+    bent[part] = _replaced(ground[part], moved, touched)
     if front[part].any():
-        shifted = cv2.remap(matte, place, _ONE_MAP, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        cv2.copyTo(shifted, touched, front[part])
+        shifted = sample(matte, place)
+        front[part] = _replaced(matte[part], shifted, touched)
     return bent, front
+
+
+def _replaced(old: NDArray[np.uint8], new: MatLike, where: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The old pixels with the new ones where a mask is not 0."""
+    pixels = old.copy()  # OpenCV writes into whole arrays only, not into parts of them
+    return np.asarray(cv2.copyTo(np.ascontiguousarray(new), where, pixels), np.uint8)
 
 
 def _mouth_mask(target: FloatArray, window: Window, width: float) -> FloatArray:
@@ -171,7 +177,7 @@ def _user_texture(picture: Picture, user: Face, layout: Layout, share: FloatArra
 
     def fetch(place: FloatArray, where: Window) -> FloatArray:
         at = where.up(f32((place - low + 0.5) * scale - 0.5))
-        found = cv2.remap(patch, at, _ONE_MAP, kernel, borderMode=cv2.BORDER_REPLICATE)
+        found = sample(patch, at, kernel)
         return f32(found) * np.float32(1 / 255)
 
     texture = fetch(layout.source, window)
@@ -204,5 +210,4 @@ def _join(base: Picture, face: FloatArray, mask: FloatArray, mix: np.float32, wi
     allowed[allowed < 0.004] = 0
     joined = under + multiband(difference, mask, width) * allowed[..., None]
     out = (np.clip(joined, 0, 1) * 255 + 0.5).astype(np.uint8)
-    cv2.copyTo(base, (allowed == 0).astype(np.uint8), out)
-    return out, np.maximum(mask, allowed * np.float32(0.01))
+    return _replaced(out, base, (allowed == 0).astype(np.uint8)), np.maximum(mask, allowed * np.float32(0.01))

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facemeld.fusion.mesh.arrays import f32, smoothstep
+from facemeld.fusion.mesh.arrays import f32, sample, smoothstep
 from facemeld.fusion.mesh.atlas import Atlas
 from facemeld.fusion.mesh.outline import bend_field
 from facemeld.fusion.mesh.plan import FacePlan
@@ -99,7 +99,7 @@ class Layout:
 
     def atlas_map(self, field: FloatArray) -> FloatArray:
         """An atlas map drawn onto the coarse grid."""
-        return f32(cv2.remap(field, self.cells[..., 0], self.cells[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
+        return f32(sample(field, self.cells))
 
     def backwards(self, window: Window) -> FloatArray:
         """float32 (h, w, 2): for every pixel of a window, x and y in the crop of the template's pixel that is bent there."""

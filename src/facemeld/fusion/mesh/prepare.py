@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from facemeld.fusion.mesh.arrays import f32, smoothstep, vector
+from facemeld.fusion.mesh.arrays import f32, sample, smoothstep, vector
 from facemeld.fusion.mesh.atlas import Atlas
 from facemeld.fusion.mesh.outline import BEND
 from facemeld.fusion.mesh.plan import FacePlan
@@ -42,9 +42,9 @@ def prepare_face(template: Picture, face: Face, atlas: Atlas) -> FacePlan:
         matte = np.zeros(patch.shape[:2], np.uint8)
     else:
         cells, _ = extend(drawn.interpolate(atlas.cells), drawn.covered)
-        shading = cv2.remap(skin.shading, cells[..., 0], cells[..., 1], cv2.INTER_LINEAR)
+        shading = sample(skin.shading, cells)
         zones = np.stack([skin.hidden, glasses_zone(skin.glasses, opaque_lenses(skin, atlas), atlas)], axis=2)
-        zone = f32(cv2.remap(zones, cells[..., 0], cells[..., 1], cv2.INTER_LINEAR))
+        zone = f32(sample(zones, cells))
         fine = template_matte(lab_of(small), f32(shading), zone[..., 0], zone[..., 1], skin.spread)
         fine = f32(cv2.resize(fine, (crop.width, crop.height), interpolation=cv2.INTER_LINEAR))
         matte = np.round(fine * 255).astype(np.uint8)

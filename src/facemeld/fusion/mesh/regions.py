@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
-from facemeld.fusion.mesh.arrays import smoothstep, vector
+from facemeld.fusion.mesh.arrays import sample, smoothstep, vector
 from facemeld.fusion.mesh.atlas import Atlas
 from facemeld.fusion.mesh.tone import Skin, lab_of
 from facemeld.fusion.types import FloatArray, Picture
@@ -63,7 +62,7 @@ def read_parts(picture: Picture, landmarks: FloatArray, skin: Skin, atlas: Atlas
     x0, y0 = np.clip(low, 0, [picture.shape[1] - 1, picture.shape[0] - 1])
     x1, y1 = np.clip(high, [x0 + 1, y0 + 1], [max(picture.shape[1], x0 + 1), max(picture.shape[0], y0 + 1)])
     place = (line - vector(x0, y0)).astype(np.float32)
-    inner = cv2.remap(lab_of(picture[y0:y1, x0:x1]), place[..., 0], place[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    inner = sample(lab_of(picture[y0:y1, x0:x1]), place)
     return Parts(
         (eyes[0], eyes[1]),
         float(gap / across),

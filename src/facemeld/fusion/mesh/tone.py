@@ -8,14 +8,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facemeld.fusion.mesh.arrays import f32, smoothstep, vector
+from facemeld.fusion.mesh.arrays import f32, sample, smoothstep, vector
 from facemeld.fusion.mesh.atlas import GRID, Atlas
 from facemeld.fusion.mesh.validity import covered_by_others, wears_glasses
 from facemeld.fusion.mesh.warp import rasterise, vertex_normals
 from facemeld.fusion.types import FloatArray, Picture
 
 _ROUNDS = 8
-_DARK = (5.0, 13.0)  # L below which a picture tells nothing about the skin
+_DARK = (2.0, 7.0)  # L below which a picture tells nothing about the skin
 _RELIEF = 0.03  # reach of folds and small shadows, in face widths
 _COARSE = 0.14  # reach of the residual's smoothing, in face widths
 _SPREAD = (2.5, 6.0)  # Lab units that bare skin may deviate from its shading
@@ -107,14 +107,14 @@ def _patch(picture: Picture, mesh: FloatArray) -> tuple[NDArray[np.uint8], Float
 def _unroll(lab: FloatArray, points: FloatArray, atlas: Atlas) -> tuple[FloatArray, FloatArray]:
     """Texture on the atlas, and how well each cell is seen."""
     place = atlas.raster.interpolate(points)
-    texture = cv2.remap(lab, place[..., 0], place[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    texture = sample(lab, place)
     height, width = lab.shape[:2]
     inside = (place[..., 0] > -0.5) & (place[..., 0] < width - 0.5) & (place[..., 1] > -0.5) & (place[..., 1] < height - 0.5)
     facing = -atlas.raster.interpolate(vertex_normals(points, atlas.mesh.triangles))[..., 2]
     visible = np.clip((facing - 0.12) / 0.25, 0, 1)
     drawn = rasterise(points[:, :2], points[:, 2], atlas.mesh.triangles, (height, width))
     depth = drawn.interpolate(points[:, 2:])
-    front = cv2.remap(depth, place[..., 0], place[..., 1], cv2.INTER_NEAREST)
+    front = sample(depth, place, cv2.INTER_NEAREST)
     reach = float(np.ptp(points[:, 0]))
     hidden = np.clip((place[..., 2] - front.reshape(front.shape[:2])) / (0.05 * reach) - 0.5, 0, 1)
     visible = visible * (1 - hidden) * inside * atlas.covered
@@ -147,7 +147,7 @@ def _harmonics(normals: FloatArray) -> NDArray[np.float64]:
 def _oddness(texture: FloatArray, shading: FloatArray, prior: FloatArray) -> FloatArray:
     """Distance from the shading in robust standard deviations of the skin, which are kept within what skin can be."""
     gap = texture - shading
-    gap[..., 0] = np.where(gap[..., 0] > 0, 0.75, 1.0) * gap[..., 0]  # skin shines more often than something bright hides it
+    gap[..., 0] = np.where(gap[..., 0] > 0, 0.6, 1.0) * gap[..., 0]  # skin shines more often than something bright hides it
     left = _distance(gap)
     sure = left[prior > 0.3]
     scale = 1.4826 * float(np.median(sure)) if sure.size else _SPREAD[1]
