@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from ipaddress import ip_network
+from typing import Any
 
 from facemeld.accounts import AccountStore, ChargeStore, KeyVault
 from facemeld.catalog import ActivityStore, Material, MaterialFiles, MaterialStore
@@ -30,6 +31,7 @@ from facemeld.services.policies import default_rates
 from facemeld.services.rates import ActivityRates, RateLimiter
 from facemeld.services.signin import SignIn
 from facemeld.services.ultra import UltraService
+from facemeld.services.verifying import VerifyRules, VerifyService
 from facemeld.settings import Settings, split_list
 from facemeld.usage import UsageStore
 from facemeld.users import UserStore
@@ -136,6 +138,7 @@ class Application:
             materials=self.materials,
             importing=self.importing(executor),
             usage=self.usage,
+            results=self.results,
             audit=self.audit,
             signing_in=self.sign_in(),
             clock=utc_now,
@@ -165,6 +168,23 @@ class Application:
         await executor.start()
         try:
             return await self.importing(executor).add(project_id, picture, name, approve=approve, actor=actor)
+        finally:
+            await executor.stop(0)
+
+    def verifying(self, executor: Executor) -> VerifyService:
+        """The use case of verifying pictures."""
+        settings, identity = self.settings, self.signing_identity()
+        side = settings.verify_max_side
+        limits = DecodeLimits(min_side=1, max_side=side, max_pixels=side * side, max_aspect=1000, max_bytes=settings.verify_max_mb * MIB)
+        anchors, local = (identity.anchor, identity.local) if identity is not None else ("", False)
+        return VerifyService(executor, VerifyRules(limits, settings.verify_seconds, anchors, local))
+
+    async def verify(self, picture: bytes) -> dict[str, Any]:
+        """Verify one picture with a worker of its own, for commands; see ``VerifyService.verify``."""
+        executor = self.executor(workers=1)
+        await executor.start()
+        try:
+            return await self.verifying(executor).verify(picture)
         finally:
             await executor.stop(0)
 

@@ -48,12 +48,21 @@ MATRIX: dict[tuple[str, str], Role | None] = {
     ("GET", "/materials/{material_id}/history"): Role.REVIEWER,
     ("GET", "/materials/{material_id}/picture"): Role.VIEWER,
     ("GET", "/materials/{material_id}/thumbnail"): Role.VIEWER,
+    ("GET", "/results"): Role.VIEWER,
+    ("DELETE", "/results/{result_id}"): Role.OPERATOR,
     ("GET", "/audit"): Role.OPERATOR,
     ("GET", "/usage"): Role.VIEWER,
     ("GET", "/usage/calls"): Role.VIEWER,
 }
 
-NAMES = {"token_id": "999999", "name": "nobody", "secret_id": "AKIDnobody", "activity_id": "at_1", "material_id": "mt_1"}
+NAMES = {
+    "token_id": "999999",
+    "name": "nobody",
+    "secret_id": "AKIDnobody",
+    "activity_id": "at_1",
+    "material_id": "mt_1",
+    "result_id": "nothing.jpg",
+}
 BODIES: dict[str, dict[str, Any]] = {
     "/accounts/{name}/packages": {"calls": 1},
     "/keys/{secret_id}": {"enabled": True},

@@ -249,3 +249,29 @@ def test_a_kill_loses_no_promised_result_and_serves_no_partial_one(tmp_path: Pat
         assert hashlib.sha256(data[32:]).digest() == data[:32]
     assert store.purge(utc_now() + timedelta(days=8)) == len(served)
     assert files(store) == []
+
+
+@given(hours=st.lists(st.integers(1, 72), max_size=12), limit=st.integers(1, 5))
+@settings(max_examples=25, deadline=None)
+def test_pages_hold_every_result_once_in_the_order_of_expiry(
+    tmp_path_factory: pytest.TempPathFactory, hours: list[int], limit: int
+) -> None:
+    clock = SettableClock()
+    store = LocalResultStore(tmp_path_factory.mktemp("pages"), KEY, clock)
+    made = [store.put(b"x" * hour, "image/jpeg", clock.now + timedelta(minutes=20 * hour)) for hour in hours]
+    clock.advance(hours=1)
+    listed: list[ResultId] = []
+    while page := store.results(after=listed[-1] if listed else None, limit=limit):
+        assert len(page) <= limit
+        listed += [summary.id for summary in page]
+    assert [result.expiry for result in listed] == sorted(result.expiry for result in listed)
+    assert sorted(map(str, listed)) == sorted(str(result) for result in made if result.expires_at > clock.now)
+
+
+def test_a_removed_result_is_gone_and_cannot_be_removed_again(store: LocalResultStore, clock: SettableClock) -> None:
+    kept, removed = (store.put(b"pixels", "image/png", clock.now + WEEK) for _ in range(2))
+    store.remove(removed)
+    for act in (store.open, store.remove):
+        with pytest.raises(ResultNotFound):
+            act(removed)
+    assert [(summary.id, summary.size) for summary in store.results()] == [(kept, 6)]

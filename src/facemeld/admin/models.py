@@ -17,6 +17,7 @@ from facemeld.services.administration import (
     Material,
     NewToken,
     Package,
+    ResultSummary,
     Role,
     Token,
     TokenKind,
@@ -437,6 +438,24 @@ class UsageReply(BaseModel):
     def of(cls, usage: Usage) -> Self:
         """From the store's record."""
         return cls(**{name: getattr(usage, name) for name in cls.model_fields})
+
+
+class ResultReply(BaseModel):
+    """A stored result; its address is known to the caller alone, because results show people's faces."""
+
+    id: str
+    media_type: str
+    size: int
+    stored_at: datetime
+    expires_at: datetime
+
+    @classmethod
+    def of(cls, summary: ResultSummary) -> Self:
+        """From the store's record."""
+        result = summary.id
+        return cls(
+            id=str(result), media_type=result.media_type, size=summary.size, stored_at=summary.stored_at, expires_at=result.expires_at
+        )
 
 
 class AuditReply(BaseModel):

@@ -2,7 +2,7 @@
 
 from facemeld.results.errors import ResultError, ResultExpired, ResultNotFound, ResultNotSaved, SignatureInvalid
 from facemeld.results.local import PATH_PREFIX, LocalResultStore
-from facemeld.results.store import MEDIA_TYPES, ResultId, ResultStore, StoredResult
+from facemeld.results.store import MEDIA_TYPES, ResultId, ResultStore, ResultSummary, StoredResult
 
 __all__ = [
     "MEDIA_TYPES",
@@ -14,6 +14,7 @@ __all__ = [
     "ResultNotFound",
     "ResultNotSaved",
     "ResultStore",
+    "ResultSummary",
     "SignatureInvalid",
     "StoredResult",
 ]

@@ -13,7 +13,7 @@ from pathlib import Path
 from facemeld.db.clock import Clock, utc_now
 from facemeld.db.durable import TEMPORARY_PREFIX, make_folder, replace_file, sync_folder
 from facemeld.results.errors import ResultExpired, ResultNotFound, ResultNotSaved, SignatureInvalid
-from facemeld.results.store import ResultId, StoredResult
+from facemeld.results.store import ResultId, ResultSummary, StoredResult
 
 PATH_PREFIX = "/results/"
 _HOUR = "%Y-%m-%dT%H"
@@ -64,6 +64,33 @@ class LocalResultStore:
             raise ResultNotFound(f"the result must be in the store, got: {error.strerror}") from error
         return StoredResult(result, stream, os.fstat(stream.fileno()).st_size)
 
+    def results(self, *, after: ResultId | None = None, limit: int = 100) -> tuple[ResultSummary, ...]:
+        """Results that have not expired, in the order of their expiry; see ``ResultStore.results``."""
+        now = self._clock()
+        earliest = max(now, after.expires_at) if after is not None else now
+        found: list[ResultSummary] = []
+        for folder in sorted(_entries(self._directory), key=lambda entry: entry.name):
+            if not _HOUR_PATTERN.fullmatch(folder.name) or folder.name < earliest.strftime(_HOUR):
+                continue
+            # Names begin with the expiry in digits of equal number, so they sort by it.
+            for file in sorted(_entries(folder), key=lambda entry: entry.name):
+                summary = _summary(file)
+                if summary is None or summary.id.expires_at <= now or (after is not None and _order(summary.id) <= _order(after)):
+                    continue
+                found.append(summary)
+                if len(found) == limit:
+                    return tuple(found)
+        return tuple(found)
+
+    def remove(self, result: ResultId) -> None:
+        """Delete a result before its time; see ``ResultStore.remove``."""
+        path = self._path(result)
+        try:
+            path.unlink()
+        except OSError as error:
+            raise ResultNotFound(f"the result must be in the store, got: {error.strerror}") from error
+        sync_folder(path.parent)
+
     def purge(self, now: datetime) -> int:
         """Delete the folders of all hours that are over; see ``ResultStore.purge``. Several processes may do so at once."""
         current = now.astimezone(UTC).strftime(_HOUR)
@@ -112,6 +139,19 @@ class LocalResultStore:
         # Another process may have created the folder a moment ago without having synced it yet.
         sync_folder(self._directory)
         self._synced = self._synced.union([folder])
+
+
+def _summary(file: Path) -> ResultSummary | None:
+    """What is known about a file; None when it is no result or goes away at this moment."""
+    try:
+        status = file.stat()
+        return ResultSummary(ResultId.parse(file.name), status.st_size, datetime.fromtimestamp(status.st_mtime, UTC))
+    except (OSError, ResultNotFound):
+        return None
+
+
+def _order(result: ResultId) -> tuple[int, str]:
+    return result.expiry, str(result)
 
 
 def _entries(folder: Path) -> list[Path]:

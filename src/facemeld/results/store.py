@@ -95,6 +95,21 @@ class StoredResult:
         return self.id.expires_at
 
 
+@dataclass(frozen=True, slots=True)
+class ResultSummary:
+    """A result in a list.
+
+    Attributes:
+        id: Its name.
+        size: Bytes of the content.
+        stored_at: When it was stored.
+    """
+
+    id: ResultId
+    size: int
+    stored_at: datetime
+
+
 class ResultStore(Protocol):
     """Keeps results until they expire and gives them signed addresses."""
 
@@ -112,6 +127,18 @@ class ResultStore(Protocol):
 
         Raises:
             ResultExpired: it is past its expiry, purged or not.
+            ResultNotFound: there is none of this id.
+        """
+        ...
+
+    def results(self, *, after: ResultId | None = None, limit: int = 100) -> tuple[ResultSummary, ...]:
+        """Results that have not expired, in the order of their expiry; ``after`` is the last one of the page before."""
+        ...
+
+    def remove(self, result: ResultId) -> None:
+        """Delete a result before its time; it is gone when this returns.
+
+        Raises:
             ResultNotFound: there is none of this id.
         """
         ...

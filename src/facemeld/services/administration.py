@@ -23,6 +23,7 @@ from facemeld.accounts.errors import AccountInvalid
 from facemeld.accounts.policy import RateChange, parse_networks, parse_rate
 from facemeld.catalog import Activity, ActivityStore, Finding, Material, MaterialStatus, MaterialStore, Page
 from facemeld.db import AuditEntry, AuditLog
+from facemeld.results import ResultId, ResultStore, ResultSummary
 from facemeld.services.materials import MaterialService, appeal_material, approve_material, reject_material
 from facemeld.services.policies import check_actions, check_rates
 from facemeld.services.review import Language, describe_finding
@@ -50,6 +51,7 @@ __all__ = [
     "Package",
     "Page",
     "Principal",
+    "ResultSummary",
     "Role",
     "Token",
     "TokenKind",
@@ -91,6 +93,7 @@ class Administration:
     materials: MaterialStore
     importing: MaterialService
     usage: UsageStore
+    results: ResultStore
     audit: AuditLog
     signing_in: SignIn
     clock: Callable[[], datetime]
@@ -132,6 +135,24 @@ class Administration:
     def create_token(self, user: str, *, days: float, label: str, role: Role | None, actor: str) -> NewToken:
         """A bearer token for a program, see ``UserStore.create_token``."""
         return self.users.create_token(user, life=timedelta(days=days), kind=TokenKind.PROGRAM, label=label, role=role, actor=actor)
+
+    def result_page(self, after: str | None, limit: int) -> tuple[tuple[ResultSummary, ...], str | None]:
+        """Stored results in the order of their expiry, and where the next page begins.
+
+        Raises:
+            ResultNotFound: ``after`` is no id of a result.
+        """
+        found = self.results.results(after=None if after is None else ResultId.parse(after), limit=limit + 1)
+        return found[:limit], str(found[limit - 1].id) if len(found) > limit else None
+
+    def expire_result(self, result: str, *, actor: str) -> None:
+        """Delete a result before its time.
+
+        Raises:
+            ResultNotFound: there is none of this id.
+        """
+        self.results.remove(ResultId.parse(result))
+        self.audit.record(actor, "result.expire", result)
 
     def _view(self, account: Account) -> AccountView:
         packages = self.accounts.packages(account.name)

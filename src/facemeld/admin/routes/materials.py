@@ -6,10 +6,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
-from facemeld.admin.access import PAGE, Admin, Auditor, Cursor, Editor, Limit, Reader, Reviewer
+from facemeld.admin.access import PAGE, Admin, Cursor, Editor, Limit, Reader, Reviewer
 from facemeld.admin.cursors import read_number, write_cursor
 from facemeld.admin.errors import AdminError
 from facemeld.admin.models import AuditReply, DecisionRequest, MaterialChangeRequest, MaterialReply, Page
+from facemeld.admin.routes.audit import audit_page
 from facemeld.services.administration import Material, MaterialStatus
 from facemeld.services.signin import Act, require
 
@@ -102,18 +103,6 @@ def material_history(material_id: str, admin: Admin, _: Reviewer, limit: Limit =
     return audit_page(admin, material_id, limit, cursor)
 
 
-@router.get("/audit", operation_id="audit", tags=["audit"])
-def list_audit(
-    admin: Admin,
-    _: Auditor,
-    subject: Annotated[str | None, Query(description="Only acts on this object, such as `mt_1`, `user:ann`, `account:acme`.")] = None,
-    limit: Limit = PAGE,
-    cursor: Cursor = None,
-) -> Page[AuditReply]:
-    """The audit log, newest first."""
-    return audit_page(admin, subject, limit, cursor)
-
-
 @router.get("/materials/{material_id}/picture", operation_id="material_picture", response_class=Response, responses=_PICTURE_REPLY)
 def material_picture(material_id: str, admin: Admin, _: Reader) -> Response:
     """The picture as it was uploaded."""
@@ -126,10 +115,3 @@ def material_picture(material_id: str, admin: Admin, _: Reader) -> Response:
 async def material_thumbnail(material_id: str, admin: Admin, _: Reader) -> Response:
     """A small JPEG of the picture."""
     return Response(await admin.importing.thumbnail(material_id), media_type="image/jpeg", headers=_PICTURE_HEADERS)
-
-
-def audit_page(admin: Admin, subject: str | None, limit: int, cursor: str | None) -> Page[AuditReply]:
-    """A page of the audit log, newest first."""
-    found = admin.audit.entries(subject=subject, before=read_number("audit", cursor), limit=limit + 1)
-    more = found[limit - 1].id if len(found) > limit else None
-    return Page(items=[AuditReply.of(entry) for entry in found[:limit]], next=write_cursor("audit", more))

@@ -1,0 +1,32 @@
+"""The audit log."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from facemeld.admin.access import PAGE, Admin, Auditor, Cursor, Limit
+from facemeld.admin.cursors import read_number, write_cursor
+from facemeld.admin.models import AuditReply, Page
+
+router = APIRouter(prefix="/audit", tags=["audit"])
+
+
+@router.get("", operation_id="audit")
+def list_audit(
+    admin: Admin,
+    _: Auditor,
+    subject: Annotated[str | None, Query(description="Only acts on this object, such as `mt_1`, `user:ann`, `account:acme`.")] = None,
+    limit: Limit = PAGE,
+    cursor: Cursor = None,
+) -> Page[AuditReply]:
+    """Everything that was administered, newest first."""
+    return audit_page(admin, subject, limit, cursor)
+
+
+def audit_page(admin: Admin, subject: str | None, limit: int, cursor: str | None) -> Page[AuditReply]:
+    """A page of the audit log, newest first."""
+    found = admin.audit.entries(subject=subject, before=read_number("audit", cursor), limit=limit + 1)
+    more = found[limit - 1].id if len(found) > limit else None
+    return Page(items=[AuditReply.of(entry) for entry in found[:limit]], next=write_cursor("audit", more))
