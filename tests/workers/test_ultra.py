@@ -13,12 +13,12 @@ from PIL import Image
 
 from facemeld.fusion.mesh.engine import MeshEngine
 from facemeld.fusion.mesh.plan import MeshPlan
-from facemeld.fusion.types import Face, Picture, Rect
+from facemeld.fusion.types import Assignment, Face, FuseOptions, Picture, Rect
 from facemeld.media.decode import DecodeLimits
 from facemeld.workers.context import TemplateCache, WorkerContext
 from facemeld.workers.errors import FaceTooSmall, NoFaceFound, RectOutsidePicture, TemplateEmpty, TemplateTooLarge, TooManyPhotos
 from facemeld.workers.photos import ImageSource, PhotoRules
-from facemeld.workers.ultra import UltraPhoto, UltraTemplate, located, read_template
+from facemeld.workers.ultra import UltraPhoto, UltraTemplate, cut_out, located, read_template
 
 LIMITS = DecodeLimits(max_side=7999)
 
@@ -132,3 +132,18 @@ def test_photos_meet_faces_by_box_and_by_size(engine: Counting, hopper: Picture,
     with pytest.raises(FaceTooSmall):
         located(engine, template, [photo()], PhotoRules(LIMITS, min_face=500))
     assert engine.plans == 1
+
+
+def test_a_very_large_photo_is_cut_to_the_surroundings_of_its_face(engine: Counting, astronaut: Picture, hopper: Picture) -> None:
+    wide = np.full((4096, 4096, 3), 90, np.uint8)
+    wide[3000:3512, 1000:1512] = astronaut
+    face = engine.analyse(wide, Rect(1000, 3000, 512, 512))[0]
+    part, moved = cut_out(wide, face)
+    assert part.nbytes < 0.1 * wide.nbytes
+    assert part.base is None
+    box = moved.box
+    assert (part[box.y : box.bottom, box.x : box.right] == wide[face.box.y : face.box.bottom, face.box.x : face.box.right]).all()
+    plan = engine.plan(hopper, engine.analyse(hopper))
+    whole, cut = (engine.fuse(plan, [Assignment(0, *view)], FuseOptions(0, 0)) for view in ((wide, face), (part, moved)))
+    assert np.abs(whole.astype(int) - cut).mean() < 0.01
+    assert cut_out(astronaut, moved) == (astronaut, moved)

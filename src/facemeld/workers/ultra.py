@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from facemeld.workers.template import Template
 MAX_FACES = 24
 """Largest faces of a template that are planned ahead; a box may name any other."""
 
+_LARGE_PIXELS = 16_000_000
 _FACE_BYTES = 3 << 20  # what a plan keeps for one face besides its crop
 
 
@@ -77,16 +78,40 @@ class FuseUltra:
         """Do the whole work of one call."""
         engine = context.engine
         template, numbers = located(engine, read_template(context, self.template), self.photos, self.rules)
-        reader = PhotoReader(engine, self.rules)
-        assignments = [
-            Assignment(number, *reader.read(UserPhoto(photo.source, photo.rect, number)))
-            for photo, number in zip(self.photos, numbers, strict=True)
-        ]
+        assignments = self._assignments(engine, numbers)
         logo = self.marking.logo
         mark = logo.source.read(logo.limits) if logo is not None else None
         fused = fuse_retouched(engine, template, assignments, self.preset, self.asked)
         inputs = Inputs(self.template.source.digest(), tuple(photo.source.digest() for photo in self.photos))
         return write(fused, template, self.marking, mark, inputs=inputs, context=context)
+
+    def _assignments(self, engine: Engine, numbers: Sequence[int]) -> list[Assignment]:
+        """The users' faces, with no more of their photos than a fusion looks at."""
+        reader = PhotoReader(engine, self.rules)
+        photos = [UserPhoto(photo.source, photo.rect, number) for photo, number in zip(self.photos, numbers, strict=True)]
+        return [Assignment(photo.template_face, *cut_out(*reader.read(photo))) for photo in photos]
+
+
+def cut_out(picture: Picture, face: Face) -> tuple[Picture, Face]:
+    """The surroundings of a face in a very large photo, as a copy, so that the photo's memory can be given back before the fusion.
+
+    Returns:
+        The part and the face in its pixels; both unchanged for photos of common size.
+    """
+    height, width = picture.shape[:2]
+    if height * width <= _LARGE_PIXELS:
+        return picture, face
+    around = Rect.around(face.landmarks)
+    margin = max(around.width, around.height) // 2 + 64
+    box = Rect(around.x - margin, around.y - margin, around.width + 2 * margin, around.height + 2 * margin).intersect(
+        Rect(0, 0, width, height)
+    )
+    moved = replace(
+        face,
+        box=Rect(face.box.x - box.x, face.box.y - box.y, face.box.width, face.box.height),
+        landmarks=(face.landmarks - np.array([box.x, box.y, 0], np.float32)).astype(np.float32),
+    )
+    return picture[box.y : box.bottom, box.x : box.right].copy(), moved
 
 
 def read_template(context: WorkerContext, template: UltraTemplate) -> Template:

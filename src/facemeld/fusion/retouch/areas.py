@@ -131,3 +131,16 @@ def step(values: NDArray[np.floating] | float, low: float, high: float) -> Float
     """0 up to ``low``, 1 from ``high``, smooth between."""
     t = np.clip((np.asarray(values, np.float32) - np.float32(low)) / np.float32(high - low), 0, 1)
     return np.asarray(t * t * (3 - 2 * t), np.float32)
+
+
+def weighted(change: NDArray[np.floating], weight: FloatArray) -> FloatArray:
+    """A change of three channels times a weight: float32 (H, W, 3).
+
+    NumPy would broadcast over an innermost axis of three, which costs several times as much.
+    """
+    return np.asarray(cv2.multiply(np.asarray(change, np.float32), cv2.merge((weight, weight, weight))), np.float32)
+
+
+def grey(values: FloatArray) -> FloatArray:
+    """One channel as three equal ones: float32 (H, W, 3)."""
+    return np.asarray(cv2.merge((values, values, values)), np.float32)

@@ -6,7 +6,19 @@ import cv2
 import numpy as np
 
 from facemeld.fusion import topology
-from facemeld.fusion.retouch.areas import Indices, Stencil, box_around, cut, face_oval, face_width, features, lab_of, shrunk, step
+from facemeld.fusion.retouch.areas import (
+    Indices,
+    Stencil,
+    box_around,
+    cut,
+    face_oval,
+    face_width,
+    features,
+    lab_of,
+    shrunk,
+    step,
+    weighted,
+)
 from facemeld.fusion.types import Face, FloatArray, Picture, Rect
 
 _SIDE = 112  # longest side, in pixels, at which covers are looked for
@@ -57,7 +69,7 @@ def eyes_back(result: Picture, face: Face, template: Picture, model: Face, user:
         rim = mask * (1 - mask)
         # The lids must not show a seam: both skins meet in the colour that they have at the mask's edge.
         seam = (difference * rim[..., None]).sum(axis=(0, 1)) / (rim.sum() + 1e-6)
-        changes.append((box, (difference - seam) * (mask * np.float32(share))[..., None]))
+        changes.append((box, weighted(difference - seam, mask * np.float32(share))))
     return changes
 
 
@@ -115,8 +127,9 @@ def covers_back(result: Picture, face: Face, template: Picture) -> tuple[Rect, F
     def grown(field: FloatArray) -> FloatArray:
         return np.asarray(cv2.resize(field, (box.width, box.height), interpolation=cv2.INTER_LINEAR), np.float32)
 
-    difference = template[part].astype(np.float32) + grown(moved)[..., None] * usual_rgb - result[part]
-    return box, difference * np.minimum(grown(weight), zone)[..., None]
+    difference = np.asarray(cv2.subtract(template[part], result[part], dtype=cv2.CV_32F), np.float32)
+    difference += np.asarray(cv2.merge([grown(moved) * level for level in usual_rgb]), np.float32)
+    return box, weighted(difference, np.minimum(grown(weight), zone))
 
 
 def _glasses(landmarks: FloatArray, stencil: Stencil, width: float) -> FloatArray:

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from facemeld.fusion import topology
-from facemeld.fusion.retouch.areas import Indices, Stencil, bare_skin, box_around, cut, face_width, lab_of, rgb_of, shrunk
+from facemeld.fusion.retouch.areas import Indices, Stencil, bare_skin, box_around, cut, face_width, lab_of, rgb_of, shrunk, weighted
 from facemeld.fusion.types import FloatArray, Picture, Rect
 
 _SIDE = 72  # longest side, in pixels, at which a zone's colours are read and changed: make-up has no finer form
@@ -79,7 +79,7 @@ def transferred(result: Picture, landmarks: FloatArray, template: Picture, model
         lab = own.lab + shift
         lab[..., 0] += (spread - 1) * zone.share * (own.lab[..., 0] - own.mean[0])
         lab[..., 0] = np.clip(lab[..., 0], 0, 98)
-        change = (rgb_of(lab) - rgb_of(own.lab)) * own.mask[..., None]
+        change = weighted(rgb_of(lab) - rgb_of(own.lab), own.mask)
         size = own.box.width, own.box.height
         changes.append((own.box, np.asarray(cv2.resize(change, size, interpolation=cv2.INTER_LINEAR), np.float32)))
     return changes
@@ -113,6 +113,6 @@ def _look(zone: Zone, picture: Picture, landmarks: FloatArray) -> _Look | None:
     if total < 4:
         return None
     lab = lab_of(patch)
-    mean = np.asarray((lab * mask[..., None]).sum(axis=(0, 1)) / total, np.float32)
+    mean = np.asarray(weighted(lab, mask).reshape(-1, 3).sum(axis=0) / total, np.float32)
     spread = float(np.sqrt((mask * (lab[..., 0] - mean[0]) ** 2).sum() / total))
     return _Look(box, lab, mask, mean, spread)

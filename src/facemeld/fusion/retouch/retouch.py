@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import cv2
 import numpy as np
 
-from facemeld.fusion.retouch.areas import Stencil, box_around, cut, face_oval, face_width, features
+from facemeld.fusion.retouch.areas import Stencil, box_around, cut, face_oval, face_width, features, grey, weighted
 from facemeld.fusion.retouch.guard import covers_back, eyes_back
 from facemeld.fusion.retouch.makeup import transferred
 from facemeld.fusion.retouch.skin import detail, smoothing
@@ -93,7 +93,7 @@ def _change(scene: _Scene, strengths: RetouchStrengths) -> FloatArray:
     teeth = whitened(fused, landmarks) if strengths.teeth else None
     if teeth is not None:
         change[cut(change, teeth[0])] += teeth[1] * np.float32(strengths.teeth)
-    change *= scene.mask[..., None]
+    change = weighted(change, scene.mask)
     if strengths.guard:
         _guard(scene, strengths.guard, change)
     return change
@@ -107,10 +107,10 @@ def _surface(patch: Picture, landmarks: FloatArray, width: float, strengths: Ret
     oval = face_oval(landmarks, stencil, width)
     parts = features(landmarks, stencil, width)
     if strengths.smooth:
-        change += smoothing(patch, width) * (oval * (1 - parts) * np.float32(_SMOOTH * strengths.smooth))[..., None]
+        cv2.add(change, weighted(smoothing(patch, width), oval * (1 - parts) * np.float32(_SMOOTH * strengths.smooth)), dst=change)
     if strengths.enhance or strengths.sharpen:
         weight = np.float32(strengths.enhance) * (_SKIN_DETAIL + (1 - np.float32(_SKIN_DETAIL)) * parts) + np.float32(strengths.sharpen)
-        change += (detail(patch, width) * oval * weight * np.float32(_ENHANCE))[..., None]
+        cv2.add(change, grey(detail(patch, width) * oval * weight * np.float32(_ENHANCE)), dst=change)
 
 
 def _guard(scene: _Scene, strength: float, change: FloatArray) -> None:
@@ -136,9 +136,11 @@ def _apply(patch: Picture, change: FloatArray, mask: FloatArray) -> None:
             place = np.ascontiguousarray(columns[: bottom - top])
             more = np.asarray(cv2.remap(change, place, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
         inside = mask[top:bottom] >= _FACE
-        patch[top:bottom] = _rounded(patch[top:bottom], more * inside[..., None])
+        if not inside.all():
+            more = weighted(more, inside.astype(np.float32))
+        patch[top:bottom] = _rounded(patch[top:bottom], more)
 
 
 def _rounded(patch: Picture, change: FloatArray) -> Picture:
     """A patch and its change, to the nearest level; what changes by 0 stays exact."""
-    return np.asarray(np.clip(patch + change + np.float32(0.5), 0, 255), np.uint8)
+    return np.asarray(cv2.add(patch, change, dtype=cv2.CV_8U), np.uint8)

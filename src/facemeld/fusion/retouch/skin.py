@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from facemeld.fusion.retouch.areas import weighted
 from facemeld.fusion.types import FloatArray, Picture
 
 _FINE = 190.0  # face width, in pixels, at which the smoothing filter is worked out
@@ -41,13 +42,14 @@ def smoothing(patch: Picture, width: float) -> FloatArray:
 
     centre, middle = mean(guide), mean(colour)
     variance = mean(guide * guide) - centre * centre
-    steep = (mean(colour * guide[..., None]) - middle * centre[..., None]) / (variance + np.float32(_EDGE**2))[..., None]
-    slope, offset = mean(steep), mean(middle - steep * centre[..., None])
+    steep = weighted(mean(weighted(colour, guide)) - weighted(middle, centre), np.float32(1) / (variance + np.float32(_EDGE**2)))
+    slope, offset = mean(steep), mean(middle - weighted(steep, centre))
     if factor < 1.0:
         slope = np.asarray(cv2.resize(slope, (across, height), interpolation=cv2.INTER_LINEAR), np.float32)
         offset = np.asarray(cv2.resize(offset, (across, height), interpolation=cv2.INTER_LINEAR), np.float32)
     light = np.asarray(cv2.cvtColor(patch, cv2.COLOR_RGB2GRAY), np.float32)
-    return np.asarray(slope * light[..., None] + offset - patch, np.float32)
+    filtered = cv2.add(weighted(slope, light), offset)
+    return np.asarray(cv2.subtract(filtered, patch, dtype=cv2.CV_32F), np.float32)
 
 
 def detail(patch: Picture, width: float) -> FloatArray:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from facemeld.fusion import topology
-from facemeld.fusion.retouch.areas import Stencil, bare_skin, box_around, cut, face_width, lab_of, rgb_of, step
+from facemeld.fusion.retouch.areas import Stencil, bare_skin, box_around, cut, face_width, lab_of, rgb_of, step, weighted
 from facemeld.fusion.types import FloatArray, Picture, Rect
 
 _UPPER, _LOWER = topology.LIPS_INNER[[14, 15, 16]], topology.LIPS_INNER[[6, 5, 4]]
@@ -52,4 +52,4 @@ def whitened(picture: Picture, landmarks: FloatArray) -> tuple[Rect, FloatArray]
     # Stains are patches of yellow: the colour comes from the surroundings, with less of it; the light keeps the teeth's form.
     clean[..., 1] += 0.5 * (even[..., 1] * 0.5 - red)
     clean[..., 2] += 0.85 * (even[..., 2] * 0.45 - lab[..., 2]) * step(lab[..., 2], -2.0, 4.0)
-    return box, (rgb_of(clean) - patch) * tooth[..., None]
+    return box, weighted(rgb_of(clean) - patch, tooth)
