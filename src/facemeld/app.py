@@ -175,7 +175,14 @@ class Application:
         """The use case of verifying pictures."""
         settings, identity = self.settings, self.signing_identity()
         side = settings.verify_max_side
-        limits = DecodeLimits(min_side=1, max_side=side, max_pixels=side * side, max_aspect=1000, max_bytes=settings.verify_max_mb * MIB)
+        limits = DecodeLimits(
+            min_side=1,
+            max_side=side,
+            max_pixels=side * side,
+            max_aspect=1000,
+            max_bytes=settings.verify_max_mb * MIB,
+            formats=("jpeg", "png", "webp"),
+        )
         anchors, local = (identity.anchor, identity.local) if identity is not None else ("", False)
         return VerifyService(executor, VerifyRules(limits, settings.verify_seconds, anchors, local))
 

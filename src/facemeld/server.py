@@ -44,6 +44,7 @@ from facemeld.resultfiles import ResultFiles
 from facemeld.settings import Settings, split_list
 from facemeld.usagelog import UsageLog
 from facemeld.users import generate_password
+from facemeld.verifypage import VerifyPage
 
 logger = logging.getLogger("facemeld")
 
@@ -87,10 +88,18 @@ class Server:
             Route("/readyz", self._ready, methods=["GET"]),
             Route(files.path, files.serve, methods=["GET"]),
             Route(pictures.path, pictures.serve, methods=["GET"]),
+            *self._verify_page(),
             Mount(ADMIN_PATH, self._admin()),
             Route("/", endpoint),
         ]
         return Starlette(routes=routes, lifespan=self._lifespan)
+
+    def _verify_page(self) -> Iterator[Route]:
+        settings = self._application.settings
+        if settings.verify_page:
+            page = VerifyPage(self._application.verifying(self._executor), settings.verify_max_mb * MIB, settings.verify_per_minute)
+            yield Route(page.path, page.show, methods=["GET"])
+            yield Route(page.path, page.verify, methods=["POST"])
 
     def _actions(self) -> Iterator[Action[Any]]:
         """The actions of 2022-09-27."""

@@ -175,6 +175,12 @@ class Settings(BaseSettings):
         "", "Labels", "How results are signed; empty means by the kind of the certificate's key."
     )
 
+    verify_page: bool = _setting(True, "Verifying", "Serve the public page /verify, on which anyone can check a picture's marks.")
+    verify_max_mb: int = _setting(20, "Verifying", "Largest picture that can be verified, in MiB.", ge=1)
+    verify_max_side: int = _setting(8000, "Verifying", "Longest side of a picture that can be verified, in pixels.", ge=64)
+    verify_per_minute: int = _setting(20, "Verifying", "Pictures that one address may verify in a minute.", ge=1)
+    verify_seconds: float = _setting(30.0, "Verifying", "Deadline of verifying one picture, waiting included.", gt=0)
+
     @field_validator("label_text_zh", "label_text_en")
     @classmethod
     def _printable(cls, value: str) -> str:

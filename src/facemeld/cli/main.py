@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from facemeld import __version__
-from facemeld.cli import accounts, activities, bench, doctor, keys, materials, models, pictures, serving, usage, users
+from facemeld.cli import accounts, activities, bench, doctor, keys, materials, models, pictures, serving, usage, users, verify
 from facemeld.errors import FacemeldError
 
 app = typer.Typer(help="Self-hosted face fusion that speaks the Tencent Cloud FaceFusion API.", no_args_is_help=True, rich_markup_mode=None)
@@ -22,6 +22,7 @@ app.add_typer(bench.app, name="bench")
 app.command("serve")(serving.serve)
 app.command("fuse")(pictures.fuse)
 app.command("detect")(pictures.detect)
+app.command("verify")(verify.verify)
 app.command("usage")(usage.usage)
 app.command("doctor")(doctor.doctor)
 

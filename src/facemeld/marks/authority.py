@@ -57,6 +57,12 @@ class SigningIdentity:
         name = x509.load_pem_x509_certificates(self.chain.encode())[0].issuer
         return any(part.value == LOCAL_ORGANISATION for part in name.get_attributes_for_oid(NameOID.ORGANIZATION_NAME))
 
+    @property
+    def anchor(self) -> str:
+        """The last certificate of the chain, in PEM: who trusts it trusts the signer."""
+        last = x509.load_pem_x509_certificates(self.chain.encode())[-1]
+        return last.public_bytes(serialization.Encoding.PEM).decode()
+
 
 def load_identity(chain: Path, key: Path | None = None, callback: str = "", algorithm: str = "") -> SigningIdentity:
     """The operator's own certificate.

@@ -88,6 +88,7 @@ def manifest(provenance: Provenance) -> dict[str, Any]:
         {
             "action": "c2pa.edited",
             "description": "Face fusion",
+            "when": provenance.when,
             "digitalSourceType": SOURCE_TYPE_BASE + provenance.source_type,
             "softwareAgent": agent,
         }
@@ -116,9 +117,11 @@ class Credentials:
         state: ``Invalid`` (altered or damaged), ``Valid`` (unaltered, signer unknown) or ``Trusted`` (signer known).
         codes: Status codes of the validation by group: success, informational, failure.
         signer: Common name and organisation in the signer's certificate.
-        time: When it was signed by a time-stamping authority's word, else by nobody's: empty.
+        time: When it was signed, by the word of a time-stamping authority; empty without one.
+        when: When the last dated action happened, by the maker's word; empty where none is dated.
         generator: What made the claim: name and version.
         title: The file's title.
+        instance: The file's instance id.
         source_types: IPTC digital source types of the actions.
         actions: The actions, in order.
         ingredients: Title, relationship and instance id of each ingredient.
@@ -128,8 +131,10 @@ class Credentials:
     codes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     signer: str = ""
     time: str = ""
+    when: str = ""
     generator: str = ""
     title: str = ""
+    instance: str = ""
     source_types: tuple[str, ...] = ()
     actions: tuple[str, ...] = ()
     ingredients: tuple[tuple[str, str, str], ...] = ()
@@ -170,8 +175,10 @@ def _credentials(store: Mapping[str, Any]) -> Credentials:
         codes={group: tuple(one.get("code", "") for one in results.get(group, [])) for group in ("success", "informational", "failure")},
         signer=", ".join(filter(None, (signature.get("common_name"), signature.get("issuer")))),
         time=str(signature.get("time") or ""),
+        when=max((str(action["when"]) for action in actions if action.get("when")), default=""),
         generator=" ".join(filter(None, (generator.get("name"), generator.get("version")))),
         title=str(active.get("title") or ""),
+        instance=str(active.get("instance_id") or ""),
         source_types=tuple(dict.fromkeys(action["digitalSourceType"] for action in actions if action.get("digitalSourceType"))),
         actions=tuple(str(action.get("action", "")) for action in actions),
         ingredients=tuple(

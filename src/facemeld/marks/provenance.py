@@ -17,6 +17,7 @@ class Provenance:
         produce_id: The result's own id, the one of the implicit label.
         template: SHA-256 of the template's file, 32 bytes.
         photos: SHA-256 of each user's photo, in order. The photos themselves are nowhere in the file.
+        when: When it was made, RFC 3339.
         source_type: What kind of picture it is.
     """
 
@@ -26,4 +27,5 @@ class Provenance:
     produce_id: str
     template: bytes
     photos: tuple[bytes, ...]
+    when: str
     source_type: SourceType = "compositeSynthetic"

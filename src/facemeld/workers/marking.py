@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import uuid
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Literal, TypeAlias
 
@@ -167,5 +168,6 @@ def _provenance(marking: Marking, inputs: Inputs, context: WorkerContext) -> Pro
         produce_id=marking.implicit.produce_id,
         template=inputs.template,
         photos=inputs.photos,
+        when=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         source_type=marking.implicit.source_type or "compositeSynthetic",
     )
