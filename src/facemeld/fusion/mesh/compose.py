@@ -11,6 +11,7 @@ from facemeld.fusion import topology
 from facemeld.fusion.mesh.arrays import f32, sample, smoothstep, vector
 from facemeld.fusion.mesh.atlas import GRID, Atlas
 from facemeld.fusion.mesh.blend import multiband
+from facemeld.fusion.mesh.gaze import follow_gaze
 from facemeld.fusion.mesh.layout import Layout, Window, lay_out
 from facemeld.fusion.mesh.plan import FacePlan
 from facemeld.fusion.mesh.regions import Parts, keep_eyes, keep_mouth, read_parts, teeth, whites
@@ -57,8 +58,10 @@ def fuse_face(
     window = layout.window(np.asarray(coarse > 0, np.bool_), 0.05 * width)
     if window is not None:
         mouth = _mouth_mask(target, window, width)
+        right, left = keep_eyes(parts, plan.parts)
+        source = follow_gaze(layout, target, plan.landmarks, user.landmarks, (1 - right, 1 - left), atlas)
         light = _light(skin, parts, plan, share, layout, window, mouth, atlas)
-        lab = relight(lab_of(_user_texture(picture, user, layout, share, window, width)), light)
+        lab = relight(lab_of(_user_texture(picture, user, layout, share, source, window, width)), light)
         _tint(lab, plan)
         seen = window.up(coarse)
         match_fineness(lab, seen, plan.fineness)
@@ -159,7 +162,9 @@ def _softening(user: Skin, template: Skin, atlas: Atlas) -> float:
     return float(np.clip(1 - 1.3 * strength(template) / (strength(user) + 1e-3), 0, 0.7))
 
 
-def _user_texture(picture: Picture, user: Face, layout: Layout, share: FloatArray, window: Window, width: float) -> FloatArray:
+def _user_texture(
+    picture: Picture, user: Face, layout: Layout, share: FloatArray, source: FloatArray, window: Window, width: float
+) -> FloatArray:
     """The user's pixels in the window's place: float32 (h, w, 3), 0-1, RGB."""
     mesh, factor = user.mesh, face_width(user.mesh) / width
     height, across = picture.shape[:2]
@@ -180,7 +185,7 @@ def _user_texture(picture: Picture, user: Face, layout: Layout, share: FloatArra
         found = sample(patch, at, kernel)
         return f32(found) * np.float32(1 / 255)
 
-    texture = fetch(layout.source, window)
+    texture = fetch(source, window)
     mirrored = layout.atlas_map(share) * (layout.cover > 0)
     other = layout.window(np.asarray(mirrored > 0.01, np.bool_), 0)
     if other is not None:

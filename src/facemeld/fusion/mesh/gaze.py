@@ -1,0 +1,63 @@
+"""Turns the user's irises to where the template looks."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from facemeld.fusion import topology
+from facemeld.fusion.mesh.arrays import f32, sample
+from facemeld.fusion.mesh.atlas import Atlas
+from facemeld.fusion.mesh.layout import Layout
+from facemeld.fusion.types import FloatArray
+
+_EYES = ((33, 133), int(topology.RIGHT_IRIS[0])), ((362, 263), int(topology.LEFT_IRIS[0]))
+_FURTHEST = 0.22  # eye widths that an iris is moved at most
+_REACH = 0.42  # eye widths around the iris over which the eye's texture goes along
+
+
+def follow_gaze(
+    layout: Layout, target: FloatArray, template: FloatArray, user: FloatArray, open_eyes: tuple[float, float], atlas: Atlas
+) -> FloatArray:
+    """Where each cell comes from in the user's picture when the irises look as the template's do.
+
+    Between the lids the texture slides, most at the iris, so that lids and lashes stay where they are.
+
+    Args:
+        layout: The maps of the fusion.
+        target: float32 (468, 3), where the user's vertices go, pixels of the crop.
+        template: float32 (478, 3), the template's landmarks, pixels of the crop.
+        user: float32 (478, 3), the user's landmarks, pixels of the user's picture.
+        open_eyes: How far the right and the left eye are the user's and open, 0-1.
+        atlas: The canonical atlas.
+
+    Returns:
+        float32 (h, w, 2): the layout's source, moved.
+    """
+    source = layout.source.copy()
+    lids = layout.atlas_map(atlas.eyes)
+    step = layout.whole.step
+    rows, columns = np.indices(lids.shape, np.float32)
+    for ((inner, outer), iris), share in zip(_EYES, open_eyes, strict=True):
+        if share <= 0:
+            continue
+        goal = _carry(template[iris, :2], template[[inner, outer], :2], target[[inner, outer], :2])
+        cell = (goal + 0.5) / step - 0.5
+        here = sample(layout.source, f32(cell.reshape(1, 1, 2)))[0, 0]
+        wide = float(np.linalg.norm(user[inner, :2] - user[outer, :2]))
+        shift = user[iris, :2] - here
+        length = float(np.linalg.norm(shift)) + 1e-6
+        shift *= min(1.0, _FURTHEST * wide / length) * share
+        reach = _REACH * float(np.linalg.norm(target[inner, :2] - target[outer, :2])) / step
+        near = np.exp(-((columns - cell[0]) ** 2 + (rows - cell[1]) ** 2) / (2 * max(reach, 0.5) ** 2))
+        source += (lids * near)[..., None] * shift
+    return f32(source)
+
+
+def _carry(point: FloatArray, before: FloatArray, after: FloatArray) -> FloatArray:
+    """Move a point with the two corners of its eye: turned and scaled alike."""
+    old, new = before[1] - before[0], after[1] - after[0]
+    size = float(old @ old) + 1e-6
+    offset = point - before.mean(axis=0)
+    along = float(offset @ old) / size
+    across = float(offset @ np.array([-old[1], old[0]])) / size
+    return f32(after.mean(axis=0) + along * new + across * np.array([-new[1], new[0]]))

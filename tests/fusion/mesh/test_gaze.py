@@ -1,0 +1,50 @@
+"""Irises follow the template's, lids stay."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from facemeld.fusion import topology
+from facemeld.fusion.mesh.arrays import sample
+from facemeld.fusion.mesh.atlas import Atlas
+from facemeld.fusion.mesh.gaze import follow_gaze
+from facemeld.fusion.mesh.layout import lay_out
+from facemeld.fusion.mesh.plan import MeshPlan
+from facemeld.fusion.types import MESH_VERTICES
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_the_template_s_iris_shows_the_user_s(hopper_plan: MeshPlan, atlas: Atlas, share: float) -> None:
+    detail = hopper_plan.details[0]
+    template = detail.landmarks.copy()
+    user = template.copy()
+    width = np.linalg.norm(template[33, :2] - template[133, :2])
+    iris = int(topology.RIGHT_IRIS[0])
+    user[topology.RIGHT_IRIS, 0] += 0.12 * width  # the user looks aside, the template does not
+    mesh = template[:MESH_VERTICES]
+    layout = lay_out(mesh, detail, user[:MESH_VERTICES], atlas)
+    assert layout is not None
+    moved = follow_gaze(layout, mesh, template, user, (share, share), atlas)
+    cell = ((template[iris, :2] + 0.5) / layout.whole.step - 0.5).astype(np.float32).reshape(1, 1, 2)
+    before, after = sample(layout.source, cell)[0, 0], sample(moved, cell)[0, 0]
+    gap = user[iris, :2] - before
+    assert np.linalg.norm(after - before - share * gap) < 0.35 * np.linalg.norm(gap) + 1e-3
+    away = layout.atlas_map(atlas.eyes) == 0
+    assert (moved[away] == layout.source[away]).all()
+
+
+def test_a_face_fused_with_itself_stays_where_it_is(hopper_plan: MeshPlan, atlas: Atlas) -> None:
+    detail = hopper_plan.details[0]
+    layout = lay_out(detail.landmarks[:MESH_VERTICES], detail, detail.landmarks[:MESH_VERTICES], atlas)
+    assert layout is not None
+    rows, columns = np.indices(layout.cover.shape, np.float32)
+    step = layout.whole.step
+    place = np.stack([(columns + 0.5) * step - 0.5, (rows + 0.5) * step - 0.5], axis=2)
+    inside = layout.cover > 0.9
+    error = np.abs(layout.source - place)[inside]
+    assert np.percentile(error, 99.8) < 0.01
+    assert error.max() < 0.5  # slivers between closed lips
+    assert np.abs(layout.bend).max() < 1e-3
+    iris = follow_gaze(layout, detail.landmarks[:MESH_VERTICES], detail.landmarks, detail.landmarks, (1.0, 1.0), atlas)
+    assert np.abs(iris - layout.source).max() < 0.1
