@@ -91,7 +91,7 @@ REVIEW_TEXTS = MappingProxyType(
             "There are {value:.0f} faces; at most {limit:.0f} can be fused.",
         ),
         "face_small": (
-            "人脸{face}过小:{value:.0f}像素，应不小于{limit:.0f}像素。",
+            "人脸{face}过小：{value:.0f}像素，应不小于{limit:.0f}像素。",
             "Face {face} is small: {value:.0f} pixels, expected at least {limit:.0f}.",
         ),
         "face_turned": (
