@@ -209,7 +209,7 @@ def cases(world: World) -> dict[str, tuple[models.FuseFaceUltraRequest, str]]:
     template, face = png(world.template), user(world.user)
     flat = png(np.full((300, 300, 3), 128, np.uint8))
     small_face = np.full((400, 400, 3), 128, np.uint8)
-    small_face[100:168, 100:158] = np.asarray(Image.fromarray(world.template).resize((58, 68), Image.Resampling.LANCZOS))
+    small_face[100:193, 100:179] = np.asarray(Image.fromarray(world.template).resize((79, 93), Image.Resampling.LANCZOS))
     too_long = request(face)
     too_long.ModelImage = "A" * ((10 << 20) + 1)
     long_photo = models.MergeInfo()

@@ -76,7 +76,9 @@ from facemeld.services.errors import (
     ResultNotSaved,
     TemplateFaceNotFound,
     TemplateMissing,
+    TemplateTooLarge,
     TooManyFaces,
+    TooManyPhotos,
     UndecodableImage,
     WorkerDied,
 )
@@ -147,7 +149,7 @@ LISTING_FAILURES: Mapping[type[FacemeldError], type[ApiError]] = MappingProxyTyp
 LISTING_FAILURES_2018: Mapping[type[FacemeldError], type[ApiError]] = MappingProxyType({**FAILURES_2018, DatabaseUnavailable: ServerError})
 """The same for DescribeMaterialList of 2018-12-01."""
 
-_EXPLAINED = frozenset({TooManyFaces, FaceRectInvalid, FaceRectEmpty, RectOutsidePicture, MarkError})
+_EXPLAINED = frozenset({TooManyFaces, TooManyPhotos, TemplateTooLarge, FaceRectInvalid, FaceRectEmpty, RectOutsidePicture, MarkError})
 
 
 @contextmanager

@@ -13,13 +13,10 @@ from facemeld.actions.types import LogoParam, MergeInfo, marks, users, wants_url
 from facemeld.protocol.call import Action, Call
 from facemeld.protocol.errors import ApiError, ImagePixelExceed, MediaDataError, ParameterValueError
 from facemeld.protocol.schema import RequestModel, ResponseModel
-from facemeld.services.errors import FacemeldError
+from facemeld.services.errors import FacemeldError, TemplateEmpty, TemplateTooLarge, TooManyPhotos
 from facemeld.services.photos import NamedImage
 from facemeld.services.ultra import (
     MODEL_TYPES,
-    TemplateEmpty,
-    TemplateTooLarge,
-    TooManyPhotos,
     UltraRequest,
     UltraService,
     UltraStrengths,

@@ -8,10 +8,10 @@ from facemeld.errors import FacemeldError
 from facemeld.fusion.retouch.presets import PRESETS, UltraStrengths
 from facemeld.fusion.types import Rect
 from facemeld.media.fetch import Fetcher
+from facemeld.services.errors import TemplateEmpty
 from facemeld.services.finishing import Finisher
 from facemeld.services.fusing import FuseRules, MarkRequest
 from facemeld.services.photos import NamedImage, check_image, check_rect, gather_images
-from facemeld.workers.errors import TemplateEmpty, TemplateTooLarge, TooManyPhotos
 from facemeld.workers.executor import Executor
 from facemeld.workers.marking import FusedFile
 from facemeld.workers.photos import ImageSource
@@ -20,9 +20,6 @@ from facemeld.workers.ultra import CheckUltra, FuseUltra, UltraPhoto, UltraTempl
 __all__ = [
     "MODEL_TYPES",
     "FusedFile",
-    "TemplateEmpty",
-    "TemplateTooLarge",
-    "TooManyPhotos",
     "UltraRequest",
     "UltraService",
     "UltraStrengths",
