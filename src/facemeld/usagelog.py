@@ -61,7 +61,11 @@ class UsageLog:
         """Write what was noted, again and again, until cancelled."""
         while True:
             await asyncio.sleep(FLUSH_SECONDS)
-            await self.flush()
+            try:
+                await self.flush()
+            except Exception:
+                # Records that the database refuses for good are given up, so that those after them are stored.
+                logger.exception("Usage records could not be stored and are lost")
 
     async def flush(self) -> None:
         """Write everything that was noted so far; what the database does not take waits for the next time."""

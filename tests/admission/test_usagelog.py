@@ -68,6 +68,28 @@ def test_records_are_written_by_themselves(desk: Desk, monkeypatch: pytest.Monke
     assert [row.request_id for row in stored(desk.application.usage)] == ["a"]
 
 
+def test_a_record_that_cannot_be_stored_holds_up_no_other(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("facemeld.usagelog.FLUSH_SECONDS", 0.01)
+    log = UsageLog(desk.application.usage, desk.application.accounts)
+
+    async def serve() -> None:
+        task = asyncio.create_task(log.run())
+        log.record(record("refused", bytes_in=2**63))
+        await asyncio.sleep(0.1)
+        log.record(record("good"))
+        for _ in range(200):
+            await asyncio.sleep(0.01)
+            if stored(desk.application.usage):
+                break
+        task.cancel()
+
+    asyncio.run(serve())
+    assert [row.request_id for row in stored(desk.application.usage)] == ["good"]
+    assert "could not be stored and are lost" in caplog.text
+
+
 def test_what_the_database_does_not_take_waits_and_only_then_is_dropped(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
