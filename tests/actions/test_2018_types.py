@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facemeld.actions.describe_material_list import china_time
@@ -21,6 +21,7 @@ NUMBERS = st.integers(1, 2**63 - 1)
 FACES = st.integers(1, 9999)
 
 
+@settings(deadline=None)
 @given(NUMBERS)
 def test_digits_stand_for_the_id_and_the_id_for_itself(number: int) -> None:
     assert parse_activity_id(activity_id(str(number))) == number
@@ -29,6 +30,7 @@ def test_digits_stand_for_the_id_and_the_id_for_itself(number: int) -> None:
     assert model_id(f"mt_{number}") == f"mt_{number}"
 
 
+@settings(deadline=None)
 @given(NUMBERS, FACES, FACES)
 def test_a_face_may_be_named_in_three_ways(number: int, face: int, other: int) -> None:
     expected = (number, face)
@@ -38,6 +40,7 @@ def test_a_face_may_be_named_in_three_ways(number: int, face: int, other: int) -
         assert parse_face_id(face_id(str(face), model)) == expected
 
 
+@settings(deadline=None)
 @given(st.text(max_size=30))
 def test_other_texts_stay_as_they_are(text: str) -> None:
     if not any(character.isdigit() for character in text):
@@ -80,6 +83,7 @@ def test_pictures_may_have_a_size_together() -> None:
         check_size(("a" * 6, "b" * 5), 10)
 
 
+@settings(deadline=None)
 @given(st.none() | st.integers(0, 2**40), st.none() | st.integers(0, 2**40))
 def test_lenient_paging_is_always_a_page(limit: int | None, offset: int | None) -> None:
     size, skip = paging(limit, offset, strict=False)
@@ -89,6 +93,7 @@ def test_lenient_paging_is_always_a_page(limit: int | None, offset: int | None) 
         assert size == limit
 
 
+@settings(deadline=None)
 @given(st.integers(-(2**40), 2**40))
 def test_strict_paging_refuses_what_is_out_of_range(limit: int) -> None:
     if limit < 0:
@@ -104,6 +109,7 @@ def test_strict_paging_refuses_what_is_out_of_range(limit: int) -> None:
 MOMENTS = st.datetimes(datetime(2010, 11, 5), datetime(2060, 1, 1), timezones=st.just(UTC))
 
 
+@settings(deadline=None)
 @given(MOMENTS)
 def test_times_can_be_read_back(moment: datetime) -> None:
     assert timedelta(0) <= moment - datetime.fromisoformat(iso_time(moment)) < timedelta(milliseconds=1)

@@ -101,7 +101,7 @@ def test_another_key_signs_other_addresses(addresses: MaterialAddresses, files: 
         MaterialAddresses(files, b"short", clock)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_an_address_with_one_character_changed_is_refused(addresses: MaterialAddresses, data: st.DataObject) -> None:
     address = addresses.sign(material())
