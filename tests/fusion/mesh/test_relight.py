@@ -30,7 +30,7 @@ def test_bare_skin_takes_the_new_shading(own: float, new: float, chroma: float) 
     np.testing.assert_allclose(out[0, 0], [new, 10, 14], atol=0.05)
 
 
-@given(lightness, st.floats(-30, 30, width=32), st.floats(-15, 15, width=32))
+@given(st.floats(12, 80, width=32), st.floats(-12, 12, width=32), st.floats(-15, 15, width=32))
 def test_the_same_light_changes_little(own: float, difference: float, tint: float) -> None:
     value = float(np.clip(own + difference, 0, 100))
     shading = [own, 12.0, 16.0]

@@ -22,6 +22,7 @@ from facemeld.fusion.mesh.tone import Skin, lab_of, read_skin
 from facemeld.fusion.mesh.validity import fill_plan
 from facemeld.fusion.types import Face, FloatArray, FuseOptions, Picture
 
+_OWN_MOST = 7.0  # L by which it may change the template's light: soft light passes, hard shadows do not
 _OWN_LIGHT = 0.45  # share of the user's own shading that stays
 _LIMIT = (18.0, 120.0)  # how far L may deviate from the shading, on bare skin and on features
 _STILL = 0.03  # pixels: what is bent less keeps its exact value
@@ -131,14 +132,14 @@ def _light(
     new = plan.skin.shading.copy()
     weight = atlas.skin / (atlas.skin.sum() + 1e-6)
     gap = own[..., 0] - new[..., 0]
-    new[..., 0] += np.clip(_OWN_LIGHT * (gap - (gap * weight).sum()), -10, 10)
+    new[..., 0] += _OWN_MOST * np.tanh(_OWN_LIGHT / _OWN_MOST * (gap - (gap * weight).sum()))
     near = atlas.sockets * (1 - atlas.eyes)
     near = (near / (near.sum() + 1e-6))[..., None]
     white_own, white_new = whites(parts, plan.parts, f32((new * near).sum(axis=(0, 1))))
     eyes = atlas.eyes[..., None]
     own = own * (1 - eyes) + white_own * eyes
     new = new * (1 - eyes) + white_new * eyes
-    bare = atlas.skin * (1 - atlas.beard) * (1 - skin.glasses * atlas.band)
+    bare = atlas.skin * (1 - skin.beard * atlas.beard) * (1 - skin.glasses * atlas.band)
     limit = _LIMIT[0] + (_LIMIT[1] - _LIMIT[0]) * (1 - bare) ** 2
     own_map, new_map = (window.up(layout.atlas_map(f32(field))) for field in (own, new))
     teeth_own, teeth_new = teeth(parts, plan.parts, f32(new[atlas.lips > 0.5].mean(axis=0)))

@@ -31,7 +31,6 @@ class FacePlan:
         skin: The face on the atlas.
         parts: Its eyes and mouth.
         matte: uint8 (h, w) of the crop, 0-255: what lies in front of the face.
-        beard: Share of the beard's area that is not bare skin, 0-1.
         palette: float32 (3, 2): a and b as a quadratic of L / 100, for pictures of one tint.
         tint: How much the picture keeps to that tint, 0 (full colour) to 1 (black and white, sepia).
         fineness: Strength of the finest detail on the face, see ``sharpness.fineness``.
@@ -42,7 +41,6 @@ class FacePlan:
     skin: Skin
     parts: Parts
     matte: NDArray[np.uint8]
-    beard: float
     palette: FloatArray
     tint: float
     fineness: float
@@ -129,10 +127,10 @@ def _pack(arrays: dict[str, NDArray[Any]], prefix: str, face: Face, detail: Face
         "score": face.score,
         "crop": [detail.crop.x, detail.crop.y, detail.crop.width, detail.crop.height],
         "glasses": skin.glasses,
+        "beard": skin.beard,
         "spread": skin.spread,
         "eyes": list(parts.eyes_open),
         "mouth": parts.mouth_open,
-        "beard": detail.beard,
         "tint": detail.tint,
         "fineness": detail.fineness,
     }
@@ -152,10 +150,11 @@ def _unpack(arrays: dict[str, NDArray[Any]], prefix: str, entry: dict[str, Any])
         at("hidden"),
         at("oddness"),
         entry["glasses"],
+        entry["beard"],
         at("relief"),
         entry["spread"],
         at("contrast"),
     )
     parts = Parts((entry["eyes"][0], entry["eyes"][1]), entry["mouth"], at("sclera"), at("teeth"))
     crop = Rect(*entry["crop"])
-    return face, FacePlan(crop, at("local"), skin, parts, at("matte"), entry["beard"], at("palette"), entry["tint"], entry["fineness"])
+    return face, FacePlan(crop, at("local"), skin, parts, at("matte"), at("palette"), entry["tint"], entry["fineness"])

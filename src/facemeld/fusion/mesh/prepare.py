@@ -48,10 +48,8 @@ def prepare_face(template: Picture, face: Face, atlas: Atlas) -> FacePlan:
         fine = template_matte(lab_of(small), f32(shading), zone[..., 0], zone[..., 1], skin.spread)
         fine = f32(cv2.resize(fine, (crop.width, crop.height), interpolation=cv2.INTER_LINEAR))
         matte = np.round(fine * 255).astype(np.uint8)
-    beard = atlas.beard * (1 - atlas.features) * skin.visible
-    bearded = float((smoothstep(skin.oddness, 2.0, 4.0) * beard).sum() / (beard.sum() + 1e-6))
     palette, tint = fit_palette(lab_of(small))
-    return FacePlan(crop, landmarks, skin, parts, matte, bearded, palette, tint, fineness_of(patch, mesh))
+    return FacePlan(crop, landmarks, skin, parts, matte, palette, tint, fineness_of(patch, mesh))
 
 
 def crop_around(face: Face, picture: Picture) -> Rect:

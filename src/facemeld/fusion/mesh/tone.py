@@ -34,6 +34,7 @@ class Skin:
         hidden: float32 (GRID, GRID), 0-1: something else lies in front of the skin.
         oddness: float32 (GRID, GRID): distance of the texture from the shading, in robust standard deviations of the skin.
         glasses: Whether the face wears glasses, 0-1.
+        beard: Whether the face has a beard, a moustache or stubble, 0-1.
         relief: float32 (GRID, GRID, 3), Lab: the middle band of the detail: folds and small shadows.
         spread: Robust standard deviation of the skin's detail, Lab units.
         contrast: float32 (3,), standard deviation of the skin's detail in L, a and b.
@@ -45,6 +46,7 @@ class Skin:
     hidden: FloatArray
     oddness: FloatArray
     glasses: float
+    beard: float
     relief: FloatArray
     spread: float
     contrast: FloatArray
@@ -76,14 +78,25 @@ def read_skin(picture: Picture, mesh: FloatArray, atlas: Atlas) -> Skin:
     bare = f32(atlas.skin * visible * (1 - hidden) * (1 - glasses * atlas.band * (oddness > 2)))
     plain, spread = _shade(texture, normals, bare)
     known = f32(np.maximum(bare, 0.3 * atlas.features * visible) * (1 - 0.8 * atlas.brows) * (1 - atlas.eyes) * (1 - atlas.lips))
-    shading = _shadows(texture, plain, known, 1 - atlas.beard)
+    beard = _bearded(texture, plain, visible, atlas)
+    shading = _shadows(texture, plain, known, f32(1 - beard * atlas.beard))
     oddness = _oddness(texture, shading, bare)
     weight = bare * (oddness < 2.5)
     gap = texture - shading
-    relief = f32(_smooth(gap, known, _RELIEF, 0.1) * (1 - atlas.beard)[..., None])
+    relief = f32(_smooth(gap, known, _RELIEF, 0.1) * (1 - beard * atlas.beard)[..., None])
     local = gap - _smooth(gap, weight, 0.03)
     contrast = np.sqrt((local * local * weight[..., None]).sum(axis=(0, 1)) / (weight.sum() + 1e-6))
-    return Skin(texture, visible, shading, hidden, oddness * atlas.covered, glasses, relief, spread, f32(contrast))
+    return Skin(texture, visible, shading, hidden, oddness * atlas.covered, glasses, beard, relief, spread, f32(contrast))
+
+
+def _bearded(texture: FloatArray, shading: FloatArray, visible: FloatArray, atlas: Atlas) -> float:
+    """Whether a face has a beard, 0-1: darker than its skin on both halves, which a shadow hardly ever is."""
+    zone = atlas.beard * (1 - atlas.features) * np.clip(atlas.inset / 0.03, 0, 1) * visible
+    dark = smoothstep(shading[..., 0] - texture[..., 0], 5.0, 14.0)
+    both = zone * zone[:, ::-1]
+    if float(both.sum()) < 20.0:  # turned away: only one half tells
+        return float(smoothstep(float((dark * zone).sum() / (zone.sum() + 1e-6)), 0.1, 0.25))
+    return float(smoothstep(float((np.minimum(dark, dark[:, ::-1]) * both).sum() / both.sum()), 0.015, 0.06))
 
 
 def _patch(picture: Picture, mesh: FloatArray) -> tuple[NDArray[np.uint8], FloatArray]:
