@@ -110,8 +110,8 @@ def cases(world: World) -> dict[str, tuple[Callable[[], Any], str]]:
     face = photo(user)
     flat = png(np.full((300, 300, 3), 128, np.uint8))
     small_face = np.full((400, 400, 3), 128, np.uint8)
-    tiny = np.asarray(Image.fromarray(world.template).resize((58, 68), Image.Resampling.LANCZOS))
-    small_face[100:168, 100:158] = tiny
+    tiny = np.asarray(Image.fromarray(world.template).resize((72, 84), Image.Resampling.LANCZOS))
+    small_face[100:184, 100:172] = tiny
     half = user[: len(user) // 2]
     too_long = models.MergeInfo()
     too_long.Image = "A" * ((5 << 20) + 1)
