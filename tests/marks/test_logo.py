@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facemeld.marks import MarkError, Rect, draw_logo
+from facemeld.marks.logo import shows
 
 PICTURE = np.full((60, 80, 3), 100, np.uint8)
 LOGO = np.zeros((10, 20, 3), np.uint8)
@@ -78,3 +79,25 @@ def test_any_rectangle_leaves_the_outside_alone(x: int, y: int, width: int, heig
     changed[box.y : box.y + box.height, box.x : box.x + box.width] = False
     assert not changed.any()
     assert box.clipped(80, 60) == box
+
+
+GREY = np.full((400, 600, 3), 128, np.uint8)
+WHITE = np.full((30, 120, 3), 255, np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("rect", "opacity", "clear"),
+    [
+        (Rect(10, 10, 120, 30), 255, True),
+        (Rect(470, 360, 120, 30), 255, True),
+        (Rect(10, 10, 1, 1), 255, False),
+        (Rect(10, 10, 600, 10), 255, False),
+        (Rect(-115, 10, 120, 30), 255, False),
+        (Rect(2000, 2000, 120, 30), 255, False),
+        (Rect(10, 10, 120, 30), 0, False),
+        (Rect(10, 10, 120, 30), 40, False),
+    ],
+)
+def test_only_a_logo_that_is_seen_stands_for_the_label(rect: Rect, opacity: int, clear: bool) -> None:
+    drawn, _, box = draw_logo(GREY, WHITE, rect, logo_alpha=np.full(WHITE.shape[:2], opacity, np.uint8))
+    assert shows(GREY, drawn, box) is clear

@@ -172,7 +172,7 @@ def _places(white: NDArray[np.float32], factor: float, own: Patterns) -> list[_P
 def _peak(spectrum: NDArray[np.complex64], factor: float, own: Patterns) -> _Place:
     surface = np.fft.irfft2(spectrum * np.conj(own.sync), (TILE, TILE))
     row, column = divmod(int(surface.argmax()), TILE)
-    return _Place(float(surface[row, column] / surface.std()), factor, row, column, spectrum.astype(np.complex64))
+    return _Place(float(surface[row, column] / (surface.std() + 1e-12)), factor, row, column, spectrum.astype(np.complex64))
 
 
 def _exact(white: NDArray[np.float32], place: _Place, own: Patterns) -> _Place:

@@ -1,0 +1,42 @@
+"""``facemeld verify``."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.verify.conftest import Marked
+
+FACEMELD = str(Path(sys.executable).with_name("facemeld"))
+
+
+def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([FACEMELD, "verify", *map(str, arguments)], capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_the_command_tells_people_and_machines(marked: Marked, tmp_path: Path) -> None:
+    result, request_id = marked.results["photo.jpg"]
+    file = tmp_path / "result.jpg"
+    file.write_bytes(result)
+    report = json.loads(run(file, "--json", "--data", marked.data).stdout)
+    assert (report["Missing"], report["Consistent"]) == ([], True)
+    text = run(file, "--data", marked.data).stdout
+    assert f"result {request_id}" in text
+    assert "the signature holds, and the signer is known" in text
+    assert "The marks name the same result." in text
+
+
+def test_another_installation_sees_label_and_signature_but_no_mark(marked: Marked, tmp_path: Path) -> None:
+    file = tmp_path / "result.jpg"
+    file.write_bytes(marked.results["photo.jpg"][0])
+    report = json.loads(run(file, "--json", "--data", tmp_path / "other").stdout)
+    assert (report["Credentials"]["State"], report["Missing"]) == ("Valid", ["InvisibleMark"])
+
+
+def test_mistakes_are_told_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "text.jpg").write_text("no picture")
+    done = run(tmp_path / "text.jpg", "--data", tmp_path / "data")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "facemeld: the picture must be" in done.stderr
