@@ -8,7 +8,7 @@ import pytest
 from facemeld.fusion import topology
 from facemeld.fusion.mesh.atlas import GRID, Atlas
 
-MAPS = ("eyes", "sockets", "brows", "lips", "features", "skin", "beard", "forehead", "bridge", "band")
+MAPS = ("contrasty", "eyes", "sockets", "brows", "lips", "features", "skin", "beard", "forehead", "bridge", "band")
 
 
 @pytest.mark.parametrize("name", MAPS)

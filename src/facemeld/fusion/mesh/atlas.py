@@ -116,6 +116,12 @@ class Atlas:
         return f32(np.maximum.reduce(parts))
 
     @cached_property
+    def contrasty(self) -> FloatArray:
+        """Where a face is far darker or lighter than its skin by nature: brows, eyes, and less so lips and nostrils."""
+        soft = np.maximum(self.lips, self.area(_NOSE_BASE, -0.01, 0.02))
+        return f32(np.maximum(np.maximum(self.brows, self.sockets), 0.6 * soft))
+
+    @cached_property
     def skin(self) -> FloatArray:
         """Where bare skin is expected: off the features and off the very border."""
         return f32((1 - self.features) * np.clip(self.inset / 0.03, 0, 1) * self.covered)

@@ -139,7 +139,7 @@ def _light(
     eyes = atlas.eyes[..., None]
     own = own * (1 - eyes) + white_own * eyes
     new = new * (1 - eyes) + white_new * eyes
-    bare = atlas.skin * (1 - skin.beard * atlas.beard) * (1 - skin.glasses * atlas.band)
+    bare = (1 - atlas.contrasty) * (1 - skin.beard * atlas.beard) * (1 - skin.glasses * atlas.band)
     limit = _LIMIT[0] + (_LIMIT[1] - _LIMIT[0]) * (1 - bare) ** 2
     own_map, new_map = (window.up(layout.atlas_map(f32(field))) for field in (own, new))
     teeth_own, teeth_new = teeth(parts, plan.parts, f32(new[atlas.lips > 0.5].mean(axis=0)))
