@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -32,7 +33,7 @@ LIMITS = ReviewLimits()
         ({"outside": 0.11}, "face_cut_off", False),
     ],
 )
-def test_each_fault_of_a_face_is_noticed(change: dict[str, object], code: str, fails: bool) -> None:
+def test_each_fault_of_a_face_is_noticed(change: dict[str, Any], code: str, fails: bool) -> None:
     (finding,) = assess([replace(GOOD, **change)], LIMITS)
     assert (finding.code, finding.failure, finding.face) == (code, fails, 1)
     assert passes([finding]) is not fails
@@ -44,7 +45,7 @@ def test_each_fault_of_a_face_is_noticed(change: dict[str, object], code: str, f
 @pytest.mark.parametrize(
     "change", [{"box": Rect(0, 0, 64, 64)}, {"yaw": 30.0}, {"pitch": -30.0}, {"sharpness": 0.02}, {"brightness": 35.0}, {"outside": 0.1}]
 )
-def test_what_keeps_to_its_limit_is_not_noticed(change: dict[str, object]) -> None:
+def test_what_keeps_to_its_limit_is_not_noticed(change: dict[str, Any]) -> None:
     assert assess([replace(GOOD, **change)], LIMITS) == ()
 
 
