@@ -182,7 +182,8 @@ class LocalExecutor:
         if not answer.done() or failure is not None:
             self._workers.discard(worker)
             worker.kill()
-            raise WorkerDied(f"a worker must start within {self._limits.start_seconds:g} s and did not") from failure
+            found = f"it ended: {failure}" if failure is not None else "it did not"
+            raise WorkerDied(f"a worker must start within {self._limits.start_seconds:g} s, {found}") from failure
         if self._stopping:
             worker.end()
         else:
