@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +14,7 @@ from facemeld.cli.common import JsonOption
 from facemeld.cli.models import fetch_with_progress
 from facemeld.fusion.types import Face
 from facemeld.marks.label import LABEL_TEXTS
+from facemeld.marks.metadata import ImplicitLabel, write_metadata
 from facemeld.media.encode import encode
 from facemeld.media.headers import ImageFormat
 
@@ -47,7 +49,8 @@ def fuse(
         template_face=template_face,
         label=None if no_label else LABEL_TEXTS["en"],
     )
-    output.write_bytes(encode(fused, image_format))
+    label = ImplicitLabel(content_producer="facemeld", produce_id=str(uuid.uuid4()))
+    output.write_bytes(write_metadata(encode(fused, image_format), label=label))
     typer.echo(f"{output}: {fused.shape[1]}x{fused.shape[0]} pixels")
 
 
