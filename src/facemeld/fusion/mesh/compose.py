@@ -22,7 +22,7 @@ from facemeld.fusion.mesh.tone import Skin, lab_of, read_skin
 from facemeld.fusion.mesh.validity import fill_plan
 from facemeld.fusion.types import Face, FloatArray, FuseOptions, Picture
 
-_OWN_MOST = 7.0  # L by which it may change the template's light: soft light passes, hard shadows do not
+_OWN_MOST = 9.0  # L by which it may change the template's light: soft light passes, hard shadows do not
 _OWN_LIGHT = 0.45  # share of the user's own shading that stays
 _LIMIT = (18.0, 120.0)  # how far L may deviate from the shading, on bare skin and on features
 _STILL = 0.03  # pixels: what is bent less keeps its exact value

@@ -12,7 +12,7 @@ from facemeld.fusion.alignment import Similarity, similarity
 from facemeld.fusion.expression import ExpressionBasis
 from facemeld.fusion.mesh.arrays import f32, smoothstep
 from facemeld.fusion.mesh.atlas import Atlas
-from facemeld.fusion.types import LANDMARK_COUNT, MESH_VERTICES, Face, FloatArray, FuseOptions
+from facemeld.fusion.types import MESH_VERTICES, Face, FloatArray, FuseOptions
 
 _RIM = 0.16  # face widths from the border over which outline turns into features
 _REACH = 0.16  # face widths that the outline may move at most
@@ -24,7 +24,7 @@ _LOWER_LID = np.array([7, 163, 144, 145, 153, 154, 155])
 _UPPER_LID_LEFT = np.array([466, 388, 387, 386, 385, 384, 398])
 _LOWER_LID_LEFT = np.array([249, 390, 373, 374, 380, 381, 382])
 _OWN_OUTLINE = 0.7  # how far the outline goes to the user's at most: beyond, the head's pose seems to change
-_ROUNDS = 1  # corrections of the expression by the network's own reading
+_CORRECTED = 0.95  # share of the difference in expression that is corrected: the last of it costs likeness
 _APART = (20.0, 60.0)  # degrees between both poses from which the user's outline is trusted less
 
 
@@ -60,13 +60,9 @@ def target_mesh(
     home = place.inverse()
     own = _placement(user, atlas).inverse().apply(user.mesh)
     own = _complete(own, user.pose.yaw, atlas)
-
-    def score_moved(offset: FloatArray) -> FloatArray:
-        return score(_upright(_with_irises(place.apply(own + offset), template), template.pose.roll))
-
     before = score(_upright(user.landmarks, user.pose.roll))
     after = score(_upright(template.landmarks, template.pose.roll))
-    own = own + expressions.matched_offset(before, after, score_moved, _ROUNDS)
+    own = own + expressions.offset(before, f32(before + _CORRECTED * (after - before)))
     _close_lips(own, home.apply(template.mesh))
     placed = place.apply(own)
     gap = template.mesh.astype(np.float64) - placed
@@ -97,16 +93,6 @@ def _upright(landmarks: FloatArray, roll: float) -> FloatArray:
     turned = landmarks.copy()
     turned[:, :2] = landmarks[:, :2] @ f32([[cosine, -sine], [sine, cosine]])
     return turned
-
-
-def _with_irises(mesh: NDArray[np.float64], template: Face) -> FloatArray:
-    """Landmarks of a moved mesh: the template's irises go along with the corners of their eyes."""
-    landmarks = np.empty((LANDMARK_COUNT, 3), np.float32)
-    landmarks[:MESH_VERTICES] = mesh
-    for corners, iris in (((33, 133), topology.RIGHT_IRIS), ((362, 263), topology.LEFT_IRIS)):
-        shift = (mesh[list(corners)] - template.mesh[list(corners)]).mean(axis=0)
-        landmarks[iris] = template.landmarks[iris] + shift
-    return landmarks
 
 
 def _complete(own: NDArray[np.float64], yaw: float, atlas: Atlas) -> NDArray[np.float64]:
