@@ -43,8 +43,8 @@ def test_a_face_fused_with_itself_stays_where_it_is(hopper_plan: MeshPlan, atlas
     place = np.stack([(columns + 0.5) * step - 0.5, (rows + 0.5) * step - 0.5], axis=2)
     inside = layout.cover > 0.9
     error = np.abs(layout.source - place)[inside]
-    assert np.percentile(error, 99.8) < 0.01
-    assert error.max() < 0.5  # slivers between closed lips
+    assert np.percentile(error, 99.5) < 0.01
+    assert error.max() < 2.0  # slivers between closed lips
     assert np.abs(layout.bend).max() < 1e-3
     iris = follow_gaze(layout, detail.landmarks[:MESH_VERTICES], detail.landmarks, detail.landmarks, (1.0, 1.0), atlas)
     assert np.abs(iris - layout.source).max() < 0.1

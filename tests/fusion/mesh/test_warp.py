@@ -85,3 +85,12 @@ def test_the_face_seen_from_the_front_turns_its_normals_to_the_camera(canonical:
     assert (normals[:, 2] < 0.2).all()
     assert normals[454, 0] > 0.5  # left cheek looks to the right of the picture
     assert normals[234, 0] < -0.5
+
+
+@given(corners, st.lists(st.floats(-50, 50, width=32), min_size=3, max_size=3))
+def test_slivers_never_run_away(points: list[tuple[float, float]], values: list[float]) -> None:
+    raster = rasterise(np.array(points), np.zeros(3), np.array([[0, 1, 2]], np.int32), (40, 40))
+    found = raster.interpolate(np.array(values)[:, None])[raster.covered]
+    reach = max(values) - min(values)
+    assert (found >= min(values) - 2.5 * reach - 1e-2).all()
+    assert (found <= max(values) + 2.5 * reach + 1e-2).all()

@@ -130,7 +130,9 @@ def lay_out(target: FloatArray, plan: FacePlan, user: FloatArray, atlas: Atlas) 
     moved = plan.landmarks[:MESH_VERTICES, :2] - target[:, :2]
     values = np.concatenate([user[:, :2], user[atlas.twins, :2], atlas.cells, moved], axis=1)
     spread, distance = extend(drawn.interpolate(values), drawn.covered)
-    bend = bend_field(np.ascontiguousarray(spread[..., 6:8]), distance, drawn.covered, width / step)
+    # Slivers at the outline extrapolate; what they say must not be carried outwards.
+    shift = f32(np.clip(spread[..., 6:8], moved.min(axis=0), moved.max(axis=0)))
+    bend = bend_field(shift, distance, drawn.covered, width / step)
     inside = cv2.distanceTransform(np.pad(drawn.covered.astype(np.uint8), 1, mode="edge"), cv2.DIST_L2, cv2.DIST_MASK_5)[1:-1, 1:-1]
     cover = smoothstep(inside * step / width, 0.005, 0.045)
     source, twin, cells = (np.ascontiguousarray(spread[..., k : k + 2]) for k in (0, 2, 4))

@@ -83,7 +83,7 @@ def rasterise(
     third = (u[:, 0] * y - u[:, 1] * x) / area
     shares = np.stack([1 - second - third, second, third], axis=1)
     # A polygon's outline is drawn too, so a centre may lie just outside: keep it from running away in thin triangles.
-    shares = np.clip(shares, -2.0, 3.0)
+    shares = np.clip(shares, -0.25, 1.25)
     shares /= shares.sum(axis=1, keepdims=True)
     return Raster(labels, shares.astype(np.float32), triangles[drawn])
 
