@@ -31,7 +31,7 @@ def bend_field(inside: FloatArray, distance: FloatArray, covered: NDArray[np.boo
     small = cv2.resize(inside, size, interpolation=cv2.INTER_AREA)
     small = cv2.GaussianBlur(small, (0, 0), max(0.5, 0.07 * width / coarse), borderType=cv2.BORDER_REPLICATE)
     soft = f32(cv2.resize(small, inside.shape[1::-1], interpolation=cv2.INTER_LINEAR))
-    far = smoothstep(distance, 0.0, 0.12 * width)[..., None]
+    far = smoothstep(distance, 0.0, 0.05 * width)[..., None]
     field = inside * (1 - far) + soft * far
     fade = 1 - smoothstep(distance, 0.0, BEND * width)
     return np.asarray(np.where(covered[..., None], inside, field * fade[..., None]), np.float32)

@@ -69,6 +69,8 @@ def target_mesh(
     rim = outline_weight(atlas).astype(np.float64)
     apart = np.hypot(user.pose.yaw - template.pose.yaw, user.pose.pitch - template.pose.pitch)
     trust = _OWN_OUTLINE * (1 - 0.6 * float(smoothstep(apart, *_APART)))
+    # On a template in half profile the outline runs over the nose and the cheek: bending it would tear what is behind.
+    trust *= 1 - 0.7 * float(smoothstep(abs(template.pose.yaw), 28.0, 55.0))
     degree = rim * (1 - (1 - options.shape) * trust) + (1 - rim) * options.features
     limit = _REACH * face_width(template.mesh)
     length = np.linalg.norm(gap, axis=1) + 1e-9
