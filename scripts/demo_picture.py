@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from PIL import Image
-
 from scripts.demo import ROOT
 
 HEIGHT = 480

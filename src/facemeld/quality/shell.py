@@ -17,7 +17,6 @@ from facemeld.quality.identity import DlibJudge
 from facemeld.quality.pairs import listed_pairs, pictures_in, random_pairs
 from facemeld.quality.records import Degrees
 
-
 DEVELOPMENT_FACES = Path("../shared/data/faces")
 """Portraits for development, beside the checkout; used where no folder is named."""
 
