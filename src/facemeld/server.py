@@ -71,6 +71,8 @@ class Server:
         self._usage = UsageLog(application.usage, application.accounts)
         self._public_url = application.settings.public_url.rstrip("/")
         self.address = ""
+        self.failure: FacemeldError | None = None
+        self.gave_up = asyncio.Event()
 
     def asgi(self) -> Starlette:
         """The ASGI application."""
@@ -135,7 +137,12 @@ class Server:
             await self._usage.flush()
 
     async def _warm_up(self) -> None:
-        await self._executor.start()
+        try:
+            await self._executor.start()
+        except FacemeldError as error:
+            self.failure = error
+            self.gave_up.set()
+            return
         self._announce(f"Facemeld is ready on {self.address}")
         try:
             await asyncio.to_thread(self._welcome)
@@ -205,6 +212,11 @@ class _Uvicorn(uvicorn.Server):
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.remove_signal_handler(number)
 
+    async def stop_when(self, event: asyncio.Event) -> None:
+        """Stop in good order once something has happened."""
+        await event.wait()
+        self._stop()
+
     def _stop(self) -> None:
         self.should_exit = True
 
@@ -238,7 +250,14 @@ async def run_server(settings: Settings, announce: Callable[[str], None]) -> Non
                 forwarded_allow_ips=settings.trusted_proxies,
                 timeout_graceful_shutdown=int(settings.drain_seconds) or None,
             )
-            await _Uvicorn(config).serve(sockets=[listening])
+            http = _Uvicorn(config)
+            watch = asyncio.create_task(http.stop_when(server.gave_up))
+            try:
+                await http.serve(sockets=[listening])
+            finally:
+                watch.cancel()
+            if server.failure is not None:
+                raise server.failure
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -168,3 +168,8 @@ def test_a_public_key_file_is_refused(shell: Shell, tmp_path: Path) -> None:
 
 def test_the_version_is_printed(shell: Shell) -> None:
     assert shell.run("--version").stdout.startswith("facemeld 0.")
+
+
+def test_a_server_whose_workers_cannot_start_says_so_and_ends(shell: Shell) -> None:
+    shell.environment["PYTHONPATH"] = str(Path(__file__).parent / "broken")
+    assert "a worker must start within 60 s, it ended" in shell.error("serve", "--port", "0")

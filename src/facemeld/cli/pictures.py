@@ -9,7 +9,6 @@ from typing import Annotated
 
 import typer
 
-from facemeld import library
 from facemeld.cli.common import JsonOption
 from facemeld.cli.models import fetch_with_progress
 from facemeld.fusion.types import Face
@@ -36,6 +35,9 @@ def fuse(
     if image_format is None:
         raise ValueError(f"the output must end in {', '.join(_FORMATS)}, got {output.name}")
     fetch_with_progress(None)
+    # The imaging libraries are loaded by the commands that touch pixels only.
+    from facemeld import library
+
     user = users[0]
     if len(users) > 1:
         user = users[library.choose_view(library.find_face(template, template_face), users, user_face)[0]]
@@ -57,6 +59,8 @@ def fuse(
 def detect(file: Path, as_json: JsonOption = False) -> None:
     """Find the faces in a picture: boxes, pose angles and landmarks."""
     fetch_with_progress(None)
+    from facemeld import library
+
     faces = library.detect(file)
     if as_json:
         typer.echo(json.dumps({"Faces": [describe(face) for face in faces]}))
