@@ -22,13 +22,14 @@ from facemeld.results import LocalResultStore
 from facemeld.services.addresses import MaterialAddresses
 from facemeld.services.administration import Administration
 from facemeld.services.finishing import Finisher
-from facemeld.services.fusing import FuseRules, FuseService
+from facemeld.services.fusing import FuseService
 from facemeld.services.listing import ListingService
 from facemeld.services.marking import MarkRules
 from facemeld.services.materials import MaterialRules, MaterialService
 from facemeld.services.photos import ImageLimits
 from facemeld.services.policies import default_rates
 from facemeld.services.rates import ActivityRates, RateLimiter
+from facemeld.services.requests import FuseRules
 from facemeld.services.signin import SignIn
 from facemeld.services.ultra import UltraService
 from facemeld.services.verifying import VerifyRules, VerifyService
@@ -104,7 +105,7 @@ class Application:
 
     def fusing(self, executor: Executor, fetcher: Fetcher) -> FuseService:
         """The use case of FuseFace."""
-        return FuseService(self.materials, executor, fetcher, self.results, self._fuse_rules(), utc_now)
+        return FuseService(self.materials, executor, fetcher, Finisher(self.results, self._fuse_rules(), utc_now))
 
     def legacy_fusing(self, executor: Executor, fetcher: Fetcher) -> FuseService:
         """The use case of fusing by the rules of API version 2018-12-01."""
@@ -116,7 +117,7 @@ class Application:
             photos=replace(rules.photos, limits=limits, whole_face=True),
             material_max_side=LEGACY_MATERIAL_SIDE if self.settings.strict else None,
         )
-        return FuseService(self.materials, executor, fetcher, self.results, rules, utc_now, self._activity_rates())
+        return FuseService(self.materials, executor, fetcher, Finisher(self.results, rules, utc_now), self._activity_rates())
 
     def sign_in(self) -> SignIn:
         """The use case of signing in."""

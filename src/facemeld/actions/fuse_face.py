@@ -64,10 +64,8 @@ class FuseFace:
         with translated(FAILURES_2022):
             result = await self.service.fuse(request)
             call.notes.faces = len(request.users)
-            if not as_url:
-                return FuseFaceResponse(fused_image=self.service.inline(result))
-            path = await self.service.store(result)
-        return FuseFaceResponse(fused_image=(self.public_url or call.base_url) + path)
+            image = await self.service.finisher.deliver(result, (self.public_url or call.base_url) if as_url else None)
+        return FuseFaceResponse(fused_image=image)
 
     @property
     def action(self) -> Action[FuseFaceRequest]:

@@ -111,10 +111,8 @@ class FuseFaceUltra:
         with translated(FAILURES_ULTRA):
             result = await self.service.fuse(request)
             call.notes.faces = len(request.users)
-            if not as_url:
-                return FuseFaceUltraResponse(fused_image=self.service.finisher.inline(result))
-            path = await self.service.finisher.store(result)
-        return FuseFaceUltraResponse(fused_image=(self.public_url or call.base_url) + path)
+            image = await self.service.finisher.deliver(result, (self.public_url or call.base_url) if as_url else None)
+        return FuseFaceUltraResponse(fused_image=image)
 
     @property
     def action(self) -> Action[FuseFaceUltraRequest]:

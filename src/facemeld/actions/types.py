@@ -6,8 +6,8 @@ from pydantic import Field
 
 from facemeld.protocol.errors import Language, ParameterValueError
 from facemeld.protocol.schema import RequestModel
-from facemeld.services.fusing import LogoRequest, MarkRequest
 from facemeld.services.photos import NamedImage, Rect, UserFace
+from facemeld.services.requests import LogoRequest, MarkRequest
 
 MAX_MERGE_INFOS = 6
 MAX_LOGO_SIDE = 2160

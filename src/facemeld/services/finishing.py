@@ -8,9 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from facemeld.errors import FacemeldError
 from facemeld.media.encode import CONTENT_TYPES
 from facemeld.results import ResultStore
-from facemeld.services.fusing import FuseRules, MarkRequest
+from facemeld.services.requests import FuseRules, MarkRequest
 from facemeld.workers.marking import FusedFile, Logo, Marking
 from facemeld.workers.photos import ImageSource
 
@@ -23,13 +24,18 @@ class Finisher:
     rules: FuseRules
     clock: Callable[[], datetime]
 
-    def marking(self, marks: MarkRequest, logo: ImageSource | None) -> Marking:
+    def marking(self, marks: MarkRequest, logo: ImageSource | FacemeldError | None) -> Marking:
         """How a worker marks a result.
 
         Args:
             marks: What the caller asked for.
-            logo: The caller's own mark, fetched, or None.
+            logo: The caller's own mark as it was fetched, or None.
+
+        Raises:
+            FacemeldError: what went wrong when the logo was fetched.
         """
+        if isinstance(logo, FacemeldError):
+            raise logo
         rules = self.rules
         mark = Logo(logo, marks.logo.rect, rules.logo_limits) if logo is not None and marks.logo is not None else None
         return rules.marks.marking(
@@ -41,17 +47,19 @@ class Finisher:
             jpeg_quality=rules.jpeg_quality,
         )
 
-    async def store(self, result: FusedFile) -> str:
-        """Store a result durably; the returned path with its signature leads to it until it expires.
+    async def deliver(self, result: FusedFile, base_url: str | None) -> str:
+        """What a reply says of a result.
+
+        Args:
+            result: The finished picture.
+            base_url: Address of the server, to store the result durably first and answer with its signed address, which leads
+                to it until it expires; None answers with the picture as base64 text and stores nothing.
 
         Raises:
-            ResultsError: it could not be stored.
+            ResultError: it could not be stored.
         """
+        if base_url is None:
+            return base64.b64encode(result.data).decode("ascii")
         expires = self.clock() + self.rules.result_life
         stored = await asyncio.to_thread(self.results.put, result.data, CONTENT_TYPES[result.format], expires)
-        return self.results.sign(stored, expires)
-
-    @staticmethod
-    def inline(result: FusedFile) -> str:
-        """A result as base64 text."""
-        return base64.b64encode(result.data).decode("ascii")
+        return base_url + self.results.sign(stored, expires)

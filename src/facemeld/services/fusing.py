@@ -3,55 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Literal
 
 from facemeld.catalog import MaterialRecord, MaterialStore
 from facemeld.errors import FacemeldError
-from facemeld.fusion.types import FuseOptions, Rect
-from facemeld.media.decode import DecodeLimits
-from facemeld.media.encode import CONTENT_TYPES
+from facemeld.fusion.types import FuseOptions
 from facemeld.media.fetch import Fetcher
-from facemeld.results import ResultStore
 from facemeld.services.errors import MaterialTooLarge, TemplateFaceNotFound, TooManyFaces
-from facemeld.services.marking import MarkRules
-from facemeld.services.photos import ImageLimits, NamedImage, UserFace, check_image, check_rect, gather_images
+from facemeld.services.finishing import Finisher
+from facemeld.services.photos import UserFace, check_image, check_rect, gather_images
 from facemeld.services.rates import ActivityRates
+from facemeld.services.requests import MarkRequest
 from facemeld.workers.executor import Executor
-from facemeld.workers.marking import FusedFile, Logo, Marking
-from facemeld.workers.photos import ImageSource, PhotoRules, UserPhoto
+from facemeld.workers.marking import FusedFile
+from facemeld.workers.photos import ImageSource, UserPhoto
 from facemeld.workers.tasks import CheckPhotos, Fuse
 from facemeld.workers.template import TemplateFile
-
-
-@dataclass(frozen=True, slots=True)
-class LogoRequest:
-    """A caller's own mark: ``rect`` with width or height 0 means the logo's natural size."""
-
-    image: NamedImage
-    rect: Rect
-
-
-@dataclass(frozen=True, slots=True)
-class MarkRequest:
-    """What a caller wants to see and to find in the result.
-
-    Attributes:
-        visible: Whether the result carries a visible mark.
-        logo: Picture that replaces the text of the visible mark.
-        metadata: Key and value to embed, or None.
-        language: Language of the text.
-        request_id: Id of the call; the implicit label carries it.
-    """
-
-    visible: bool = True
-    logo: LogoRequest | None = None
-    metadata: tuple[str, str] | None = None
-    language: Literal["zh-CN", "en-US"] = "zh-CN"
-    request_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,33 +43,6 @@ class FuseRequest:
     marks: MarkRequest = field(default_factory=MarkRequest)
 
 
-@dataclass(frozen=True, slots=True)
-class FuseRules:
-    """What the operator set.
-
-    Attributes:
-        photos: Rules for users' photos.
-        images: Sizes of photos and logos.
-        material_limits: Limits for decoding a material's own picture.
-        logo_limits: Limits for decoding a logo.
-        seconds: Deadline of the pixel work.
-        result_life: Life of a stored result.
-        jpeg_quality: Quality of JPEG results.
-        marks: How results are marked.
-        material_max_side: Longest side of a material that may be used, in pixels; None for any.
-    """
-
-    photos: PhotoRules
-    images: ImageLimits
-    material_limits: DecodeLimits
-    logo_limits: DecodeLimits
-    seconds: float
-    result_life: timedelta
-    jpeg_quality: int
-    marks: MarkRules
-    material_max_side: int | None = None
-
-
 class FuseService:
     """Fuses users into materials."""
 
@@ -110,18 +51,20 @@ class FuseService:
         materials: MaterialStore,
         executor: Executor,
         fetcher: Fetcher,
-        results: ResultStore,
-        rules: FuseRules,
-        clock: Callable[[], datetime],
+        finisher: Finisher,
         rates: ActivityRates | None = None,
     ) -> None:
         self._materials = materials
         self._executor = executor
         self._fetcher = fetcher
-        self._results = results
-        self._rules = rules
-        self._clock = clock
+        self._finisher = finisher
+        self._rules = finisher.rules
         self._activity_rates = rates
+
+    @property
+    def finisher(self) -> Finisher:
+        """Stores results."""
+        return self._finisher
 
     async def fuse(self, request: FuseRequest) -> FusedFile:
         """Do the call; cheap checks come before dear ones, in the order of spec 4.4.
@@ -145,30 +88,14 @@ class FuseService:
         images = [user.image for user in request.users] + ([logo.image] if logo is not None else [])
         sources = await gather_images(self._fetcher, images, self._rules.images)
         photos = await self._photos(request.users, sources, numbers)
-        mark = self._logo(logo, sources[-1]) if logo is not None else None
         task = Fuse(
             template=self._template(material),
             photos=photos,
             rules=self._rules.photos,
             options=self._options(request, material),
-            marking=self._marking(request.marks, mark),
+            marking=self._finisher.marking(request.marks, sources[-1] if logo is not None else None),
         )
         return await self._executor.run(task, self._rules.seconds)
-
-    async def store(self, result: FusedFile) -> str:
-        """Store a result durably; the returned path with its signature leads to it until it expires.
-
-        Raises:
-            ResultsError: it could not be stored.
-        """
-        expires = self._clock() + self._rules.result_life
-        stored = await asyncio.to_thread(self._results.put, result.data, CONTENT_TYPES[result.format], expires)
-        return self._results.sign(stored, expires)
-
-    @staticmethod
-    def inline(result: FusedFile) -> str:
-        """A result as base64 text."""
-        return base64.b64encode(result.data).decode("ascii")
 
     def _check(self, request: FuseRequest) -> None:
         for user in request.users:
@@ -193,11 +120,6 @@ class FuseService:
             photos.append(UserPhoto(source, user.rect, number - 1))
         return tuple(photos)
 
-    def _logo(self, logo: LogoRequest, source: ImageSource | FacemeldError) -> Logo:
-        if isinstance(source, FacemeldError):
-            raise source
-        return Logo(source, logo.rect, self._rules.logo_limits)
-
     def _template(self, material: MaterialRecord) -> TemplateFile:
         return TemplateFile(
             key=f"{material.id}/{material.sha256}",
@@ -211,16 +133,6 @@ class FuseService:
         shape = material.shape_degree if request.shape is None else request.shape
         features = material.feature_degree if request.features is None else request.features
         return FuseOptions(shape=shape / 100, features=features / 100)
-
-    def _marking(self, marks: MarkRequest, logo: Logo | None) -> Marking:
-        return self._rules.marks.marking(
-            visible=marks.visible,
-            language=marks.language,
-            request_id=marks.request_id,
-            logo=logo,
-            metadata=marks.metadata,
-            jpeg_quality=self._rules.jpeg_quality,
-        )
 
 
 def assign(material: MaterialRecord, users: Sequence[UserFace]) -> tuple[int, ...]:

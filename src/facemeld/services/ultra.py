@@ -10,8 +10,8 @@ from facemeld.fusion.types import Rect
 from facemeld.media.fetch import Fetcher
 from facemeld.services.errors import TemplateEmpty
 from facemeld.services.finishing import Finisher
-from facemeld.services.fusing import FuseRules, MarkRequest
 from facemeld.services.photos import NamedImage, check_image, check_rect, gather_images
+from facemeld.services.requests import FuseRules, MarkRequest
 from facemeld.workers.executor import Executor
 from facemeld.workers.marking import FusedFile
 from facemeld.workers.photos import ImageSource

@@ -72,7 +72,7 @@ class FuseFace:
         with translated(FAILURES_2018):
             result = await self.service.fuse(request)
             call.notes.faces = len(request.users)
-            image = (self.public_url or call.base_url) + await self.service.store(result) if as_url else self.service.inline(result)
+            image = await self.service.finisher.deliver(result, (self.public_url or call.base_url) if as_url else None)
         return FuseFaceResponse(fused_image=image, review_result_set=review(params.celebrity_identify, len(request.users)))
 
     @property
