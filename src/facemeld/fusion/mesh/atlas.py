@@ -28,6 +28,12 @@ _BRIDGE = np.array([193, 417, 351, 122, 168, 6, 197, 196, 419, 8], np.intp)
 _BAND = np.array([234, 454, 21, 251, 105, 334, 50, 280, 101, 330, 217, 437, 9], np.intp)
 """Corners of the part of a face that glasses can cover."""
 
+_MOUSTACHE = np.array([164, 167, 165, 92, 393, 391, 322, 2, 97, 326], np.intp)
+"""Between the nose and the upper lip."""
+
+_CHEEK = np.array([50, 101, 118, 117, 123, 187, 205], np.intp)
+"""The middle of one cheek: bare on every face."""
+
 
 @dataclass(frozen=True, eq=False)
 class Atlas:
@@ -142,6 +148,16 @@ class Atlas:
             np.clip((np.arange(GRID, dtype=np.float32)[:, None] - self.cells[topology.RIGHT_CHEEK, 1]) / (0.03 * GRID) + 0.5, 0, 1) * sides
         )
         return f32(np.maximum(ramp, jaw) * self.covered)
+
+    @cached_property
+    def moustache(self) -> FloatArray:
+        """Above the upper lip: no beard without a moustache in it, or nearly none."""
+        return f32(self.area(_MOUSTACHE, -0.005, 0.01) * (1 - self.lips))
+
+    @cached_property
+    def cheeks(self) -> FloatArray:
+        """The middle of both cheeks, above any beard."""
+        return f32(np.maximum(self.area(_CHEEK, 0.0, 0.01), self.area(self.twins[_CHEEK], 0.0, 0.01)))
 
     @cached_property
     def temples(self) -> tuple[FloatArray, FloatArray]:

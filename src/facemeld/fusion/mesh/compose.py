@@ -14,7 +14,7 @@ from facemeld.fusion.mesh.blend import multiband
 from facemeld.fusion.mesh.gaze import follow_gaze
 from facemeld.fusion.mesh.layout import Layout, Window, lay_out
 from facemeld.fusion.mesh.plan import FacePlan
-from facemeld.fusion.mesh.regions import Parts, keep_eyes, keep_mouth, read_parts, teeth, whites
+from facemeld.fusion.mesh.regions import Parts, closing, keep_eyes, keep_mouth, read_parts, teeth, whites, without_teeth
 from facemeld.fusion.mesh.relight import Light, relight
 from facemeld.fusion.mesh.shape import face_width
 from facemeld.fusion.mesh.sharpness import match_fineness
@@ -25,6 +25,7 @@ from facemeld.fusion.types import Face, FloatArray, FuseOptions, Picture
 _OWN_MOST = 9.0  # L by which it may change the template's light: soft light passes, hard shadows do not
 _OWN_LIGHT = 0.45  # share of the user's own shading that stays
 _LIMIT = (18.0, 120.0)  # how far L may deviate from the shading, on bare skin and on features
+_LIP_LINE = 0.8  # share of the template's line between closed lips that stays where the user's mouth is open
 _STILL = 0.03  # pixels: what is bent less keeps its exact value
 
 
@@ -46,11 +47,12 @@ def fuse_face(
         The new crop, uint8 (h, w, 3), and its mask, float32 (h, w), 0 exactly where nothing changed.
     """
     mask = np.zeros(ground.shape[:2], np.float32)
-    layout = lay_out(target, plan, user.mesh, atlas)
-    if layout is None:
-        return ground, mask
     skin = read_skin(picture, user.mesh, atlas)
     parts = read_parts(picture, user.landmarks, skin, atlas)
+    shut = closing(parts, plan.parts)
+    layout = lay_out(target, plan, without_teeth(user.mesh, shut), atlas)
+    if layout is None:
+        return ground, mask
     share, served = fill_plan(skin.visible, f32(skin.hidden * (1 - skin.glasses * atlas.band)))
     kept = np.maximum(_kept_eyes(parts, plan, atlas), 1 - served) * atlas.covered
     out, matte = _bend(ground, plan.matte, layout)
@@ -58,7 +60,7 @@ def fuse_face(
     width = face_width(target)
     window = layout.window(np.asarray(coarse > 0, np.bool_), 0.05 * width)
     if window is not None:
-        mouth = _mouth_mask(target, window, width)
+        mouth = _mouth_mask(target, window, width, 0.008 * shut)
         right, left = keep_eyes(parts, plan.parts)
         source = follow_gaze(layout, target, plan.landmarks, user.landmarks, (1 - right, 1 - left), atlas)
         light = _light(skin, parts, plan, share, layout, window, mouth, atlas)
@@ -68,7 +70,7 @@ def fuse_face(
         match_fineness(lab, seen, plan.fineness)
         face = np.clip(f32(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB)), 0, 1)
         part = window.pixels
-        alpha = seen * (1 - matte[part] / np.float32(255)) * (1 - keep_mouth(parts, plan.parts) * mouth)
+        alpha = seen * (1 - matte[part] / np.float32(255)) * (1 - max(keep_mouth(parts, plan.parts), _LIP_LINE * shut) * mouth)
         out[part], mask[part] = _join(out[part], face, f32(alpha), np.float32(options.features**2), width)
     touched = layout.window(_moving(layout) | (coarse > 0), 0.1 * width + 2)
     if touched is not None:
@@ -114,11 +116,14 @@ def _replaced(old: NDArray[np.uint8], new: MatLike, where: NDArray[np.uint8]) ->
     return np.asarray(cv2.copyTo(np.ascontiguousarray(new), where, pixels), np.uint8)
 
 
-def _mouth_mask(target: FloatArray, window: Window, width: float) -> FloatArray:
-    """What lies between the lips, soft by a hundredth of the face."""
+def _mouth_mask(target: FloatArray, window: Window, width: float, wider: float) -> FloatArray:
+    """What lies between the lips, soft by a hundredth of the face, and a line along closed lips as wide as asked for."""
     mask = np.zeros(window.size, np.float32)
     lips = target[topology.LIPS_INNER, :2] - window.origin
-    cv2.fillPoly(mask, [np.round(lips * 16).astype(np.int32)], 1.0, cv2.LINE_AA, 4)
+    corners = [np.round(lips * 16).astype(np.int32)]
+    cv2.fillPoly(mask, corners, 1.0, cv2.LINE_AA, 4)
+    if wider > 0:
+        cv2.polylines(mask, corners, True, 1.0, max(1, round(2 * wider * width)), cv2.LINE_AA, 4)
     return f32(cv2.GaussianBlur(mask, (0, 0), max(0.6, 0.006 * width)))
 
 

@@ -16,7 +16,10 @@ _CORNERS = (33, 133), (263, 362)
 _MOUTH_CORNERS = 61, 291
 _UPPER_INNER = np.array([82, 13, 312, 81, 311, 80, 310])
 _LOWER_INNER = np.array([87, 14, 317, 178, 402, 88, 318])
+_UPPER_RINGS = np.array([[191, 80, 81, 82, 13, 312, 311, 310, 415], [183, 42, 41, 38, 12, 268, 271, 272, 407]])
+_LOWER_RINGS = np.array([[95, 88, 178, 87, 14, 317, 402, 318, 324], [96, 89, 179, 86, 15, 316, 403, 319, 325]])
 _CLOSED, _OPEN = 0.09, 0.14  # lid gap over eye width
+_ONTO_LIP = 0.9  # of the way to the next row of vertices: landmarks lie on the edge of the teeth rather than of the lip
 _SHUT, _APART = 0.04, 0.09  # lip gap over mouth width
 
 
@@ -95,6 +98,24 @@ def keep_mouth(user: Parts, template: Parts) -> float:
     opened = float(smoothstep(template.mouth_open, _SHUT, _APART))
     wide_enough = float(smoothstep(user.mouth_open / (template.mouth_open + 1e-3), 0.35, 0.6))
     return opened * (1 - wide_enough)
+
+
+def closing(user: Parts, template: Parts) -> float:
+    """How much an open mouth of the user has to close, 0-1."""
+    return float(smoothstep(user.mouth_open, 0.03, 0.08)) * (1 - float(smoothstep(template.mouth_open, _SHUT, _APART)))
+
+
+def without_teeth(mesh: FloatArray, share: float) -> FloatArray:
+    """The user's mesh with the edges of the lips moved onto the lips, so that no tooth shows between lips that close.
+
+    Args:
+        mesh: float32 (468, 3), pixels of the user's picture.
+        share: How far to move them, 0-1.
+    """
+    moved = mesh.copy()
+    for inner, outer in (_UPPER_RINGS, _LOWER_RINGS):
+        moved[inner] += np.float32(_ONTO_LIP * share) * (mesh[outer] - mesh[inner])
+    return moved
 
 
 def whites(user: Parts, template: Parts, template_skin: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -90,13 +90,25 @@ def read_skin(picture: Picture, mesh: FloatArray, atlas: Atlas) -> Skin:
 
 
 def _bearded(texture: FloatArray, shading: FloatArray, visible: FloatArray, atlas: Atlas) -> float:
-    """Whether a face has a beard, 0-1: darker than its skin on both halves, which a shadow hardly ever is."""
+    """Whether a face has a beard, 0-1: dark on both halves, above the lip as well, and not in the way of a shadow."""
     zone = atlas.beard * (1 - atlas.features) * np.clip(atlas.inset / 0.03, 0, 1) * visible
     dark = smoothstep(shading[..., 0] - texture[..., 0], 5.0, 14.0)
     both = zone * zone[:, ::-1]
     if float(both.sum()) < 20.0:  # turned away: only one half tells
-        return float(smoothstep(float((dark * zone).sum() / (zone.sum() + 1e-6)), 0.1, 0.25))
-    return float(smoothstep(float((np.minimum(dark, dark[:, ::-1]) * both).sum() / both.sum()), 0.015, 0.06))
+        found = float(smoothstep(float((dark * zone).sum() / (zone.sum() + 1e-6)), 0.1, 0.25))
+    else:
+        found = float(smoothstep(float((np.minimum(dark, dark[:, ::-1]) * both).sum() / both.sum()), 0.015, 0.06))
+    lip, cheek = (_mean(texture, part * visible) for part in (atlas.moustache, atlas.cheeks))
+    colour, plain = float(np.hypot(lip[1], lip[2])), float(np.hypot(cheek[1], cheek[2]))
+    # Skin in shadow keeps its colour in proportion to its light. Hair has less, or, when red, more than the skin itself.
+    rich = (colour / (lip[0] + 1)) / (plain / (cheek[0] + 1) + 0.05)
+    shadow = float(smoothstep(rich, 1.18, 1.35)) * (1 - float(smoothstep(colour / (plain + 1), 1.0, 1.15)))
+    return found * float(smoothstep(cheek[0] - lip[0], 6.0, 14.0)) * (1 - shadow)
+
+
+def _mean(texture: FloatArray, weight: FloatArray) -> FloatArray:
+    """Weighted mean colour, (3,)."""
+    return f32((texture * weight[..., None]).sum(axis=(0, 1)) / (weight.sum() + 1e-6))
 
 
 def _patch(picture: Picture, mesh: FloatArray) -> tuple[NDArray[np.uint8], FloatArray]:
