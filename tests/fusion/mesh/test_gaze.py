@@ -25,7 +25,7 @@ def test_the_template_s_iris_shows_the_user_s(hopper_plan: MeshPlan, atlas: Atla
     mesh = template[:MESH_VERTICES]
     layout = lay_out(mesh, detail, user[:MESH_VERTICES], atlas)
     assert layout is not None
-    moved = follow_gaze(layout, mesh, template, user, (share, share), atlas)
+    moved, _ = follow_gaze(layout, mesh, template, user, (share, share), atlas)
     cell = ((template[iris, :2] + 0.5) / layout.whole.step - 0.5).astype(np.float32).reshape(1, 1, 2)
     before, after = sample(layout.source, cell)[0, 0], sample(moved, cell)[0, 0]
     gap = user[iris, :2] - before
@@ -46,5 +46,5 @@ def test_a_face_fused_with_itself_stays_where_it_is(hopper_plan: MeshPlan, atlas
     assert np.percentile(error, 99.5) < 0.01
     assert error.max() < 2.0  # slivers between closed lips
     assert np.abs(layout.bend).max() < 1e-3
-    iris = follow_gaze(layout, detail.landmarks[:MESH_VERTICES], detail.landmarks, detail.landmarks, (1.0, 1.0), atlas)
+    iris, _ = follow_gaze(layout, detail.landmarks[:MESH_VERTICES], detail.landmarks, detail.landmarks, (1.0, 1.0), atlas)
     assert np.abs(iris - layout.source).max() < 0.1

@@ -22,9 +22,10 @@ from facemeld.fusion.mesh.tone import Skin, lab_of, read_skin
 from facemeld.fusion.mesh.validity import fill_plan
 from facemeld.fusion.types import Face, FloatArray, FuseOptions, Picture
 
-_OWN_MOST = 9.0  # L by which it may change the template's light: soft light passes, hard shadows do not
-_OWN_LIGHT = 0.45  # share of the user's own shading that stays
+_OWN_MOST = 12.0  # L by which it may change the template's light: soft light passes, hard shadows do not
+_OWN_LIGHT = 0.6  # share of the user's own shading that stays
 _LIMIT = (18.0, 120.0)  # how far L may deviate from the shading, on bare skin and on features
+_HARD = (9.0, 20.0)  # standard deviation of the user's shading in L from which its light counts as hard
 _LIP_LINE = 0.8  # share of the template's line between closed lips that stays where the user's mouth is open
 _STILL = 0.03  # pixels: what is bent less keeps its exact value
 
@@ -53,7 +54,7 @@ def fuse_face(
     layout = lay_out(target, plan, without_teeth(user.mesh, shut), atlas)
     if layout is None:
         return ground, mask
-    share, served = fill_plan(skin.visible, f32(skin.hidden * (1 - skin.glasses * atlas.band)))
+    share, served = fill_plan(skin.visible, f32(skin.hidden * (1 - skin.glasses * atlas.band)), atlas)
     kept = np.maximum(_kept_eyes(parts, plan, atlas), 1 - served) * atlas.covered
     out, matte = _bend(ground, plan.matte, layout)
     coarse = layout.atlas_map(f32(smoothstep(atlas.inset, 0.004, 0.07) * (1 - kept))) * layout.cover
@@ -62,9 +63,9 @@ def fuse_face(
     if window is not None:
         mouth = _mouth_mask(target, window, width, 0.008 * shut)
         right, left = keep_eyes(parts, plan.parts)
-        source = follow_gaze(layout, target, plan.landmarks, user.landmarks, (1 - right, 1 - left), atlas)
+        source, twin = follow_gaze(layout, target, plan.landmarks, user.landmarks, (1 - right, 1 - left), atlas)
         light = _light(skin, parts, plan, share, layout, window, mouth, atlas)
-        lab = relight(lab_of(_user_texture(picture, user, layout, share, source, window, width)), light)
+        lab = relight(lab_of(_user_texture(picture, user, layout, share, (source, twin), window, width)), light)
         _tint(lab, plan)
         seen = window.up(coarse)
         match_fineness(lab, seen, plan.fineness)
@@ -131,13 +132,14 @@ def _light(
     skin: Skin, parts: Parts, plan: FacePlan, share: FloatArray, layout: Layout, window: Window, mouth: FloatArray, atlas: Atlas
 ) -> Light:
     """Shading before and after over the window, with anchors of their own for eyes and teeth."""
-    soften = _softening(skin, plan.skin, atlas)
+    soften, hard = _softening(skin, plan.skin, atlas), _hardness(skin, atlas)
     own = skin.shading + soften * skin.relief
     own = own * (1 - share[..., None]) + own[:, ::-1] * share[..., None]
     new = plan.skin.shading.copy()
     weight = atlas.skin / (atlas.skin.sum() + 1e-6)
     gap = own[..., 0] - new[..., 0]
-    new[..., 0] += _OWN_MOST * np.tanh(_OWN_LIGHT / _OWN_MOST * (gap - (gap * weight).sum()))
+    most = _OWN_MOST * (1 - 0.5 * hard)
+    new[..., 0] += most * np.tanh(_OWN_LIGHT / most * (gap - (gap * weight).sum()))
     near = atlas.sockets * (1 - atlas.eyes)
     near = (near / (near.sum() + 1e-6))[..., None]
     white_own, white_new = whites(parts, plan.parts, f32((new * near).sum(axis=(0, 1))))
@@ -145,7 +147,8 @@ def _light(
     own = own * (1 - eyes) + white_own * eyes
     new = new * (1 - eyes) + white_new * eyes
     bare = (1 - atlas.contrasty) * (1 - skin.beard * atlas.beard) * (1 - skin.glasses * atlas.band)
-    limit = _LIMIT[0] + (_LIMIT[1] - _LIMIT[0]) * (1 - bare) ** 2
+    plain = _LIMIT[0] * (1 - 0.5 * hard)
+    limit = plain + (_LIMIT[1] - plain) * (1 - bare) ** 2
     own_map, new_map = (window.up(layout.atlas_map(f32(field))) for field in (own, new))
     teeth_own, teeth_new = teeth(parts, plan.parts, f32(new[atlas.lips > 0.5].mean(axis=0)))
     rows, columns = np.flatnonzero(mouth.any(axis=1)), np.flatnonzero(mouth.any(axis=0))
@@ -154,7 +157,7 @@ def _light(
         own_map[inside] += (teeth_own - own_map[inside]) * mouth[inside][..., None]
         new_map[inside] += (teeth_new - new_map[inside]) * mouth[inside][..., None]
     ratio = plan.skin.contrast / (skin.contrast + 0.2)
-    gain = vector(float(np.clip(np.sqrt(ratio[0]), 0.6, 1.25)), *np.clip(ratio[1:], 0.3, 1.2).tolist())
+    gain = vector(float(np.clip(np.sqrt(ratio[0]), 0.85, 1.15)), *np.clip(ratio[1:], 0.3, 1.2).tolist())
     return Light(own_map, new_map, window.up(layout.atlas_map(f32(limit))), gain)
 
 
@@ -168,8 +171,17 @@ def _softening(user: Skin, template: Skin, atlas: Atlas) -> float:
     return float(np.clip(1 - 1.3 * strength(template) / (strength(user) + 1e-3), 0, 0.7))
 
 
+def _hardness(skin: Skin, atlas: Atlas) -> float:
+    """How hard the light on a face is, 0-1: where one side is bright and the other dark, shadows have sharp borders too."""
+    weight = atlas.skin * skin.visible * (1 - skin.hidden)
+    total = weight.sum() + 1e-6
+    light = skin.shading[..., 0]
+    mean = (light * weight).sum() / total
+    return float(smoothstep(float(np.sqrt(((light - mean) ** 2 * weight).sum() / total)), *_HARD))
+
+
 def _user_texture(
-    picture: Picture, user: Face, layout: Layout, share: FloatArray, source: FloatArray, window: Window, width: float
+    picture: Picture, user: Face, layout: Layout, share: FloatArray, sources: tuple[FloatArray, FloatArray], window: Window, width: float
 ) -> FloatArray:
     """The user's pixels in the window's place: float32 (h, w, 3), 0-1, RGB."""
     mesh, factor = user.mesh, face_width(user.mesh) / width
@@ -191,14 +203,14 @@ def _user_texture(
         found = sample(patch, at, kernel)
         return f32(found) * np.float32(1 / 255)
 
-    texture = fetch(source, window)
+    texture = fetch(sources[0], window)
     mirrored = layout.atlas_map(share) * (layout.cover > 0)
     other = layout.window(np.asarray(mirrored > 0.01, np.bool_), 0)
     if other is not None:
         x, y = (other.origin - window.origin).astype(int).tolist()
         part = texture[max(0, y) : y + other.size[0], max(0, x) : x + other.size[1]]
         inner = np.s_[max(0, -y) : max(0, -y) + part.shape[0], max(0, -x) : max(0, -x) + part.shape[1]]
-        part += (fetch(layout.twin, other)[inner] - part) * other.up(mirrored)[inner][..., None]
+        part += (fetch(sources[1], other)[inner] - part) * other.up(mirrored)[inner][..., None]
     return texture
 
 

@@ -17,7 +17,7 @@ _REACH = 0.42  # eye widths around the iris over which the eye's texture goes al
 
 def follow_gaze(
     layout: Layout, target: FloatArray, template: FloatArray, user: FloatArray, open_eyes: tuple[float, float], atlas: Atlas
-) -> FloatArray:
+) -> tuple[FloatArray, FloatArray]:
     """Where each cell comes from in the user's picture when the irises look as the template's do.
 
     Between the lids the texture slides, most at the iris, so that lids and lashes stay where they are.
@@ -31,9 +31,9 @@ def follow_gaze(
         atlas: The canonical atlas.
 
     Returns:
-        float32 (h, w, 2): the layout's source, moved.
+        The layout's source and its twin, moved; both float32 (h, w, 2).
     """
-    source = layout.source.copy()
+    moved = layout.source.copy(), layout.twin.copy()
     lids = layout.atlas_map(atlas.eyes)
     step = layout.whole.step
     rows, columns = np.indices(lids.shape, np.float32)
@@ -42,15 +42,15 @@ def follow_gaze(
             continue
         goal = _carry(template[iris, :2], template[[inner, outer], :2], target[[inner, outer], :2])
         cell = (goal + 0.5) / step - 0.5
-        here = sample(layout.source, f32(cell.reshape(1, 1, 2)))[0, 0]
-        wide = float(np.linalg.norm(user[inner, :2] - user[outer, :2]))
-        shift = user[iris, :2] - here
-        length = float(np.linalg.norm(shift)) + 1e-6
-        shift *= min(1.0, _FURTHEST * wide / length) * share
         reach = _REACH * float(np.linalg.norm(target[inner, :2] - target[outer, :2])) / step
         near = np.exp(-((columns - cell[0]) ** 2 + (rows - cell[1]) ** 2) / (2 * max(reach, 0.5) ** 2))
-        source += (lids * near)[..., None] * shift
-    return f32(source)
+        pull = (lids * near)[..., None] * np.float32(share)
+        other = next(entry for entry in _EYES if entry[1] != iris)
+        for field, ((first, second), centre) in zip(moved, (((inner, outer), iris), other), strict=True):
+            shift = user[centre, :2] - sample(field, f32(cell.reshape(1, 1, 2)))[0, 0]
+            wide = float(np.linalg.norm(user[first, :2] - user[second, :2]))
+            field += pull * (shift * min(1.0, _FURTHEST * wide / (float(np.linalg.norm(shift)) + 1e-6)))
+    return moved
 
 
 def _carry(point: FloatArray, before: FloatArray, after: FloatArray) -> FloatArray:

@@ -16,6 +16,7 @@ from facemeld.fusion.types import FloatArray
 Hue: TypeAlias = tuple[float, float]
 Planes: TypeAlias = Sequence[MatLike]
 
+_VIVID = 0.6  # how far colour may deviate from the shading's, as a share of how far L may
 _NEUTRAL = 3.0  # chroma below which a shading has no hue of its own
 
 
@@ -57,17 +58,19 @@ def relight(lab: FloatArray, light: Light) -> FloatArray:
     difference /= np.sqrt(1 + np.square(difference / light.limit))
     bright = _lightness(difference, f32(light_own), f32(light_new), float(light.gain[0]))
     hues = _hue(light.own), _hue(light.new)
-    return f32(cv2.merge([bright, *_colour(colour, colour_own, colour_new, hues, float(light.gain[1:].mean()))]))
+    return f32(cv2.merge([bright, *_colour(colour, colour_own, colour_new, hues, float(light.gain[1:].mean()), light.limit * _VIVID)]))
 
 
 def _lightness(difference: FloatArray, own: FloatArray, new: FloatArray, gain: float) -> FloatArray:
     own, new = np.maximum(own, 1.0), np.clip(new, 1.0, 99.0)
     ratio = new / own
-    slope = np.clip(gain * np.sqrt(ratio), 0.6, 1.35)
-    added = new + slope * difference
+    slope = np.clip(gain * np.sqrt(ratio), 0.75, 1.35)
     darker = -difference / own
+    scaled = new * np.maximum(1 - darker, 0)
+    # Never darker than in proportion: in a dark template the sum would be black, and darker pixels lighter again.
+    added = np.maximum(new + slope * difference, scaled)
     depth = smoothstep(darker, 0.12, 0.5)
-    low = added * (1 - depth) + new * np.maximum(1 - darker, 0) * depth
+    low = added * (1 - depth) + scaled * depth
     room = 100 - new
     # Below the shoulder this is the sum; above, it bends towards white.
     lift = gain * np.maximum(difference, 0) * np.minimum(1.0, np.sqrt(ratio) + 0.25)
@@ -75,7 +78,9 @@ def _lightness(difference: FloatArray, own: FloatArray, new: FloatArray, gain: f
     return np.asarray(np.clip(np.where(difference < 0, low, high), 0, 100), np.float32)
 
 
-def _colour(pixel: Planes, own: Planes, new: Planes, hues: tuple[Hue, Hue], gain: float) -> tuple[FloatArray, FloatArray]:
+def _colour(
+    pixel: Planes, own: Planes, new: Planes, hues: tuple[Hue, Hue], gain: float, limit: FloatArray
+) -> tuple[FloatArray, FloatArray]:
     hue_own, hue_new = hues
 
     def split(planes: Planes, hue: Hue) -> tuple[FloatArray, FloatArray]:
@@ -85,7 +90,9 @@ def _colour(pixel: Planes, own: Planes, new: Planes, hues: tuple[Hue, Hue], gain
     along, across = split(pixel, hue_own)
     own_along, own_across = split(own, hue_own)
     new_along, new_across = split(new, hue_new)
-    added = new_along + (along - own_along) * gain
+    stronger = along - own_along
+    stronger /= np.sqrt(1 + np.square(stronger / limit))  # hard light makes stains of colour along its borders
+    added = new_along + stronger * gain
     # Towards grey and beyond: what is grey on the user stays grey, whatever the difference between both skins.
     share = (along + _NEUTRAL) / (np.maximum(own_along, 0) + _NEUTRAL)
     scaled = np.maximum(share, 0) * (np.maximum(new_along, 0) + _NEUTRAL) - _NEUTRAL

@@ -57,12 +57,13 @@ def wears_glasses(oddness: FloatArray, visible: FloatArray, atlas: Atlas) -> flo
     return float(smoothstep(min(arms / _ARMS, crossing(atlas.bridge > 0.5) / _NOSE), 0.65, 0.8))
 
 
-def fill_plan(visible: FloatArray, hidden: FloatArray) -> tuple[FloatArray, FloatArray]:
+def fill_plan(visible: FloatArray, hidden: FloatArray, atlas: Atlas) -> tuple[FloatArray, FloatArray]:
     """Which half of the user's face serves which cell.
 
     Args:
         visible: float32 (GRID, GRID), 0-1: how well the user's picture shows a cell.
         hidden: float32 (GRID, GRID), 0-1: where something covers it.
+        atlas: The canonical atlas.
 
     Returns:
         Share taken from the mirrored half, and how much of a cell either half can serve; both float32 (GRID, GRID), 0-1.
@@ -72,6 +73,11 @@ def fill_plan(visible: FloatArray, hidden: FloatArray) -> tuple[FloatArray, Floa
     share = mirrored * (1 - direct)
     share = share / (share + direct + 1e-3)
     share = np.asarray(cv2.GaussianBlur(smoothstep(share, 0.3, 0.7), (0, 0), 0.02 * GRID), np.float32)
+    # Two eyes mixed show two irises: each eye with its brow comes from one half alone.
+    eye = np.maximum(atlas.sockets, atlas.brows)
+    for half in (np.s_[:, : GRID // 2], np.s_[:, GRID // 2 :]):
+        mean = float((share[half] * eye[half]).sum() / eye[half].sum())
+        share[half] += (float(smoothstep(mean, 0.4, 0.6)) - share[half]) * eye[half]
     served = direct * (1 - share) + mirrored * share
     return share, np.asarray(smoothstep(served, 0.15, 0.6), np.float32)
 
