@@ -6,8 +6,7 @@ import io
 import os
 import signal
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentClo
 from facemeld.app import open_application
 from facemeld.settings import Settings
 from tests.api.conftest import jpeg
-from tests.api.live import Campaign, LiveServer, download, fuse_request, make_campaign, photo
+from tests.api.live import Campaign, LiveServer, download, eventually, fuse_request, make_campaign, photo
 
 
 @pytest.fixture
@@ -51,16 +50,6 @@ def running(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 20) -> bool:
-    """Whether a condition comes true in time."""
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        threading.Event().wait(0.02)
-    return True
 
 
 def test_results_whose_address_was_returned_survive_a_kill(

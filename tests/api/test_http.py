@@ -10,7 +10,7 @@ import urllib.request
 import pytest
 
 from tests.api.conftest import World
-from tests.api.live import download, fuse_request, photo
+from tests.api.live import download, eventually, fuse_request, photo
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,9 @@ def test_other_paths_give_nothing(world: World, path: str) -> None:
 def test_the_log_has_a_line_for_each_call_and_no_secret(world: World) -> None:
     request = fuse_request(world.campaign.project_id, world.model(), photo(world.user))
     reply = world.server.client(world.campaign.key).FuseFace(request)
+    # The line is written after the reply is on its way.
+    line = re.compile(rf"FuseFace OK in \d+ ms from 127\.0\.0\.1 RequestId={reply.RequestId}")
+    assert eventually(lambda: line.search(world.server.log.read_text()) is not None)
     log = world.server.log.read_text()
-    assert re.search(rf"FuseFace OK in \d+ ms from 127\.0\.0\.1 RequestId={reply.RequestId}", log)
     assert world.campaign.key.secret_key not in log
     assert request.MergeInfos[0].Image[:100] not in log

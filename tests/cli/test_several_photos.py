@@ -49,4 +49,5 @@ def test_the_command_says_which_photo_it_used(tmp_path: Path, hopper_path: Path,
     assert done.exit_code == 0, done.output
     assert f"{astronaut_path} suits the template best" in done.output.replace("\n", "")
     CliRunner().invoke(app, ["fuse", str(hopper_path), str(astronaut_path), "-o", str(alone)])
-    assert several.read_bytes() == alone.read_bytes()
+    with Image.open(several) as one, Image.open(alone) as other:
+        assert one.tobytes() == other.tobytes()
