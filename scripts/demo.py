@@ -19,8 +19,14 @@ import skimage
 from scripts.tc3 import Client
 
 ROOT = Path(__file__).resolve().parents[1]
+DEGREES = {"FuseProfileDegree": 20, "FuseFaceDegree": 0}
+"""Closer to the user than the materials' default of 50 and 50, so that one sees who it is."""
+
 FACEMELD = [str(Path(sys.executable).parent / "facemeld")]
 SNIPPET = """
+import base64
+from pathlib import Path
+
 from tencentcloud.common import credential
 from tencentcloud.common.profile.client_profile import ClientProfile
 from tencentcloud.common.profile.http_profile import HttpProfile
@@ -30,10 +36,11 @@ cred = credential.Credential("{secret_id}", "{secret_key}")
 http = HttpProfile(protocol="http", endpoint="127.0.0.1:8080")
 client = facefusion_client.FacefusionClient(cred, "ap-guangzhou", ClientProfile(httpProfile=http))
 
+user = models.MergeInfo()
+user.Image = base64.b64encode(Path("demo/user.png").read_bytes()).decode()
 request = models.FuseFaceRequest()
 request.ProjectId, request.ModelId, request.RspImgType = "{project_id}", "{model_id}", "url"
-user = models.MergeInfo()
-user.Image = __import__("base64").b64encode(open("demo/user.png", "rb").read()).decode()
+request.FuseProfileDegree, request.FuseFaceDegree = {profile_degree}, {face_degree}
 request.MergeInfos = [user]
 print(client.FuseFace(request).FusedImage)
 """
@@ -83,7 +90,7 @@ def run(data: Path) -> None:
     try:
         step(f"Calling FuseFace on http://127.0.0.1:{port} with a TC3 signature")
         photo = base64.b64encode(user.read_bytes()).decode()
-        parameters = {"ProjectId": activity["ProjectId"], "ModelId": material["ModelId"], "RspImgType": "url"}
+        parameters = {"ProjectId": activity["ProjectId"], "ModelId": material["ModelId"], "RspImgType": "url", **DEGREES}
         started = time.perf_counter()
         client = Client(port, key["SecretId"], key["SecretKey"])
         reply = client.call("FuseFace", {**parameters, "MergeInfos": [{"Image": photo}]})
@@ -98,7 +105,12 @@ def run(data: Path) -> None:
     print("and repeat the call with the official SDK (pip install tencentcloud-sdk-python-facefusion):")
     print(
         SNIPPET.format(
-            secret_id=key["SecretId"], secret_key=key["SecretKey"], project_id=activity["ProjectId"], model_id=material["ModelId"]
+            secret_id=key["SecretId"],
+            secret_key=key["SecretKey"],
+            project_id=activity["ProjectId"],
+            model_id=material["ModelId"],
+            profile_degree=DEGREES["FuseProfileDegree"],
+            face_degree=DEGREES["FuseFaceDegree"],
         )
     )
 
