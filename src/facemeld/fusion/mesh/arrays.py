@@ -40,6 +40,5 @@ def sample(picture: NDArray[Any], place: FloatArray, kernel: int = cv2.INTER_LIN
         (h, w) or (h, w, channels), the picture's type.
     """
     # Both coordinates in one map give wrong pixels in OpenCV 5.0 with the linear and nearest kernels.
-    return np.asarray(
-        cv2.remap(picture, np.ascontiguousarray(place[..., 0]), np.ascontiguousarray(place[..., 1]), kernel, borderMode=border)
-    )
+    x, y = (cv2.extractChannel(place, k) for k in (0, 1))
+    return np.asarray(cv2.remap(picture, x, y, kernel, borderMode=border))

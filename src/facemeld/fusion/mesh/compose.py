@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from cv2.typing import MatLike
@@ -10,14 +12,15 @@ from numpy.typing import NDArray
 from facemeld.fusion import topology
 from facemeld.fusion.mesh.arrays import f32, sample, smoothstep, vector
 from facemeld.fusion.mesh.atlas import GRID, Atlas
-from facemeld.fusion.mesh.blend import multiband
+from facemeld.fusion.mesh.blend import join
 from facemeld.fusion.mesh.gaze import follow_gaze
 from facemeld.fusion.mesh.layout import Layout, Window, lay_out
 from facemeld.fusion.mesh.plan import FacePlan
 from facemeld.fusion.mesh.regions import Parts, closing, keep_eyes, keep_mouth, read_parts, teeth, whites, without_teeth
-from facemeld.fusion.mesh.relight import Light, relight
+from facemeld.fusion.mesh.relight import Hue, Light, hue, relight
 from facemeld.fusion.mesh.shape import face_width
 from facemeld.fusion.mesh.sharpness import match_fineness
+from facemeld.fusion.mesh.texture import UserTexture
 from facemeld.fusion.mesh.tone import Skin, lab_of, read_skin
 from facemeld.fusion.mesh.validity import fill_plan
 from facemeld.fusion.types import Face, FloatArray, FuseOptions, Picture
@@ -25,7 +28,7 @@ from facemeld.fusion.types import Face, FloatArray, FuseOptions, Picture
 _OWN_MOST = 12.0  # L by which it may change the template's light: soft light passes, hard shadows do not
 _OWN_LIGHT = 0.6  # share of the user's own shading that stays
 _LIMIT = (18.0, 120.0)  # how far L may deviate from the shading, on bare skin and on features
-_HARD = (9.0, 20.0)  # standard deviation of the user's shading in L from which its light counts as hard
+_HARD = (13.0, 25.0)  # standard deviation of the user's shading in L from which its light counts as hard
 _LIP_LINE = 0.8  # share of the template's line between closed lips that stays where the user's mouth is open
 _STILL = 0.03  # pixels: what is bent less keeps its exact value
 
@@ -63,16 +66,16 @@ def fuse_face(
     if window is not None:
         mouth = _mouth_mask(target, window, width, 0.008 * shut)
         right, left = keep_eyes(parts, plan.parts)
-        source, twin = follow_gaze(layout, target, plan.landmarks, user.landmarks, (1 - right, 1 - left), atlas)
-        light = _light(skin, parts, plan, share, layout, window, mouth, atlas)
-        lab = relight(lab_of(_user_texture(picture, user, layout, share, (source, twin), window, width)), light)
-        _tint(lab, plan)
-        seen = window.up(coarse)
-        match_fineness(lab, seen, plan.fineness)
-        face = np.clip(f32(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB)), 0, 1)
+        sources = follow_gaze(layout, target, plan.landmarks, user.landmarks, (1 - right, 1 - left), atlas)
+        light = _light(skin, parts, plan, share, layout, atlas)
+        texture = UserTexture.of(picture, user.mesh, sources, f32(layout.atlas_map(share) * (layout.cover > 0)), width)
         part = window.pixels
-        alpha = seen * (1 - matte[part] / np.float32(255)) * (1 - max(keep_mouth(parts, plan.parts), _LIP_LINE * shut) * mouth)
-        out[part], mask[part] = _join(out[part], face, f32(alpha), np.float32(options.features**2), width)
+        stays = max(keep_mouth(parts, plan.parts), _LIP_LINE * shut)
+        face, alpha = _paint(texture, light, plan, window, coarse, mouth, matte[part], stays)
+        face = match_fineness(face, alpha, plan.fineness)
+        allowed = _allowed(alpha, window, width)
+        out[part] = join(np.ascontiguousarray(out[part]), face, alpha, allowed, options.features**2, width)
+        mask[part] = np.maximum(f32(alpha), f32(allowed) * np.float32(0.01)) * np.float32(1 / 255)
     touched = layout.window(_moving(layout) | (coarse > 0), 0.1 * width + 2)
     if touched is not None:
         area = touched.pixels
@@ -100,14 +103,17 @@ def _bend(ground: Picture, matte: NDArray[np.uint8], layout: Layout) -> tuple[Pi
     window = layout.window(moving, 1.0)
     if window is None:
         return ground.copy(), matte
-    part, place = window.pixels, layout.backwards(window)
-    touched = (window.up(f32(moving)) > 0).astype(np.uint8)
+    place, chosen = layout.backwards(), f32(moving)
     bent, front = ground.copy(), matte.copy()
-    moved = sample(ground, place, cv2.INTER_CUBIC, cv2.BORDER_REFLECT_101)
-    bent[part] = _replaced(ground[part], moved, touched)
-    if front[part].any():
-        shifted = sample(matte, place)
-        front[part] = _replaced(matte[part], shifted, touched)
+    part = window.pixels
+    covering = bool(matte[part].any())
+    for strip, inner, rows in window.strips():
+        area = np.s_[part[0].start + rows.start : part[0].start + rows.stop, part[1]]
+        where = strip.up(place)[inner]
+        touched = (strip.up(chosen)[inner] > 0).astype(np.uint8)
+        bent[area] = _replaced(ground[area], sample(ground, where, cv2.INTER_CUBIC, cv2.BORDER_REFLECT_101), touched)
+        if covering:
+            front[area] = _replaced(matte[area], sample(matte, where), touched)
     return bent, front
 
 
@@ -117,21 +123,45 @@ def _replaced(old: NDArray[np.uint8], new: MatLike, where: NDArray[np.uint8]) ->
     return np.asarray(cv2.copyTo(np.ascontiguousarray(new), where, pixels), np.uint8)
 
 
-def _mouth_mask(target: FloatArray, window: Window, width: float, wider: float) -> FloatArray:
-    """What lies between the lips, soft by a hundredth of the face, and a line along closed lips as wide as asked for."""
-    mask = np.zeros(window.size, np.float32)
+def _mouth_mask(target: FloatArray, window: Window, width: float, wider: float) -> NDArray[np.uint8]:
+    """What lies between the lips, 255 there, soft by a hundredth of the face, and a line along closed lips as wide as asked for."""
+    mask = np.zeros(window.size, np.uint8)
     lips = target[topology.LIPS_INNER, :2] - window.origin
-    corners = [np.round(lips * 16).astype(np.int32)]
-    cv2.fillPoly(mask, corners, 1.0, cv2.LINE_AA, 4)
+    corners = np.round(lips * 16).astype(np.int32)
+    soft = max(0.6, 0.006 * width)
+    reach = round(3 * soft + 2 * wider * width) + 2
+    low = np.clip((corners.min(axis=0) >> 4) - reach, 0, None)
+    high = (corners.max(axis=0) >> 4) + reach + 1
+    part = np.ascontiguousarray(mask[low[1] : max(high[1], 0), low[0] : max(high[0], 0)])
+    if not part.size:
+        return mask
+    corners -= (low * 16).astype(np.int32)
+    cv2.fillPoly(part, [corners], 255, cv2.LINE_AA, 4)
     if wider > 0:
-        cv2.polylines(mask, corners, True, 1.0, max(1, round(2 * wider * width)), cv2.LINE_AA, 4)
-    return f32(cv2.GaussianBlur(mask, (0, 0), max(0.6, 0.006 * width)))
+        cv2.polylines(part, [corners], True, 255, max(1, round(2 * wider * width)), cv2.LINE_AA, 4)
+    mask[low[1] : high[1], low[0] : high[0]] = cv2.GaussianBlur(part, (0, 0), soft)
+    return mask
 
 
-def _light(
-    skin: Skin, parts: Parts, plan: FacePlan, share: FloatArray, layout: Layout, window: Window, mouth: FloatArray, atlas: Atlas
-) -> Light:
-    """Shading before and after over the window, with anchors of their own for eyes and teeth."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Tone:
+    """What relighting needs, on the coarse grid.
+
+    Attributes:
+        maps: float32 (h, w, 7): Lab of the user's shading, Lab of the one it takes, and how far L may deviate.
+        hues: The hues of both shadings.
+        teeth: Lab of the user's teeth and the one that they take.
+        gain: float32 (3,), contrast of the detail.
+    """
+
+    maps: FloatArray
+    hues: tuple[Hue, Hue]
+    teeth: tuple[FloatArray, FloatArray]
+    gain: FloatArray
+
+
+def _light(skin: Skin, parts: Parts, plan: FacePlan, share: FloatArray, layout: Layout, atlas: Atlas) -> _Tone:
+    """Shading before and after, with anchors of their own for eyes and teeth."""
     soften, hard = _softening(skin, plan.skin, atlas), _hardness(skin, atlas)
     own = skin.shading + soften * skin.relief
     own = own * (1 - share[..., None]) + own[:, ::-1] * share[..., None]
@@ -144,21 +174,44 @@ def _light(
     near = (near / (near.sum() + 1e-6))[..., None]
     white_own, white_new = whites(parts, plan.parts, f32((new * near).sum(axis=(0, 1))))
     eyes = atlas.eyes[..., None]
-    own = own * (1 - eyes) + white_own * eyes
-    new = new * (1 - eyes) + white_new * eyes
+    own = f32(own * (1 - eyes) + white_own * eyes)
+    new = f32(new * (1 - eyes) + white_new * eyes)
     bare = (1 - atlas.contrasty) * (1 - skin.beard * atlas.beard) * (1 - skin.glasses * atlas.band)
     plain = _LIMIT[0] * (1 - 0.5 * hard)
     limit = plain + (_LIMIT[1] - plain) * (1 - bare) ** 2
-    own_map, new_map = (window.up(layout.atlas_map(f32(field))) for field in (own, new))
-    teeth_own, teeth_new = teeth(parts, plan.parts, f32(new[atlas.lips > 0.5].mean(axis=0)))
-    rows, columns = np.flatnonzero(mouth.any(axis=1)), np.flatnonzero(mouth.any(axis=0))
-    if rows.size:
-        inside = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-        own_map[inside] += (teeth_own - own_map[inside]) * mouth[inside][..., None]
-        new_map[inside] += (teeth_new - new_map[inside]) * mouth[inside][..., None]
     ratio = plan.skin.contrast / (skin.contrast + 0.2)
     gain = vector(float(np.clip(np.sqrt(ratio[0]), 0.85, 1.15)), *np.clip(ratio[1:], 0.3, 1.2).tolist())
-    return Light(own_map, new_map, window.up(layout.atlas_map(f32(limit))), gain)
+    maps = np.concatenate([layout.atlas_map(own), layout.atlas_map(new), layout.atlas_map(f32(limit))[..., None]], axis=2)
+    return _Tone(maps, (hue(own), hue(new)), teeth(parts, plan.parts, f32(new[atlas.lips > 0.5].mean(axis=0))), gain)
+
+
+def _paint(
+    texture: UserTexture,
+    tone: _Tone,
+    plan: FacePlan,
+    window: Window,
+    coarse: FloatArray,
+    mouth: NDArray[np.uint8],
+    matte: NDArray[np.uint8],
+    stays: float,
+) -> tuple[Picture, NDArray[np.uint8]]:
+    """The user's face in the template's light over a window, and where it is wanted (255), strip by strip."""
+    face, alpha = np.empty((*window.size, 3), np.uint8), np.empty(window.size, np.uint8)
+    for strip, inner, rows in window.strips():
+        seen = strip.up(coarse)[inner]
+        open_part = f32(mouth[rows]) * np.float32(1 / 255)
+        wanted = seen * (1 - f32(matte[rows]) * np.float32(1 / 255)) * (1 - np.float32(stays) * open_part)
+        alpha[rows] = (wanted * 255 + np.float32(0.5)).astype(np.uint8)
+        maps = np.ascontiguousarray(strip.up(tone.maps)[inner])
+        if mouth[rows].any():
+            for first, colour in zip((0, 3), tone.teeth, strict=True):
+                maps[..., first : first + 3] += (colour - maps[..., first : first + 3]) * open_part[..., None]
+        own, new = (np.ascontiguousarray(maps[..., first : first + 3]) for first in (0, 3))
+        light = Light(own, new, f32(cv2.extractChannel(maps, 6)), tone.gain)
+        lab = relight(lab_of(texture.read(strip, inner)), light, tone.hues)
+        _tint(lab, plan)
+        face[rows] = np.clip(f32(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB)) * 255 + np.float32(0.5), 0, 255).astype(np.uint8)
+    return face, alpha
 
 
 def _softening(user: Skin, template: Skin, atlas: Atlas) -> float:
@@ -180,40 +233,6 @@ def _hardness(skin: Skin, atlas: Atlas) -> float:
     return float(smoothstep(float(np.sqrt(((light - mean) ** 2 * weight).sum() / total)), *_HARD))
 
 
-def _user_texture(
-    picture: Picture, user: Face, layout: Layout, share: FloatArray, sources: tuple[FloatArray, FloatArray], window: Window, width: float
-) -> FloatArray:
-    """The user's pixels in the window's place: float32 (h, w, 3), 0-1, RGB."""
-    mesh, factor = user.mesh, face_width(user.mesh) / width
-    height, across = picture.shape[:2]
-    margin = 8 + round(2 * factor)
-    low = np.clip(np.floor(mesh[:, :2].min(axis=0)) - margin, 0, [across - 1, height - 1]).astype(int)
-    high = np.clip(np.ceil(mesh[:, :2].max(axis=0)) + margin + 1, low + 1, np.maximum([across, height], low + 1)).astype(int)
-    patch = np.ascontiguousarray(picture[low[1] : high[1], low[0] : high[0]])
-    scale = vector(1, 1)
-    if factor > 1.2:
-        # Shrinking averages first, so that fine detail does not turn into false patterns.
-        size = np.maximum(1, np.round((high - low) / factor)).astype(int)
-        scale = f32(size / (high - low))
-        patch = np.asarray(cv2.resize(patch, (int(size[0]), int(size[1])), interpolation=cv2.INTER_AREA), np.uint8)
-    kernel = cv2.INTER_LANCZOS4 if factor < 0.7 else cv2.INTER_CUBIC
-
-    def fetch(place: FloatArray, where: Window) -> FloatArray:
-        at = where.up(f32((place - low + 0.5) * scale - 0.5))
-        found = sample(patch, at, kernel)
-        return f32(found) * np.float32(1 / 255)
-
-    texture = fetch(sources[0], window)
-    mirrored = layout.atlas_map(share) * (layout.cover > 0)
-    other = layout.window(np.asarray(mirrored > 0.01, np.bool_), 0)
-    if other is not None:
-        x, y = (other.origin - window.origin).astype(int).tolist()
-        part = texture[max(0, y) : y + other.size[0], max(0, x) : x + other.size[1]]
-        inner = np.s_[max(0, -y) : max(0, -y) + part.shape[0], max(0, -x) : max(0, -x) + part.shape[1]]
-        part += (fetch(sources[1], other)[inner] - part) * other.up(mirrored)[inner][..., None]
-    return texture
-
-
 def _tint(lab: FloatArray, plan: FacePlan) -> None:
     """Follow the palette of a template of one tint."""
     if plan.tint <= 0:
@@ -223,14 +242,11 @@ def _tint(lab: FloatArray, plan: FacePlan) -> None:
     lab[..., 1:] += (colour - lab[..., 1:]) * np.float32(plan.tint)
 
 
-def _join(base: Picture, face: FloatArray, mask: FloatArray, mix: np.float32, width: float) -> tuple[Picture, FloatArray]:
-    """Blend the face into the bent ground; what the mask does not reach stays exact."""
-    under = f32(base) * np.float32(1 / 255)
-    difference = (face - under) * (1 - mix)
-    reach = max(1, round(0.02 * width))
-    wide = cv2.dilate(mask, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
-    allowed = np.clip(1.5 * f32(cv2.GaussianBlur(wide, (0, 0), max(0.5, 0.01 * width))), 0, 1)
-    allowed[allowed < 0.004] = 0
-    joined = under + multiband(difference, mask, width) * allowed[..., None]
-    out = (np.clip(joined, 0, 1) * 255 + 0.5).astype(np.uint8)
-    return _replaced(out, base, (allowed == 0).astype(np.uint8)), np.maximum(mask, allowed * np.float32(0.01))
+def _allowed(alpha: NDArray[np.uint8], window: Window, width: float) -> NDArray[np.uint8]:
+    """Where the blend may change the ground: a little beyond the face, uint8 (h, w), 0 where it must not."""
+    size = (window.x1 - window.x0, window.y1 - window.y0)
+    small = f32(cv2.resize(alpha, size, interpolation=cv2.INTER_AREA))
+    reach = max(1, round(0.02 * width / window.step))
+    wide = cv2.dilate(small, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
+    soft = np.clip(1.5 * f32(cv2.GaussianBlur(wide, (0, 0), max(0.5, 0.01 * width / window.step))), 0, 255)
+    return np.asarray(cv2.resize(soft.astype(np.uint8), alpha.shape[1::-1], interpolation=cv2.INTER_LINEAR), np.uint8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -16,6 +17,7 @@ from facemeld.fusion.mesh.shape import face_width
 from facemeld.fusion.mesh.warp import extend, rasterise
 from facemeld.fusion.types import MESH_VERTICES, FloatArray
 
+_STRIP = 64  # rows in pixels
 _FINE = 150.0  # face width in cells of the grid on which maps are worked out
 
 
@@ -57,6 +59,22 @@ class Window:
     def origin(self) -> FloatArray:
         """float32 (2,): x and y of its first pixel in the crop."""
         return np.array([self.x0 * self.step, self.y0 * self.step], np.float32)
+
+    def strips(self) -> Iterator[tuple[Window, slice, slice]]:
+        """Cut it into flat strips, so that what is worked out pixel by pixel needs little memory and stays in the cache.
+
+        Yields:
+            A window with a cell more on either side, so that enlarging has no seam; its rows without them, in pixels; and these
+            rows as rows of the whole window.
+        """
+        cells = max(1, _STRIP // self.step)
+        for first in range(self.y0, self.y1, cells):
+            last = min(self.y1, first + cells)
+            low, high = max(self.y0, first - 1), min(self.y1, last + 1)
+            count = min(self.height, last * self.step) - first * self.step
+            skip, start = (first - low) * self.step, (first - self.y0) * self.step
+            wider = Window(self.step, self.x0, low, self.x1, high, self.width, self.height)
+            yield wider, slice(skip, skip + count), slice(start, start + count)
 
     def up(self, field: FloatArray) -> FloatArray:
         """This part of a coarse map, enlarged linearly to pixels."""
@@ -101,12 +119,15 @@ class Layout:
         """An atlas map drawn onto the coarse grid."""
         return f32(sample(field, self.cells))
 
-    def backwards(self, window: Window) -> FloatArray:
-        """float32 (h, w, 2): for every pixel of a window, x and y in the crop of the template's pixel that is bent there."""
+    def backwards(self) -> FloatArray:
+        """float32 (h, w, 2) of the coarse grid: x and y in the crop of the template's pixel that is bent to a cell's place."""
         rows, columns = np.indices(self.bend.shape[:2], np.float32)
-        half = np.float32((window.step - 1) / 2)
-        place = np.stack([columns * window.step + half, rows * window.step + half], axis=2) + self.bend
-        return window.up(place)
+        step = np.float32(self.whole.step)
+        half = (step - 1) / 2
+        place = self.bend.copy()
+        place[..., 0] += columns * step + half
+        place[..., 1] += rows * step + half
+        return place
 
 
 def lay_out(target: FloatArray, plan: FacePlan, user: FloatArray, atlas: Atlas) -> Layout | None:

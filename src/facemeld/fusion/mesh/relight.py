@@ -37,7 +37,7 @@ class Light:
     gain: FloatArray
 
 
-def relight(lab: FloatArray, light: Light) -> FloatArray:
+def relight(lab: FloatArray, light: Light, hues: tuple[Hue, Hue] | None = None) -> FloatArray:
     """Move every pixel from its own shading to the new one, keeping its detail.
 
     Lightness: near the shading detail is added; far darker pixels (hair, pupils) keep their ratio to the shading, so that black stays
@@ -47,6 +47,7 @@ def relight(lab: FloatArray, light: Light) -> FloatArray:
     Args:
         lab: float32 (H, W, 3), the user's pixels.
         light: Shading before and after.
+        hues: Their hues where they are those of a larger picture; see ``hue``.
 
     Returns:
         float32 (H, W, 3), Lab.
@@ -57,7 +58,7 @@ def relight(lab: FloatArray, light: Light) -> FloatArray:
     difference = f32(value) - light_own
     difference /= np.sqrt(1 + np.square(difference / light.limit))
     bright = _lightness(difference, f32(light_own), f32(light_new), float(light.gain[0]))
-    hues = _hue(light.own), _hue(light.new)
+    hues = hues or (hue(light.own), hue(light.new))
     return f32(cv2.merge([bright, *_colour(colour, colour_own, colour_new, hues, float(light.gain[1:].mean()), light.limit * _VIVID)]))
 
 
@@ -101,7 +102,7 @@ def _colour(
     return along * hue_new[0] - across * hue_new[1], along * hue_new[1] + across * hue_new[0]
 
 
-def _hue(shading: FloatArray) -> Hue:
+def hue(shading: FloatArray) -> Hue:
     """Unit direction of a shading's mean colour in the a-b plane; that of skin where it has none."""
     _, mean_a, mean_b, _ = cv2.mean(shading)
     a, b = mean_a + 0.5, mean_b + 0.7

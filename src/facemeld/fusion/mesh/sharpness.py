@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from facemeld.fusion.mesh.arrays import f32
-from facemeld.fusion.types import FloatArray
+from facemeld.fusion.types import FloatArray, Picture
 
 _SHARPER, _SOFTER = 1.35, 0.8  # ratios of fine detail that are left as they are
 _WIDEST = 2.0  # pixels: the strongest blur
+_LOOK = 640  # pixels: side of the part in the middle by which a large face is judged
+_STRIP, _MARGIN = 128, 8  # rows worked on at once, and more rows on either side than the widest blur reaches
 
 
-def fineness(light: FloatArray, weight: FloatArray) -> float:
+def fineness(light: FloatArray, weight: NDArray[np.number]) -> float:
     """Mean strength of the finest detail: absolute deviation of L from its surroundings of a pixel.
 
     Args:
         light: float32 (H, W), L of Lab, 0-100.
-        weight: float32 (H, W), where to look.
+        weight: (H, W), where to look.
     """
     total = float(weight.sum())
     if total < 1.0:
@@ -27,28 +30,57 @@ def fineness(light: FloatArray, weight: FloatArray) -> float:
     return float((np.minimum(detail, 8.0) * weight).sum()) / total
 
 
-def match_fineness(lab: FloatArray, weight: FloatArray, wanted: float) -> None:
-    """Soften or sharpen a face until its finest detail is about as strong as the template's; changes L in place.
+def match_fineness(face: Picture, weight: NDArray[np.uint8], wanted: float) -> Picture:
+    """Soften or sharpen a face until its finest detail is about as strong as the template's.
 
     Args:
-        lab: float32 (H, W, 3), the relit face.
-        weight: float32 (H, W), where it will be seen.
+        face: uint8 (H, W, 3), the relit face.
+        weight: uint8 (H, W), where it will be seen.
         wanted: The template's fineness.
+
+    Returns:
+        uint8 (H, W, 3).
     """
-    light = np.ascontiguousarray(lab[..., 0])
-    found = fineness(light, weight)
+    middle = tuple(slice(max(0, (side - _LOOK) // 2), max(0, (side - _LOOK) // 2) + _LOOK) for side in weight.shape)
+    light, look = _light(face[middle]), np.ascontiguousarray(weight[middle])
+    found = fineness(light, look)
     if found <= 1e-3 or wanted <= 1e-3:
-        return
+        return face
     ratio = wanted / found
+    softer, sharper = 0.0, 0.0
     if ratio < 1 / _SHARPER:
-        low, high = 0.2, _WIDEST
-        for _ in range(5):
-            middle = (low + high) / 2
-            softer = f32(cv2.GaussianBlur(light, (0, 0), middle))
-            low, high = (middle, high) if fineness(softer, weight) > wanted * 1.15 else (low, middle)
-        lab[..., 0] = cv2.GaussianBlur(light, (0, 0), high)
+        low, softer = 0.2, _WIDEST
+        for _ in range(4):
+            trial = (low + softer) / 2
+            low, softer = (trial, softer) if fineness(_blurred(light, trial), look) > wanted * 1.15 else (low, trial)
     elif ratio > 1 / _SOFTER:
-        amount = min(1.2, (ratio * 0.9 - 1) * 1.1)
-        detail = light - f32(cv2.GaussianBlur(light, (0, 0), 1.2))
-        # Small differences are lifted, edges are not, so that no halo grows around eyes and lips.
-        lab[..., 0] = np.clip(light + amount * detail / (1 + np.abs(detail) / 6), 0, 100)
+        sharper = min(1.2, (ratio * 0.9 - 1) * 1.1)
+    else:
+        return face
+    out = np.empty_like(face)
+    for first in range(0, len(face), _STRIP):
+        low_row = max(0, first - _MARGIN)
+        strip = face[low_row : first + _STRIP + _MARGIN]
+        change = _change(_light(strip), softer, sharper) * np.float32(2.55)
+        inner = np.s_[first - low_row : first - low_row + _STRIP]
+        out[first : first + _STRIP] = cv2.add(strip[inner], cv2.merge([change[inner]] * 3), dtype=cv2.CV_8U)
+    return out
+
+
+def _change(light: FloatArray, softer: float, sharper: float) -> FloatArray:
+    """What to add to L."""
+    if softer > 0:
+        return _blurred(light, softer) - light
+    detail = light - _blurred(light, 1.2)
+    # Small differences are lifted, edges are not, so that no halo grows around eyes and lips.
+    return f32(sharper * detail / (1 + np.abs(detail) / 6))
+
+
+def _blurred(light: FloatArray, reach: float) -> FloatArray:
+    return f32(cv2.GaussianBlur(light, (0, 0), reach))
+
+
+def _light(face: Picture) -> FloatArray:
+    """L of Lab, float32 (H, W), 0-100."""
+    lab = cv2.cvtColor(np.ascontiguousarray(face), cv2.COLOR_RGB2LAB)
+    return f32(cv2.extractChannel(lab, 0)) * np.float32(100 / 255)

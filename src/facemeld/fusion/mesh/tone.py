@@ -137,7 +137,7 @@ def _unroll(lab: FloatArray, points: FloatArray, atlas: Atlas) -> tuple[FloatArr
     height, width = lab.shape[:2]
     inside = (place[..., 0] > -0.5) & (place[..., 0] < width - 0.5) & (place[..., 1] > -0.5) & (place[..., 1] < height - 0.5)
     facing = -atlas.raster.interpolate(vertex_normals(points, atlas.mesh.triangles))[..., 2]
-    visible = np.clip((facing - 0.15) / 0.4, 0, 1)
+    visible = np.clip((facing - 0.12) / 0.25, 0, 1)
     drawn = rasterise(points[:, :2], points[:, 2], atlas.mesh.triangles, (height, width))
     depth = drawn.interpolate(points[:, 2:])
     front = sample(depth, place, cv2.INTER_NEAREST)

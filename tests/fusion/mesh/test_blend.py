@@ -1,0 +1,75 @@
+"""Joining a face and its ground, strip by strip."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from facemeld.fusion.mesh.blend import join
+from facemeld.fusion.mesh.layout import Window
+from facemeld.fusion.mesh.sharpness import match_fineness
+
+SIZES = [(20, 24), (150, 133), (301, 260)]
+
+
+def pictures(height: int, width: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    rng = np.random.default_rng(height)
+    base, face = (rng.integers(0, 256, (height, width, 3), np.uint8) for _ in range(2))
+    return base, face
+
+
+@pytest.mark.parametrize(("height", "width"), SIZES)
+def test_a_face_wanted_everywhere_is_the_face(height: int, width: int) -> None:
+    base, face = pictures(height, width)
+    everywhere = np.full((height, width), 255, np.uint8)
+    out = join(base, face, everywhere, everywhere, 0.0, 0.8 * width)
+    assert np.abs(out.astype(int) - face).max() <= 1
+
+
+@pytest.mark.parametrize(("height", "width"), SIZES)
+def test_where_nothing_is_allowed_the_ground_is_exact(height: int, width: int) -> None:
+    base, face = pictures(height, width)
+    wanted = np.full((height, width), 255, np.uint8)
+    allowed = wanted.copy()
+    allowed[:, : width // 2] = 0
+    out = join(base, face, wanted, allowed, 0.0, 0.8 * width)
+    assert (out[:, : width // 2] == base[:, : width // 2]).all()
+    assert (join(base, face, wanted, wanted, 1.0, 0.8 * width) == base).all()
+
+
+@given(
+    step=st.integers(1, 9),
+    cells=st.tuples(st.integers(1, 60), st.integers(1, 60)),
+    cut=st.tuples(st.integers(0, 8), st.integers(0, 8)),
+)
+def test_strips_enlarge_a_map_as_the_whole_does(step: int, cells: tuple[int, int], cut: tuple[int, int]) -> None:
+    rows, columns = cells
+    height, width = rows * step - min(cut[0], step - 1), columns * step - min(cut[1], step - 1)
+    field = np.random.default_rng(rows).random((rows, columns), np.float32)
+    window = Window(step, 0, 0, columns, rows, width, height)
+    whole, joined = window.up(field), np.full((height, width), -1, np.float32)
+    for strip, inner, at in window.strips():
+        assert (joined[at] == -1).all()
+        joined[at] = strip.up(field)[inner]
+    assert np.abs(joined - whole).max() < 1e-5
+
+
+@pytest.mark.parametrize("wanted", [0.3, 1.5, 6.0])
+def test_fineness_comes_closer_to_the_template_s(wanted: float) -> None:
+    rng = np.random.default_rng(7)
+    noise = rng.normal(128, 9, (300, 200)).clip(0, 255).astype(np.uint8)
+    face = np.repeat(noise[..., None], 3, axis=2)
+    before = face.copy()
+    out = match_fineness(face, np.full(noise.shape, 255, np.uint8), wanted)
+
+    def strength(picture: NDArray[np.uint8]) -> float:
+        return float(np.abs(np.diff(picture[..., 0].astype(float))).mean())
+
+    assert (face == before).all()
+    if wanted < 1:
+        assert strength(out) < 0.7 * strength(face)
+    elif wanted > 5:
+        assert strength(out) > 1.1 * strength(face)
