@@ -67,8 +67,8 @@ def fuse_face(
         mouth = _mouth_mask(target, window, width, 0.008 * shut)
         right, left = keep_eyes(parts, plan.parts)
         sources = follow_gaze(layout, target, plan.landmarks, user.landmarks, (1 - right, 1 - left), atlas)
-        light = _light(skin, parts, plan, share, layout, atlas)
-        texture = UserTexture.of(picture, user.mesh, sources, f32(layout.atlas_map(share) * (layout.cover > 0)), width)
+        light = _light(skin, parts, plan, share, layout, window, atlas)
+        texture = UserTexture.of(picture, user.mesh, sources, f32(layout.atlas_map(share, window) * (layout.cover > 0)), window, width)
         part = window.pixels
         stays = max(keep_mouth(parts, plan.parts), _LIP_LINE * shut)
         face, alpha = _paint(texture, light, plan, window, coarse, mouth, matte[part], stays)
@@ -79,9 +79,9 @@ def fuse_face(
     touched = layout.window(_moving(layout) | (coarse > 0), 0.1 * width + 2)
     if touched is not None:
         area = touched.pixels
-        differs = out[area] != ground[area]
-        changed = differs[..., 0] | differs[..., 1] | differs[..., 2]
-        mask[area] = np.maximum(mask[area], changed * np.float32(0.004))
+        red, green, blue = cv2.split(cv2.absdiff(out[area], ground[area]))
+        changed = cv2.threshold(cv2.max(cv2.max(red, green), blue), 0, 1, cv2.THRESH_BINARY)[1]
+        mask[area] = np.maximum(mask[area], f32(changed) * np.float32(0.004))
     return out, mask
 
 
@@ -160,7 +160,7 @@ class _Tone:
     gain: FloatArray
 
 
-def _light(skin: Skin, parts: Parts, plan: FacePlan, share: FloatArray, layout: Layout, atlas: Atlas) -> _Tone:
+def _light(skin: Skin, parts: Parts, plan: FacePlan, share: FloatArray, layout: Layout, window: Window, atlas: Atlas) -> _Tone:
     """Shading before and after, with anchors of their own for eyes and teeth."""
     soften, hard = _softening(skin, plan.skin, atlas), _hardness(skin, atlas)
     own = skin.shading + soften * skin.relief
@@ -181,8 +181,10 @@ def _light(skin: Skin, parts: Parts, plan: FacePlan, share: FloatArray, layout: 
     limit = plain + (_LIMIT[1] - plain) * (1 - bare) ** 2
     ratio = plan.skin.contrast / (skin.contrast + 0.2)
     gain = vector(float(np.clip(np.sqrt(ratio[0]), 0.85, 1.15)), *np.clip(ratio[1:], 0.3, 1.2).tolist())
-    maps = np.concatenate([layout.atlas_map(own), layout.atlas_map(new), layout.atlas_map(f32(limit))[..., None]], axis=2)
-    return _Tone(maps, (hue(own), hue(new)), teeth(parts, plan.parts, f32(new[atlas.lips > 0.5].mean(axis=0))), gain)
+    planes = layout.atlas_map(own, window), layout.atlas_map(new, window), layout.atlas_map(f32(limit), window)[..., None]
+    return _Tone(
+        np.concatenate(planes, axis=2), (hue(own), hue(new)), teeth(parts, plan.parts, f32(new[atlas.lips > 0.5].mean(axis=0))), gain
+    )
 
 
 def _paint(

@@ -36,20 +36,23 @@ def follow_gaze(
     moved = layout.source.copy(), layout.twin.copy()
     lids = layout.atlas_map(atlas.eyes)
     step = layout.whole.step
-    rows, columns = np.indices(lids.shape, np.float32)
     for ((inner, outer), iris), share in zip(_EYES, open_eyes, strict=True):
         if share <= 0:
             continue
         goal = _carry(template[iris, :2], template[[inner, outer], :2], target[[inner, outer], :2])
         cell = (goal + 0.5) / step - 0.5
-        reach = _REACH * float(np.linalg.norm(target[inner, :2] - target[outer, :2])) / step
-        near = np.exp(-((columns - cell[0]) ** 2 + (rows - cell[1]) ** 2) / (2 * max(reach, 0.5) ** 2))
-        pull = (lids * near)[..., None] * np.float32(share)
+        reach = max(0.5, _REACH * float(np.linalg.norm(target[inner, :2] - target[outer, :2])) / step)
+        low = np.clip(np.floor(cell - 4 * reach), 0, lids.shape[::-1]).astype(int)
+        high = np.clip(np.ceil(cell + 4 * reach), low, lids.shape[::-1]).astype(int)
+        part = np.s_[low[1] : high[1], low[0] : high[0]]
+        columns, rows = (np.arange(low[k], high[k], dtype=np.float32) - cell[k] for k in (0, 1))
+        near = np.exp(-(rows[:, None] ** 2 + columns**2) / np.float32(2 * reach**2))
+        pull = (lids[part] * near)[..., None] * np.float32(share)
         other = next(entry for entry in _EYES if entry[1] != iris)
         for field, ((first, second), centre) in zip(moved, (((inner, outer), iris), other), strict=True):
             shift = user[centre, :2] - sample(field, f32(cell.reshape(1, 1, 2)))[0, 0]
             wide = float(np.linalg.norm(user[first, :2] - user[second, :2]))
-            field += pull * (shift * min(1.0, _FURTHEST * wide / (float(np.linalg.norm(shift)) + 1e-6)))
+            field[part] += pull * (shift * min(1.0, _FURTHEST * wide / (float(np.linalg.norm(shift)) + 1e-6)))
     return moved
 
 

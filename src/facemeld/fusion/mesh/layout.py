@@ -14,7 +14,7 @@ from facemeld.fusion.mesh.atlas import Atlas
 from facemeld.fusion.mesh.outline import bend_field
 from facemeld.fusion.mesh.plan import FacePlan
 from facemeld.fusion.mesh.shape import face_width
-from facemeld.fusion.mesh.warp import extend, rasterise
+from facemeld.fusion.mesh.warp import nearest_covered, rasterise
 from facemeld.fusion.types import MESH_VERTICES, FloatArray
 
 _STRIP = 64  # rows in pixels
@@ -48,6 +48,11 @@ class Window:
         """The rows and columns of the crop that it covers."""
         rows = slice(self.y0 * self.step, min(self.height, self.y1 * self.step))
         return rows, slice(self.x0 * self.step, min(self.width, self.x1 * self.step))
+
+    @property
+    def cells(self) -> tuple[slice, slice]:
+        """The rows and columns of the coarse grid that it covers."""
+        return slice(self.y0, self.y1), slice(self.x0, self.x1)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -115,9 +120,14 @@ class Layout:
         x1, y1 = min(whole.x1, int(columns[-1]) + 1 + pad), min(whole.y1, int(rows[-1]) + 1 + pad)
         return Window(whole.step, x0, y0, x1, y1, whole.width, whole.height)
 
-    def atlas_map(self, field: FloatArray) -> FloatArray:
-        """An atlas map drawn onto the coarse grid."""
-        return f32(sample(field, self.cells))
+    def atlas_map(self, field: FloatArray, window: Window | None = None) -> FloatArray:
+        """An atlas map drawn onto the coarse grid; 0 outside a window where one is given."""
+        if window is None:
+            return f32(sample(field, self.cells))
+        part = window.cells
+        out = np.zeros((*self.cells.shape[:2], *field.shape[2:]), np.float32)
+        out[part] = sample(field, self.cells[part])
+        return out
 
     def backwards(self) -> FloatArray:
         """float32 (h, w, 2) of the coarse grid: x and y in the crop of the template's pixel that is bent to a cell's place."""
@@ -150,12 +160,13 @@ def lay_out(target: FloatArray, plan: FacePlan, user: FloatArray, atlas: Atlas) 
         return None
     moved = plan.landmarks[:MESH_VERTICES, :2] - target[:, :2]
     values = np.concatenate([user[:, :2], user[atlas.twins, :2], atlas.cells, moved], axis=1)
-    spread, distance = extend(drawn.interpolate(values), drawn.covered)
+    nearest, distance = nearest_covered(drawn.covered)
+    found = drawn.covered_values(values)
     # Slivers at the outline extrapolate; what they say must not be carried outwards.
-    shift = f32(np.clip(spread[..., 6:8], moved.min(axis=0), moved.max(axis=0)))
-    bend = bend_field(shift, distance, drawn.covered, width / step)
+    found[:, 6:8] = np.clip(found[:, 6:8], moved.min(axis=0), moved.max(axis=0))
+    source, twin, cells, shift = (np.ascontiguousarray(found[:, k : k + 2])[nearest] for k in (0, 2, 4, 6))
+    bend = bend_field(shift, distance, width / step)
     inside = cv2.distanceTransform(np.pad(drawn.covered.astype(np.uint8), 1, mode="edge"), cv2.DIST_L2, cv2.DIST_MASK_5)[1:-1, 1:-1]
     cover = smoothstep(inside * step / width, 0.005, 0.045)
-    source, twin, cells = (np.ascontiguousarray(spread[..., k : k + 2]) for k in (0, 2, 4))
     whole = Window(step, 0, 0, size[1], size[0], plan.crop.width, plan.crop.height)
     return Layout(whole, source, twin, cells, bend, cover)

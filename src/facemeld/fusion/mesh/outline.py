@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import cv2
-import numpy as np
-from numpy.typing import NDArray
 
 from facemeld.fusion.mesh.arrays import f32, smoothstep
 from facemeld.fusion.types import FloatArray
@@ -13,13 +11,12 @@ BEND = 0.42
 """Face widths beyond the outline over which the template is bent."""
 
 
-def bend_field(inside: FloatArray, distance: FloatArray, covered: NDArray[np.bool_], width: float) -> FloatArray:
+def bend_field(inside: FloatArray, distance: FloatArray, width: float) -> FloatArray:
     """Carry the mesh's displacement beyond its outline and let it fade to nothing.
 
     Args:
         inside: float32 (H, W, 2), displacement, already extended beyond the mesh by nearest values.
         distance: float32 (H, W), distance to the mesh, same pixels.
-        covered: bool (H, W): the mesh.
         width: The face's width in the same pixels.
 
     Returns:
@@ -31,7 +28,9 @@ def bend_field(inside: FloatArray, distance: FloatArray, covered: NDArray[np.boo
     small = cv2.resize(inside, size, interpolation=cv2.INTER_AREA)
     small = cv2.GaussianBlur(small, (0, 0), max(0.5, 0.07 * width / coarse), borderType=cv2.BORDER_REPLICATE)
     soft = f32(cv2.resize(small, inside.shape[1::-1], interpolation=cv2.INTER_LINEAR))
-    far = smoothstep(distance, 0.0, 0.05 * width)[..., None]
-    field = inside * (1 - far) + soft * far
-    fade = 1 - smoothstep(distance, 0.0, BEND * width)
-    return np.asarray(np.where(covered[..., None], inside, field * fade[..., None]), np.float32)
+    # On the mesh, where the distance is 0, both factors leave its own displacement as it is.
+    field = soft - inside
+    field *= smoothstep(distance, 0.0, 0.05 * width)[..., None]
+    field += inside
+    field *= (1 - smoothstep(distance, 0.0, BEND * width))[..., None]
+    return field

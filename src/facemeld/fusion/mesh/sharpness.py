@@ -11,7 +11,7 @@ from facemeld.fusion.types import FloatArray, Picture
 
 _SHARPER, _SOFTER = 1.35, 0.8  # ratios of fine detail that are left as they are
 _WIDEST = 2.0  # pixels: the strongest blur
-_LOOK = 640  # pixels: side of the part in the middle by which a large face is judged
+_LOOK = 448  # pixels: side of the part in the middle by which a large face is judged
 _STRIP, _MARGIN = 128, 8  # rows worked on at once, and more rows on either side than the widest blur reaches
 
 

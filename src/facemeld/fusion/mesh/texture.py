@@ -31,7 +31,9 @@ class UserTexture:
     kernel: int
 
     @classmethod
-    def of(cls, picture: Picture, mesh: FloatArray, sources: tuple[FloatArray, FloatArray], share: FloatArray, width: float) -> UserTexture:
+    def of(
+        cls, picture: Picture, mesh: FloatArray, sources: tuple[FloatArray, FloatArray], share: FloatArray, window: Window, width: float
+    ) -> UserTexture:
         """Cut out the user's face.
 
         Args:
@@ -39,6 +41,7 @@ class UserTexture:
             mesh: float32 (468, 3), pixels of that picture.
             sources: Two float32 (h, w, 2) of the coarse grid: x and y in the picture, of the half itself and of the mirrored one.
             share: float32 (h, w), 0-1: how much comes from the mirrored half.
+            window: The part of the grid that will be read.
             width: Width of the face that is made, in pixels.
         """
         factor = face_width(mesh) / width
@@ -53,7 +56,10 @@ class UserTexture:
             size = np.maximum(1, np.round((high - low) / factor)).astype(int)
             scale = f32(size / (high - low))
             patch = np.asarray(cv2.resize(patch, (int(size[0]), int(size[1])), interpolation=cv2.INTER_AREA), np.uint8)
-        maps = np.concatenate([f32((place - low + 0.5) * scale - 0.5) for place in sources], axis=2)
+        part = window.cells
+        maps = np.zeros((*share.shape, 4), np.float32)
+        for first, place in zip((0, 2), sources, strict=True):
+            maps[..., first : first + 2][part] = (place[part] - f32(low - 0.5)) * scale - np.float32(0.5)
         return cls(patch, maps, share, cv2.INTER_LANCZOS4 if factor < 0.7 else cv2.INTER_CUBIC)
 
     def read(self, window: Window, rows: slice) -> NDArray[np.uint8]:

@@ -14,6 +14,7 @@ from facemeld.fusion.mesh.validity import covered_by_others, wears_glasses
 from facemeld.fusion.mesh.warp import rasterise, vertex_normals
 from facemeld.fusion.types import FloatArray, Picture
 
+_WIDE = 5.0  # cells of reach from which averages are taken on a grid half as fine
 _ROUNDS = 8
 _DARK = (2.0, 7.0)  # L below which a picture tells nothing about the skin
 _RELIEF = 0.03  # reach of folds and small shadows, in face widths
@@ -155,9 +156,13 @@ def _distance(gap: FloatArray) -> FloatArray:
 
 def _smooth(field: FloatArray, weight: FloatArray, reach: float, keep: float = 0.02) -> FloatArray:
     """Weighted Gaussian average over the atlas that fades to 0 where there is little weight."""
-    blurred = cv2.GaussianBlur(field * weight[..., None], (0, 0), reach * GRID)
-    total = cv2.GaussianBlur(weight, (0, 0), reach * GRID)
-    return np.asarray(blurred / (total[..., None] + keep), np.float32)
+    parts = f32(np.concatenate([field * weight[..., None], weight[..., None]], axis=2))
+    if reach * GRID > _WIDE:  # a wide average needs no fine grid
+        half = cv2.resize(parts, (GRID // 2, GRID // 2), interpolation=cv2.INTER_AREA)
+        blurred = f32(cv2.resize(cv2.GaussianBlur(half, (0, 0), reach * GRID / 2), (GRID, GRID), interpolation=cv2.INTER_LINEAR))
+    else:
+        blurred = f32(cv2.GaussianBlur(parts, (0, 0), reach * GRID))
+    return blurred[..., :-1] / (blurred[..., -1:] + np.float32(keep))
 
 
 def _harmonics(normals: FloatArray) -> NDArray[np.float64]:

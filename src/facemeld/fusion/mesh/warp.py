@@ -41,14 +41,18 @@ class Raster:
         Returns:
             float32 (H, W, K); 0 where there is no mesh.
         """
+        out = np.zeros((*self.labels.shape, values.shape[1]), np.float32)
+        out[self.labels >= 0] = self.covered_values(values)
+        return out
+
+    def covered_values(self, values: NDArray[np.floating]) -> FloatArray:
+        """The same for covered pixels only, in row order: float32 (covered pixels, K)."""
         table = np.ascontiguousarray(values, np.float32)
-        out = np.zeros((*self.labels.shape, table.shape[1]), np.float32)
         at, shares = self.corners, self.shares
         found = table[at[:, 0]] * shares[:, :1]
         found += table[at[:, 1]] * shares[:, 1:2]
         found += table[at[:, 2]] * shares[:, 2:]
-        out[self.labels >= 0] = found
-        return out
+        return found
 
 
 def rasterise(
@@ -98,13 +102,22 @@ def extend(field: FloatArray, covered: NDArray[np.bool_]) -> tuple[FloatArray, F
     Returns:
         The field with every uncovered pixel taking the value of its nearest covered one, and the distance to it in pixels.
     """
+    nearest, distance = nearest_covered(covered)
+    return field[covered][nearest], distance
+
+
+def nearest_covered(covered: NDArray[np.bool_]) -> tuple[NDArray[np.intp], FloatArray]:
+    """For every pixel, which covered one is nearest (its number in row order) and how far it is in pixels; both (H, W).
+
+    Args:
+        covered: bool (H, W), true somewhere.
+    """
     outside = np.where(covered, 0, 255).astype(np.uint8)
     distance, nearest = cv2.distanceTransformWithLabels(outside, cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL)
-    source = np.zeros(int(nearest.max()) + 1, np.int64)
     inside = np.flatnonzero(covered)
-    source[nearest.reshape(-1)[inside]] = inside
-    flat = field.reshape(-1, field.shape[2])
-    return flat[source[nearest]], distance.astype(np.float32)
+    source = np.zeros(int(nearest.max()) + 1, np.intp)
+    source[nearest.reshape(-1)[inside]] = np.arange(len(inside))
+    return source[nearest], distance.astype(np.float32, copy=False)
 
 
 def vertex_normals(points: NDArray[np.floating], triangles: NDArray[np.int32]) -> FloatArray:
