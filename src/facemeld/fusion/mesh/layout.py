@@ -164,9 +164,15 @@ def lay_out(target: FloatArray, plan: FacePlan, user: FloatArray, atlas: Atlas) 
     found = drawn.covered_values(values)
     # Slivers at the outline extrapolate; what they say must not be carried outwards.
     found[:, 6:8] = np.clip(found[:, 6:8], moved.min(axis=0), moved.max(axis=0))
-    source, twin, cells, shift = (np.ascontiguousarray(found[:, k : k + 2])[nearest] for k in (0, 2, 4, 6))
+    source, twin, cells, shift = (_spread(found[:, k : k + 2], nearest) for k in (0, 2, 4, 6))
     bend = bend_field(shift, distance, width / step)
     inside = cv2.distanceTransform(np.pad(drawn.covered.astype(np.uint8), 1, mode="edge"), cv2.DIST_L2, cv2.DIST_MASK_5)[1:-1, 1:-1]
     cover = smoothstep(inside * step / width, 0.005, 0.045)
     whole = Window(step, 0, 0, size[1], size[0], plan.crop.width, plan.crop.height)
     return Layout(whole, source, twin, cells, bend, cover)
+
+
+def _spread(pairs: FloatArray, nearest: NDArray[np.intp]) -> FloatArray:
+    """Pick a pair of values for every cell: float32 (h, w, 2). As one number of eight bytes a pair is fetched several times faster."""
+    whole = np.ascontiguousarray(pairs, np.float32).view(np.complex64).reshape(-1)
+    return whole.take(nearest, mode="clip").view(np.float32).reshape(*nearest.shape, 2)

@@ -78,8 +78,9 @@ def rasterise(
     fixed = np.round(flat[triangles] * (1 << _SHIFT)).astype(np.int32)
     for index in order.tolist():
         cv2.fillConvexPoly(labels, fixed[index], index, shift=_SHIFT)
-    rows, columns = np.nonzero(labels >= 0)
-    drawn = labels[rows, columns]
+    at = np.flatnonzero(labels.reshape(-1) >= 0)
+    drawn = labels.reshape(-1)[at]
+    rows, columns = np.divmod(at.astype(np.int32), np.int32(size[1]))
     area = np.where(np.abs(twice_area) < 1e-9, 1e-9, twice_area)[drawn]
     x, y = columns - a[drawn, 0], rows - a[drawn, 1]
     u, v = (b - a)[drawn], (c - a)[drawn]
