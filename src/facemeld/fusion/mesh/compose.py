@@ -16,7 +16,7 @@ from facemeld.fusion.mesh.blend import join
 from facemeld.fusion.mesh.gaze import follow_gaze
 from facemeld.fusion.mesh.layout import Layout, Window, lay_out
 from facemeld.fusion.mesh.plan import FacePlan
-from facemeld.fusion.mesh.regions import Parts, closing, keep_eyes, keep_mouth, read_parts, teeth, whites, without_teeth
+from facemeld.fusion.mesh.regions import Parts, closing, keep_eyes, keep_mouth, opaque_lenses, read_parts, teeth, whites, without_teeth
 from facemeld.fusion.mesh.relight import Hue, Light, hue, relight
 from facemeld.fusion.mesh.shape import face_width
 from facemeld.fusion.mesh.sharpness import match_fineness
@@ -58,7 +58,7 @@ def fuse_face(
     if layout is None:
         return ground, mask
     share, served = fill_plan(skin.visible, f32(skin.hidden * (1 - skin.glasses * atlas.band)), atlas)
-    kept = np.maximum(_kept_eyes(parts, plan, atlas), 1 - served) * atlas.covered
+    kept = np.maximum(_kept_eyes(skin, parts, plan, atlas), 1 - served) * atlas.covered
     out, matte = _bend(ground, plan.matte, layout)
     coarse = layout.atlas_map(f32(smoothstep(atlas.inset, 0.004, 0.07) * (1 - kept))) * layout.cover
     width = face_width(target)
@@ -90,11 +90,11 @@ def _moving(layout: Layout) -> NDArray[np.bool_]:
     return np.asarray((np.abs(layout.bend[..., 0]) > _STILL) | (np.abs(layout.bend[..., 1]) > _STILL), np.bool_)
 
 
-def _kept_eyes(parts: Parts, plan: FacePlan, atlas: Atlas) -> FloatArray:
-    """Cells where the template's own eyes stay."""
+def _kept_eyes(skin: Skin, parts: Parts, plan: FacePlan, atlas: Atlas) -> FloatArray:
+    """Cells where the template's own eyes stay: none behind the user's dark lenses, both behind the template's."""
     right, left = keep_eyes(parts, plan.parts)
-    halves = np.where(np.arange(GRID) < GRID / 2, right, left)[None, :]
-    return f32(atlas.sockets * halves)
+    halves = np.where(np.arange(GRID) < GRID / 2, right, left)[None, :] * (1 - opaque_lenses(skin, atlas))
+    return f32(atlas.sockets * np.maximum(halves, opaque_lenses(plan.skin, atlas)))
 
 
 def _bend(ground: Picture, matte: NDArray[np.uint8], layout: Layout) -> tuple[Picture, NDArray[np.uint8]]:
@@ -173,7 +173,7 @@ def _light(skin: Skin, parts: Parts, plan: FacePlan, share: FloatArray, layout: 
     near = atlas.sockets * (1 - atlas.eyes)
     near = (near / (near.sum() + 1e-6))[..., None]
     white_own, white_new = whites(parts, plan.parts, f32((new * near).sum(axis=(0, 1))))
-    eyes = atlas.eyes[..., None]
+    eyes = atlas.eyes[..., None] * np.float32(1 - opaque_lenses(skin, atlas))
     own = f32(own * (1 - eyes) + white_own * eyes)
     new = f32(new * (1 - eyes) + white_new * eyes)
     bare = (1 - atlas.contrasty) * (1 - skin.beard * atlas.beard) * (1 - skin.glasses * atlas.band)

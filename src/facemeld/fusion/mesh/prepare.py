@@ -9,10 +9,10 @@ from facemeld.fusion.mesh.arrays import f32, sample, smoothstep, vector
 from facemeld.fusion.mesh.atlas import Atlas
 from facemeld.fusion.mesh.outline import BEND
 from facemeld.fusion.mesh.plan import FacePlan
-from facemeld.fusion.mesh.regions import read_parts
+from facemeld.fusion.mesh.regions import opaque_lenses, read_parts
 from facemeld.fusion.mesh.shape import face_width
 from facemeld.fusion.mesh.sharpness import fineness
-from facemeld.fusion.mesh.tone import Skin, lab_of, read_skin
+from facemeld.fusion.mesh.tone import lab_of, read_skin
 from facemeld.fusion.mesh.validity import glasses_zone, template_matte
 from facemeld.fusion.mesh.warp import extend, rasterise
 from facemeld.fusion.types import MESH_VERTICES, Face, FloatArray, Picture, Rect
@@ -67,13 +67,6 @@ def _shrink(patch: Picture) -> tuple[Picture, FloatArray]:
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
     small = patch if factor == 1.0 else cv2.resize(np.ascontiguousarray(patch), size, interpolation=cv2.INTER_AREA)
     return np.asarray(small, np.uint8), vector(size[0] / width, size[1] / height)
-
-
-def opaque_lenses(skin: Skin, atlas: Atlas) -> float:
-    """Whether the glasses of a face are too dark to see its eyes, 0-1."""
-    around = atlas.sockets > 0.5
-    ratio = float(np.median(skin.texture[around, 0]) / max(float(np.percentile(skin.shading[atlas.skin > 0.5, 0], 60)), 1.0))
-    return skin.glasses * (1 - float(smoothstep(ratio, 0.3, 0.5)))
 
 
 def fit_palette(lab: FloatArray) -> tuple[FloatArray, float]:

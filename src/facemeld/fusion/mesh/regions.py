@@ -93,6 +93,13 @@ def keep_eyes(user: Parts, template: Parts) -> tuple[float, float]:
     return right, left
 
 
+def opaque_lenses(skin: Skin, atlas: Atlas) -> float:
+    """Whether the glasses of a face are too dark to see its eyes, 0-1."""
+    around = atlas.sockets > 0.5
+    ratio = float(np.median(skin.texture[around, 0]) / max(float(np.percentile(skin.shading[atlas.skin > 0.5, 0], 60)), 1.0))
+    return skin.glasses * (1 - float(smoothstep(ratio, 0.3, 0.5)))
+
+
 def keep_mouth(user: Parts, template: Parts) -> float:
     """How much of what is between the template's lips stays, 0-1."""
     opened = float(smoothstep(template.mouth_open, _SHUT, _APART))
