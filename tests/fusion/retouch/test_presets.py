@@ -71,8 +71,10 @@ def test_types_4_and_6_are_most_like_the_user(fuse: Fuse, pair: tuple[Portrait, 
 def test_type_5_shows_less_of_what_covers_the_user(fuse: Fuse, engine: MeshEngine, smiling: Portrait, serious: Portrait) -> None:
     hidden = Portrait(covered(smiling), smiling.face)
     clean = {number: fuse(smiling, serious, number) for number in (3, 5)}
-    leaks = {number: distance(fuse(hidden, serious, number), clean[number]) for number in (3, 5)}
-    assert leaks[5] < 0.8 * leaks[3]
+    leaks = {number: np.abs(fuse(hidden, serious, number).astype(int) - clean[number]).max(axis=2) for number in (3, 5)}
+    seen = leaks[3] > 12
+    assert seen.any()
+    assert leaks[5][seen].mean() < 0.8 * leaks[3][seen].mean()
 
 
 @pytest.mark.parametrize("model_type", [1, 2, 3, 4, 5, 6])
