@@ -17,7 +17,7 @@ Hue: TypeAlias = tuple[float, float]
 Planes: TypeAlias = Sequence[MatLike]
 
 _VIVID = 0.6  # how far colour may deviate from the shading's, as a share of how far L may
-_DIM = 20.0  # L of shading below which a picture is too dark for ratios: black borders of shadows would turn into stains
+_DIM = 20.0  # L of shading below which a picture is too dark for ratios: black borders of shadows would turn into stains in brighter light
 _NEUTRAL = 3.0  # chroma below which a shading has no hue of its own
 
 
@@ -67,7 +67,7 @@ def _lightness(difference: FloatArray, own: FloatArray, new: FloatArray, gain: f
     own, new = np.maximum(own, 1.0), np.clip(new, 1.0, 99.0)
     ratio = new / own
     slope = np.clip(gain * np.sqrt(ratio), 0.75, 1.35)
-    darker = -difference / np.maximum(own, _DIM)
+    darker = -difference / np.maximum(own, np.minimum(new, _DIM))
     scaled = new * np.maximum(1 - darker, 0)
     # Never darker than in proportion: in a dark template the sum would be black, and darker pixels lighter again.
     added = np.maximum(new + slope * difference, scaled)
