@@ -64,6 +64,7 @@ def test_a_right_password_forgives_the_wrong_ones_before(world: World) -> None:
         assert [login(world, "owner", "wrong"), login(world, "owner")] == [401, 200]
 
 
+@pytest.mark.slow
 def test_one_address_cannot_try_many_names(world: World) -> None:
     assert {login(world, f"user{number}", "wrong") for number in range(15)} == {401}
     assert login(world, "owner") == 429

@@ -91,6 +91,7 @@ def test_keys_have_permissions_and_temporary_keys(shell: Shell) -> None:
         ),
     ],
 )
+@pytest.mark.slow
 def test_mistakes_are_told_in_one_line(shell: Shell, tmp_path: Path, arguments: tuple[str, ...], text: str) -> None:
     with open_application(Settings(data=tmp_path / "data")) as application:
         application.accounts.create("acme", actor="test")

@@ -59,6 +59,7 @@ def test_a_pasted_face_gains_identity_and_the_sliders_are_monotone(portraits, tm
     assert {metric.name for metric in MONOTONY} == report.monotony().keys()
 
 
+@pytest.mark.slow
 def test_two_workers_measure_the_same_as_one(portraits, tmp_path):
     one = bench(portraits, tmp_path / "one", MaskEngine, slider_pairs=1)
     two = bench(portraits, tmp_path / "two", MaskEngine, slider_pairs=1, workers=2)
