@@ -84,7 +84,7 @@ class FuseService:
             raise MaterialTooLarge(f"the material must have at most {longest} pixels a side, got {material.width}x{material.height}")
         numbers = assign(material, request.users)
         self._check(request)
-        logo = request.marks.logo if request.marks.visible else None
+        logo = request.marks.shown_logo
         images = [user.image for user in request.users] + ([logo.image] if logo is not None else [])
         sources = await gather_images(self._fetcher, images, self._rules.images)
         photos = await self._photos(request.users, sources, numbers)
@@ -103,8 +103,8 @@ class FuseService:
                 check_rect(user.rect)
         for user in request.users:
             check_image(user.image, self._rules.images)
-        logo = request.marks.logo
-        if logo is not None and request.marks.visible:
+        logo = request.marks.shown_logo
+        if logo is not None:
             check_image(logo.image, self._rules.images)
 
     async def _photos(

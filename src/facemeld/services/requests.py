@@ -39,6 +39,11 @@ class MarkRequest:
     language: Literal["zh-CN", "en-US"] = "zh-CN"
     request_id: str = ""
 
+    @property
+    def shown_logo(self) -> LogoRequest | None:
+        """The logo, unless the result carries no visible mark at all."""
+        return self.logo if self.visible else None
+
 
 @dataclass(frozen=True, slots=True)
 class FuseRules:

@@ -85,7 +85,7 @@ class UltraService:
             WorkerError: the pixel work could not be done.
         """
         self._check(request)
-        logo = request.marks.logo if request.marks.visible else None
+        logo = request.marks.shown_logo
         images = [request.template, *(user.image for user in request.users)]
         if logo is not None:
             images.append(logo.image)
@@ -112,8 +112,8 @@ class UltraService:
                     check_rect(rect)
         for user in request.users:
             check_image(user.image, self._rules.images)
-        logo = request.marks.logo
-        if logo is not None and request.marks.visible:
+        logo = request.marks.shown_logo
+        if logo is not None:
             check_image(logo.image, self._rules.images)
 
     async def _usable(self, request: UltraRequest, fetched: list[ImageSource | FacemeldError]) -> list[ImageSource]:
