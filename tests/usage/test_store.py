@@ -38,7 +38,15 @@ def call(clock: SettableClock, **changes: Any) -> Usage:
 
 def test_records_come_back_newest_first_and_by_account(store: UsageStore, clock: SettableClock) -> None:
     anonymous = call(clock, account_id=None, secret_id=None, action="", version="", code="AuthFailure.SignatureFailure", charged=False)
-    calls = [call(clock), anonymous, call(clock, account_id=2, bytes_in=2**40)]
+    rich = {
+        "project_id": "at_1",
+        "model_id": "mt_2",
+        "consent": "form 7",
+        "incoming": ({"input": "photo 1", "kind": "aigc-label", "detail": "made by another"},),
+        "stages": {"decode": 1.25},
+        "client": "2001:db8::1",
+    }
+    calls = [call(clock), anonymous, call(clock, account_id=2, bytes_in=2**40, **rich)]
     store.add(calls)
     store.add([])
     assert [usage for _, usage in store.records()] == calls[::-1]

@@ -1,13 +1,15 @@
 """The database: tables, migrations, sessions, ids, the audit log and durable files."""
 
-from facemeld.db.audit import AuditEntry, AuditLog
+from facemeld.db.audit import AuditEntry, AuditHead, AuditLog, AuditVerdict
 from facemeld.db.clock import Clock, utc_now
 from facemeld.db.database import Database
 from facemeld.db.errors import DatabaseUnavailable, DatabaseUrlInvalid, SchemaMismatch, StateError
 
 __all__ = [
     "AuditEntry",
+    "AuditHead",
     "AuditLog",
+    "AuditVerdict",
     "Clock",
     "Database",
     "DatabaseUnavailable",

@@ -1,21 +1,25 @@
-"""The append-only log of administrative acts, written in the transaction of the act itself."""
+"""The append-only, hash-chained log of administrative acts, written in the transaction of the act itself."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from facemeld.db.chain import GENESIS, entry_hash
 from facemeld.db.clock import Clock, utc_now
 from facemeld.db.database import Database
 from facemeld.db.models import AuditRow
 
 Detail: TypeAlias = Mapping[str, str | int | bool | None]
 """Facts of an act: never a secret, never a picture."""
+
+_ADVISORY_LOCK = 0x666D61756474  # any number that other programs on the same PostgreSQL server are unlikely to lock
+_READ_AT_ONCE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +34,40 @@ class AuditEntry:
     detail: Detail
 
 
+@dataclass(frozen=True, slots=True)
+class AuditHead:
+    """The newest entry: its number and its hash, which vouches for the whole log up to it; 0 and zeros for an empty log."""
+
+    id: int
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuditVerdict:
+    """What a check of the whole log found.
+
+    Attributes:
+        entries: Entries that hold.
+        head: The last entry that holds.
+        bad: Number of the first entry that does not; None if all do.
+        fault: What is wrong; empty if nothing is.
+    """
+
+    entries: int
+    head: AuditHead
+    bad: int | None = None
+    fault: str = ""
+
+    @property
+    def sound(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.fault
+
+
 def record(session: Session, at: datetime, actor: str, act: str, subject: str, detail: Detail | None = None) -> None:
     """Add an entry to the caller's transaction, so that an act and its entry are stored together or not at all.
+
+    From here to the end of the transaction nobody else can add an entry: each must know the one before it.
 
     Args:
         session: The writing session of the act.
@@ -41,7 +77,19 @@ def record(session: Session, at: datetime, actor: str, act: str, subject: str, d
         subject: Id of the object.
         detail: Further facts.
     """
-    session.add(AuditRow(at=at, actor=actor, act=act, subject=subject, detail=dict(detail or {})))
+    if session.get_bind().dialect.name == "postgresql":
+        # SQLite has one writer at a time anyway.
+        session.execute(select(func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
+    head = _head(session)
+    fields: dict[str, Any] = {"at": at, "actor": actor, "act": act, "subject": subject, "detail": dict(detail or {})}
+    digest = entry_hash(number=head.id + 1, previous=head.hash, **fields)
+    session.add(AuditRow(id=head.id + 1, previous=head.hash, hash=digest, **fields))
+    session.flush()
+
+
+def _head(session: Session) -> AuditHead:
+    row = session.execute(select(AuditRow.id, AuditRow.hash).order_by(AuditRow.id.desc()).limit(1)).first()
+    return AuditHead(0, GENESIS) if row is None else AuditHead(row.id, row.hash)
 
 
 class AuditLog:
@@ -71,3 +119,57 @@ class AuditLog:
             query = query.where(AuditRow.id < before)
         with self._database.session() as session:
             return tuple(AuditEntry(row.id, row.at, row.actor, row.act, row.subject, row.detail) for row in session.scalars(query))
+
+    def head(self) -> AuditHead:
+        """The newest entry; its hash, kept elsewhere, shows later whether the log was cut off or rewritten."""
+        with self._database.session() as session:
+            return _head(session)
+
+    def verify(self, anchor: str | None = None) -> AuditVerdict:
+        """Check the chain from its beginning.
+
+        An entry that was changed, removed from the middle or put elsewhere is found. Entries removed from the end, or a log that was
+        made anew as a whole, are found only with an anchor.
+
+        Args:
+            anchor: A hash that ``head`` once gave; it must still be the hash of an entry, or zeros for the empty log.
+        """
+        head, count, anchored = AuditHead(0, GENESIS), 0, anchor in (None, GENESIS)
+        with self._database.session() as session:
+            while page := _page(session, head.id):
+                for number, row in page:
+                    fault = _fault(row, head.hash)
+                    if row is None or fault:
+                        return AuditVerdict(count, head, number, fault)
+                    head, count = AuditHead(number, row.hash), count + 1
+                    anchored = anchored or row.hash == anchor
+        fault = "" if anchored else "no entry has the hash of the anchor: entries at the end were removed, or the log was made anew"
+        return AuditVerdict(count, head, None, fault)
+
+
+def _page(session: Session, after: int) -> list[tuple[int, AuditRow | None]]:
+    """The next entries with their numbers; None stands for one that cannot be read, and ends the page."""
+    query = select(AuditRow).where(AuditRow.id > after).order_by(AuditRow.id)
+    try:
+        return [(row.id, row) for row in session.scalars(query.limit(_READ_AT_ONCE))]
+    except (ValueError, TypeError):
+        # A moment or a detail was changed into something that is none. Which one shows when they are read one by one.
+        numbers = session.scalars(select(AuditRow.id).where(AuditRow.id > after).order_by(AuditRow.id).limit(_READ_AT_ONCE)).all()
+    page: list[tuple[int, AuditRow | None]] = []
+    for number in numbers:
+        try:
+            page.append((number, session.scalar(select(AuditRow).where(AuditRow.id == number))))
+        except (ValueError, TypeError):
+            return [*page, (number, None)]
+    return page
+
+
+def _fault(row: AuditRow | None, previous: str) -> str:
+    if row is None:
+        return "its content cannot be read"
+    if row.previous != previous:
+        return "it does not follow the entry before it: one was removed, added or moved here"
+    fields = {name: getattr(row, name) for name in ("at", "actor", "act", "subject", "detail")}
+    if any(value is None for value in fields.values()):
+        return "a part of it is missing"
+    return "" if entry_hash(number=row.id, previous=previous, **fields) == row.hash else "its content is not what its hash was made of"

@@ -1,4 +1,4 @@
-"""All tables: accounts, keys, credit, usage, activities, materials and their faces, users, the audit log and the id counter."""
+"""All tables: accounts, keys, credit, usage, consents, activities, materials, users, receipts, the audit log and the id counter."""
 
 from __future__ import annotations
 
@@ -75,10 +75,11 @@ class UsageRow(Base):
     """One call, after its reply; no foreign keys, because the record outlives what it names."""
 
     __tablename__ = "usage_records"
+    __table_args__ = (Index(None, "project_id", "id"), Index(None, "code", "id"), Index(None, "account_id", "id"))
 
     id: Mapped[int] = mapped_column(RowNumber, primary_key=True)
     at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
-    request_id: Mapped[str] = mapped_column(String(36))
+    request_id: Mapped[str] = mapped_column(String(36), index=True)
     account_id: Mapped[int | None] = mapped_column(BigInteger)
     secret_id: Mapped[str | None] = mapped_column(String(64))
     action: Mapped[str] = mapped_column(String(64))
@@ -89,6 +90,38 @@ class UsageRow(Base):
     bytes_in: Mapped[int] = mapped_column(BigInteger)
     bytes_out: Mapped[int] = mapped_column(BigInteger)
     charged: Mapped[bool]
+    project_id: Mapped[str] = mapped_column(String(64), server_default=text("''"))
+    model_id: Mapped[str] = mapped_column(String(64), server_default=text("''"))
+    consent: Mapped[str | None] = mapped_column(String(128), index=True)
+    incoming: Mapped[list[dict[str, str]]] = mapped_column(JSON, server_default=text("'[]'"))
+    stages: Mapped[dict[str, float]] = mapped_column(JSON, server_default=text("'{}'"))
+    client: Mapped[str] = mapped_column(String(64), server_default=text("''"))
+
+
+class ConsentRow(Base):
+    """The reference to a person's consent that a call brought; blank once the person's results were deleted."""
+
+    __tablename__ = "consents"
+
+    id: Mapped[int] = mapped_column(RowNumber, primary_key=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    account_id: Mapped[int] = mapped_column(BigInteger)
+    activity_id: Mapped[int | None] = mapped_column(BigInteger)
+    request_id: Mapped[str] = mapped_column(String(36), index=True)
+    reference: Mapped[str] = mapped_column(String(128), index=True)
+    deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class DeletionReceiptRow(Base):
+    """A signed statement of what was deleted on somebody's demand."""
+
+    __tablename__ = "deletion_receipts"
+
+    id: Mapped[int] = mapped_column(RowNumber, primary_key=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    account_id: Mapped[int | None] = mapped_column(BigInteger)
+    body: Mapped[str] = mapped_column(Text)
+    signature: Mapped[str] = mapped_column(Text)
 
 
 class ActivityRow(Base):
@@ -104,6 +137,8 @@ class ActivityRow(Base):
     disabled: Mapped[bool]
     shape_degree: Mapped[int] = mapped_column(SmallInteger)
     feature_degree: Mapped[int] = mapped_column(SmallInteger)
+    consent_required: Mapped[bool] = mapped_column(server_default=false())
+    rate: Mapped[str] = mapped_column(String(16), server_default=text("''"))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
@@ -120,6 +155,7 @@ class MaterialRow(Base):
     status: Mapped[int] = mapped_column(SmallInteger)
     audit_result: Mapped[str] = mapped_column(Text)
     findings: Mapped[list[dict[str, Any]]] = mapped_column(JSON, server_default=text("'[]'"))
+    incoming: Mapped[list[dict[str, str]]] = mapped_column(JSON, server_default=text("'[]'"))
     width: Mapped[int]
     height: Mapped[int]
     format: Mapped[str] = mapped_column(String(8))
@@ -189,6 +225,8 @@ class AuditRow(Base):
     act: Mapped[str] = mapped_column(String(64))
     subject: Mapped[str] = mapped_column(String(128), index=True)
     detail: Mapped[dict[str, Any]] = mapped_column(JSON)
+    previous: Mapped[str] = mapped_column(String(64), server_default=text("''"))
+    hash: Mapped[str] = mapped_column(String(64), server_default=text("''"))
 
 
 class SnowflakeRow(Base):

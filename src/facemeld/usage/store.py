@@ -123,7 +123,8 @@ def _scope(account_id: int | None, since: datetime | None) -> list[ColumnElement
 
 
 def _usage(row: UsageRow) -> Usage:
-    return Usage(**{name: getattr(row, name) for name in Usage.__dataclass_fields__})
+    fields = {name: getattr(row, name) for name in Usage.__dataclass_fields__}
+    return Usage(**{**fields, "incoming": tuple(row.incoming)})
 
 
 def _total(row: Any) -> UsageTotal:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 
@@ -23,6 +24,13 @@ class Usage:
         bytes_in: Size of the request.
         bytes_out: Size of the reply.
         charged: Whether the call was paid for from credit.
+        project_id: Activity that the call named; empty if it named none.
+        model_id: Material that the call named; empty if it named none.
+        consent: Reference to the consent of the person shown; None if there was none, empty once the person's results were deleted.
+        incoming: Marks found in the inputs: each with ``input`` (``template``, ``photo 1`` …), ``kind`` (``aigc-label``, ``manifest``
+            or ``invisible-mark``) and ``detail``.
+        stages: How long the parts of the work took, in milliseconds by their names.
+        client: Address of the caller; empty if unknown or not to be kept.
     """
 
     at: datetime
@@ -37,6 +45,12 @@ class Usage:
     bytes_in: int
     bytes_out: int
     charged: bool
+    project_id: str = ""
+    model_id: str = ""
+    consent: str | None = None
+    incoming: tuple[Mapping[str, str], ...] = ()
+    stages: Mapping[str, float] = field(default_factory=dict)
+    client: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
