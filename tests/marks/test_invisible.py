@@ -99,8 +99,8 @@ def test_a_large_picture_has_a_large_mark(astronaut: Picture) -> None:
 
 
 def test_a_mask_leaves_the_rest_alone_and_its_region_is_searched(picture: Picture) -> None:
-    mask = np.zeros(picture.shape[:2], np.float32)
-    cv2.ellipse(mask, (360, 260), (170, 210), 0, 0, 360, 1.0, -1)
+    mask = np.zeros(picture.shape[:2], np.uint8)
+    cv2.ellipse(mask, (360, 260), (170, 210), 0, 0, 360, 255, -1)
     marked = embed(picture, IDENTIFIER, KEY, mask=mask)
     np.testing.assert_array_equal(marked[mask == 0], picture[mask == 0])
     found = detect(marked, KEY, regions=[Rect(170, 30, 380, 460)])
@@ -109,7 +109,7 @@ def test_a_mask_leaves_the_rest_alone_and_its_region_is_searched(picture: Pictur
 
 
 def test_an_empty_mask_changes_nothing(picture: Picture) -> None:
-    np.testing.assert_array_equal(embed(picture, 1, KEY, mask=np.zeros(picture.shape[:2], np.float32)), picture)
+    np.testing.assert_array_equal(embed(picture, 1, KEY, mask=np.zeros(picture.shape[:2], np.uint8)), picture)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (16, 500), (33, 40), (64, 64)])

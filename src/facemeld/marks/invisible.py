@@ -16,21 +16,28 @@ REFERENCE = 1080
 LEAST_PSNR, MOST_PSNR = 42.5, 45.0
 """Range of the peak signal-to-noise ratio between a region with the mark and without it, decibels."""
 
-_MAX_UNIT = 4.0
+_MAX_UNIT = 4
 # A region of this area, in units, needs the greatest strength; the mark in a larger one can be weaker.
 _LEAST_AREA = 512 * 512
 # Mean absolute detail, grey levels, at which noise of a given strength is hidden, and the range of strengths.
 _ACTIVITY = 6.0
 _LEAST, _MOST = 0.7, 1.8
+# Strengths and the tile are worked with as whole numbers of eight bits: steps of 1/100 and of 1/50 standard deviation.
+_GAIN_STEPS, _TILE_STEPS = 100, 50
+# Rows worked on at a time, so that they stay in the processor's cache.
+_STRIP = 128
 
 
 def unit(width: int, height: int) -> float:
-    """Pixels per unit of the mark: larger pictures have a larger mark, so that it outlives being shown at screen size."""
-    return min(max(1.0, max(width, height) / REFERENCE), _MAX_UNIT)
+    """Pixels per unit of the mark: larger pictures have a larger mark, so that it outlives being shown at screen size.
+
+    A multiple of 1/128, so that the tile repeats after a whole number of pixels.
+    """
+    return min(max(TILE, round(TILE * max(width, height) / REFERENCE)), _MAX_UNIT * TILE) / TILE
 
 
 def embed(
-    rgb: NDArray[np.uint8], identifier: int, key: bytes, *, mask: NDArray[np.float32] | None = None, psnr: float | None = None
+    rgb: NDArray[np.uint8], identifier: int, key: bytes, *, mask: NDArray[np.uint8] | None = None, psnr: float | None = None
 ) -> NDArray[np.uint8]:
     """A copy of the picture that carries the number.
 
@@ -40,31 +47,46 @@ def embed(
         rgb: uint8 (H, W, 3).
         identifier: the number, 64 bits.
         key: at least 16 bytes; only who has it can find the mark.
-        mask: float32 (H, W), 0-1: where the picture may be changed and how much; None means everywhere. Pixels with 0 keep
-            their values exactly.
+        mask: uint8 (H, W): 255 where the picture may be changed; pixels with 0 keep their values exactly. None means everywhere.
         psnr: strength, in decibels between the marked region before and after.
 
     Raises:
         ValueError: the number does not have 64 bits or the key is too short.
     """
     height, width = rgb.shape[:2]
-    rows, columns = (slice(0, height), slice(0, width)) if mask is None else _extent(mask)
+    left, top, columns, rows = (0, 0, width, height) if mask is None else cv2.boundingRect(mask)
     marked = rgb.copy()
-    if rows.start == rows.stop:
-        return marked
-    part = rgb[rows, columns]
     tile = patterns(key).tile(identifier)
-    pixels = unit(width, height)
-    change = _hiding(part)
-    change *= _laid_out(tile, pixels, rows, columns)
+    if rows == 0:
+        return marked
+    window = slice(top, top + rows), slice(left, left + columns)
+    gain = _hiding(rgb[window])
+    area = rows * columns
     if mask is not None:
-        change *= mask[rows, columns]
-    weight = float(change.size if mask is None else np.count_nonzero(mask[rows, columns]))
-    wanted = psnr if psnr is not None else strength(weight / pixels**2)
-    change *= 255 / 10 ** (wanted / 20) / max(float(np.sqrt(np.vdot(change, change) / weight)), 1e-6)
-    step = np.rint(change).astype(np.int16)
-    marked[rows, columns] = cv2.add(part, cv2.merge([step, step, step]), dtype=cv2.CV_8U)
+        gain = np.asarray(cv2.bitwise_and(gain, mask[window]), np.uint8)
+        area = cv2.countNonZero(mask)
+    pixels = unit(width, height)
+    wanted = psnr if psnr is not None else strength(area / pixels**2)
+    # The tile has a standard deviation of 1, so the change has that of the gain.
+    spread = math.sqrt(cv2.norm(gain, cv2.NORM_L2SQR) / area)
+    scale = 255 / 10 ** (wanted / 20) / max(spread, 1.0) / _TILE_STEPS
+    period = round(TILE * pixels)
+    brighter, darker = _layers(tile, period, window[1])
+    row = 0
+    while row < rows:
+        place = (top + row) % period
+        count = min(_STRIP, rows - row, period - place)
+        part, layer = slice(row, row + count), slice(place, place + count)
+        _change(marked[window][part], gain[part], brighter[layer], darker[layer], scale)
+        row += count
     return marked
+
+
+def changed(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A mask of the pixels that differ between two pictures of one size, uint8 (H, W): 255 where they do."""
+    red, green, blue = cv2.split(cv2.absdiff(before, after))
+    either = np.asarray(cv2.bitwise_or(cv2.bitwise_or(red, green), blue), np.uint8)
+    return np.asarray(cv2.threshold(either, 0, 255, cv2.THRESH_BINARY)[1], np.uint8)
 
 
 def strength(area: float) -> float:
@@ -72,34 +94,36 @@ def strength(area: float) -> float:
     return min(max(LEAST_PSNR + 10 * math.log10(area / _LEAST_AREA), LEAST_PSNR), MOST_PSNR)
 
 
-def _extent(mask: NDArray[np.float32]) -> tuple[slice, slice]:
-    x, y, width, height = cv2.boundingRect((mask > 0).astype(np.uint8))
-    return slice(y, y + height), slice(x, x + width)
+def _layers(tile: NDArray[np.float32], period: int, columns: slice) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """What the tile adds and what it takes away at its size in the picture, repeated over the columns: uint8 (period, W) each."""
+    if period != TILE:
+        # The middle one of nine, so that it fits its neighbours.
+        tall = np.tile(tile, (3, 3))
+        large = np.asarray(cv2.resize(tall, (3 * period, 3 * period), interpolation=cv2.INTER_LINEAR), np.float32)
+        tile = large[period : 2 * period, period : 2 * period]
+        tile = np.asarray(tile / tile.std(), np.float32)
+    steps = np.rint(tile * _TILE_STEPS).clip(-255, 255)
+    places = np.arange(columns.start, columns.stop) % period
+    brighter, darker = (np.take(one.astype(np.uint8), places, axis=1) for one in (np.maximum(steps, 0), np.maximum(-steps, 0)))
+    return brighter, darker
 
 
-def _laid_out(tile: NDArray[np.float32], pixels: float, rows: slice, columns: slice) -> NDArray[np.float32]:
-    """The repeating tile at its size in the picture, the part between the given rows and columns."""
-    height, width = rows.stop - rows.start, columns.stop - columns.start
-    if pixels == 1:
-        return np.asarray(
-            np.take(np.take(tile, np.arange(rows.start, rows.stop) % TILE, 0), np.arange(columns.start, columns.stop) % TILE, 1)
-        )
-    tall = np.concatenate([tile, tile, tile])
-    x = ((np.arange(columns.start, columns.stop) + 0.5) / pixels - 0.5) % TILE + TILE
-    y = ((np.arange(rows.start, rows.stop) + 0.5) / pixels - 0.5) % TILE + TILE
-    wide = np.concatenate([tall, tall, tall], axis=1)
-    grid_x = np.broadcast_to(x.astype(np.float32), (height, width))
-    grid_y = np.broadcast_to(y.astype(np.float32)[:, None], (height, width))
-    return np.asarray(cv2.remap(wide, grid_x, grid_y, cv2.INTER_LINEAR), np.float32)
+def _change(rows: NDArray[np.uint8], gain: NDArray[np.uint8], brighter: NDArray[np.uint8], darker: NDArray[np.uint8], scale: float) -> None:
+    """Add the change to some rows of the picture, in place, without leaving 0-255."""
+    change = cv2.multiply(gain, brighter, scale=scale)
+    rows[...] = cv2.add(rows, cv2.cvtColor(change, cv2.COLOR_GRAY2RGB))
+    change = cv2.multiply(gain, darker, scale=scale)
+    rows[...] = cv2.subtract(rows, cv2.cvtColor(change, cv2.COLOR_GRAY2RGB))
 
 
-def _hiding(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """How strong a change the picture hides, float32 (H, W), about 1: more among detail, less on plain ground."""
+def _hiding(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """How strong a change the picture hides, uint8 (H, W), in hundredths: more among detail, less on plain ground."""
     height, width = rgb.shape[:2]
-    small = cv2.resize(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), (max(1, width // 2), max(1, height // 2)), interpolation=cv2.INTER_AREA)
-    detail = cv2.absdiff(small, cv2.blur(small, (5, 5)))
+    half = cv2.resize(rgb, (max(1, width // 2), max(1, height // 2)), interpolation=cv2.INTER_AREA)
+    grey = cv2.cvtColor(half, cv2.COLOR_RGB2GRAY)
+    detail = cv2.absdiff(grey, cv2.blur(grey, (5, 5)))
     activity = cv2.blur(
         cv2.resize(detail, (max(1, width // 8), max(1, height // 8)), interpolation=cv2.INTER_AREA).astype(np.float32), (3, 3)
     )
-    hidden = np.clip(_LEAST + activity / _ACTIVITY, _LEAST, _MOST)
-    return np.asarray(cv2.resize(hidden, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
+    hidden = np.rint(_GAIN_STEPS * np.clip(_LEAST + activity / _ACTIVITY, _LEAST, _MOST)).astype(np.uint8)
+    return np.asarray(cv2.resize(hidden, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)

@@ -39,10 +39,12 @@ class Patterns:
     Attributes:
         sync: Spectrum of the synchronisation pattern, complex64 (128, 65), unit magnitude within the band, 0 outside.
         symbols: Spectra of the twelve symbols' patterns, complex64 (12, 128, 65).
+        drawn: All thirteen as they are added up in a tile, each twice in both directions, float32 (13, 256, 256): a shift is a window.
     """
 
     sync: NDArray[np.complex64]
     symbols: NDArray[np.complex64]
+    drawn: NDArray[np.float32]
 
     def tile(self, identifier: int) -> NDArray[np.float32]:
         """The tile that carries a 64-bit number: float32 (128, 128), mean 0, standard deviation 1.
@@ -51,12 +53,9 @@ class Patterns:
             ValueError: the number does not have 64 bits.
         """
         word = code.encode(identifier).astype(np.intp)
-        rows, columns = (word >> 4) * STEP, (word & 15) * STEP
-        shift_rows = np.exp(-2j * np.pi * np.outer(rows, np.fft.fftfreq(TILE)))
-        shift_columns = np.exp(-2j * np.pi * np.outer(columns, np.fft.rfftfreq(TILE)))
-        weight = np.where(radius() <= MIDDLE, 1.0, _HIGH_WEIGHT)
-        spectrum = _SYNC_WEIGHT * self.sync + np.einsum("kij,ki,kj->ij", self.symbols, shift_rows, shift_columns, optimize=True)
-        tile = np.fft.irfft2(spectrum * weight, (TILE, TILE)).astype(np.float32)
+        tile = self.drawn[0, :TILE, :TILE].copy()
+        for own, row, column in zip(self.drawn[1:], (-(word >> 4) * STEP) % TILE, (-(word & 15) * STEP) % TILE, strict=True):
+            tile += own[row : row + TILE, column : column + TILE]
         return np.asarray(tile / tile.std(), np.float32)
 
 
@@ -84,4 +83,8 @@ def patterns(key: bytes) -> Patterns:
     # A real tile's spectrum is its own mirror image in the first column.
     spectra[:, TILE // 2 + 1 :, 0] = np.conj(spectra[:, TILE // 2 - 1 : 0 : -1, 0])
     spectra.setflags(write=False)
-    return Patterns(spectra[0], spectra[1:])
+    weighted = spectra * np.where(radius() <= MIDDLE, 1.0, _HIGH_WEIGHT)
+    weighted[0] *= _SYNC_WEIGHT
+    added = np.tile(np.fft.irfft2(weighted, (TILE, TILE)).astype(np.float32), (1, 2, 2))
+    added.setflags(write=False)
+    return Patterns(spectra[0], spectra[1:], added)

@@ -21,6 +21,7 @@ from facemeld.marks.provenance import Provenance
 from facemeld.media.decode import DecodedImage, DecodeLimits
 from facemeld.media.encode import CONTENT_TYPES, encode
 from facemeld.media.headers import ImageFormat
+from facemeld.timing import stage
 from facemeld.workers.context import WorkerContext
 from facemeld.workers.photos import ImageSource
 from facemeld.workers.template import Template
@@ -93,6 +94,16 @@ class FusedFile:
     height: int
 
 
+def read_logo(logo: Logo) -> DecodedImage:
+    """Decode a caller's own mark.
+
+    Raises:
+        MediaError: it cannot be decoded or breaks a limit.
+    """
+    with stage("decode"):
+        return logo.source.read(logo.limits)
+
+
 def mark_identifier(produce_id: str) -> int:
     """The 64-bit number of the invisible mark: the first half of the result's id, so that either leads to the other.
 
@@ -121,28 +132,31 @@ def write(
         MarkError: a mark cannot be written or the signing key cannot be used.
         EncodingFailed: the picture cannot be encoded.
     """
-    fused = _invisible(fused, template, marking, context)
-    fused, alpha = _visible(fused, template.alpha, marking, mark)
-    data = encode(fused, template.format, alpha=alpha, quality=marking.jpeg_quality)
-    entries = dict([marking.metadata]) if marking.metadata is not None else {}
-    data = write_metadata(data, label=marking.implicit, entries=entries)
+    with stage("marks"):
+        fused = _invisible(fused, template, marking, context)
+        fused, alpha = _visible(fused, template.alpha, marking, mark)
+    with stage("encode"):
+        data = encode(fused, template.format, alpha=alpha, quality=marking.jpeg_quality)
+    with stage("marks"):
+        entries = dict([marking.metadata]) if marking.metadata is not None else {}
+        data = write_metadata(data, label=marking.implicit, entries=entries)
     if context.signer is not None:
-        # Last: every later change to the file would break the signature.
-        data = context.signer.sign(data, CONTENT_TYPES[template.format], _provenance(marking, inputs, context))
+        with stage("sign"):
+            # Last: every later change to the file would break the signature.
+            data = context.signer.sign(data, CONTENT_TYPES[template.format], _provenance(marking, inputs, context))
     return FusedFile(data, template.format, fused.shape[1], fused.shape[0])
 
 
 def _invisible(fused: Picture, template: Template, marking: Marking, context: WorkerContext) -> Picture:
     # Imported here, because the API process imports this module and carries no imaging libraries.
-    from facemeld.workers.preload import embed
+    from facemeld.workers.preload import changed, embed
 
     scope = marking.invisible
     if scope == "off" or not context.mark_key:
         return fused
-    changed: NDArray[np.float32] | None = None
-    if scope == "face" or (scope == "auto" and template.format == "png"):
-        changed = (fused != template.plan.picture).any(axis=2).astype(np.float32)
-    return embed(fused, mark_identifier(marking.implicit.produce_id), context.mark_key, mask=changed)
+    only_face = scope == "face" or (scope == "auto" and template.format == "png")
+    mask = changed(template.plan.picture, fused) if only_face else None
+    return embed(fused, mark_identifier(marking.implicit.produce_id), context.mark_key, mask=mask)
 
 
 def _visible(
