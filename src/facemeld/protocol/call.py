@@ -172,6 +172,7 @@ class CallRecord:
         version: API version as sent; not verified unless ``call`` is set. Empty if unreadable.
         client_address: Address of the caller; empty if unknown.
         sdk: Name of the client's SDK as sent.
+        stages: Milliseconds by stage, see ``facemeld.timing``.
         call: The verified call; None if it was refused before that.
     """
 
@@ -185,6 +186,7 @@ class CallRecord:
     client_address: str
     sdk: str
     call: CallInfo | None
+    stages: Mapping[str, float] = field(default_factory=dict)
 
 
 CLIENT_GONE = "ClientGone"

@@ -34,6 +34,7 @@ from facemeld.protocol.reading import ClientGone, base_url, head_of, read_body, 
 from facemeld.protocol.request import RawRequest
 from facemeld.protocol.schema import to_model
 from facemeld.protocol.signature import Verified, check_clock, read_claim, verify
+from facemeld.timing import Stages, collecting, stage
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +56,7 @@ class _Exchange:
     code: str = ""
     common: Common | None = None
     call: CallInfo | None = None
+    stages: Stages = field(default_factory=Stages)
 
     def record(self, bytes_out: int) -> CallRecord:
         common = self.common
@@ -69,6 +71,7 @@ class _Exchange:
             client_address=self.request.client,
             sdk=common.client if common else "",
             call=self.call,
+            stages=self.stages.milliseconds,
         )
 
 
@@ -106,10 +109,12 @@ class ApiEndpoint:
         exchange = _Exchange(str(uuid.uuid4()), language, base_url(scope, head), head)
         sent = 0
         try:
-            body = await self._serve(exchange, receive)
-            answer = envelope.reply(body, head.headers.get("accept-encoding", ""), self._options.gzip_minimum)
-            await send({"type": "http.response.start", "status": 200, "headers": list(answer.headers)})
-            await send({"type": "http.response.body", "body": answer.body})
+            with collecting(exchange.stages):
+                body = await self._serve(exchange, receive)
+                with stage("reply"):
+                    answer = envelope.reply(body, head.headers.get("accept-encoding", ""), self._options.gzip_minimum)
+                    await send({"type": "http.response.start", "status": 200, "headers": list(answer.headers)})
+                    await send({"type": "http.response.body", "body": answer.body})
             sent = len(answer.body)
         except ClientGone:
             exchange.code = CLIENT_GONE
@@ -120,7 +125,8 @@ class ApiEndpoint:
         """The envelope for a request whose body is still to be read."""
         try:
             head = exchange.request
-            exchange.request = head.with_body(await read_body(head, receive, self._options.limits))
+            with stage("receive"):
+                exchange.request = head.with_body(await read_body(head, receive, self._options.limits))
         except ApiError as error:
             return self._failure(error, exchange)
         exchange.bytes_in = len(exchange.request.body) + len(head.query)
@@ -141,13 +147,15 @@ class ApiEndpoint:
         return envelope.failure(error, exchange.language, exchange.request_id)
 
     async def _dispatch(self, exchange: _Exchange) -> bytes:
-        action, call = await self._prepare(exchange)
+        with stage("protocol"):
+            action, call = await self._prepare(exchange)
         # What the body held lives on in the parameters; its bytes are not needed while the action runs.
         exchange.request = exchange.request.with_body(b"")
         await self._hooks.account.check(call)
         async with self._hooks.billing.charge(call):
             result = await action.handle(call)
-            return envelope.success(result, exchange.request_id, self._options.limits.reply_bytes)
+            with stage("reply"):
+                return envelope.success(result, exchange.request_id, self._options.limits.reply_bytes)
 
     async def _prepare(self, exchange: _Exchange) -> tuple[Action[Any], Call[Any]]:
         """Check a request in order; the first failure wins."""
@@ -171,10 +179,11 @@ class ApiEndpoint:
         )
         action = self._registry.resolve(common.version, common.action, options.service)
         self._check_region(common)
-        await hooks.faults.check(info)
-        await hooks.permissions.check(info)
-        await hooks.rate_limiter.check(info)
-        await hooks.addresses.check(info)
+        with stage("admission"):
+            await hooks.faults.check(info)
+            await hooks.permissions.check(info)
+            await hooks.rate_limiter.check(info)
+            await hooks.addresses.check(info)
         parameters = read_parameters(request, common, options.limits, dotted=verified.dotted)
         params = to_model(action.request_model, parameters.values, strict=options.strict, strings=parameters.strings)
         return action, Call.of(info, params)
@@ -190,7 +199,8 @@ class ApiEndpoint:
 
     async def _find(self, secret_id: str, common: Common) -> Credential | None:
         try:
-            return await self._credentials.find(secret_id)
+            with stage("credentials"):
+                return await self._credentials.find(secret_id)
         except CredentialsUnavailable:
             logger.exception("The key of a call could not be looked up")
             # Only the older version has a code of its own for this.

@@ -12,6 +12,7 @@ from facemeld.errors import FacemeldError
 from facemeld.media.encode import CONTENT_TYPES
 from facemeld.results import ResultStore
 from facemeld.services.requests import FuseRules, MarkRequest
+from facemeld.timing import stage
 from facemeld.workers.marking import FusedFile, Logo, Marking
 from facemeld.workers.photos import ImageSource
 
@@ -59,7 +60,9 @@ class Finisher:
             ResultError: it could not be stored.
         """
         if base_url is None:
-            return base64.b64encode(result.data).decode("ascii")
+            with stage("reply"):
+                return base64.b64encode(result.data).decode("ascii")
         expires = self.clock() + self.rules.result_life
-        stored = await asyncio.to_thread(self.results.put, result.data, CONTENT_TYPES[result.format], expires)
+        with stage("store"):
+            stored = await asyncio.to_thread(self.results.put, result.data, CONTENT_TYPES[result.format], expires)
         return base_url + self.results.sign(stored, expires)

@@ -15,6 +15,7 @@ from facemeld.services.finishing import Finisher
 from facemeld.services.photos import UserFace, check_image, check_rect, gather_images
 from facemeld.services.rates import ActivityRates
 from facemeld.services.requests import MarkRequest
+from facemeld.timing import stage
 from facemeld.workers.executor import Executor
 from facemeld.workers.marking import FusedFile
 from facemeld.workers.photos import ImageSource, UserPhoto
@@ -76,7 +77,8 @@ class FuseService:
             MediaError, PhotoError: a photo or the logo cannot be used.
             WorkerError: the pixel work could not be done.
         """
-        material = await asyncio.to_thread(self._materials.for_fusion, request.account_id, request.project_id, request.model_id)
+        with stage("lookup"):
+            material = await asyncio.to_thread(self._materials.for_fusion, request.account_id, request.project_id, request.model_id)
         if self._activity_rates is not None:
             await self._activity_rates.hit(material.activity, material.published)
         longest = self._rules.material_max_side
@@ -86,7 +88,8 @@ class FuseService:
         self._check(request)
         logo = request.marks.shown_logo
         images = [user.image for user in request.users] + ([logo.image] if logo is not None else [])
-        sources = await gather_images(self._fetcher, images, self._rules.images)
+        with stage("fetch"):
+            sources = await gather_images(self._fetcher, images, self._rules.images)
         photos = await self._photos(request.users, sources, numbers)
         task = Fuse(
             template=self._template(material),

@@ -12,6 +12,7 @@ from facemeld.services.errors import TemplateEmpty
 from facemeld.services.finishing import Finisher
 from facemeld.services.photos import NamedImage, check_image, check_rect, gather_images
 from facemeld.services.requests import FuseRules, MarkRequest
+from facemeld.timing import stage
 from facemeld.workers.executor import Executor
 from facemeld.workers.marking import FusedFile
 from facemeld.workers.photos import ImageSource
@@ -89,7 +90,8 @@ class UltraService:
         images = [request.template, *(user.image for user in request.users)]
         if logo is not None:
             images.append(logo.image)
-        fetched = await gather_images(self._fetcher, images, self._rules.images)
+        with stage("fetch"):
+            fetched = await gather_images(self._fetcher, images, self._rules.images)
         sources = await self._usable(request, fetched)
         photos = _photos(request, sources)
         task = FuseUltra(

@@ -9,6 +9,7 @@ from facemeld.fusion.engine import Engine
 from facemeld.fusion.types import Face, Picture, Rect
 from facemeld.media.base64 import decode_base64
 from facemeld.media.decode import DecodedImage, DecodeLimits, decode
+from facemeld.timing import stage
 from facemeld.workers.errors import FaceOutsidePicture, FaceTooSmall, LandmarksOutsideBox, NoFaceFound, RectOutsidePicture
 
 MAX_OUTSIDE = 0.2
@@ -38,17 +39,14 @@ class ImageSource:
         Raises:
             MediaError: see ``media.decode.decode`` and ``media.base64.decode_base64``.
         """
-        return decode(self._file(), limits)
+        return decode(self.file(), limits)
 
-    def digest(self) -> bytes:
-        """SHA-256 of the file, 32 bytes.
+    def file(self) -> bytes:
+        """The file.
 
         Raises:
             MediaError: the base64 text is not valid.
         """
-        return hashlib.sha256(self._file()).digest()
-
-    def _file(self) -> bytes:
         return self.data if self.data is not None else decode_base64(self.text, max_chars=self.max_text)
 
 
@@ -88,6 +86,7 @@ class PhotoReader:
     def __init__(self, engine: Engine, rules: PhotoRules) -> None:
         self._engine = engine
         self._rules = rules
+        self._files: dict[ImageSource, bytes] = {}
         self._pictures: dict[ImageSource, Picture] = {}
         self._faces: dict[tuple[ImageSource, Rect | None], Face] = {}
 
@@ -100,12 +99,33 @@ class PhotoReader:
         """
         picture = self._pictures.get(photo.source)
         if picture is None:
-            picture = self._pictures[photo.source] = photo.source.read(self._rules.limits).rgb
+            with stage("decode"):
+                picture = self._pictures[photo.source] = decode(self.file(photo.source), self._rules.limits).rgb
         key = (photo.source, photo.rect)
         face = self._faces.get(key)
         if face is None:
-            face = self._faces[key] = self._find(picture, photo.rect)
+            with stage("analyse"):
+                face = self._faces[key] = self._find(picture, photo.rect)
         return picture, face
+
+    def file(self, source: ImageSource) -> bytes:
+        """The file of a photo.
+
+        Raises:
+            MediaError: the base64 text is not valid.
+        """
+        data = self._files.get(source)
+        if data is None:
+            data = self._files[source] = source.file()
+        return data
+
+    def digest(self, source: ImageSource) -> bytes:
+        """SHA-256 of a photo's file, 32 bytes.
+
+        Raises:
+            MediaError: the base64 text is not valid.
+        """
+        return hashlib.sha256(self.file(source)).digest()
 
     def _find(self, picture: Picture, rect: Rect | None) -> Face:
         if rect is not None:

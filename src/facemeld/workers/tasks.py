@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from facemeld.fusion.types import Assignment, Face, FuseOptions
 from facemeld.media.decode import DecodeLimits, decode
 from facemeld.media.headers import ImageFormat
+from facemeld.timing import stage
 from facemeld.workers.context import WorkerContext
 from facemeld.workers.facequality import FaceQuality, measure
-from facemeld.workers.marking import FusedFile, Inputs, Marking, write
+from facemeld.workers.marking import FusedFile, Inputs, Marking, read_logo, write
 from facemeld.workers.photos import PhotoReader, PhotoRules, UserPhoto
 from facemeld.workers.template import TemplateFile, make, pack
 
@@ -44,10 +45,13 @@ class Fuse:
         reader = PhotoReader(context.engine, self.rules)
         assignments = [Assignment(photo.template_face, *reader.read(photo)) for photo in self.photos]
         logo = self.marking.logo
-        mark = logo.source.read(logo.limits) if logo is not None else None
-        template = context.template(self.template)
-        fused = context.engine.fuse(template.plan, assignments, self.options)
-        inputs = Inputs(bytes.fromhex(self.template.digest), tuple(photo.source.digest() for photo in self.photos))
+        mark = read_logo(logo) if logo is not None else None
+        with stage("plan"):
+            template = context.template(self.template)
+        with stage("fuse"):
+            fused = context.engine.fuse(template.plan, assignments, self.options)
+        with stage("sign"):
+            inputs = Inputs(bytes.fromhex(self.template.digest), tuple(reader.digest(photo.source) for photo in self.photos))
         return write(fused, template, self.marking, mark, inputs=inputs, context=context)
 
 

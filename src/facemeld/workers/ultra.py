@@ -12,13 +12,13 @@ from facemeld.fusion.engine import Engine
 from facemeld.fusion.retouch.presets import Preset, UltraStrengths
 from facemeld.fusion.retouch.strengths import FaceInResult
 from facemeld.fusion.types import Assignment, Face, Picture, Rect
-from facemeld.media.base64 import decode_base64
 from facemeld.media.decode import DecodeLimits, decode
 from facemeld.media.errors import EmptyImage, ImageTooLarge
 from facemeld.media.headers import probe
+from facemeld.timing import stage
 from facemeld.workers.context import WorkerContext
 from facemeld.workers.errors import FaceTooSmall, NoFaceFound, RectOutsidePicture, TemplateEmpty, TemplateTooLarge, TooManyPhotos
-from facemeld.workers.marking import FusedFile, Inputs, Marking, write
+from facemeld.workers.marking import FusedFile, Inputs, Marking, read_logo, write
 from facemeld.workers.photos import ImageSource, PhotoReader, PhotoRules, UserPhoto
 from facemeld.workers.search import find_faces
 from facemeld.workers.template import Template
@@ -77,17 +77,21 @@ class FuseUltra:
     def __call__(self, context: WorkerContext) -> FusedFile:
         """Do the whole work of one call."""
         engine = context.engine
-        template, numbers = located(engine, read_template(context, self.template), self.photos, self.rules)
-        assignments = self._assignments(engine, numbers)
+        with stage("plan"):
+            data = template_file(self.template)
+            read = read_template(context, UltraTemplate(ImageSource(data=data), self.template.limits))
+            template, numbers = located(engine, read, self.photos, self.rules)
+        reader = PhotoReader(engine, self.rules)
+        assignments = self._assignments(reader, numbers)
         logo = self.marking.logo
-        mark = logo.source.read(logo.limits) if logo is not None else None
+        mark = read_logo(logo) if logo is not None else None
         fused = fuse_retouched(engine, template, assignments, self.preset, self.asked)
-        inputs = Inputs(self.template.source.digest(), tuple(photo.source.digest() for photo in self.photos))
+        with stage("sign"):
+            inputs = Inputs(hashlib.sha256(data).digest(), tuple(reader.digest(photo.source) for photo in self.photos))
         return write(fused, template, self.marking, mark, inputs=inputs, context=context)
 
-    def _assignments(self, engine: Engine, numbers: Sequence[int]) -> list[Assignment]:
+    def _assignments(self, reader: PhotoReader, numbers: Sequence[int]) -> list[Assignment]:
         """The users' faces, with no more of their photos than a fusion looks at."""
-        reader = PhotoReader(engine, self.rules)
         photos = [UserPhoto(photo.source, photo.rect, number) for photo, number in zip(self.photos, numbers, strict=True)]
         return [Assignment(photo.template_face, *cut_out(*reader.read(photo))) for photo in photos]
 
@@ -114,6 +118,22 @@ def cut_out(picture: Picture, face: Face) -> tuple[Picture, Face]:
     return picture[box.y : box.bottom, box.x : box.right].copy(), moved
 
 
+def template_file(template: UltraTemplate) -> bytes:
+    """The template's file.
+
+    Raises:
+        TemplateEmpty: it has no bytes.
+        MediaError: the base64 text is not valid.
+    """
+    try:
+        data = template.source.file()
+        if not data:
+            raise EmptyImage("a picture must have at least one byte, got 0")
+    except EmptyImage as error:
+        raise TemplateEmpty("the template must be a picture, got no bytes") from error
+    return data
+
+
 def read_template(context: WorkerContext, template: UltraTemplate) -> Template:
     """The planned template, from memory when the same file was used lately.
 
@@ -122,14 +142,7 @@ def read_template(context: WorkerContext, template: UltraTemplate) -> Template:
         MediaError: the file cannot be decoded or breaks another limit.
         NoFaceFound: it shows no face.
     """
-    try:
-        data = template.source.data
-        if data is None:
-            data = decode_base64(template.source.text, max_chars=template.source.max_text)
-        if not data:
-            raise EmptyImage("a picture must have at least one byte, got 0")
-    except EmptyImage as error:
-        raise TemplateEmpty("the template must be a picture, got no bytes") from error
+    data = template_file(template)
     # Content, not address: the same picture under another URL is the same template.
     return context.templates.get(f"ultra/{hashlib.sha256(data).hexdigest()}", lambda: _plan(context.engine, data, template.limits))
 
@@ -212,12 +225,14 @@ def fuse_retouched(engine: Engine, template: Template, assignments: Sequence[Ass
     from facemeld.workers.preload import retouch
 
     plan = template.plan
-    fused, mask = engine.fuse_with_mask(plan, assignments, preset.options(asked))
+    with stage("fuse"):
+        fused, mask = engine.fuse_with_mask(plan, assignments, preset.options(asked))
     strengths = preset.strengths(asked)
     for assignment in assignments:
         model = plan.faces[assignment.template_face]
-        face = _face_now(engine, fused, model)
-        fused = retouch(fused, mask, plan.picture, FaceInResult(face, model, assignment.face), strengths)
+        with stage("retouch"):
+            face = _face_now(engine, fused, model)
+            fused = retouch(fused, mask, plan.picture, FaceInResult(face, model, assignment.face), strengths)
     return fused
 
 

@@ -1,0 +1,129 @@
+"""Tells where the time of one call went: named stages, clocked where they happen and collected for the whole call."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
+from types import TracebackType
+
+STAGES: Mapping[str, str] = {
+    "receive": "waiting for the body of the request",
+    "protocol": "signature, common parameters, parsing",
+    "credentials": "looking up the key and its policy",
+    "admission": "rates, addresses, credit",
+    "lookup": "looking up activity, material and faces",
+    "fetch": "fetching pictures that are named by address",
+    "queue": "waiting for a worker",
+    "transfer": "the way to the worker and back",
+    "decode": "base64 and pictures to pixels",
+    "analyse": "finding faces and their landmarks",
+    "plan": "the template's plan: from memory, from its file, or made anew",
+    "fuse": "the fusion, as far as no stage of its own is named below",
+    "shape": "where the user's face goes: the target mesh and the coordinate maps",
+    "warp": "moving the user's pixels onto the template",
+    "tone": "light and colour",
+    "blend": "blending into the template",
+    "retouch": "FuseFaceUltra's retouching",
+    "marks": "visible label, logo, invisible mark, metadata",
+    "encode": "pixels to a file",
+    "sign": "content credentials",
+    "store": "keeping the result on the disk",
+    "reply": "writing the reply",
+}
+"""Names and meanings of the stages, in the order in which a call goes through them."""
+
+
+class Stages:
+    """Seconds by stage. One flow of control at a time adds to it, be it in several threads or processes one after the other."""
+
+    __slots__ = ("_inner", "_seconds")
+
+    def __init__(self) -> None:
+        self._seconds: dict[str, float] = {}
+        self._inner = 0.0
+
+    def add(self, name: str, seconds: float) -> None:
+        """Add time to a stage."""
+        self._seconds[name] = self._seconds.get(name, 0.0) + seconds
+
+    def merge(self, others: Mapping[str, float]) -> None:
+        """Add what was clocked elsewhere, such as in a worker; it counts as inside the stage that runs now.
+
+        Args:
+            others: Seconds by stage.
+        """
+        for name, seconds in others.items():
+            self.add(name, seconds)
+            self._inner += seconds
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """Seconds by stage."""
+        return dict(self._seconds)
+
+    @property
+    def milliseconds(self) -> dict[str, float]:
+        """Milliseconds by stage, to the microsecond."""
+        return {name: round(seconds * 1000, 3) for name, seconds in self._seconds.items()}
+
+    def total(self) -> float:
+        """Seconds of all stages together."""
+        return sum(self._seconds.values())
+
+
+_current: ContextVar[Stages | None] = ContextVar("stages", default=None)
+
+
+def current_stages() -> Stages | None:
+    """The collector of the call that runs here; None when nobody collects."""
+    return _current.get()
+
+
+@contextmanager
+def collecting(stages: Stages) -> Iterator[Stages]:
+    """Let every ``stage`` of this block, its tasks and its threads add to one collector."""
+    token = _current.set(stages)
+    try:
+        yield stages
+    finally:
+        _current.reset(token)
+
+
+class _Block:
+    """A block that is being clocked."""
+
+    __slots__ = ("_name", "_outer", "_stages", "_started")
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __enter__(self) -> None:
+        stages = self._stages = _current.get()
+        if stages is not None:
+            self._outer, stages._inner = stages._inner, 0.0
+            self._started = time.perf_counter()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        stages = self._stages
+        if stages is not None:
+            took = time.perf_counter() - self._started
+            stages.add(self._name, took - stages._inner)
+            stages._inner = self._outer + took
+
+
+def stage(name: str) -> AbstractContextManager[None]:
+    """Clock a block as a stage of the call that runs here; does next to nothing when nobody collects.
+
+    A stage inside another one counts for itself alone, so that all stages add up to the time they took together. A block that raises
+    counts as well.
+
+    Example:
+        >>> with collecting(Stages()) as stages:
+        ...     with stage("decode"):
+        ...         pass
+        >>> list(stages.seconds)
+        ['decode']
+    """
+    return _Block(name)

@@ -1,0 +1,103 @@
+import asyncio
+import time
+
+import pytest
+
+from facemeld.timing import STAGES, Stages, collecting, current_stages, stage
+
+
+def wait(seconds: float) -> None:
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        pass
+
+
+def test_blocks_are_clocked_by_name() -> None:
+    with collecting(Stages()) as stages:
+        for name in ("decode", "encode", "decode"):
+            with stage(name):
+                wait(0.002)
+    found = stages.seconds
+    assert list(found) == ["decode", "encode"]
+    assert found["decode"] >= 0.004
+    assert 0.002 <= found["encode"] < found["decode"]
+
+
+def test_an_inner_stage_is_taken_out_of_the_outer_one() -> None:
+    started = time.perf_counter()
+    with collecting(Stages()) as stages:
+        with stage("fuse"):
+            with stage("warp"):
+                wait(0.003)
+                with stage("tone"):
+                    wait(0.003)
+            wait(0.001)
+        with stage("encode"):
+            wait(0.001)
+    took = time.perf_counter() - started
+    found = stages.seconds
+    assert found["warp"] >= 0.003
+    assert found["tone"] >= 0.003
+    assert found["fuse"] < took - found["warp"] - found["tone"]
+    assert stages.total() <= took
+
+
+def test_time_from_elsewhere_counts_as_inside_the_running_stage() -> None:
+    with collecting(Stages()) as stages, stage("transfer"):
+        wait(0.005)
+        stages.merge({"decode": 0.004})
+    assert stages.seconds["decode"] == 0.004
+    assert 0.001 <= stages.seconds["transfer"] < 0.005
+
+
+def test_a_block_that_raises_counts() -> None:
+    with collecting(Stages()) as stages, pytest.raises(ValueError, match="no picture"), stage("decode"):
+        raise ValueError("no picture")
+    assert "decode" in stages.seconds
+
+
+def test_nothing_is_collected_outside() -> None:
+    with stage("decode"):
+        assert current_stages() is None
+
+
+def test_calls_at_the_same_time_are_kept_apart_and_threads_belong_to_their_call() -> None:
+    def in_thread(name: str) -> None:
+        with stage(name):
+            wait(0.001)
+
+    async def call(name: str) -> Stages:
+        with collecting(Stages()) as stages:
+            await asyncio.to_thread(in_thread, name)
+            await asyncio.sleep(0)
+            with stage("reply"):
+                pass
+        return stages
+
+    async def both() -> list[Stages]:
+        return await asyncio.gather(call("lookup"), call("store"))
+
+    first, second = asyncio.run(both())
+    assert set(first.seconds) == {"lookup", "reply"}
+    assert set(second.seconds) == {"store", "reply"}
+
+
+def test_a_stage_costs_microseconds_at_most() -> None:
+    with collecting(Stages()):
+        best = min(_cost(1000) for _ in range(20))
+    assert best < 5e-6
+
+
+def _cost(times: int) -> float:
+    started = time.process_time()
+    for _ in range(times):
+        with stage("decode"):
+            pass
+    return (time.process_time() - started) / times
+
+
+def test_milliseconds_are_rounded_to_the_microsecond() -> None:
+    stages = Stages()
+    stages.add("decode", 0.0012345678)
+    assert stages.milliseconds == {"decode": 1.235}
+    assert "decode" in STAGES
