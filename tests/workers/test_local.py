@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import signal
 import time
@@ -10,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -55,6 +57,26 @@ class Refuse:
 
 
 @dataclass(frozen=True)
+class Burn:
+    """Uses the processor without end, in a library that no signal handler of Python's would interrupt."""
+
+    def __call__(self, context: WorkerContext) -> None:
+        hashlib.pbkdf2_hmac("sha256", b"", b"", 1 << 30)
+
+
+@dataclass(frozen=True)
+class Remember:
+    """Asks for templates by key, each of a size in bytes."""
+
+    keys: str
+    size: int
+
+    def __call__(self, context: WorkerContext) -> None:
+        for key in self.keys:
+            context.templates.get(key, lambda: (object(), self.size))  # type: ignore[arg-type, return-value]  # only its size counts
+
+
+@dataclass(frozen=True)
 class Devour:
     """Wants more memory than there is for it."""
 
@@ -63,8 +85,9 @@ class Devour:
 
 
 @asynccontextmanager
-async def executor(bundle: Path, **limits: int) -> AsyncIterator[LocalExecutor]:
-    running = LocalExecutor(WorkerConfig(bundle, memory_bytes=1 << 30), PoolLimits(**{"workers": 1, **limits}))
+async def executor(bundle: Path, cpu_seconds: float = 0.0, **limits: int) -> AsyncIterator[LocalExecutor]:
+    config = WorkerConfig(bundle, memory_bytes=1 << 30, cpu_seconds=cpu_seconds, plan_cache_bytes=1000)
+    running = LocalExecutor(config, PoolLimits(**{"workers": 1, **limits}))
     await running.start()
     try:
         yield running
@@ -72,7 +95,7 @@ async def executor(bundle: Path, **limits: int) -> AsyncIterator[LocalExecutor]:
         await running.stop(5)
 
 
-def check(bundle: Path, body: Callable[[LocalExecutor], Awaitable[None]], **limits: int) -> None:
+def check(bundle: Path, body: Callable[[LocalExecutor], Awaitable[None]], **limits: Any) -> None:
     async def main() -> None:
         async with executor(bundle, **limits) as running:
             await body(running)
@@ -153,6 +176,8 @@ def test_a_process_is_replaced_after_its_share_of_tasks(bundle_path: Path) -> No
     async def body(running: LocalExecutor) -> None:
         pids = [await running.run(Pid(), 20) for _ in range(6)]
         assert pids[0] == pids[1] != pids[2] == pids[3] != pids[4] == pids[5]
+        assert running.stats.recycled == 3
+        assert running.stats.started >= 3
 
     check(bundle_path, body, tasks_per_worker=2)
 
@@ -167,8 +192,71 @@ def test_a_caller_that_leaves_does_not_cost_a_process(bundle_path: Path) -> None
             await leaving
         assert await running.run(Pid(), 20) == before
         assert running.stats.busy == 0
+        assert running.stats.left == 1
 
     check(bundle_path, body)
+
+
+def test_a_caller_that_leaves_the_queue_frees_its_place(bundle_path: Path) -> None:
+    async def body(running: LocalExecutor) -> None:
+        busy = asyncio.create_task(running.run(Sleep(0.5), 20))
+        await asyncio.sleep(0.1)
+        leaving = asyncio.create_task(running.run(Sleep(30), 20))
+        await asyncio.sleep(0.05)
+        leaving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await leaving
+        # There is one place only, so this waits where the other did.
+        assert await running.run(Pid(), 20) == await busy
+        assert (running.stats.left, running.stats.refused, running.stats.finished) == (1, 0, 2)
+
+    check(bundle_path, body, queue=1)
+
+
+def test_an_account_with_many_tasks_keeps_another_waiting_for_one_turn(bundle_path: Path) -> None:
+    async def body(running: LocalExecutor) -> None:
+        done: list[str] = []
+
+        async def call(owner: str) -> None:
+            await running.run(Sleep(0.05), 20, owner=owner)
+            done.append(owner)
+
+        greedy = [asyncio.create_task(call("greedy")) for _ in range(12)]
+        await asyncio.sleep(0)
+        await call("modest")
+        assert done.index("modest") <= 2
+        assert await asyncio.gather(*greedy, return_exceptions=True) != []
+
+    check(bundle_path, body, queue=12)
+
+
+def test_a_task_that_uses_up_its_processor_time_is_ended(bundle_path: Path) -> None:
+    async def body(running: LocalExecutor) -> None:
+        for _ in range(4):
+            # The limit counts for each task anew, not for the life of the process.
+            await running.run(Pid(), 20)
+        started = time.monotonic()
+        with pytest.raises(WorkerDied):
+            await running.run(Burn(), 30)
+        assert time.monotonic() - started < 15
+        assert await running.run(Pid(), 20) in running.pids
+
+    check(bundle_path, body, cpu_seconds=1.0)
+
+
+def test_the_memories_of_templates_are_counted_over_all_workers(bundle_path: Path) -> None:
+    async def body(running: LocalExecutor) -> None:
+        await running.run(Remember("abab", 300), 20)
+        await running.run(Remember("cd", 300), 20)
+        found = running.stats.templates
+        assert (found.hits, found.misses, found.held, found.size) == (2, 4, 3, 900)
+        # The worker was replaced after its third task, and its memory is gone.
+        await running.run(Remember("e", 300), 20)
+        await running.run(Remember("f", 100), 20)
+        found = running.stats.templates
+        assert (found.hits, found.misses, found.held, found.size) == (2, 6, 1, 100)
+
+    check(bundle_path, body, tasks_per_worker=3)
 
 
 def test_too_much_memory_is_refused_without_a_death(bundle_path: Path) -> None:

@@ -24,6 +24,7 @@ class WorkerConfig:
     Attributes:
         bundle: The verified landmark bundle.
         memory_bytes: Limit on the process's private memory; 0 for none.
+        cpu_seconds: Limit on the processor time of one task; 0 for none.
         plan_cache_bytes: Memory for plans.
         mark_key: Key of the invisible mark, 32 bytes; empty writes and finds none.
         identity: Who signs content credentials; None leaves results unsigned.
@@ -31,9 +32,27 @@ class WorkerConfig:
 
     bundle: Path
     memory_bytes: int = 0
+    cpu_seconds: float = 0.0
     plan_cache_bytes: int = 256 << 20
     mark_key: bytes = field(default=b"", repr=False)
     identity: SigningIdentity | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CacheFigures:
+    """What a memory of templates holds, and what it has been good for.
+
+    Attributes:
+        hits: Templates that were at hand.
+        misses: Templates that had to be read or planned.
+        held: Templates held now.
+        size: Bytes they take.
+    """
+
+    hits: int = 0
+    misses: int = 0
+    held: int = 0
+    size: int = 0
 
 
 class TemplateCache:
@@ -41,7 +60,7 @@ class TemplateCache:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._size = 0
+        self._size = self._hits = self._misses = 0
         self._held: OrderedDict[str, tuple[Template, int]] = OrderedDict()
 
     def get(self, key: str, make: Callable[[], tuple[Template, int]]) -> Template:
@@ -49,7 +68,9 @@ class TemplateCache:
         found = self._held.get(key)
         if found is not None:
             self._held.move_to_end(key)
+            self._hits += 1
             return found[0]
+        self._misses += 1
         template, size = make()
         if size <= self._limit:
             self._held[key] = (template, size)
@@ -66,6 +87,11 @@ class TemplateCache:
     def size(self) -> int:
         """Bytes held."""
         return self._size
+
+    @property
+    def figures(self) -> CacheFigures:
+        """What is held, and what it has been good for."""
+        return CacheFigures(self._hits, self._misses, len(self._held), self._size)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
-from facemeld.workers.context import WorkerContext
+from facemeld.workers.context import CacheFigures, WorkerContext
 
 T_co = TypeVar("T_co", covariant=True)
 T = TypeVar("T")
@@ -31,6 +31,12 @@ class ExecutorStats:
         died: Workers that ended in the middle of a task.
         overran: Tasks stopped at their deadline.
         refused: Tasks refused because the queue was full.
+        left: Tasks whose caller went away before their end.
+        started: Workers that have come up since start, the first ones included.
+        recycled: Workers replaced after their share of tasks.
+        workers: Workers that there should be.
+        places: Tasks that may wait.
+        templates: What the workers' memories of templates hold now and have been good for since start.
     """
 
     ready: int
@@ -40,6 +46,12 @@ class ExecutorStats:
     died: int
     overran: int
     refused: int
+    left: int = 0
+    started: int = 0
+    recycled: int = 0
+    workers: int = 0
+    places: int = 0
+    templates: CacheFigures = field(default_factory=CacheFigures)
 
 
 class Executor(Protocol):
@@ -53,12 +65,13 @@ class Executor(Protocol):
         """Refuse new tasks, wait for running ones, end the workers."""
         ...
 
-    async def run(self, task: Task[T], seconds: float) -> T:
+    async def run(self, task: Task[T], seconds: float, *, owner: str = "") -> T:
         """Run a task and return its result.
 
         Args:
             task: The work; it and its result must be picklable.
             seconds: Deadline counted from now, waiting for a worker included.
+            owner: For whom it is, such as an account; owners take turns, so that none keeps the others waiting.
 
         Raises:
             DeadlineExceeded, WorkerDied, QueueFull, NotReady, OutOfMemory: see ``workers.errors``.

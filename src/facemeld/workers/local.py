@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from facemeld.workers.context import WorkerConfig
+from facemeld.timing import current_stages, stage
+from facemeld.workers.context import CacheFigures, WorkerConfig
 from facemeld.workers.errors import DeadlineExceeded, NotReady, QueueFull, WorkerDied
 from facemeld.workers.executor import ExecutorStats, Task
-from facemeld.workers.process import WorkerProcess
+from facemeld.workers.process import Outcome, WorkerProcess
+from facemeld.workers.turns import Turns
 
 T = TypeVar("T")
 
@@ -45,17 +47,35 @@ class LocalExecutor:
     def __init__(self, config: WorkerConfig, limits: PoolLimits) -> None:
         self._config = config
         self._limits = limits
-        self._idle: asyncio.Queue[WorkerProcess] = asyncio.Queue()
+        self._turns: Turns[WorkerProcess] = Turns(limits.queue)
         self._workers: set[WorkerProcess] = set()
         self._background: set[asyncio.Task[None]] = set()
         self._started = self._stopping = False
-        self._waiting = self._busy = self._finished = self._died = self._overran = self._refused = 0
+        self._busy = self._finished = self._died = self._overran = self._refused = self._left = self._up = self._recycled = 0
+        self._templates = CacheFigures()
 
     @property
     def stats(self) -> ExecutorStats:
         """Counts for metrics and health checks."""
-        ready = self._idle.qsize() + self._busy
-        return ExecutorStats(ready, self._busy, self._waiting, self._finished, self._died, self._overran, self._refused)
+        return ExecutorStats(
+            ready=self._turns.free + self._busy,
+            busy=self._busy,
+            waiting=self._turns.waiting,
+            finished=self._finished,
+            died=self._died,
+            overran=self._overran,
+            refused=self._refused,
+            left=self._left,
+            started=self._up,
+            recycled=self._recycled,
+            workers=self._limits.workers,
+            places=self._limits.queue,
+            templates=replace(
+                self._templates,
+                held=sum(worker.templates.held for worker in self._workers),
+                size=sum(worker.templates.size for worker in self._workers),
+            ),
+        )
 
     @property
     def pids(self) -> tuple[int, ...]:
@@ -71,7 +91,7 @@ class LocalExecutor:
         self._stopping = True
         loop = asyncio.get_running_loop()
         end = loop.time() + drain_seconds
-        while (self._busy or self._waiting) and loop.time() < end:
+        while (self._busy or self._turns.waiting) and loop.time() < end:
             await asyncio.sleep(0.02)
         for job in tuple(self._background):
             job.cancel()
@@ -82,10 +102,19 @@ class LocalExecutor:
                 worker.end()
         self._workers.clear()
 
-    async def run(self, task: Task[T], seconds: float) -> T:
+    async def run(self, task: Task[T], seconds: float, *, owner: str = "") -> T:
         """Run a task in an idle worker; see ``Executor.run``."""
         end = asyncio.get_running_loop().time() + seconds
-        worker = await self._take(seconds)
+        with stage("queue"):
+            worker = await self._take(seconds, owner)
+        with stage("transfer"):
+            outcome = await self._run_in(worker, task, seconds, end)
+            if (stages := current_stages()) is not None:
+                stages.merge(outcome.seconds)
+        return outcome.get()
+
+    async def _run_in(self, worker: WorkerProcess, task: Task[T], seconds: float, end: float) -> Outcome[T]:
+        """Run a task in a worker that was taken; see ``run``."""
         self._busy += 1
         try:
             future = worker.submit(task)
@@ -99,6 +128,7 @@ class LocalExecutor:
             await asyncio.wait([answer], timeout=left)
         except asyncio.CancelledError:
             # The caller is gone. Finishing a task of milliseconds is cheaper than a new process; the deadline still holds.
+            self._left += 1
             self._spawn(self._await_abandoned(worker, answer, left))
             raise
         if not answer.done():
@@ -108,9 +138,9 @@ class LocalExecutor:
             raise DeadlineExceeded(f"the task must finish within {seconds:g} s, waiting included, and did not")
         return self._collect(worker, answer)
 
-    def _collect(self, worker: WorkerProcess, answer: asyncio.Future[T]) -> T:
+    def _collect(self, worker: WorkerProcess, answer: asyncio.Future[Outcome[T]]) -> Outcome[T]:
         try:
-            result = answer.result()
+            outcome = answer.result()
         except BrokenProcessPool as error:
             self._died += 1
             self._replace(worker)
@@ -118,26 +148,33 @@ class LocalExecutor:
         except BaseException:
             self._give_back(worker)
             raise
+        self._note(worker, outcome.templates)
         self._give_back(worker)
-        return result
+        return outcome
 
-    async def _take(self, seconds: float) -> WorkerProcess:
+    def _note(self, worker: WorkerProcess, now: CacheFigures) -> None:
+        """Add to the sums what a worker's memory of templates has been good for since it was last looked at."""
+        sums, before = self._templates, worker.templates
+        self._templates = replace(sums, hits=sums.hits + now.hits - before.hits, misses=sums.misses + now.misses - before.misses)
+        worker.templates = now
+
+    async def _take(self, seconds: float, owner: str) -> WorkerProcess:
         if self._stopping or not self._started:
             raise NotReady("no worker is up: the service is starting or stopping")
-        if self._idle.empty() and self._waiting >= self._limits.queue:
-            self._refused += 1
-            raise QueueFull(f"at most {self._limits.queue} tasks may wait for a worker")
-        self._waiting += 1
         try:
             async with asyncio.timeout(seconds):
-                return await self._idle.get()
+                return await self._turns.take(owner)
+        except QueueFull:
+            self._refused += 1
+            raise
         except TimeoutError:
             self._overran += 1
             raise DeadlineExceeded(f"no worker became free within {seconds:g} s") from None
-        finally:
-            self._waiting -= 1
+        except asyncio.CancelledError:
+            self._left += 1
+            raise
 
-    async def _await_abandoned(self, worker: WorkerProcess, answer: asyncio.Future[T], seconds: float) -> None:
+    async def _await_abandoned(self, worker: WorkerProcess, answer: asyncio.Future[Outcome[T]], seconds: float) -> None:
         answer.add_done_callback(_read)
         await asyncio.wait([answer], timeout=seconds)
         if answer.done() and not isinstance(answer.exception(), BrokenProcessPool):
@@ -149,10 +186,11 @@ class LocalExecutor:
         self._finished += 1
         worker.finished += 1
         if worker.finished >= self._limits.tasks_per_worker:
+            self._recycled += 1
             self._replace(worker)
             return
         self._busy -= 1
-        self._idle.put_nowait(worker)
+        self._turns.put(worker)
 
     def _replace(self, worker: WorkerProcess) -> None:
         self._busy -= 1
@@ -188,7 +226,8 @@ class LocalExecutor:
             worker.end()
         else:
             self._started = True
-            self._idle.put_nowait(worker)
+            self._up += 1
+            self._turns.put(worker)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         job = asyncio.get_running_loop().create_task(work)

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import multiprocessing
 import os
 import resource
 import signal
 import threading
+import time
+from collections.abc import Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass, field
 from multiprocessing.connection import wait
-from typing import TypeVar
+from typing import Generic, TypeVar, cast
 
-from facemeld.workers.context import WorkerConfig, context_for
+from facemeld.errors import FacemeldError
+from facemeld.timing import Stages, collecting
+from facemeld.workers.context import CacheFigures, WorkerConfig, context_for
 from facemeld.workers.errors import OutOfMemory
 from facemeld.workers.executor import Task
 
@@ -43,12 +49,54 @@ def prepare(config: WorkerConfig) -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (config.memory_bytes, config.memory_bytes))
 
 
-def execute(config: WorkerConfig, task: Task[T]) -> T:
+@dataclass(frozen=True, slots=True)
+class Outcome(Generic[T]):
+    """How a task ended, and where its time went.
+
+    Attributes:
+        result: What it returned; None where it failed.
+        error: What it raised; None where it did not.
+        seconds: Seconds by stage, see ``facemeld.timing``.
+        templates: How the worker's memory of templates stands.
+    """
+
+    result: T | None = field(repr=False)
+    error: FacemeldError | None
+    seconds: Mapping[str, float]
+    templates: CacheFigures
+
+    def get(self) -> T:
+        """What the task returned.
+
+        Raises:
+            FacemeldError: what the task raised.
+        """
+        if self.error is not None:
+            raise self.error
+        # Where there is no error, the result is the task's, which may be None.
+        return cast(T, self.result)
+
+
+def execute(config: WorkerConfig, task: Task[T]) -> Outcome[T]:
     """Run one task in this process."""
-    try:
-        return task(context_for(config))
-    except MemoryError as error:
-        raise OutOfMemory(f"the task needed more than the {config.memory_bytes >> 20} MiB a worker may use") from error
+    context = context_for(config)
+    if config.cpu_seconds:
+        _limit_processor_time(config.cpu_seconds)
+    with collecting(Stages()) as stages:
+        try:
+            return Outcome(task(context), None, stages.seconds, context.templates.figures)
+        except MemoryError:
+            error: FacemeldError = OutOfMemory(f"the task needed more than the {config.memory_bytes >> 20} MiB a worker may use")
+        except FacemeldError as raised:
+            error = raised
+        return Outcome(None, error, stages.seconds, context.templates.figures)
+
+
+def _limit_processor_time(seconds: float) -> None:
+    """Have the system end this process when it has used so much more processor time; the system counts whole seconds."""
+    _, most = resource.getrlimit(resource.RLIMIT_CPU)
+    limit = math.ceil(time.process_time() + seconds)
+    resource.setrlimit(resource.RLIMIT_CPU, (limit if most == resource.RLIM_INFINITY else min(limit, most), most))
 
 
 class WorkerProcess:
@@ -66,6 +114,7 @@ class WorkerProcess:
         self._pool = ProcessPoolExecutor(max_workers=1, mp_context=context, initializer=prepare, initargs=(config,))
         self._pid: int | None = None
         self.finished = 0
+        self.templates = CacheFigures()
 
     def warm(self) -> Future[int]:
         """Start the process; the future holds its id once models are loaded."""
@@ -77,7 +126,7 @@ class WorkerProcess:
         if not future.cancelled() and future.exception() is None:
             self._pid = future.result()
 
-    def submit(self, task: Task[T]) -> Future[T]:
+    def submit(self, task: Task[T]) -> Future[Outcome[T]]:
         """Hand the process a task."""
         return self._pool.submit(execute, self._config, task)
 
