@@ -14,11 +14,19 @@ _calls = logging.getLogger("facemeld.calls")
 
 
 class CallLog:
-    """Observes calls and writes a line for each."""
+    """Observes calls and writes a line for each.
+
+    Args:
+        clients: Whether the lines name the callers' addresses.
+    """
+
+    def __init__(self, clients: bool = True) -> None:
+        self._clients = clients
 
     def record(self, record: CallRecord) -> None:
         """Write the line of a finished call."""
         call = record.call
+        client = record.client_address if self._clients else ""
         fields = {
             "request_id": record.request_id,
             "action": record.action,
@@ -27,13 +35,13 @@ class CallLog:
             "ms": round(record.seconds * 1000, 1),
             "bytes_in": record.bytes_in,
             "bytes_out": record.bytes_out,
-            "client": record.client_address,
+            "client": client,
             "account": call.account_id if call is not None else None,
             "secret_id": call.secret_id if call is not None else None,
             "sdk": record.sdk,
         }
         took = f"{fields['code']} in {record.seconds * 1000:.0f} ms"
-        text = f"{record.action or '-'} {took} from {record.client_address or '-'} RequestId={record.request_id}"
+        text = f"{record.action or '-'} {took} from {client or '-'} RequestId={record.request_id}"
         _calls.info(text, extra={"fields": fields})
 
 

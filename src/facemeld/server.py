@@ -68,7 +68,7 @@ class Server:
         self._announce = announce
         self._executor = application.executor()
         self._fetcher = application.fetcher()
-        self._usage = UsageLog(application.usage, application.accounts)
+        self._usage = UsageLog(application.usage, application.accounts, application.settings.log_clients)
         self._public_url = application.settings.public_url.rstrip("/")
         self.address = ""
         self.failure: FacemeldError | None = None
@@ -81,7 +81,7 @@ class Server:
             registry,
             StoredCredentials(self._application.accounts),
             options=protocol_options(self._application.settings),
-            hooks=build_hooks(self._application, CallLog(), self._usage),
+            hooks=build_hooks(self._application, CallLog(self._application.settings.log_clients), self._usage),
         )
         files = ResultFiles(self._application.results, utc_now)
         pictures = MaterialPictures(self._application.material_addresses)

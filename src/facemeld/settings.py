@@ -49,6 +49,7 @@ class Settings(BaseSettings):
     port: int = _setting(8080, "Server", "Port to listen on; 0 picks a free one.", ge=0, le=65535)
     public_url: str = _setting("", "Server", "Address under which clients reach the server; empty means the Host header of each call.")
     log_format: Literal["human", "json"] = _setting("human", "Server", "One line per call, for people or for machines.")
+    log_clients: bool = _setting(True, "Server", "Keep callers' addresses in the log and in usage records.")
     drain_seconds: float = _setting(20.0, "Server", "How long a stopping server waits for calls in flight.", ge=0)
     max_connections: int = _setting(512, "Server", "Connections served at the same time; more are refused with status 503.", ge=1)
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from facemeld.accounts import AccountStore
 from facemeld.db import Clock, DatabaseUnavailable, utc_now
-from facemeld.protocol.call import CallRecord
+from facemeld.protocol.call import CallRecord, Notes
 from facemeld.usage import Usage, UsageStore
 
 logger = logging.getLogger("facemeld")
@@ -20,14 +20,31 @@ MOST_WAITING = 20_000
 """Records that may wait while the database does not take them; more are dropped, and the log says how many."""
 
 _NAME = re.compile(r"[A-Za-z0-9._-]{0,64}")
+_ADDRESS = re.compile(r"[A-Za-z0-9._:%-]{0,64}")
 
 
 class UsageLog:
-    """Observes calls; never waits and never fails."""
+    """Observes calls; never waits and never fails.
 
-    def __init__(self, usage: UsageStore, accounts: AccountStore, clock: Clock = utc_now, most_waiting: int = MOST_WAITING) -> None:
+    Args:
+        usage: Where records go.
+        accounts: Where the last use of a key is noted.
+        clients: Whether records keep the callers' addresses.
+        clock: The present moment in UTC.
+        most_waiting: See ``MOST_WAITING``.
+    """
+
+    def __init__(
+        self,
+        usage: UsageStore,
+        accounts: AccountStore,
+        clients: bool = True,
+        clock: Clock = utc_now,
+        most_waiting: int = MOST_WAITING,
+    ) -> None:
         self._usage = usage
         self._accounts = accounts
+        self._clients = clients
         self._clock = clock
         self._most_waiting = most_waiting
         self._waiting: list[Usage] = []
@@ -39,6 +56,7 @@ class UsageLog:
             self._dropped += 1
             return
         call = record.call
+        notes = Notes() if call is None else call.notes
         self._waiting.append(
             Usage(
                 at=self._clock(),
@@ -50,10 +68,16 @@ class UsageLog:
                 version="" if call is None else _name(record.version),
                 code=record.code,
                 milliseconds=round(record.seconds * 1000),
-                faces=0 if call is None else call.notes.faces,
+                faces=notes.faces,
                 bytes_in=record.bytes_in,
                 bytes_out=record.bytes_out,
-                charged=call is not None and call.notes.charged,
+                charged=notes.charged,
+                project_id=_name(notes.project_id),
+                model_id=_name(notes.model_id),
+                consent=notes.consent,
+                incoming=tuple(dict(mark) for mark in notes.incoming),
+                client=record.client_address if self._clients and _ADDRESS.fullmatch(record.client_address) else "",
+                stages=record.stages,
             )
         )
 

@@ -9,7 +9,8 @@ from dataclasses import replace
 import pytest
 
 from facemeld.db import Database, DatabaseUnavailable
-from facemeld.protocol import CallRecord
+from facemeld.protocol import CallInfo, CallRecord
+from facemeld.protocol.call import Notes
 from facemeld.usage import Usage, UsageStore
 from facemeld.usagelog import UsageLog
 from tests.admission.conftest import Desk
@@ -47,6 +48,8 @@ def test_calls_are_recorded_with_their_outcome_and_keys_with_their_last_use(open
     assert [row.account_id for row in rows] == [account, account, account, None]
     assert [row.secret_id for row in rows] == [desk.key.secret_id] * 3 + [None]
     assert all(row.bytes_in > 0 and row.bytes_out > 0 for row in rows)
+    assert {"protocol", "credentials", "admission", "reply"} <= set(rows[0].stages)
+    assert all(0 < sum(row.stages.values()) <= row.milliseconds + 1 for row in rows)
     (used,) = (key for key in application.accounts.keys("acme") if key.secret_id == desk.key.secret_id)
     assert used.last_used_at == rows[2].at
 
@@ -109,3 +112,30 @@ def test_what_the_database_does_not_take_waits_and_only_then_is_dropped(
     asyncio.run(log.flush())
     assert [row.request_id for row in stored(desk.application.usage)] == ["a", "b", "c", "g"]
     assert sum("was lost" in line for line in caplog.messages) == 3
+
+
+def test_what_a_call_named_and_what_was_found_are_kept_but_no_text_of_strangers(desk: Desk) -> None:
+    found = Notes(project_id="at_1", model_id="mt\0\u00e4", consent="form 7", incoming=({"input": "photo 1", "kind": "manifest"},))
+    call = CallInfo(
+        request_id="a",
+        account_id=1,
+        secret_id="AKID",
+        action="FuseFace",
+        version="2022-09-27",
+        region="",
+        language="en-US",
+        scheme="v3",
+        client_address="",
+        base_url="",
+        notes=found,
+    )
+    log = UsageLog(desk.application.usage, desk.application.accounts)
+    log.record(replace(record("a", client_address="2001:db8::1%eth0"), call=call))
+    log.record(record("b", client_address="<script>"))
+    silent = UsageLog(desk.application.usage, desk.application.accounts, clients=False)
+    silent.record(record("c", client_address="192.0.2.1"))
+    asyncio.run(log.flush())
+    asyncio.run(silent.flush())
+    first, second, third = stored(desk.application.usage)
+    assert (first.project_id, first.model_id, first.consent, first.incoming) == ("at_1", "", "form 7", found.incoming)
+    assert [usage.client for usage in (first, second, third)] == ["2001:db8::1%eth0", "", ""]

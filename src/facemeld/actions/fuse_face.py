@@ -62,8 +62,7 @@ class FuseFace:
             marks=marks(params.logo_add, params.logo_param, params.fuse_param, language=call.language, request_id=call.request_id),
         )
         with translated(FAILURES_2022):
-            result = await self.service.fuse(request)
-            call.notes.faces = len(request.users)
+            result = await self.service.fuse(request, call.notes)
             image = await self.service.finisher.deliver(result, (self.public_url or call.base_url) if as_url else None)
         return FuseFaceResponse(fused_image=image)
 

@@ -109,8 +109,7 @@ class FuseFaceUltra:
             template=NamedImage(params.model_url, params.model_image),
         )
         with translated(FAILURES_ULTRA):
-            result = await self.service.fuse(request)
-            call.notes.faces = len(request.users)
+            result = await self.service.fuse(request, call.notes)
             image = await self.service.finisher.deliver(result, (self.public_url or call.base_url) if as_url else None)
         return FuseFaceUltraResponse(fused_image=image)
 

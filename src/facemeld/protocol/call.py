@@ -20,12 +20,20 @@ class Notes:
     """What actions and hooks find out while a call runs, for its record.
 
     Attributes:
+        project_id: Activity that the call named.
+        model_id: Material that the call named.
         faces: Faces that were fused.
         charged: Whether the call was paid for.
+        consent: Reference to a person's consent under which the result was made.
+        incoming: Marks found in the inputs, see ``services.facts``.
     """
 
+    project_id: str = ""
+    model_id: str = ""
     faces: int = 0
     charged: bool = False
+    consent: str | None = None
+    incoming: tuple[Mapping[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

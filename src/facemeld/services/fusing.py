@@ -11,6 +11,7 @@ from facemeld.errors import FacemeldError
 from facemeld.fusion.types import FuseOptions
 from facemeld.media.fetch import Fetcher
 from facemeld.services.errors import MaterialTooLarge, TemplateFaceNotFound, TooManyFaces
+from facemeld.services.facts import Facts
 from facemeld.services.finishing import Finisher
 from facemeld.services.photos import UserFace, check_image, check_rect, gather_images
 from facemeld.services.rates import ActivityRates
@@ -67,8 +68,12 @@ class FuseService:
         """Stores results."""
         return self._finisher
 
-    async def fuse(self, request: FuseRequest) -> FusedFile:
+    async def fuse(self, request: FuseRequest, facts: Facts) -> FusedFile:
         """Do the call; cheap checks come before dear ones, in the order of spec 4.4.
+
+        Args:
+            request: What is asked for.
+            facts: Where to note what is found out.
 
         Raises:
             CatalogError: the activity or material is unknown, deleted or not approved.
@@ -78,7 +83,8 @@ class FuseService:
             WorkerError: the pixel work could not be done.
         """
         with stage("lookup"):
-            material = await asyncio.to_thread(self._materials.for_fusion, request.account_id, request.project_id, request.model_id)
+            facts.project_id, facts.model_id = request.project_id, request.model_id
+        material = await asyncio.to_thread(self._materials.for_fusion, request.account_id, request.project_id, request.model_id)
         if self._activity_rates is not None:
             await self._activity_rates.hit(material.activity, material.published)
         longest = self._rules.material_max_side
@@ -98,7 +104,9 @@ class FuseService:
             options=self._options(request, material),
             marking=self._finisher.marking(request.marks, sources[-1] if logo is not None else None),
         )
-        return await self._executor.run(task, self._rules.seconds)
+        result = await self._executor.run(task, self._rules.seconds)
+        facts.faces = len(request.users)
+        return result
 
     def _check(self, request: FuseRequest) -> None:
         for user in request.users:

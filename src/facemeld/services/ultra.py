@@ -9,6 +9,7 @@ from facemeld.fusion.retouch.presets import PRESETS, UltraStrengths
 from facemeld.fusion.types import Rect
 from facemeld.media.fetch import Fetcher
 from facemeld.services.errors import TemplateEmpty
+from facemeld.services.facts import Facts
 from facemeld.services.finishing import Finisher
 from facemeld.services.photos import NamedImage, check_image, check_rect, gather_images
 from facemeld.services.requests import FuseRules, MarkRequest
@@ -76,8 +77,12 @@ class UltraService:
     def _rules(self) -> FuseRules:
         return self._finisher.rules
 
-    async def fuse(self, request: UltraRequest) -> FusedFile:
+    async def fuse(self, request: UltraRequest, facts: Facts) -> FusedFile:
         """Do the call; cheap checks come before dear ones, in the order of spec 4.4.
+
+        Args:
+            request: What is asked for.
+            facts: Where to note what is found out.
 
         Raises:
             TemplateEmpty, TemplateTooLarge, TooManyPhotos: see ``workers.errors``.
@@ -102,7 +107,9 @@ class UltraService:
             asked=request.strengths,
             marking=self._finisher.marking(request.marks, sources[-1] if logo is not None else None),
         )
-        return await self._executor.run(task, self._rules.seconds)
+        result = await self._executor.run(task, self._rules.seconds)
+        facts.faces = len(request.users)
+        return result
 
     def _check(self, request: UltraRequest) -> None:
         if not request.template.url and not request.template.base64:

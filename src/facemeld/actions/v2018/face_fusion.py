@@ -68,8 +68,7 @@ class FaceFusion:
             marks=marks(None, None, params.fuse_param, language=call.language, request_id=call.request_id),
         )
         with translated(FACE_FUSION_FAILURES):
-            result = await self.service.fuse(request)
-            call.notes.faces = len(request.users)
+            result = await self.service.fuse(request, call.notes)
             image = await self.service.finisher.deliver(result, (self.public_url or call.base_url) if as_url else None)
         return FaceFusionResponse(image=image, review_result_set=review(params.celebrity_identify, 1))
 
