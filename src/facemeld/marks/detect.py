@@ -17,11 +17,7 @@ from facemeld.marks.invisible import REFERENCE
 from facemeld.marks.pattern import HIGH, LOW, MIDDLE, STEP, TILE, Patterns, patterns, radius
 
 THRESHOLD = 11.6
-"""Least score of a mark.
-
-Without a mark, the score of one code word is a standard normal variable; of the 2**64 words, each tried at no more than thirty
-places, one exceeds 11.6 with a probability of less than 1e-9. Unmarked pictures reach about 9 and hardly ever 10.
-"""
+"""Least score of a mark; see ``chance`` for what it means. Unmarked pictures reach about 9 and hardly ever 10."""
 
 # The scale is searched in this much of the picture, in units, and then made exact on all of it.
 _WINDOW = 768
@@ -30,6 +26,8 @@ _CANDIDATES = 6
 # A picture on a larger canvas, such as a screenshot, is found up to this many times the reference side.
 _CANVAS = 1.75
 _LEAST_SIDE = 32
+# The picture itself, and the faces that a verifier looks at by themselves.
+_PARTS = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +54,18 @@ class _Place:
     row: int
     column: int
     spectrum: NDArray[np.complex64]
+
+
+def chance(score: float) -> float:
+    """Greatest probability, over the draw of the key, that a picture without the mark reaches a score.
+
+    The picture's spectrum is fixed and the phases of the patterns are independent and uniform, so the score of one code word at one
+    place is a sum of terms ``a * cos(phase)``. Each is subgaussian with its own variance: the mean of ``exp(t * a * cos(phase))`` is
+    ``I0(t * a) <= exp(t**2 * a**2 / 4)``. The sum has variance 1, because scores are divided by the deviation over all shifts, which
+    by Parseval's theorem does not depend on the phases. So it exceeds ``s`` with a probability of at most ``exp(-s**2 / 2)``
+    (Chernoff), and the best of all words at all places with at most the sum of these.
+    """
+    return min(1.0, 2.0**64 * _CANDIDATES * _PARTS * math.exp(-score * score / 2))
 
 
 def detect(rgb: NDArray[np.uint8], key: bytes, *, regions: Sequence[Rect] = ()) -> InvisibleMark | None:
@@ -127,10 +137,10 @@ def _whitened(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
 def _factors(side: int, whole: int) -> Iterator[float]:
     """Factors that may bring a picture to one pixel per unit.
 
-    Two cases: a picture marked at one pixel per unit and then scaled to 50-150 %; and a larger one, whose longest side was
+    Two cases: a picture marked at one pixel per unit and then scaled to 40-150 %; and a larger one, whose longest side was
     ``REFERENCE`` units before it was cropped to no less than half. Neighbouring factors differ by a few pixels over the part.
     """
-    spans = sorted([(0.65, 2.04), (0.5 * REFERENCE / whole, 1.02 * REFERENCE / whole)])
+    spans = sorted([(0.65, 2.5), (0.5 * REFERENCE / whole, 1.02 * REFERENCE / whole)])
     factor = 0.0
     for low, high in spans:
         factor = max(factor, low)

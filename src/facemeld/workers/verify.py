@@ -63,12 +63,12 @@ class VerifyPicture:
         invisible = None
         if context.mark_key:
             # A mark on the fused faces alone drowns in the rest of the picture.
-            regions = [_surroundings(face) for face in context.engine.analyse(image.rgb)[:_MAX_REGIONS]]
+            regions = [surroundings(face) for face in context.engine.analyse(image.rgb)[:_MAX_REGIONS]]
             invisible = detect_mark(image.rgb, context.mark_key, regions=regions)
         return ReadMarks(image.format, image.width, image.height, read_metadata(self.data), credentials, invisible)
 
 
-def _surroundings(face: Face) -> Rect:
+def surroundings(face: Face) -> Rect:
     """The face with forehead, chin and a little more, where a fusion may have changed pixels."""
     box = face.box
     left, top = box.x - round(0.15 * box.width), box.y - round(0.25 * box.height)
