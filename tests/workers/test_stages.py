@@ -57,8 +57,8 @@ async def clocked(executor: LocalExecutor, task: Work) -> tuple[dict[str, float]
 
 
 @pytest.mark.parametrize("fails", [False, True])
-def test_the_workers_time_is_part_of_the_calls(bundle: Path, fails: bool) -> None:
-    seconds, took, failure = run(bundle, lambda executor: clocked(executor, Work(fails)))
+def test_the_workers_time_is_part_of_the_calls(bundle_path: Path, fails: bool) -> None:
+    seconds, took, failure = run(bundle_path, lambda executor: clocked(executor, Work(fails)))
     assert set(seconds) == {"queue", "transfer", "decode", "encode"}
     assert seconds["decode"] >= 0.02
     assert seconds["encode"] >= 0.01
@@ -67,11 +67,11 @@ def test_the_workers_time_is_part_of_the_calls(bundle: Path, fails: bool) -> Non
     assert isinstance(failure, NoFaceFound) is fails
 
 
-def test_waiting_for_a_worker_is_the_queues_time(bundle: Path) -> None:
+def test_waiting_for_a_worker_is_the_queues_time(bundle_path: Path) -> None:
     async def two(executor: LocalExecutor) -> Any:
         return await asyncio.gather(clocked(executor, Work()), clocked(executor, Work()))
 
-    (first, *_), (second, *_) = run(bundle, two)
+    (first, *_), (second, *_) = run(bundle_path, two)
     assert first["queue"] < 0.02
     assert second["queue"] >= 0.03
     assert second["transfer"] < 0.03
