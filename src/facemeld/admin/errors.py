@@ -70,6 +70,7 @@ STATUSES: Mapping[type[FacemeldError], tuple[int, str]] = MappingProxyType(
         service.DatabaseUnavailable: (503, "unavailable"),
         service.AttemptsUncounted: (503, "unavailable"),
         service.MaterialNotSaved: (507, "no_room"),
+        service.ResultNotSaved: (507, "no_room"),
     }
 )
 """Errors of use cases, their HTTP status and code; a subclass follows its nearest base. Any other one is an ``internal_error``."""

@@ -61,7 +61,9 @@ class MaterialFiles:
             temporary.rename(folder)
             sync_folder(folder.parent)
         except OSError as error:
-            shutil.rmtree(temporary, ignore_errors=True)
+            # The folder may have its name already, without that being certain to last.
+            for unfinished in (temporary, folder):
+                shutil.rmtree(unfinished, ignore_errors=True)
             raise MaterialNotSaved(f"the material must be written to {folder.parent}, got: {error.strerror}") from error
 
     def replace_plan(self, number: int, plan: bytes) -> None:

@@ -2,11 +2,12 @@
 
 from facemeld.results.errors import ResultError, ResultExpired, ResultNotFound, ResultNotSaved, SignatureInvalid
 from facemeld.results.local import PATH_PREFIX, LocalResultStore
-from facemeld.results.store import MEDIA_TYPES, ResultId, ResultStore, ResultSummary, StoredResult
+from facemeld.results.store import MEDIA_TYPES, Erased, ResultId, ResultStore, ResultSummary, StoredResult
 
 __all__ = [
     "MEDIA_TYPES",
     "PATH_PREFIX",
+    "Erased",
     "LocalResultStore",
     "ResultError",
     "ResultExpired",

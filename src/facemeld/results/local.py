@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import os
 import re
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,7 +14,7 @@ from pathlib import Path
 from facemeld.db.clock import Clock, utc_now
 from facemeld.db.durable import TEMPORARY_PREFIX, make_folder, replace_file, sync_folder
 from facemeld.results.errors import ResultExpired, ResultNotFound, ResultNotSaved, SignatureInvalid
-from facemeld.results.store import ResultId, ResultSummary, StoredResult
+from facemeld.results.store import Erased, ResultId, ResultSummary, StoredResult
 
 PATH_PREFIX = "/results/"
 _HOUR = "%Y-%m-%dT%H"
@@ -41,11 +42,11 @@ class LocalResultStore:
         self._clock = clock
         self._synced: frozenset[Path] = frozenset()
 
-    def put(self, data: bytes, media_type: str, expires_at: datetime) -> ResultId:
+    def put(self, data: bytes, media_type: str, expires_at: datetime, request_id: str = "") -> ResultId:
         """Store a result; see ``ResultStore.put``."""
         if expires_at <= self._clock() + timedelta(seconds=1):
             raise ValueError(f"the expiry of a result must lie ahead, got {expires_at.isoformat()}")
-        result = ResultId.new(media_type, expires_at)
+        result = ResultId.new(media_type, expires_at, self._secret_of(request_id) if request_id else None)
         path = self._path(result)
         try:
             self._prepare(path.parent)
@@ -82,18 +83,45 @@ class LocalResultStore:
                     return tuple(found)
         return tuple(found)
 
+    def find(self, request_ids: Collection[str]) -> Mapping[str, tuple[ResultId, ...]]:
+        """The results of calls; see ``ResultStore.find``. Reads the names of all files, but only once for all calls."""
+        wanted = {self._secret_of(request_id)[:20].hex(): request_id for request_id in request_ids}
+        found: dict[str, tuple[ResultId, ...]] = {}
+        for folder in _entries(self._directory) if wanted else ():
+            for file in _entries(folder) if _HOUR_PATTERN.fullmatch(folder.name) else ():
+                request_id = wanted.get(file.name.partition("-")[2].partition(".")[0])
+                if request_id is not None:
+                    found[request_id] = (*found.get(request_id, ()), ResultId.parse(file.name))
+        return found
+
+    def erase(self, result: ResultId) -> Erased:
+        """Delete a result and say what it was; see ``ResultStore.erase``."""
+        try:
+            content = self._path(result).read_bytes()
+        except OSError as error:
+            raise ResultNotFound(f"the result must be in the store, got: {error.strerror}") from error
+        self.remove(result)
+        return Erased(hashlib.sha256(content).hexdigest(), len(content))
+
     def remove(self, result: ResultId) -> None:
         """Delete a result before its time; see ``ResultStore.remove``."""
         path = self._path(result)
         try:
             path.unlink()
-        except OSError as error:
+            sync_folder(path.parent)
+        except (FileNotFoundError, NotADirectoryError) as error:
             raise ResultNotFound(f"the result must be in the store, got: {error.strerror}") from error
-        sync_folder(path.parent)
+        except OSError as error:
+            raise ResultNotSaved(f"the result must be removable for good, got: {error.strerror}") from error
 
     def purge(self, now: datetime) -> int:
         """Delete the folders of all hours that are over; see ``ResultStore.purge``. Several processes may do so at once."""
-        current = now.astimezone(UTC).strftime(_HOUR)
+        try:
+            return self._purge(now.astimezone(UTC).strftime(_HOUR))
+        except OSError as error:
+            raise ResultNotSaved(f"expired results must be removable for good, got: {error.strerror}") from error
+
+    def _purge(self, current: str) -> int:
         folders = [entry for entry in _entries(self._directory) if _HOUR_PATTERN.fullmatch(entry.name) and entry.name < current]
         count = 0
         for folder in folders:
@@ -124,6 +152,10 @@ class LocalResultStore:
         if now.timestamp() >= until:
             raise ResultExpired(f"the address must be used before {datetime.fromtimestamp(until, UTC).isoformat()}, which has passed")
         return ResultId.parse(path.removeprefix(PATH_PREFIX))
+
+    def _secret_of(self, request_id: str) -> bytes:
+        """What a call's result is named by: nobody can guess it, but whoever has the key can tell it from the RequestId."""
+        return hmac.new(self._secret, f"facemeld-result-name/1\n{request_id}".encode(), hashlib.sha256).digest()
 
     def _signature(self, path: str, until: int) -> str:
         message = f"facemeld-result/1\n{path}\n{until}".encode("utf-8", "surrogatepass")

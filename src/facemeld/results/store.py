@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import BinaryIO, Protocol
@@ -20,7 +21,7 @@ _PATTERN = re.compile(rf"([0-9a-f]{{8,9}})-([0-9a-f]{{{2 * _RANDOM_BYTES}}})\.([
 
 @dataclass(frozen=True, slots=True)
 class ResultId:
-    """Name of a result: its expiry in UNIX seconds, 160 random bits and its extension; nobody can guess it.
+    """Name of a result: its expiry in UNIX seconds, 160 bits that nobody can guess and its extension.
 
     The text form, such as ``6a12cd80-5b0c….jpg``, is safe in paths of addresses and of files.
     """
@@ -43,19 +44,21 @@ class ResultId:
         return datetime.fromtimestamp(self.expiry, UTC)
 
     @classmethod
-    def new(cls, media_type: str, expires_at: datetime) -> ResultId:
+    def new(cls, media_type: str, expires_at: datetime, secret: bytes | None = None) -> ResultId:
         """A fresh id.
 
         Args:
             media_type: One of ``MEDIA_TYPES``.
             expires_at: Aware; fractions of a second are cut off.
+            secret: Bytes that nobody can guess, of which the first 20 are used; None for random ones.
 
         Raises:
             ValueError: another media type.
         """
         if media_type not in MEDIA_TYPES:
             raise ValueError(f"the media type of a result must be one of {', '.join(MEDIA_TYPES)}, got {media_type!r}")
-        return cls(int(expires_at.timestamp()), secrets.token_hex(_RANDOM_BYTES), MEDIA_TYPES[media_type])
+        unguessable = secrets.token_bytes(_RANDOM_BYTES) if secret is None else secret[:_RANDOM_BYTES]
+        return cls(int(expires_at.timestamp()), unguessable.hex(), MEDIA_TYPES[media_type])
 
     @classmethod
     def parse(cls, text: str) -> ResultId:
@@ -110,11 +113,25 @@ class ResultSummary:
     stored_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """A result that was deleted: SHA-256 of its content, hexadecimal, and its size in bytes."""
+
+    sha256: str
+    size: int
+
+
 class ResultStore(Protocol):
     """Keeps results until they expire and gives them signed addresses."""
 
-    def put(self, data: bytes, media_type: str, expires_at: datetime) -> ResultId:
+    def put(self, data: bytes, media_type: str, expires_at: datetime, request_id: str = "") -> ResultId:
         """Store a result; it survives a crash as soon as this returns.
+
+        Args:
+            data: The file.
+            media_type: One of ``MEDIA_TYPES``.
+            expires_at: From this moment on it is not served.
+            request_id: Id of the call that made it, by which ``find`` finds it; a result without one cannot be found.
 
         Raises:
             ResultNotSaved: no room, or the store cannot be written.
@@ -135,16 +152,34 @@ class ResultStore(Protocol):
         """Results that have not expired, in the order of their expiry; ``after`` is the last one of the page before."""
         ...
 
-    def remove(self, result: ResultId) -> None:
-        """Delete a result before its time; it is gone when this returns.
+    def find(self, request_ids: Collection[str]) -> Mapping[str, tuple[ResultId, ...]]:
+        """The results of calls by their RequestIds, also those that have expired but are not purged yet."""
+        ...
+
+    def erase(self, result: ResultId) -> Erased:
+        """Delete a result as ``remove`` does, and say what it was.
 
         Raises:
             ResultNotFound: there is none of this id.
+            ResultNotSaved: the store cannot be changed.
+        """
+        ...
+
+    def remove(self, result: ResultId) -> None:
+        """Delete a result before its time; it is gone for good when this returns.
+
+        Raises:
+            ResultNotFound: there is none of this id.
+            ResultNotSaved: the store cannot be changed.
         """
         ...
 
     def purge(self, now: datetime) -> int:
-        """Delete what had expired by ``now`` and return how many results that were."""
+        """Delete what had expired by ``now`` and return how many results that were.
+
+        Raises:
+            ResultNotSaved: the store cannot be changed.
+        """
         ...
 
     def sign(self, result: ResultId, expires: datetime | None = None) -> str:

@@ -1,0 +1,54 @@
+"""After a kill, a power cut or a full disk at any point of anything that stores: what was promised is there, nothing is half there."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.durability.faults import Fault
+from tests.durability.points import SCENARIOS
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# How many points each has at least, so that a fault that never happens is noticed.
+POINTS = {
+    "first_start": 80,
+    "import_material": 20,
+    "review": 8,
+    "renew_plan": 8,
+    "delete": 10,
+    "fuse": 18,
+    "expire": 3,
+    "purge": 9,
+}
+
+QUICK = {("delete", Fault.POWER), ("renew_plan", Fault.KILL), ("expire", Fault.FULL)}
+
+
+def every(scenario: str, fault: Fault, folder: Path) -> None:
+    command = [sys.executable, "-W", "error", "-m", "tests.durability.points", scenario, fault.value, str(folder)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["wrong"] == {}
+    assert found["points"] >= POINTS[scenario]
+
+
+def test_the_table_has_all_scenarios() -> None:
+    assert set(POINTS) == set(SCENARIOS)
+
+
+@pytest.mark.parametrize(("scenario", "fault"), sorted(QUICK))
+def test_a_fault_at_any_point_breaks_no_promise(scenario: str, fault: Fault, tmp_path: Path) -> None:
+    every(scenario, fault, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("scenario", "fault"), sorted(set(itertools.product(SCENARIOS, Fault)) - QUICK))
+def test_no_fault_at_any_point_of_anything_breaks_a_promise(scenario: str, fault: Fault, tmp_path: Path) -> None:
+    every(scenario, fault, tmp_path)
