@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from facemeld.fusion.mesh.blend import join
+from facemeld.fusion.mesh.blend import Painting, cell_means, join
 from facemeld.fusion.mesh.layout import Window
 from facemeld.fusion.mesh.sharpness import match_fineness
 
@@ -21,23 +21,47 @@ def pictures(height: int, width: int) -> tuple[NDArray[np.uint8], NDArray[np.uin
     return base, face
 
 
+def painting(face: NDArray[np.uint8], grid: Window, gain: float = 1.0) -> Painting:
+    """A face in its own light."""
+    means = cell_means(face, grid)
+    return Painting(face, means, means, np.full(means.shape[:2], gain, np.float32))
+
+
+def grid_over(height: int, width: int, step: int) -> Window:
+    return Window(step, 0, 0, -(-width // step), -(-height // step), width, height)
+
+
+@pytest.mark.parametrize("step", [1, 3, 4])
 @pytest.mark.parametrize(("height", "width"), SIZES)
-def test_a_face_wanted_everywhere_is_the_face(height: int, width: int) -> None:
+def test_a_face_wanted_everywhere_is_the_face(height: int, width: int, step: int) -> None:
     base, face = pictures(height, width)
-    everywhere = np.full((height, width), 255, np.uint8)
-    out = join(base, face, everywhere, everywhere, 0.0, 0.8 * width)
+    grid = grid_over(height, width, step)
+    everywhere, allowed = np.full((height, width), 255, np.uint8), np.ones((grid.y1, grid.x1), np.float32)
+    out = join(base, painting(face, grid), everywhere, allowed, grid, 0.8 * width)
     assert np.abs(out.astype(int) - face).max() <= 1
 
 
+@pytest.mark.parametrize("step", [1, 3, 4])
 @pytest.mark.parametrize(("height", "width"), SIZES)
-def test_where_nothing_is_allowed_the_ground_is_exact(height: int, width: int) -> None:
+def test_where_nothing_is_allowed_the_ground_is_exact(height: int, width: int, step: int) -> None:
     base, face = pictures(height, width)
-    wanted = np.full((height, width), 255, np.uint8)
-    allowed = wanted.copy()
-    allowed[:, : width // 2] = 0
-    out = join(base, face, wanted, allowed, 0.0, 0.8 * width)
-    assert (out[:, : width // 2] == base[:, : width // 2]).all()
-    assert (join(base, face, wanted, wanted, 1.0, 0.8 * width) == base).all()
+    grid = grid_over(height, width, step)
+    wanted, allowed = np.full((height, width), 255, np.uint8), np.ones((grid.y1, grid.x1), np.float32)
+    allowed[:, : grid.x1 // 2] = 0
+    out = join(base, painting(face, grid), wanted, allowed, grid, 0.8 * width)
+    exact = (grid.x1 // 2 - 1) * step
+    assert (out[:, :exact] == base[:, :exact]).all()
+    assert (join(base, painting(face, grid), wanted, 0 * allowed, grid, 0.8 * width) == base).all()
+
+
+def test_detail_gets_as_strong_as_its_gain_says() -> None:
+    rng = np.random.default_rng(5)
+    face = np.repeat(rng.integers(90, 160, (120, 120, 1), np.uint8), 3, axis=2)
+    grid = grid_over(120, 120, 4)
+    everywhere, allowed = np.full((120, 120), 255, np.uint8), np.ones((30, 30), np.float32)
+    ground = np.full_like(face, 125)
+    plain, halved = (join(ground, painting(face, grid, gain), everywhere, allowed, grid, 100.0).astype(float) for gain in (1.0, 0.5))
+    assert 0.45 < np.abs(np.diff(halved[..., 0])).mean() / np.abs(np.diff(plain[..., 0])).mean() < 0.6
 
 
 @given(

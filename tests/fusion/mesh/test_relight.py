@@ -7,10 +7,16 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facemeld.fusion.mesh.relight import Light, relight
+from facemeld.fusion.mesh.relight import Light
+from facemeld.fusion.mesh.relight import relight as relight_with_slope
 
 lightness = st.floats(8, 92, width=32)
 detail = st.floats(-60, 60, width=32)
+
+
+def relight(lab: np.ndarray, light: Light) -> np.ndarray:
+    """The new colours alone."""
+    return relight_with_slope(lab, light)[0]
 
 
 def light(own: list[float], new: list[float], limit: float = 1e6, gain: float = 1.0) -> Light:
@@ -71,3 +77,11 @@ def test_black_stays_black_on_a_light_template() -> None:
     assert out[0, 0, 0] < 20
     rgb = cv2.cvtColor(out, cv2.COLOR_LAB2RGB)[0, 0]
     assert np.ptp(rgb) < 0.12
+
+
+@given(st.floats(25, 75, width=32), st.floats(25, 75, width=32), st.floats(-8, 8, width=32))
+def test_the_slope_tells_what_small_differences_become(own: float, new: float, difference: float) -> None:
+    around = light([own, 10, 12], [new, 10, 12])
+    slope = relight_with_slope(pixel(own + difference, 10, 12), around)[1][0, 0]
+    low, high = (relight(pixel(own + difference + step, 10, 12), around)[0, 0, 0] for step in (-0.5, 2.5))
+    assert abs(float(slope) - float(high - low) / 3) < 0.2

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -13,47 +15,72 @@ from facemeld.fusion.types import FloatArray, Picture
 _COARSEST = 14.0  # face width in pixels at which the pyramid ends
 
 
-def join(base: Picture, face: Picture, mask: NDArray[np.uint8], allowed: NDArray[np.uint8], mix: float, width: float) -> Picture:
+@dataclass(frozen=True, slots=True, eq=False)
+class Painting:
+    """A face in two layers: colours on a coarse grid, and the detail that the grid cannot hold.
+
+    Attributes:
+        user: uint8 (H, W, 3), the user's pixels where they go.
+        own: float32 (h, w, 3), their means over the cells of the grid.
+        relit: float32 (h, w, 3), these means in the light of the template, 0-255.
+        gain: float32 (h, w), how much stronger the detail gets.
+        grey: Share of the detail's colour that goes, 0-1.
+    """
+
+    user: Picture
+    own: FloatArray
+    relit: FloatArray
+    gain: FloatArray
+    grey: float = 0.0
+
+
+def cell_means(pixels: NDArray[np.uint8], grid: Window) -> FloatArray:
+    """Means over the cells of a grid that covers a picture: float32 (h, w) or (h, w, 3)."""
+    step, height, width = grid.step, grid.height, grid.width
+    if step == 1:
+        return f32(pixels)
+    right, below = grid.x1 * step - width, grid.y1 * step - height
+    if right or below:
+        pixels = np.asarray(cv2.copyMakeBorder(pixels, 0, below, 0, right, cv2.BORDER_REPLICATE), np.uint8)
+    return f32(cv2.resize(pixels, (grid.x1, grid.y1), interpolation=cv2.INTER_AREA))
+
+
+def join(base: Picture, face: Painting, mask: NDArray[np.uint8], allowed: FloatArray, grid: Window, width: float) -> Picture:
     """Blend a face into its ground with a Laplacian pyramid.
 
     Source: P. Burt, E. Adelson, "A multiresolution spline with application to image mosaics", ACM TOG 2(4), 1983. The blend is
-    linear, so one pyramid of the difference of both pictures is enough. On large faces the two finest bands are one. Full
-    resolution is worked on in strips, so that a huge face needs little memory.
+    linear, so one pyramid of the difference of both pictures is enough. Its finest band is what the grid cannot hold; full
+    resolution is worked on in strips, so that it needs little memory and stays in the cache.
 
     Args:
         base: uint8 (H, W, 3), the ground.
-        face: uint8 (H, W, 3), the face.
+        face: The face.
         mask: uint8 (H, W): 255 where the face is wanted.
-        allowed: uint8 (H, W): 0 where the ground stays exact, 255 where the blend may change it freely.
-        mix: Share of the ground that stays everywhere, 0-1.
+        allowed: float32 (h, w) of the grid: 0 where the ground stays exact, 1 where the blend may change it freely.
+        grid: The coarse grid; it starts at the picture's corner and covers it.
         width: The face's width in pixels; it decides how far the pyramid goes.
 
     Returns:
         uint8 (H, W, 3).
     """
-    height, across = mask.shape
-    factor = 4 if width > 160 else 2
-    if width / factor < _COARSEST or min(mask.shape) < 4 * factor:
-        factor = 1
-    size = (-(-across // factor), -(-height // factor))
-    difference = np.empty((size[1] * factor, size[0] * factor, 3), np.int16)
-    difference[:height, :across] = cv2.subtract(face, base, dtype=cv2.CV_16S)
-    difference[:height, across:] = difference[:height, across - 1 : across]
-    difference[height:] = difference[height - 1 : height]
-    weight = np.pad(mask, ((0, size[1] * factor - height), (0, size[0] * factor - across)), mode="edge")
-    small, thin = (f32(cv2.resize(field, size, interpolation=cv2.INTER_AREA)) for field in (difference, weight))
-    thin *= np.float32(1 / 255)
-    if factor > 1:
-        small, thin = f32(cv2.GaussianBlur(small, (0, 0), 0.8)), f32(cv2.GaussianBlur(thin, (0, 0), 0.8))
-    coarse = np.concatenate([multiband(small, thin, width / factor), small], axis=2)
+    ground = cell_means(base, grid)
+    thin = cell_means(mask, grid) * np.float32(1 / 255)
+    coarse = multiband(face.relit - ground, thin, width / grid.step)
+    if grid.step == 1:
+        return np.asarray(cv2.add(base, coarse * cv2.merge([allowed] * 3), dtype=cv2.CV_8U), np.uint8)
     out = np.empty_like(base)
-    whole = Window(factor, 0, 0, size[0], size[1], across, height)
-    for strip, inner, rows in whole.strips():
-        grown = strip.up(coarse)[inner]
-        change = difference[rows, :across] - grown[..., 3:]
-        change *= f32(mask[rows])[..., None] * np.float32(1 / 255)
-        change += grown[..., :3]
-        change *= f32(allowed[rows])[..., None] * np.float32((1 - mix) / 255)
+    for strip, inner, rows in grid.strips():
+        change = f32(face.user[rows])
+        change -= strip.up(face.own)[inner]
+        if face.grey > 0:
+            light = f32(cv2.cvtColor(change, cv2.COLOR_RGB2GRAY))
+            change += (cv2.merge([light] * 3) - change) * np.float32(face.grey)
+        change *= cv2.merge([strip.up(face.gain)[inner]] * 3)
+        change += strip.up(ground)[inner]
+        change -= base[rows]
+        change *= cv2.merge([f32(mask[rows]) * np.float32(1 / 255)] * 3)
+        change += strip.up(coarse)[inner]
+        change *= cv2.merge([strip.up(allowed)[inner]] * 3)
         out[rows] = cv2.add(base[rows], change, dtype=cv2.CV_8U)
     return out
 
@@ -76,9 +103,9 @@ def multiband(difference: FloatArray, mask: FloatArray, width: float) -> FloatAr
         bands.append((difference - _grow(smaller, difference.shape[:2]), mask))
         difference, mask = smaller, f32(cv2.GaussianBlur(cv2.resize(mask, size, interpolation=cv2.INTER_AREA), (0, 0), 0.8))
         width /= 2
-    joined = f32(difference * mask[..., None])
+    joined = f32(difference * cv2.merge([mask] * 3))
     for band, weight in reversed(bands):
-        joined = _grow(joined, band.shape[:2]) + band * weight[..., None]
+        joined = _grow(joined, band.shape[:2]) + band * cv2.merge([weight] * 3)
     return joined
 
 

@@ -40,7 +40,7 @@ class MeshEngine:
     @property
     def name(self) -> str:
         """Name and version; plans of another one are made anew."""
-        return "mesh/1"
+        return "mesh/2"
 
     def analyse(self, picture: Picture, within: Rect | None = None, search: Search = "prominent") -> tuple[Face, ...]:
         """Find faces, largest first; see ``Engine.analyse``."""
@@ -71,7 +71,7 @@ class MeshEngine:
         Raises:
             FusionError: the plan is not this engine's, or an assignment names a face that it does not have.
         """
-        return self.fuse_with_mask(plan, assignments, options)[0]
+        return self._fuse(plan, assignments, options, None)
 
     def fuse_with_mask(self, plan: Plan, assignments: Sequence[Assignment], options: FuseOptions) -> tuple[Picture, FloatArray]:
         """Fuse, and tell where.
@@ -83,10 +83,14 @@ class MeshEngine:
         Raises:
             FusionError: the plan is not this engine's, or an assignment names a face that it does not have.
         """
+        mask = np.zeros(plan.picture.shape[:2], np.float32)
+        return self._fuse(plan, assignments, options, mask), mask
+
+    def _fuse(self, plan: Plan, assignments: Sequence[Assignment], options: FuseOptions, mask: FloatArray | None) -> Picture:
+        """Fuse, and write into a mask where, if there is one."""
         if not isinstance(plan, MeshPlan):
             raise FusionError(f"expected a plan of {self.name}, got {type(plan).__name__}")
         picture = plan.picture.copy()
-        mask = np.zeros(picture.shape[:2], np.float32)
         for assignment in sorted(assignments, key=lambda one: -one.template_face):  # the largest last, in front
             index = assignment.template_face
             if not 0 <= index < len(plan.faces):
@@ -96,6 +100,8 @@ class MeshEngine:
             target = placed - vector(crop.x, crop.y, 0)
             part = np.s_[crop.y : crop.bottom, crop.x : crop.right]
             ground = np.ascontiguousarray(picture[part])
-            picture[part], changed = fuse_face(ground, detail, assignment.picture, assignment.face, options, self._atlas, target)
-            mask[part] = np.maximum(mask[part], changed)
-        return picture, mask
+            fused = fuse_face(ground, detail, assignment.picture, assignment.face, options, self._atlas, target)
+            picture[part] = fused.picture
+            if mask is not None:
+                mask[part] = np.maximum(mask[part], fused.mask())
+        return picture

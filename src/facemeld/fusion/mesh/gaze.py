@@ -35,13 +35,13 @@ def follow_gaze(
     """
     moved = layout.source.copy(), layout.twin.copy()
     lids = layout.atlas_map(atlas.eyes)
-    step = layout.whole.step
+    window = layout.window
     for ((inner, outer), iris), share in zip(_EYES, open_eyes, strict=True):
         if share <= 0:
             continue
         goal = _carry(template[iris, :2], template[[inner, outer], :2], target[[inner, outer], :2])
-        cell = (goal + 0.5) / step - 0.5
-        reach = max(0.5, _REACH * float(np.linalg.norm(target[inner, :2] - target[outer, :2])) / step)
+        cell = (goal + 0.5 - window.origin) / window.step - 0.5
+        reach = max(0.5, _REACH * float(np.linalg.norm(target[inner, :2] - target[outer, :2])) / window.step)
         low = np.clip(np.floor(cell - 4 * reach), 0, lids.shape[::-1]).astype(int)
         high = np.clip(np.ceil(cell + 4 * reach), low, lids.shape[::-1]).astype(int)
         part = np.s_[low[1] : high[1], low[0] : high[0]]

@@ -18,7 +18,9 @@ from facemeld.fusion.mesh.warp import nearest_covered, rasterise
 from facemeld.fusion.types import MESH_VERTICES, FloatArray
 
 _STRIP = 64  # rows in pixels
-_FINE = 150.0  # face width in cells of the grid on which maps are worked out
+_FINE = 110.0  # face width in cells of the grid on which maps are worked out
+_BENT = 2  # cells of that grid in one of the grid on which the ground is bent
+_MARGIN = 0.05  # face widths around the mesh that the blend may change
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,12 @@ class Window:
         return rows.stop - rows.start, columns.stop - columns.start
 
     @property
+    def grid(self) -> Window:
+        """The same part on its own: a grid that starts at its corner."""
+        rows, columns = self.size
+        return Window(self.step, 0, 0, self.x1 - self.x0, self.y1 - self.y0, columns, rows)
+
+    @property
     def origin(self) -> FloatArray:
         """float32 (2,): x and y of its first pixel in the crop."""
         return np.array([self.x0 * self.step, self.y0 * self.step], np.float32)
@@ -92,51 +100,36 @@ class Window:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Layout:
-    """Maps over the template's crop on a coarser grid.
+    """Maps over the part of a crop in which the face lies, on a coarser grid, and over the whole crop on one coarser still.
 
     Attributes:
-        whole: The whole crop as a window.
-        source: float32 (h, w, 2), where a cell comes from in the user's picture.
+        window: The part of the crop with the face.
+        source: float32 (h, w, 2) of the window's cells, where a cell comes from in the user's picture.
         twin: float32 (h, w, 2), the same on the mirrored half.
         cells: float32 (h, w, 2), its place on the atlas.
-        bend: float32 (h, w, 2), how far the template's pixel for it lies away, in pixels.
         cover: float32 (h, w), 0-1: the mesh's silhouette, feathered inwards.
+        whole: The whole crop.
+        bend: float32 (H, W, 2) of its cells, how far the template's pixel for a cell lies away, in pixels.
     """
 
-    whole: Window
+    window: Window
     source: FloatArray
     twin: FloatArray
     cells: FloatArray
-    bend: FloatArray
     cover: FloatArray
+    whole: Window
+    bend: FloatArray
 
-    def window(self, chosen: NDArray[np.bool_], margin: float) -> Window | None:
-        """The smallest window around chosen cells, with a margin in pixels; None where no cell is chosen."""
-        rows, columns = np.flatnonzero(chosen.any(axis=1)), np.flatnonzero(chosen.any(axis=0))
-        if not rows.size:
-            return None
-        whole, pad = self.whole, int(np.ceil(margin / self.whole.step)) + 1
-        x0, y0 = max(0, int(columns[0]) - pad), max(0, int(rows[0]) - pad)
-        x1, y1 = min(whole.x1, int(columns[-1]) + 1 + pad), min(whole.y1, int(rows[-1]) + 1 + pad)
-        return Window(whole.step, x0, y0, x1, y1, whole.width, whole.height)
-
-    def atlas_map(self, field: FloatArray, window: Window | None = None) -> FloatArray:
-        """An atlas map drawn onto the coarse grid; 0 outside a window where one is given."""
-        if window is None:
-            return f32(sample(field, self.cells))
-        part = window.cells
-        out = np.zeros((*self.cells.shape[:2], *field.shape[2:]), np.float32)
-        out[part] = sample(field, self.cells[part])
-        return out
+    def atlas_map(self, field: FloatArray) -> FloatArray:
+        """An atlas map drawn onto the window's cells."""
+        return f32(sample(field, self.cells))
 
     def backwards(self) -> FloatArray:
-        """float32 (h, w, 2) of the coarse grid: x and y in the crop of the template's pixel that is bent to a cell's place."""
-        rows, columns = np.indices(self.bend.shape[:2], np.float32)
-        step = np.float32(self.whole.step)
-        half = (step - 1) / 2
+        """float32 (H, W, 2) of the whole crop's cells: x and y of the template's pixel that is bent to a cell's place."""
+        step = self.whole.step
         place = self.bend.copy()
-        place[..., 0] += columns * step + half
-        place[..., 1] += rows * step + half
+        place[..., 0] += np.arange(place.shape[1], dtype=np.float32) * step + np.float32((step - 1) / 2)
+        place[..., 1] += (np.arange(place.shape[0], dtype=np.float32) * step + np.float32((step - 1) / 2))[:, None]
         return place
 
 
@@ -154,22 +147,53 @@ def lay_out(target: FloatArray, plan: FacePlan, user: FloatArray, atlas: Atlas) 
     """
     width = face_width(target)
     step = max(1, round(width / _FINE))
-    size = (-(-plan.crop.height // step), -(-plan.crop.width // step))
-    drawn = rasterise((target[:, :2] + 0.5) / step - 0.5, target[:, 2], atlas.mesh.triangles, size)
+    window = _frame(target, plan, step, _MARGIN * width)
+    if window is None:
+        return None
+    size = (window.y1 - window.y0, window.x1 - window.x0)
+    drawn = rasterise((target[:, :2] + 0.5 - window.origin) / step - 0.5, target[:, 2], atlas.mesh.triangles, size)
     if not drawn.covered.any():
         return None
     moved = plan.landmarks[:MESH_VERTICES, :2] - target[:, :2]
-    values = np.concatenate([user[:, :2], user[atlas.twins, :2], atlas.cells, moved], axis=1)
-    nearest, distance = nearest_covered(drawn.covered)
-    found = drawn.covered_values(values)
+    found = drawn.covered_values(np.concatenate([user[:, :2], user[atlas.twins, :2], atlas.cells, moved], axis=1))
     # Slivers at the outline extrapolate; what they say must not be carried outwards.
     found[:, 6:8] = np.clip(found[:, 6:8], moved.min(axis=0), moved.max(axis=0))
-    source, twin, cells, shift = (_spread(found[:, k : k + 2], nearest) for k in (0, 2, 4, 6))
-    bend = bend_field(shift, distance, width / step)
+    nearest, _ = nearest_covered(drawn.covered)
+    source, twin, cells = (_spread(found[:, k : k + 2], nearest) for k in (0, 2, 4))
     inside = cv2.distanceTransform(np.pad(drawn.covered.astype(np.uint8), 1, mode="edge"), cv2.DIST_L2, cv2.DIST_MASK_5)[1:-1, 1:-1]
-    cover = smoothstep(inside * step / width, 0.005, 0.045)
-    whole = Window(step, 0, 0, size[1], size[0], plan.crop.width, plan.crop.height)
-    return Layout(whole, source, twin, cells, bend, cover)
+    cover = smoothstep(inside * (step / width), 0.005, 0.045)
+    coarse = step * _BENT
+    whole = Window(coarse, 0, 0, -(-plan.crop.width // coarse), -(-plan.crop.height // coarse), plan.crop.width, plan.crop.height)
+    bend = _bend(drawn.covered, found[:, 6:8], window, whole, width)
+    return Layout(window, source, twin, cells, cover, whole, bend)
+
+
+def _frame(target: FloatArray, plan: FacePlan, step: int, margin: float) -> Window | None:
+    """The part of the crop around a mesh, in whole cells of the coarser grid; None where the mesh lies outside the crop."""
+    block, crop = step * _BENT, plan.crop
+    low = np.floor((target[:, :2].min(axis=0) - margin) / block).astype(int)
+    high = np.ceil((target[:, :2].max(axis=0) + margin + 1) / block).astype(int)
+    x0, y0 = (max(0, int(value)) * _BENT for value in low)
+    x1, y1 = (min(int(value) * _BENT, -(-side // step)) for value, side in zip(high, (crop.width, crop.height), strict=True))
+    return Window(step, x0, y0, x1, y1, crop.width, crop.height) if x1 > x0 and y1 > y0 else None
+
+
+def _bend(covered: NDArray[np.bool_], moved: FloatArray, window: Window, whole: Window, width: float) -> FloatArray:
+    """The mesh's displacement carried over the whole crop: float32 (H, W, 2), in pixels."""
+    fine = np.zeros((*covered.shape, 3), np.float32)
+    fine[covered, :2] = moved
+    fine[..., 2] = covered
+    fine = np.pad(fine, ((0, -fine.shape[0] % _BENT), (0, -fine.shape[1] % _BENT), (0, 0)))
+    means = f32(cv2.resize(fine, (fine.shape[1] // _BENT, fine.shape[0] // _BENT), interpolation=cv2.INTER_AREA))
+    share = np.zeros((whole.y1, whole.x1), np.float32)
+    x0, y0 = window.x0 // _BENT, window.y0 // _BENT
+    part = np.s_[y0 : y0 + means.shape[0], x0 : x0 + means.shape[1]]
+    share[part] = means[..., 2]
+    known = share >= min(0.5, float(share.max()))
+    nearest, distance = nearest_covered(known)
+    inner = known[part]
+    shift = _spread(means[inner][:, :2] / means[inner][:, 2:], nearest)
+    return bend_field(shift, distance, width / whole.step)
 
 
 def _spread(pairs: FloatArray, nearest: NDArray[np.intp]) -> FloatArray:

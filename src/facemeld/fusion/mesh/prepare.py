@@ -11,7 +11,7 @@ from facemeld.fusion.mesh.outline import BEND
 from facemeld.fusion.mesh.plan import FacePlan
 from facemeld.fusion.mesh.regions import opaque_lenses, read_parts
 from facemeld.fusion.mesh.shape import face_width
-from facemeld.fusion.mesh.sharpness import fineness
+from facemeld.fusion.mesh.sharpness import fineness, lightness
 from facemeld.fusion.mesh.tone import lab_of, read_skin
 from facemeld.fusion.mesh.validity import glasses_zone, template_matte
 from facemeld.fusion.mesh.warp import extend, rasterise
@@ -95,4 +95,4 @@ def fineness_of(patch: Picture, mesh: FloatArray) -> float:
         return 0.0
     weight = np.zeros(part.shape[:2], np.float32)
     cv2.fillConvexPoly(weight, cv2.convexHull(np.round(mesh[:, :2] - low).astype(np.int32)), 1.0)
-    return fineness(np.ascontiguousarray(lab_of(part)[..., 0]), weight)
+    return fineness(lightness(part), weight)

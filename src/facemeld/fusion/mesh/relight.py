@@ -18,6 +18,7 @@ Planes: TypeAlias = Sequence[MatLike]
 
 _VIVID = 0.6  # how far colour may deviate from the shading's, as a share of how far L may
 _DIM = 20.0  # L of shading below which a picture is too dark for ratios: black borders of shadows would turn into stains in brighter light
+_SMALL = 2.0  # L over which the slope is taken
 _NEUTRAL = 3.0  # chroma below which a shading has no hue of its own
 
 
@@ -38,7 +39,7 @@ class Light:
     gain: FloatArray
 
 
-def relight(lab: FloatArray, light: Light, hues: tuple[Hue, Hue] | None = None) -> FloatArray:
+def relight(lab: FloatArray, light: Light, hues: tuple[Hue, Hue] | None = None) -> tuple[FloatArray, FloatArray]:
     """Move every pixel from its own shading to the new one, keeping its detail.
 
     Lightness: near the shading detail is added; far darker pixels (hair, pupils) keep their ratio to the shading, so that black stays
@@ -51,33 +52,39 @@ def relight(lab: FloatArray, light: Light, hues: tuple[Hue, Hue] | None = None) 
         hues: Their hues where they are those of a larger picture; see ``hue``.
 
     Returns:
-        float32 (H, W, 3), Lab.
+        float32 (H, W, 3), Lab; and float32 (H, W), how much stronger small differences in L become at each pixel.
     """
     light_own, *colour_own = cv2.split(light.own)
     light_new, *colour_new = cv2.split(light.new)
     value, *colour = cv2.split(lab)
-    difference = f32(value) - light_own
-    difference /= np.sqrt(1 + np.square(difference / light.limit))
-    bright = _lightness(difference, f32(light_own), f32(light_new), float(light.gain[0]))
+    bright, slope = _lightness(f32(value) - f32(light_own), light.limit, f32(light_own), f32(light_new), float(light.gain[0]))
     hues = hues or (hue(light.own), hue(light.new))
-    return f32(cv2.merge([bright, *_colour(colour, colour_own, colour_new, hues, float(light.gain[1:].mean()), light.limit * _VIVID)]))
+    changed = _colour(colour, colour_own, colour_new, hues, float(light.gain[1:].mean()), light.limit * _VIVID)
+    return f32(cv2.merge([bright, *changed])), slope
 
 
-def _lightness(difference: FloatArray, own: FloatArray, new: FloatArray, gain: float) -> FloatArray:
+def _lightness(difference: FloatArray, limit: FloatArray, own: FloatArray, new: FloatArray, gain: float) -> tuple[FloatArray, FloatArray]:
+    """New L, and its slope over the old one, from L's difference to its own shading."""
     own, new = np.maximum(own, 1.0), np.clip(new, 1.0, 99.0)
     ratio = new / own
-    slope = np.clip(gain * np.sqrt(ratio), 0.75, 1.35)
-    darker = -difference / np.maximum(own, np.minimum(new, _DIM))
-    scaled = new * np.maximum(1 - darker, 0)
-    # Never darker than in proportion: in a dark template the sum would be black, and darker pixels lighter again.
-    added = np.maximum(new + slope * difference, scaled)
-    depth = smoothstep(darker, 0.12, 0.5)
-    low = added * (1 - depth) + scaled * depth
+    root = np.sqrt(ratio)
     room = 100 - new
-    # Below the shoulder this is the sum; above, it bends towards white.
-    lift = gain * np.maximum(difference, 0) * np.minimum(1.0, np.sqrt(ratio) + 0.25)
-    high = new + room * (1 - np.exp(-lift / room))
-    return np.asarray(np.clip(np.where(difference < 0, low, high), 0, 100), np.float32)
+    floor = np.maximum(own, np.minimum(new, _DIM))
+    # Below the shoulder the bright side is the sum; above, it bends towards white.
+    slope, lift = np.clip(gain * root, 0.75, 1.35), gain * np.minimum(1.0, root + 0.25)
+
+    def changed(step: FloatArray) -> FloatArray:
+        held = step / np.sqrt(1 + np.square(step / limit))
+        darker = -held / floor
+        scaled = new * np.maximum(1 - darker, 0)
+        # Never darker than in proportion: in a dark template the sum would be black, and darker pixels lighter again.
+        added = np.maximum(new + slope * held, scaled)
+        low = added + (scaled - added) * smoothstep(darker, 0.12, 0.5)
+        high = new + room * (1 - np.exp(-lift * np.maximum(held, 0) / room))
+        return np.asarray(np.clip(np.where(held < 0, low, high), 0, 100), np.float32)
+
+    bright = changed(difference)
+    return bright, (changed(difference + np.float32(_SMALL)) - bright) * np.float32(1 / _SMALL)
 
 
 def _colour(

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from facemeld.fusion.mesh.arrays import f32, sample, vector
 from facemeld.fusion.mesh.layout import Window
 from facemeld.fusion.mesh.shape import face_width
 from facemeld.fusion.types import FloatArray, Picture
+
+_SEEN = 0.01  # shares below are not worth reading
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -20,28 +21,23 @@ class UserTexture:
 
     Attributes:
         patch: uint8 (H, W, 3), the face, shrunk with averaging where the template's is smaller.
-        maps: float32 (h, w, 4) of the coarse grid: x and y in the patch, of the half itself and of the mirrored one.
+        maps: Two float32 (h, w, 2) of a window's cells: x and y in the patch, of the half itself and of the mirrored one.
         share: float32 (h, w), 0-1: how much comes from the mirrored half.
-        kernel: OpenCV's name of the interpolation.
     """
 
     patch: Picture
-    maps: FloatArray
+    maps: tuple[FloatArray, FloatArray]
     share: FloatArray
-    kernel: int
 
     @classmethod
-    def of(
-        cls, picture: Picture, mesh: FloatArray, sources: tuple[FloatArray, FloatArray], share: FloatArray, window: Window, width: float
-    ) -> UserTexture:
+    def of(cls, picture: Picture, mesh: FloatArray, sources: tuple[FloatArray, FloatArray], share: FloatArray, width: float) -> UserTexture:
         """Cut out the user's face.
 
         Args:
             picture: uint8 (H, W, 3) RGB.
             mesh: float32 (468, 3), pixels of that picture.
-            sources: Two float32 (h, w, 2) of the coarse grid: x and y in the picture, of the half itself and of the mirrored one.
-            share: float32 (h, w), 0-1: how much comes from the mirrored half.
-            window: The part of the grid that will be read.
+            sources: Two float32 (h, w, 2) of a window's cells: x and y in the picture, of the half itself and of the mirrored one.
+            share: float32 (h, w) of these cells, 0-1: how much comes from the mirrored half.
             width: Width of the face that is made, in pixels.
         """
         factor = face_width(mesh) / width
@@ -56,21 +52,31 @@ class UserTexture:
             size = np.maximum(1, np.round((high - low) / factor)).astype(int)
             scale = f32(size / (high - low))
             patch = np.asarray(cv2.resize(patch, (int(size[0]), int(size[1])), interpolation=cv2.INTER_AREA), np.uint8)
-        part = window.cells
-        maps = np.zeros((*share.shape, 4), np.float32)
-        for first, place in zip((0, 2), sources, strict=True):
-            maps[..., first : first + 2][part] = (place[part] - f32(low - 0.5)) * scale - np.float32(0.5)
-        return cls(patch, maps, share, cv2.INTER_LANCZOS4 if factor < 0.7 else cv2.INTER_CUBIC)
+        first, twin = (f32((place - f32(low - 0.5)) * scale - np.float32(0.5)) for place in sources)
+        return cls(patch, (first, twin), share)
 
-    def read(self, window: Window, rows: slice) -> NDArray[np.uint8]:
-        """The user's pixels in some rows of a window: uint8 (h, w, 3) RGB."""
-        found = np.asarray(sample(self.patch, window.up(self.maps[..., :2])[rows], self.kernel), np.uint8)
-        share = window.up(self.share)[rows]
-        columns = np.flatnonzero((share > 0.01).any(axis=0))
-        if not columns.size:
+    def read(self, grid: Window) -> Picture:
+        """The user's pixels over the whole window: uint8 (h, w, 3) RGB.
+
+        Args:
+            grid: The window as a grid of its own.
+        """
+        out = np.empty((grid.height, grid.width, 3), np.uint8)
+        for strip, inner, rows in grid.strips():
+            found = sample(self.patch, strip.up(self.maps[0])[inner], cv2.INTER_CUBIC)
+            out[rows] = self._mirrored(np.asarray(found, np.uint8), strip, inner)
+        return out
+
+    def _mirrored(self, found: Picture, strip: Window, inner: slice) -> Picture:
+        """A strip with its share of the mirrored half."""
+        if not (self.share[strip.y0 : strip.y1] > _SEEN).any():
             return found
-        part = np.s_[:, columns[0] : columns[-1] + 1]
-        other = sample(self.patch, np.ascontiguousarray(window.up(self.maps[..., 2:])[rows][part]), self.kernel)
-        own = found[part]
-        found[part] = cv2.add(own, (f32(other) - own) * share[part][..., None], dtype=cv2.CV_8U)
+        share = strip.up(self.share)[inner]
+        columns = np.flatnonzero((share > _SEEN).any(axis=0))
+        if columns.size:
+            part = np.s_[:, columns[0] : columns[-1] + 1]
+            other = sample(self.patch, np.ascontiguousarray(strip.up(self.maps[1])[inner][part]), cv2.INTER_CUBIC)
+            own = np.ascontiguousarray(found[part])
+            weight = np.ascontiguousarray(share[part])
+            found[part] = cv2.blendLinear(own, other, 1 - weight, weight)
         return found

@@ -14,8 +14,8 @@ from facemeld.fusion.mesh.validity import covered_by_others, wears_glasses
 from facemeld.fusion.mesh.warp import rasterise, vertex_normals
 from facemeld.fusion.types import FloatArray, Picture
 
-_WIDE = 5.0  # cells of reach from which averages are taken on a grid half as fine
-_ROUNDS = 8
+_WIDE = 2.2  # cells: the least reach of an average on a grid that is coarser than need be
+_ROUNDS = 6
 _DARK = (2.0, 7.0)  # L below which a picture tells nothing about the skin
 _RELIEF = 0.03  # reach of folds and small shadows, in face widths
 _COARSE = 0.14  # reach of the residual's smoothing, in face widths
@@ -68,25 +68,25 @@ def read_skin(picture: Picture, mesh: FloatArray, atlas: Atlas) -> Skin:
         atlas: The canonical atlas.
     """
     patch, points = _patch(picture, mesh)
-    texture, visible = _unroll(lab_of(patch), points, atlas)
-    normals = atlas.raster.interpolate(vertex_normals(points, atlas.mesh.triangles))
+    texture, visible, normals = _unroll(lab_of(patch), points, atlas)
+    basis = _harmonics(normals)
     prior = np.asarray(atlas.skin * visible, np.float32)
-    plain, _ = _shade(texture, normals, prior)
+    plain, _ = _shade(texture, basis, prior)
     visible = f32(visible * smoothstep(plain[..., 0], *_DARK))
     oddness = _oddness(texture, plain, prior)
     glasses = wears_glasses(oddness, visible, atlas)
     hidden = covered_by_others(oddness, visible, atlas)
     bare = f32(atlas.skin * visible * (1 - hidden) * (1 - glasses * atlas.band * (oddness > 2)))
-    plain, spread = _shade(texture, normals, bare)
+    plain, spread = _shade(texture, basis, bare)
     known = f32(np.maximum(bare, 0.3 * atlas.features * visible) * (1 - 0.8 * atlas.brows) * (1 - atlas.eyes) * (1 - atlas.lips))
     beard = _bearded(texture, plain, visible, atlas)
     shading = _shadows(texture, plain, known, f32(1 - beard * atlas.beard))
     oddness = _oddness(texture, shading, bare)
     weight = bare * (oddness < 2.5)
     gap = texture - shading
-    relief = f32(_smooth(gap, known, _RELIEF, 0.1) * (1 - beard * atlas.beard)[..., None])
-    local = gap - _smooth(gap, weight, 0.03)
-    contrast = np.sqrt((local * local * weight[..., None]).sum(axis=(0, 1)) / (weight.sum() + 1e-6))
+    relief = f32(_smooth(gap, known, _RELIEF, 0.1) * _thrice(f32(1 - beard * atlas.beard)))
+    local = gap - _smooth(gap, f32(weight), _RELIEF)
+    contrast = np.sqrt(f32(cv2.mean(local * local * _thrice(f32(weight)))[:3]) / (float(weight.mean()) + 1e-9))
     return Skin(texture, visible, shading, hidden, oddness * atlas.covered, glasses, beard, relief, spread, f32(contrast))
 
 
@@ -131,21 +131,21 @@ def _patch(picture: Picture, mesh: FloatArray) -> tuple[NDArray[np.uint8], Float
     return np.ascontiguousarray(patch), points.astype(np.float32)
 
 
-def _unroll(lab: FloatArray, points: FloatArray, atlas: Atlas) -> tuple[FloatArray, FloatArray]:
-    """Texture on the atlas, and how well each cell is seen."""
-    place = atlas.raster.interpolate(points)
+def _unroll(lab: FloatArray, points: FloatArray, atlas: Atlas) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Texture on the atlas, how well each cell is seen, and its normals (not of unit length)."""
+    drawn = atlas.raster.interpolate(np.concatenate([points, vertex_normals(points, atlas.mesh.triangles)], axis=1))
+    place, normals = drawn[..., :3], np.ascontiguousarray(drawn[..., 3:])
     texture = sample(lab, place)
     height, width = lab.shape[:2]
     inside = (place[..., 0] > -0.5) & (place[..., 0] < width - 0.5) & (place[..., 1] > -0.5) & (place[..., 1] < height - 0.5)
-    facing = -atlas.raster.interpolate(vertex_normals(points, atlas.mesh.triangles))[..., 2]
-    visible = np.clip((facing - 0.12) / 0.25, 0, 1)
-    drawn = rasterise(points[:, :2], points[:, 2], atlas.mesh.triangles, (height, width))
-    depth = drawn.interpolate(points[:, 2:])
-    front = sample(depth, place, cv2.INTER_NEAREST)
+    visible = np.clip((-normals[..., 2] - 0.12) / 0.25, 0, 1)
+    # What the face hides of itself: at half the size, for parts smaller than that hide nothing that matters.
+    half = rasterise((points[:, :2] + 0.5) / 2 - 0.5, points[:, 2], atlas.mesh.triangles, (-(-height // 2), -(-width // 2)))
+    front = sample(half.interpolate(points[:, 2:]), f32((place[..., :2] + 0.5) / 2 - 0.5), cv2.INTER_NEAREST)
     reach = float(np.ptp(points[:, 0]))
     hidden = np.clip((place[..., 2] - front.reshape(front.shape[:2])) / (0.05 * reach) - 0.5, 0, 1)
     visible = visible * (1 - hidden) * inside * atlas.covered
-    return np.asarray(texture, np.float32), cv2.GaussianBlur(visible.astype(np.float32), (0, 0), 1.0) * atlas.covered
+    return np.asarray(texture, np.float32), cv2.GaussianBlur(visible.astype(np.float32), (0, 0), 1.0) * atlas.covered, normals
 
 
 def _distance(gap: FloatArray) -> FloatArray:
@@ -156,23 +156,33 @@ def _distance(gap: FloatArray) -> FloatArray:
 
 def _smooth(field: FloatArray, weight: FloatArray, reach: float, keep: float = 0.02) -> FloatArray:
     """Weighted Gaussian average over the atlas that fades to 0 where there is little weight."""
-    parts = f32(np.concatenate([field * weight[..., None], weight[..., None]], axis=2))
-    if reach * GRID > _WIDE:  # a wide average needs no fine grid
-        half = cv2.resize(parts, (GRID // 2, GRID // 2), interpolation=cv2.INTER_AREA)
-        blurred = f32(cv2.resize(cv2.GaussianBlur(half, (0, 0), reach * GRID / 2), (GRID, GRID), interpolation=cv2.INTER_LINEAR))
-    else:
-        blurred = f32(cv2.GaussianBlur(parts, (0, 0), reach * GRID))
-    return blurred[..., :-1] / (blurred[..., -1:] + np.float32(keep))
+    spread, factor = reach * GRID, 1
+    while spread / (2 * factor) >= _WIDE:  # a wide average needs no fine grid
+        factor *= 2
+    sums, total = f32(field * _thrice(weight)), weight
+    if factor > 1:
+        size = (GRID // factor, GRID // factor)
+        sums, total = (f32(cv2.resize(part, size, interpolation=cv2.INTER_AREA)) for part in (sums, total))
+    sums, total = (f32(cv2.GaussianBlur(part, (0, 0), spread / factor)) for part in (sums, total))
+    mean = sums / _thrice(total + np.float32(keep))
+    return mean if factor == 1 else f32(cv2.resize(mean, (GRID, GRID), interpolation=cv2.INTER_LINEAR))
 
 
-def _harmonics(normals: FloatArray) -> NDArray[np.float64]:
-    """Spherical harmonics up to degree 2 of unit normals (N, 3), without their constant factors: (N, 9).
+def _thrice(plane: FloatArray) -> FloatArray:
+    """A map in three equal channels: far quicker to multiply by than to broadcast."""
+    return f32(cv2.merge([plane] * 3))
+
+
+def _harmonics(normals: FloatArray) -> FloatArray:
+    """Spherical harmonics up to degree 2 of a field of normals (h, w, 3), without their constant factors: float32 (h, w, 9).
 
     Nine of them carry 99 % of a matt surface's shading: R. Ramamoorthi, P. Hanrahan, "An efficient representation for irradiance
     environment maps", SIGGRAPH 2001.
     """
-    x, y, z = (normals[:, k].astype(np.float64) for k in range(3))
-    return np.stack([np.ones_like(x), x, y, z, x * y, x * z, y * z, x * x - y * y, 3 * z * z - 1], axis=1)
+    x, y, z = (f32(plane) for plane in cv2.split(normals))
+    length = np.sqrt(x * x + y * y + z * z) + np.float32(1e-6)
+    x, y, z = x / length, y / length, z / length
+    return np.stack([np.ones_like(x), x, y, z, x * y, x * z, y * z, x * x - y * y, 3 * z * z - 1], axis=2)
 
 
 def _oddness(texture: FloatArray, shading: FloatArray, prior: FloatArray) -> FloatArray:
@@ -185,18 +195,16 @@ def _oddness(texture: FloatArray, shading: FloatArray, prior: FloatArray) -> Flo
     return np.asarray(left / np.clip(scale, *_SPREAD), np.float32)
 
 
-def _shade(texture: FloatArray, normals: FloatArray, prior: FloatArray) -> tuple[FloatArray, float]:
+def _shade(texture: FloatArray, basis: FloatArray, prior: FloatArray) -> tuple[FloatArray, float]:
     """Smooth shading of the skin and the robust spread of what is left."""
     half = GRID // 2
-    length = np.linalg.norm(normals, axis=2, keepdims=True) + 1e-6
-    basis = _harmonics((normals / length).reshape(-1, 3)).reshape(GRID, GRID, 9)
     colours = cv2.resize(texture, (half, half), interpolation=cv2.INTER_AREA)
     weights = cv2.resize(prior, (half, half), interpolation=cv2.INTER_AREA)
     chosen = weights > 0.05
     if np.count_nonzero(chosen) < 40:
         chosen = np.ones_like(chosen)
         weights = np.maximum(weights, 0.05)
-    b = basis[::2, ::2][chosen]
+    b = basis[::2, ::2][chosen].astype(np.float64)
     c = colours[chosen].astype(np.float64)
     w0 = weights[chosen].astype(np.float64)
     w = w0
@@ -206,7 +214,7 @@ def _shade(texture: FloatArray, normals: FloatArray, prior: FloatArray) -> tuple
         left = _distance((c - b @ coefficients).astype(np.float32)).astype(np.float64)
         scale = float(np.clip(1.4826 * float(np.median(left)), *_SPREAD))
         w = w0 / (1 + (left / (1.5 * scale)) ** 2)
-    smooth = f32((basis.reshape(-1, 9) @ coefficients).reshape(GRID, GRID, 3))
+    smooth = f32((basis.reshape(-1, 9) @ coefficients.astype(np.float32)).reshape(GRID, GRID, 3))
     # Where the picture shows nothing the harmonics only guess: keep the guess within what was seen.
     low, high = np.percentile(c, [3, 97], axis=0)
     smooth = f32(np.clip(smooth, low - 2, high + 2))
@@ -222,6 +230,6 @@ def _shadows(texture: FloatArray, plain: FloatArray, prior: FloatArray, allowed:
     for reach, low, high in _SHADOWS:
         rest = _smooth(texture - shading, prior, reach, 0.05)
         strength = np.clip((np.abs(rest[..., :1]) - low) / (high - low), 0, 1)
-        shading = f32(shading + rest * strength * allowed[..., None])
+        shading = f32(shading + rest * _thrice(f32(strength[..., 0] * allowed)))
     shading[..., 0] = np.clip(shading[..., 0], 3, 97)
     return np.ascontiguousarray(shading, np.float32)

@@ -48,10 +48,11 @@ class Raster:
     def covered_values(self, values: NDArray[np.floating]) -> FloatArray:
         """The same for covered pixels only, in row order: float32 (covered pixels, K)."""
         table = np.ascontiguousarray(values, np.float32)
-        at, shares = self.corners, self.shares
-        found = table[at[:, 0]] * shares[:, :1]
-        found += table[at[:, 1]] * shares[:, 1:2]
-        found += table[at[:, 2]] * shares[:, 2:]
+        found = np.zeros((len(self.shares), table.shape[1]), np.float32)
+        for corner in range(3):
+            part = table.take(self.corners[:, corner], axis=0, mode="clip")
+            part *= self.shares[:, corner : corner + 1]
+            found += part
         return found
 
 
@@ -79,18 +80,23 @@ def rasterise(
     for index in order.tolist():
         cv2.fillConvexPoly(labels, fixed[index], index, shift=_SHIFT)
     at = np.flatnonzero(labels.reshape(-1) >= 0)
-    drawn = labels.reshape(-1)[at]
+    drawn = labels.reshape(-1).take(at)
     rows, columns = np.divmod(at.astype(np.int32), np.int32(size[1]))
-    area = np.where(np.abs(twice_area) < 1e-9, 1e-9, twice_area)[drawn]
-    x, y = columns - a[drawn, 0], rows - a[drawn, 1]
-    u, v = (b - a)[drawn], (c - a)[drawn]
-    second = (x * v[:, 1] - y * v[:, 0]) / area
-    third = (u[:, 0] * y - u[:, 1] * x) / area
-    shares = np.stack([1 - second - third, second, third], axis=1)
+    # Barycentric coordinates are linear in x and y: three numbers a triangle for each of two of them.
+    area = np.where(np.abs(twice_area) < 1e-9, 1e-9, twice_area)[:, None]
+    u, v = (b - a) / area, (c - a) / area
+    linear = np.stack(
+        [v[:, 1], -v[:, 0], v[:, 0] * a[:, 1] - v[:, 1] * a[:, 0], -u[:, 1], u[:, 0], u[:, 1] * a[:, 0] - u[:, 0] * a[:, 1]], axis=1
+    )
+    rule = linear.astype(np.float32).take(drawn, axis=0, mode="clip")
+    shares = np.empty((len(at), 3), np.float32)
+    shares[:, 1] = rule[:, 0] * columns + rule[:, 1] * rows + rule[:, 2]
+    shares[:, 2] = rule[:, 3] * columns + rule[:, 4] * rows + rule[:, 5]
+    shares[:, 0] = 1 - shares[:, 1] - shares[:, 2]
     # A polygon's outline is drawn too, so a centre may lie just outside: keep it from running away in thin triangles.
-    shares = np.clip(shares, -0.25, 1.25)
+    np.clip(shares, -0.25, 1.25, out=shares)
     shares /= shares.sum(axis=1, keepdims=True)
-    return Raster(labels, shares.astype(np.float32), triangles[drawn])
+    return Raster(labels, shares, triangles.take(drawn, axis=0, mode="clip"))
 
 
 def extend(field: FloatArray, covered: NDArray[np.bool_]) -> tuple[FloatArray, FloatArray]:

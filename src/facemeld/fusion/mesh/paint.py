@@ -1,0 +1,173 @@
+"""Paints the user's face in the template's light: colours cell by cell, detail pixel by pixel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facemeld.fusion import topology
+from facemeld.fusion.mesh.arrays import f32, smoothstep, vector
+from facemeld.fusion.mesh.atlas import Atlas
+from facemeld.fusion.mesh.blend import Painting, cell_means
+from facemeld.fusion.mesh.layout import Layout, Window
+from facemeld.fusion.mesh.plan import FacePlan
+from facemeld.fusion.mesh.regions import Parts, opaque_lenses, teeth, whites
+from facemeld.fusion.mesh.relight import Hue, Light, hue, relight
+from facemeld.fusion.mesh.sharpness import match_fineness
+from facemeld.fusion.mesh.texture import UserTexture
+from facemeld.fusion.mesh.tone import Skin, lab_of
+from facemeld.fusion.types import FloatArray
+
+_OWN_MOST = 12.0  # L by which it may change the template's light: soft light passes, hard shadows do not
+_OWN_LIGHT = 0.6  # share of the user's own shading that stays
+_LIMIT = (18.0, 120.0)  # how far L may deviate from the shading, on bare skin and on features
+_HARD = (13.0, 25.0)  # standard deviation of the user's shading in L from which its light counts as hard
+_STEEPEST = 1.8  # how much stronger detail may get
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tone:
+    """What relighting needs, on the cells of a window.
+
+    Attributes:
+        own: float32 (h, w, 3), Lab of the user's shading.
+        new: float32 (h, w, 3), Lab of the one it takes.
+        limit: float32 (h, w), how far L may deviate.
+        hues: The hues of both shadings.
+        teeth: Lab of the user's teeth and the one that they take.
+        gain: float32 (3,), contrast of the detail.
+    """
+
+    own: FloatArray
+    new: FloatArray
+    limit: FloatArray
+    hues: tuple[Hue, Hue]
+    teeth: tuple[FloatArray, FloatArray]
+    gain: FloatArray
+
+
+def tone_of(skin: Skin, parts: Parts, plan: FacePlan, share: FloatArray, layout: Layout, atlas: Atlas) -> Tone:
+    """Shading before and after, with anchors of their own for eyes and teeth.
+
+    Args:
+        skin: The user's face on the atlas.
+        parts: The user's eyes and mouth.
+        plan: The template's face.
+        share: float32 (GRID, GRID), 0-1: how much comes from the mirrored half of the user's face.
+        layout: The maps of the fusion.
+        atlas: The canonical atlas.
+    """
+    soften, hard = _softening(skin, plan.skin, atlas), _hardness(skin, atlas)
+    own = skin.shading + np.float32(soften) * skin.relief
+    if share.any():
+        own += (own[:, ::-1] - own) * cv2.merge([share] * 3)
+    new = plan.skin.shading.copy()
+    weight = atlas.skin / (atlas.skin.sum() + 1e-6)
+    gap = own[..., 0] - new[..., 0]
+    most = _OWN_MOST * (1 - 0.5 * hard)
+    new[..., 0] += most * np.tanh(_OWN_LIGHT / most * (gap - (gap * weight).sum()))
+    near = atlas.sockets * (1 - atlas.eyes)
+    beside = f32(cv2.mean(new * cv2.merge([f32(near)] * 3))[:3]) / (float(near.mean()) + 1e-6)
+    white_own, white_new = whites(parts, plan.parts, beside)
+    eyes = cv2.merge([f32(atlas.eyes * np.float32(1 - opaque_lenses(skin, atlas)))] * 3)
+    own, new = f32(own + (white_own - own) * eyes), f32(new + (white_new - new) * eyes)
+    bare = (1 - atlas.contrasty) * (1 - skin.beard * atlas.beard) * (1 - skin.glasses * atlas.band)
+    plain = _LIMIT[0] * (1 - 0.5 * hard)
+    limit = f32(plain + (_LIMIT[1] - plain) * (1 - bare) ** 2)
+    ratio = plan.skin.contrast / (skin.contrast + 0.2)
+    gain = vector(float(np.clip(np.sqrt(ratio[0]), 0.85, 1.15)), *np.clip(ratio[1:], 0.3, 1.2).tolist())
+    lips = teeth(parts, plan.parts, f32(new[atlas.lips > 0.5].mean(axis=0)))
+    return Tone(layout.atlas_map(own), layout.atlas_map(new), layout.atlas_map(limit), (hue(own), hue(new)), lips, gain)
+
+
+def paint(texture: UserTexture, tone: Tone, plan: FacePlan, grid: Window, alpha: NDArray[np.uint8], mouth: NDArray[np.uint8]) -> Painting:
+    """The user's face in the template's light over a window.
+
+    Tone changes slowly, so it is worked out for the means of the grid's cells; what a cell cannot hold goes along in proportion.
+
+    Args:
+        texture: The user's pixels.
+        tone: Shading before and after.
+        plan: The template's face.
+        grid: The window as a grid of its own.
+        alpha: uint8 (H, W), 255 where the face is wanted.
+        mouth: uint8 (H, W), 255 between the lips.
+    """
+    user = texture.read(grid)
+    own, new = tone.own, tone.new
+    if mouth.any():
+        inside = cv2.merge([cell_means(mouth, grid) * np.float32(1 / 255)] * 3)
+        own, new = (shading + (colour - shading) * inside for shading, colour in zip((own, new), tone.teeth, strict=True))
+    means = cell_means(user, grid)
+    lab, slope = relight(lab_of(means * np.float32(1 / 255)), Light(f32(own), f32(new), tone.limit, tone.gain), tone.hues)
+    _tint(lab, plan)
+    relit = f32(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB)) * np.float32(255)
+    gain = np.clip(slope, 0, _STEEPEST)
+    weight = cell_means(alpha, grid)
+    steepness = float((gain * weight).sum() / (weight.sum() + 1e-6))
+    if grid.step == 1:  # a cell is a pixel: all of the detail is in the colours
+        relit = f32(match_fineness(np.clip(relit + np.float32(0.5), 0, 255).astype(np.uint8), alpha, plan.fineness))
+    else:
+        user = match_fineness(user, alpha, plan.fineness / max(steepness, 0.2))
+    return Painting(user, means, relit, gain, plan.tint)
+
+
+def mouth_mask(target: FloatArray, window: Window, width: float, wider: float) -> NDArray[np.uint8]:
+    """What lies between the lips, soft by a hundredth of the face, and a line along closed lips as wide as asked for.
+
+    Args:
+        target: float32 (468, 3), where the user's vertices go, pixels of the crop.
+        window: The part of the crop.
+        width: The face's width in pixels.
+        wider: How wide the line is on either side, in face widths.
+
+    Returns:
+        uint8 (H, W) of the window, 255 between the lips.
+    """
+    mask = np.zeros(window.size, np.uint8)
+    lips = target[topology.LIPS_INNER, :2] - window.origin
+    corners = np.round(lips * 16).astype(np.int32)
+    soft = max(0.6, 0.006 * width)
+    reach = round(3 * soft + 2 * wider * width) + 2
+    low = np.clip((corners.min(axis=0) >> 4) - reach, 0, None)
+    high = (corners.max(axis=0) >> 4) + reach + 1
+    part = np.ascontiguousarray(mask[low[1] : max(high[1], 0), low[0] : max(high[0], 0)])
+    if not part.size:
+        return mask
+    corners -= (low * 16).astype(np.int32)
+    cv2.fillPoly(part, [corners], 255, cv2.LINE_AA, 4)
+    if wider > 0:
+        cv2.polylines(part, [corners], True, 255, max(1, round(2 * wider * width)), cv2.LINE_AA, 4)
+    mask[low[1] : high[1], low[0] : high[0]] = cv2.GaussianBlur(part, (0, 0), soft)
+    return mask
+
+
+def _softening(user: Skin, template: Skin, atlas: Atlas) -> float:
+    """Share of the user's folds and small shadows that hard light made, and that the template's softer light would not show."""
+    weight = atlas.skin * (1 - atlas.beard) * user.visible * (1 - user.hidden)
+
+    def strength(skin: Skin) -> float:
+        return float(np.sqrt((skin.relief[..., 0] ** 2 * weight).sum() / (weight.sum() + 1e-6)))
+
+    return float(np.clip(1 - 1.3 * strength(template) / (strength(user) + 1e-3), 0, 0.7))
+
+
+def _hardness(skin: Skin, atlas: Atlas) -> float:
+    """How hard the light on a face is, 0-1: where one side is bright and the other dark, shadows have sharp borders too."""
+    weight = atlas.skin * skin.visible * (1 - skin.hidden)
+    total = weight.sum() + 1e-6
+    light = skin.shading[..., 0]
+    mean = (light * weight).sum() / total
+    return float(smoothstep(float(np.sqrt(((light - mean) ** 2 * weight).sum() / total)), *_HARD))
+
+
+def _tint(lab: FloatArray, plan: FacePlan) -> None:
+    """Follow the palette of a template of one tint."""
+    if plan.tint <= 0:
+        return
+    light = lab[..., :1] / 100
+    colour = plan.palette[0] + light * plan.palette[1] + light * light * plan.palette[2]
+    lab[..., 1:] += (colour - lab[..., 1:]) * np.float32(plan.tint)
