@@ -30,10 +30,12 @@ from facemeld.catalog import (
     MaterialStore,
     NewMaterial,
     compare,
+    highest_number,
+    remove_leftovers,
     remove_orphans,
     retire_lost,
 )
-from facemeld.db import AuditLog, Database
+from facemeld.db import AuditLog, Database, utc_now
 from facemeld.db.snowflake import moment_of
 from tests.db.state import SettableClock, promised_until_killed
 
@@ -292,21 +294,43 @@ def test_orphans_and_losses_are_found_and_repaired(
 
     assert not compare(database, files, grace=timedelta(hours=1)).orphans
     found = compare(database, files, grace=NOW)
-    assert found.orphans == (orphan,)
+    assert (found.orphans, found.strangers, found.known) == ((orphan,), (orphan,), 3)
     assert set(found.unfinished) == {unfinished, half_plan}
-    assert found.lost == (cut.number, planless.number)
+    assert (found.lost, found.planless) == ((cut.number,), (planless.number,))
 
     remove_orphans(files, found)
     retire_lost(database, found, actor="cli:root")
     again = compare(database, files, grace=NOW)
     assert (again.unfinished, again.lost) == ((), ())
-    assert again.orphans == (cut.number, planless.number)
+    assert (again.orphans, again.strangers) == ((cut.number,), ())
     remove_orphans(files, again)
+    files.replace_plan(planless.number, PLAN)
     assert not compare(database, files, grace=NOW)
-    assert materials.materials(account_id, activity.id).items == (material,)
+    assert materials.materials(account_id, activity.id).items == (material, planless)
     with pytest.raises(MaterialDeleted):
         materials.get(account_id, cut.id)
     assert AuditLog(database).entries(subject=cut.id)[0].act == "material.lost"
+
+
+def test_only_what_is_certain_is_cleared_without_a_person(
+    materials: MaterialStore, files: MaterialFiles, database: Database, clock: SettableClock, account_id: int, activity: Activity
+) -> None:
+    kept = materials.add(account_id, activity.id, new(), actor="test")
+    deleted = materials.add(account_id, activity.id, new(), actor="test")
+    materials.delete(account_id, deleted.id, actor="test")
+    stranger = database.next_snowflake()
+    for number in (deleted.number, stranger):
+        files.save(number, PICTURE, "jpeg", PLAN)
+    unfinished = files.folder(kept.number).parent / ".tmp-0123"
+    unfinished.mkdir()
+
+    clock.now = utc_now()
+    assert remove_leftovers(database, files, clock=clock) == 0  # an import may be at work
+    clock.advance(hours=2)
+    assert remove_leftovers(database, files, clock=clock) == 2
+    assert (files.folder(kept.number).exists(), files.folder(stranger).exists()) == (True, True)
+    assert (files.folder(deleted.number).exists(), unfinished.exists()) == (False, False)
+    assert highest_number(database, files) == stranger
 
 
 def test_a_kill_loses_no_promised_material_and_leaves_no_row_without_files(

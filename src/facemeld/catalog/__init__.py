@@ -26,7 +26,7 @@ from facemeld.catalog.ids import (
     parse_model_id,
 )
 from facemeld.catalog.materials import MaterialStore
-from facemeld.catalog.reconcile import Differences, compare, remove_orphans, retire_lost
+from facemeld.catalog.reconcile import Differences, compare, highest_number, remove_leftovers, remove_orphans, retire_lost
 from facemeld.catalog.review import TRANSITIONS, MaterialStatus, check_transition, decision
 from facemeld.catalog.types import Activity, FaceBox, Finding, Material, MaterialFace, MaterialRecord, NewMaterial, Page
 
@@ -62,11 +62,13 @@ __all__ = [
     "compare",
     "decision",
     "face_id",
+    "highest_number",
     "material_id",
     "parse_activity_id",
     "parse_face_id",
     "parse_material_id",
     "parse_model_id",
+    "remove_leftovers",
     "remove_orphans",
     "retire_lost",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
@@ -111,13 +112,28 @@ class MaterialFiles:
         """
         return _read(self.plan_path(number))
 
-    def complete(self, number: int, picture_format: str, size: int) -> bool:
-        """Whether both files are there and the picture has its size in bytes."""
+    def has_picture(self, number: int, picture_format: str, size: int) -> bool:
+        """Whether the picture is there and has its size in bytes."""
         try:
-            whole = self.picture_path(number, picture_format).stat().st_size == size
+            return self.picture_path(number, picture_format).stat().st_size == size
         except OSError:
             return False
-        return whole and self.plan_path(number).is_file()
+
+    def complete(self, number: int, picture_format: str, size: int) -> bool:
+        """Whether both files are there and the picture has its size in bytes."""
+        return self.has_picture(number, picture_format, size) and self.plan_path(number).is_file()
+
+    def digest(self, number: int, picture_format: str) -> str:
+        """SHA-256 of the picture's file as it is now, hexadecimal.
+
+        Raises:
+            MaterialDeleted: the file is gone.
+        """
+        try:
+            with self.picture_path(number, picture_format).open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise MaterialDeleted(f"the picture of material {number} must be readable, got: {error.strerror}") from error
 
     def remove(self, number: int) -> None:
         """Delete the files of a material, if there are any.
@@ -136,6 +152,20 @@ class MaterialFiles:
             return
         except OSError as error:
             raise MaterialNotSaved(f"the files of material {number} must be removable, got: {error.strerror}") from error
+
+    def discard(self, unfinished: Path) -> None:
+        """Delete something that ``unfinished`` named.
+
+        Raises:
+            MaterialNotSaved: the folder cannot be changed.
+        """
+        try:
+            if unfinished.is_dir():
+                shutil.rmtree(unfinished)
+            else:
+                unfinished.unlink(missing_ok=True)
+        except OSError as error:
+            raise MaterialNotSaved(f"unfinished files in {unfinished.parent} must be removable, got: {error.strerror}") from error
 
     def stored(self, before: datetime) -> Iterator[int]:
         """Numbers of all folders that were last changed before a moment."""

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from facemeld.catalog.files import MaterialFiles
 from facemeld.catalog.ids import material_id
 from facemeld.db.audit import record
 from facemeld.db.clock import Clock, utc_now
 from facemeld.db.database import Database
-from facemeld.db.models import MaterialRow
+from facemeld.db.models import ActivityRow, MaterialRow
 
 GRACE = timedelta(hours=1)
 """Files younger than this may belong to an import that is running in another process."""
@@ -26,16 +25,26 @@ class Differences:
 
     Attributes:
         orphans: Numbers of folders that no living material owns.
+        strangers: Those of them that the database has never heard of; the others belong to materials that were deleted.
         unfinished: What interrupted imports and removals left.
-        lost: Numbers of materials whose files are missing or have the wrong size.
+        lost: Numbers of materials whose pictures are missing or have the wrong size.
+        planless: Numbers of materials whose pictures are there, but whose plans are missing.
+        known: How many materials the database has, deleted ones included.
     """
 
     orphans: tuple[int, ...]
+    strangers: tuple[int, ...]
     unfinished: tuple[Path, ...]
     lost: tuple[int, ...]
+    planless: tuple[int, ...]
+    known: int
 
     def __bool__(self) -> bool:
-        return bool(self.orphans or self.unfinished or self.lost)
+        return bool(self.orphans or self.unfinished or self.lost or self.planless)
+
+    def without_strangers(self) -> Differences:
+        """The same, as if every folder belonged to a material that the database knows."""
+        return replace(self, orphans=tuple(number for number in self.orphans if number not in set(self.strangers)), strangers=())
 
 
 def compare(database: Database, files: MaterialFiles, *, grace: timedelta = GRACE, clock: Clock = utc_now) -> Differences:
@@ -44,23 +53,46 @@ def compare(database: Database, files: MaterialFiles, *, grace: timedelta = GRAC
     # Folders first, rows second: a material that is imported meanwhile has its row by then.
     stored = tuple(files.stored(before))
     unfinished = tuple(files.unfinished(before))
-    query = select(MaterialRow.id, MaterialRow.format, MaterialRow.size).where(MaterialRow.deleted_at.is_(None))
+    query = select(MaterialRow.id, MaterialRow.format, MaterialRow.size, MaterialRow.deleted_at)
     with database.connect() as connection:
-        living = {number: (picture_format, size) for number, picture_format, size in connection.execute(query)}
-    orphans = tuple(number for number in stored if number not in living)
-    lost = tuple(number for number, (picture_format, size) in living.items() if not files.complete(number, picture_format, size))
-    return Differences(orphans, unfinished, lost)
+        rows = connection.execute(query).all()
+    known = {row.id for row in rows}
+    living = [row for row in rows if row.deleted_at is None]
+    owned = {row.id for row in living}
+    whole = {row.id for row in living if files.has_picture(row.id, row.format, row.size)}
+    return Differences(
+        orphans=tuple(number for number in stored if number not in owned),
+        strangers=tuple(number for number in stored if number not in known),
+        unfinished=unfinished,
+        lost=tuple(row.id for row in living if row.id not in whole),
+        planless=tuple(number for number in whole if not files.plan_path(number).is_file()),
+        known=len(known),
+    )
 
 
 def remove_orphans(files: MaterialFiles, differences: Differences) -> None:
-    """Delete the files that no material owns."""
+    """Delete the files that no material owns.
+
+    Raises:
+        MaterialNotSaved: the store cannot be changed.
+    """
     for number in differences.orphans:
         files.remove(number)
     for path in differences.unfinished:
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
+        files.discard(path)
+
+
+def remove_leftovers(database: Database, files: MaterialFiles, *, clock: Clock = utc_now) -> int:
+    """Delete what interrupted imports and deletions left behind, as far as that is certain without a person; how much that was.
+
+    A folder that the database has never heard of is kept: the database may be the wrong one, or one restored from an old backup.
+
+    Raises:
+        MaterialNotSaved: the store cannot be changed.
+    """
+    found = compare(database, files, clock=clock).without_strangers()
+    remove_orphans(files, found)
+    return len(found.orphans) + len(found.unfinished)
 
 
 def retire_lost(database: Database, differences: Differences, *, actor: str, clock: Clock = utc_now) -> None:
@@ -71,3 +103,10 @@ def retire_lost(database: Database, differences: Differences, *, actor: str, clo
             if row.deleted_at is None:
                 row.deleted_at = row.updated_at = clock()
                 record(session, clock(), actor, "material.lost", material_id(number))
+
+
+def highest_number(database: Database, files: MaterialFiles) -> int:
+    """The largest snowflake that any activity, material or folder has; 0 when there is none."""
+    with database.connect() as connection:
+        rows = [connection.execute(select(func.max(column))).scalar_one() or 0 for column in (ActivityRow.id, MaterialRow.id)]
+    return max(*rows, *files.stored(utc_now()))

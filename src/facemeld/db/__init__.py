@@ -3,7 +3,7 @@
 from facemeld.db.audit import AuditEntry, AuditHead, AuditLog, AuditVerdict
 from facemeld.db.clock import Clock, utc_now
 from facemeld.db.database import Database
-from facemeld.db.errors import DatabaseUnavailable, DatabaseUrlInvalid, SchemaMismatch, StateError
+from facemeld.db.errors import DatabaseUnavailable, DatabaseUrlInvalid, FolderUnavailable, SchemaMismatch, StateError
 
 __all__ = [
     "AuditEntry",
@@ -14,6 +14,7 @@ __all__ = [
     "Database",
     "DatabaseUnavailable",
     "DatabaseUrlInvalid",
+    "FolderUnavailable",
     "SchemaMismatch",
     "StateError",
     "utc_now",

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -60,6 +60,11 @@ class Database:
     def at(cls, file: Path, clock: Clock = utc_now) -> Database:
         """The SQLite database in a file, which is created by ``upgrade``."""
         return cls(URL.create("sqlite", database=str(file.absolute())).render_as_string(hide_password=False), clock)
+
+    @property
+    def file(self) -> Path | None:
+        """The file of a SQLite database; None for a database server."""
+        return self._file
 
     @property
     def engine(self) -> Engine:
@@ -180,5 +185,10 @@ def _translated() -> Iterator[None]:
         yield
     except (OperationalError, InterfaceError) as error:
         raise DatabaseUnavailable(f"the database must answer, got: {error.orig}") from error
+    except DatabaseError as error:
+        # Its subclasses are faults of a statement; the class itself is how SQLite reports a damaged file.
+        if type(error) is not DatabaseError:
+            raise
+        raise DatabaseUnavailable(f"the database must be whole, got: {error.orig}") from error
     except PoolTimeout as error:
         raise DatabaseUnavailable("a connection to the database must be free, got none in time") from error

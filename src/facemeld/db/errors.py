@@ -11,6 +11,10 @@ class DatabaseUnavailable(StateError):
     """The database cannot be reached, is locked for too long or has no room left."""
 
 
+class FolderUnavailable(StateError):
+    """The data folder cannot be created or written."""
+
+
 class DatabaseUrlInvalid(StateError):
     """The database URL is not one that Facemeld can use."""
 
