@@ -45,7 +45,7 @@ def test_a_face_fused_with_itself_stays_where_it_is(hopper_plan: MeshPlan, atlas
     error = np.abs(layout.source - place)[inside]
     assert np.percentile(error, 98) < 0.01
     assert np.percentile(error, 99.5) < 0.25 * step  # slivers between lids and lips, thinner than a cell
-    assert error.max() < 2.0  # slivers between closed lips
+    assert error.max() < 2.0 * step  # the same where they are thinnest
     assert np.abs(layout.bend).max() < 1e-3
     iris, _ = follow_gaze(layout, detail.landmarks[:MESH_VERTICES], detail.landmarks, detail.landmarks, (1.0, 1.0), atlas)
     assert np.abs(iris - layout.source).max() < 0.1
