@@ -20,15 +20,15 @@ from PIL import Image
 from facemeld.marks.authority import load_identity, local_identity
 from facemeld.marks.credentials import CredentialSigner, read_credentials
 from facemeld.marks.errors import SigningFailed, SigningUnavailable
-from facemeld.marks.provenance import Provenance
+from facemeld.marks.provenance import Ingredient, Provenance
 
 PROVENANCE = Provenance(
     software="Facemeld",
     version="1.2",
     engine="mesh/1",
     produce_id="3b241101-e2bb-4255-8caf-4136c566a962",
-    template=b"t" * 32,
-    photos=(b"u" * 32, b"v" * 32),
+    template=Ingredient(b"t" * 32),
+    photos=(Ingredient(b"u" * 32), Ingredient(b"v" * 32, ("aigc-label", "manifest"))),
     when="2026-01-02T03:04:05Z",
 )
 FORMATS = {"image/jpeg": "JPEG", "image/png": "PNG", "image/webp": "WEBP"}
@@ -56,8 +56,13 @@ def test_a_manifest_says_what_was_made_from_what(signer: CredentialSigner, mime:
     assert read.codes["failure"] == ("signingCredential.untrusted",)
     assert read.actions == ("c2pa.opened", "c2pa.placed", "c2pa.placed", "c2pa.edited")
     assert read.source_types == ("http://cv.iptc.org/newscodes/digitalsourcetype/compositeSynthetic",)
-    assert [kind for _, kind, _ in read.ingredients] == ["parentOf", "componentOf", "componentOf"]
+    assert [kind for _, kind, _, _ in read.ingredients] == ["parentOf", "componentOf", "componentOf"]
     assert read.ingredients[0][2] == "ni:///sha-256;dHR0dHR0dHR0dHR0dHR0dHR0dHR0dHR0dHR0dHR0dHQ"
+    assert [text for _, _, _, text in read.ingredients] == [
+        "",
+        "",
+        "Came with an AI label (TC260 AIGC), content credentials of its own",
+    ]
     assert (read.generator, read.when) == ("Facemeld 1.2", "2026-01-02T03:04:05Z")
     assert read.instance == f"urn:uuid:{PROVENANCE.produce_id}"
     assert "Facemeld local development" in read.signer

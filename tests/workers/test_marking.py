@@ -17,6 +17,7 @@ from facemeld.fusion.types import Rect
 from facemeld.marks.detect import detect
 from facemeld.marks.geometry import Rect as Box
 from facemeld.marks.label import draw_label
+from facemeld.marks.provenance import Ingredient
 from facemeld.media.decode import DecodedImage, DecodeLimits, decode
 from facemeld.services.marking import MarkRules
 from facemeld.workers.marking import Inputs, Logo, Marking, mark_identifier, write
@@ -25,7 +26,7 @@ from facemeld.workers.template import Template
 
 KEY = b"a key of 32 bytes for the tests."
 REQUEST = "3b241101-e2bb-4255-8caf-4136c566a962"
-INPUTS = Inputs(b"t" * 32, (b"u" * 32,))
+INPUTS = Inputs(Ingredient(b"t" * 32), (Ingredient(b"u" * 32),))
 GREY = np.full((400, 600, 3), 128, np.uint8)
 
 

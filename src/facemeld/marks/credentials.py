@@ -17,7 +17,7 @@ import c2pa
 from facemeld.marks.authority import SigningIdentity, load_callback
 from facemeld.marks.errors import SigningFailed, SigningUnavailable
 from facemeld.marks.metadata import SOURCE_TYPE_BASE
-from facemeld.marks.provenance import Provenance
+from facemeld.marks.provenance import Ingredient, Provenance
 
 _SETTINGS: dict[str, Any] = {
     "builder": {"thumbnail": {"enabled": False}},
@@ -32,6 +32,14 @@ _ALGORITHMS = {
     "ps512": c2pa.C2paSigningAlg.PS512,
     "ed25519": c2pa.C2paSigningAlg.ED25519,
 }
+
+CARRIED: Mapping[str, str] = {
+    "aigc-label": "an AI label (TC260 AIGC)",
+    "source-type": "a digital source type that says synthetic",
+    "manifest": "content credentials of its own",
+    "invisible-mark": "this installation's invisible mark",
+}
+"""What the kinds of incoming marks are called in an ingredient's description."""
 
 
 class CredentialSigner:
@@ -79,9 +87,7 @@ def manifest(provenance: Provenance) -> dict[str, Any]:
     agent = {"name": provenance.software, "version": f"{provenance.version} {provenance.engine}"}
     photos = [f"photo{number}" for number in range(1, len(provenance.photos) + 1)]
     ingredients = [_ingredient("Template", "template", provenance.template, "parentOf")]
-    ingredients += [
-        _ingredient("User photo", label, digest, "componentOf") for label, digest in zip(photos, provenance.photos, strict=True)
-    ]
+    ingredients += [_ingredient("User photo", label, photo, "componentOf") for label, photo in zip(photos, provenance.photos, strict=True)]
     actions: list[dict[str, Any]] = [{"action": "c2pa.opened", "parameters": {"ingredientIds": ["template"]}}]
     actions += [{"action": "c2pa.placed", "softwareAgent": agent, "parameters": {"ingredientIds": [label]}} for label in photos]
     actions.append(
@@ -103,10 +109,15 @@ def manifest(provenance: Provenance) -> dict[str, Any]:
     }
 
 
-def _ingredient(title: str, label: str, digest: bytes, relationship: str) -> dict[str, str]:
+def _ingredient(title: str, label: str, picture: Ingredient, relationship: str) -> dict[str, Any]:
     # RFC 6920: a name that says nothing but the hash.
-    name = "ni:///sha-256;" + base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
-    return {"title": title, "label": label, "instance_id": name, "relationship": relationship}
+    name = "ni:///sha-256;" + base64.urlsafe_b64encode(picture.digest).rstrip(b"=").decode()
+    ingredient: dict[str, Any] = {"title": title, "label": label, "instance_id": name, "relationship": relationship}
+    if picture.carried:
+        # Its own manifest is not taken over: it may hold a thumbnail or a name of the person shown.
+        ingredient["description"] = f"Came with {', '.join(CARRIED[kind] for kind in picture.carried)}"
+        ingredient["metadata"] = {"facemeld.incoming": list(picture.carried)}
+    return ingredient
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +135,7 @@ class Credentials:
         instance: The file's instance id.
         source_types: IPTC digital source types of the actions.
         actions: The actions, in order.
-        ingredients: Title, relationship and instance id of each ingredient.
+        ingredients: Title, relationship, instance id and description of each ingredient.
     """
 
     state: str
@@ -137,7 +148,7 @@ class Credentials:
     instance: str = ""
     source_types: tuple[str, ...] = ()
     actions: tuple[str, ...] = ()
-    ingredients: tuple[tuple[str, str, str], ...] = ()
+    ingredients: tuple[tuple[str, str, str, str], ...] = ()
 
 
 def read_credentials(data: bytes, mime: str, anchors: str = "") -> Credentials | None:
@@ -182,7 +193,7 @@ def _credentials(store: Mapping[str, Any]) -> Credentials:
         source_types=tuple(dict.fromkeys(action["digitalSourceType"] for action in actions if action.get("digitalSourceType"))),
         actions=tuple(str(action.get("action", "")) for action in actions),
         ingredients=tuple(
-            (str(one.get("title") or ""), str(one.get("relationship") or ""), str(one.get("instance_id") or ""))
+            (_text(one, "title"), _text(one, "relationship"), _text(one, "instance_id"), _text(one, "description"))
             for one in active.get("ingredients", [])
         ),
     )
@@ -192,3 +203,7 @@ def _actions(assertions: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, A
     return [
         action for one in assertions if str(one.get("label", "")).startswith("c2pa.actions") for action in one["data"].get("actions", [])
     ]
+
+
+def _text(one: Mapping[str, Any], name: str) -> str:
+    return str(one.get(name) or "")

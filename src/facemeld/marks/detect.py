@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -26,6 +26,8 @@ _CANDIDATES = 6
 # A picture on a larger canvas, such as a screenshot, is found up to this many times the reference side.
 _CANVAS = 1.75
 _LEAST_SIDE = 32
+# Larger pictures are shrunk to this side first: their mark is larger, too, and stays within what is searched.
+_MOST_SIDE = 2 * REFERENCE
 # The picture itself, and the faces that a verifier looks at by themselves.
 _PARTS = 7
 
@@ -87,12 +89,11 @@ def detect(rgb: NDArray[np.uint8], key: bytes, *, regions: Sequence[Rect] = ()) 
 def read(rgb: NDArray[np.uint8], key: bytes, *, regions: Sequence[Rect] = ()) -> InvisibleMark | None:
     """What looks most like a mark of the key, whether it is one or not; None for pictures too small to hold any."""
     own = patterns(key)
-    height, width = rgb.shape[:2]
-    white = _whitened(rgb)
-    parts = [
-        white,
-        *(white[box.y : box.y + box.height, box.x : box.x + box.width] for box in (one.clipped(width, height) for one in regions)),
-    ]
+    shrunk = max(1.0, max(rgb.shape[:2]) / _MOST_SIDE)
+    white = _whitened(rgb if shrunk == 1 else np.asarray(cv2.resize(rgb, _size(rgb, shrunk), interpolation=cv2.INTER_AREA), np.uint8))
+    height, width = white.shape
+    boxes = [Rect(*(round(value / shrunk) for value in (one.x, one.y, one.width, one.height))).clipped(width, height) for one in regions]
+    parts = [white, *(white[box.y : box.y + box.height, box.x : box.x + box.width] for box in boxes)]
     best: InvisibleMark | None = None
     for part in parts:
         found = _read_part(part, max(width, height), own) if min(part.shape) >= _LEAST_SIDE else None
@@ -100,7 +101,11 @@ def read(rgb: NDArray[np.uint8], key: bytes, *, regions: Sequence[Rect] = ()) ->
             best = found
         if best is not None and best.score >= THRESHOLD:
             break
-    return best
+    return best if best is None else replace(best, scale=best.scale * shrunk)
+
+
+def _size(rgb: NDArray[np.uint8], shrunk: float) -> tuple[int, int]:
+    return round(rgb.shape[1] / shrunk), round(rgb.shape[0] / shrunk)
 
 
 def _read_part(white: NDArray[np.float32], side: int, own: Patterns) -> InvisibleMark | None:

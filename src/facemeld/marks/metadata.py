@@ -112,10 +112,10 @@ def read_metadata(data: bytes) -> FileMetadata:
         ContainerInvalid: ``data`` is not a JPEG, PNG or WebP, or is damaged.
     """
     packet, texts = extract(data)
-    reader = _PacketReader()
+    reader = PacketReader()
     if packet is None or not reader.read(packet):
         return FileMetadata(None, dict(texts))
-    return FileMetadata(_read_label(reader.aigc, reader.source_type), {**dict(texts), **reader.entries})
+    return FileMetadata(read_label(reader.aigc, reader.source_type), {**dict(texts), **reader.entries})
 
 
 def _check(key: str, value: str) -> None:
@@ -151,7 +151,7 @@ def _text(value: str) -> str:
     return escape(_ILLEGAL_IN_XML.sub("\ufffd", value), {"\r": "&#13;"})
 
 
-class _PacketReader:
+class PacketReader:
     """Collects what we know from an XMP packet; refuses document types, so that entities cannot be declared."""
 
     def __init__(self) -> None:
@@ -201,7 +201,8 @@ def _refuse_doctype(*_: object) -> None:
     raise MetadataInvalid("an XMP packet must not declare a document type")
 
 
-def _read_label(aigc: str | None, source_type: str | None) -> ImplicitLabel | None:
+def read_label(aigc: str | None, source_type: str | None) -> ImplicitLabel | None:
+    """The label in the value of an ``AIGC`` property, by itself or inside an object of that name; None where there is none."""
     if aigc is None or (fields := _json_object(aigc)) is None:
         return None
     inner = fields.get("AIGC")

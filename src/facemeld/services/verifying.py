@@ -100,7 +100,10 @@ def _credentials(credentials: Credentials, local: bool) -> dict[str, Any]:
         "When": credentials.when,
         "SourceTypes": [one.rsplit("/", 1)[-1] for one in credentials.source_types],
         "Actions": list(credentials.actions),
-        "Ingredients": [{"Title": title, "Relationship": kind, "InstanceId": name} for title, kind, name in credentials.ingredients],
+        "Ingredients": [
+            {"Title": title, "Relationship": kind, "InstanceId": name, "Description": text}
+            for title, kind, name, text in credentials.ingredients
+        ],
         "Codes": {group: list(codes) for group, codes in credentials.codes.items()},
     }
 

@@ -1,5 +1,9 @@
 """What can go wrong between a caller and its worker."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+
 from facemeld.errors import FacemeldError
 
 
@@ -29,6 +33,10 @@ class OutOfMemory(WorkerError):
 
 class TemplateMissing(WorkerError):
     """The stored files of a template are gone."""
+
+
+class FacesMoved(WorkerError):
+    """The engine finds the faces of a stored template elsewhere than when it was imported."""
 
 
 class PhotoError(FacemeldError):
@@ -69,3 +77,18 @@ class TemplateTooLarge(TemplateError):
 
 class TooManyPhotos(TemplateError):
     """More photos than the template has faces, or two photos for one face."""
+
+
+class InputSynthetic(FacemeldError):
+    """A template or photo says of itself that a machine made it, and the operator refuses such pictures.
+
+    Attributes:
+        marks: The marks that the picture carries, as usage records keep them.
+    """
+
+    def __init__(self, message: str, marks: tuple[Mapping[str, str], ...] = ()) -> None:
+        super().__init__(message)
+        self.marks = marks
+
+    def __reduce__(self) -> tuple[type[InputSynthetic], tuple[str, tuple[Mapping[str, str], ...]]]:
+        return type(self), (str(self), self.marks)

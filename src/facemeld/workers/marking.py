@@ -17,12 +17,13 @@ from facemeld.marks.geometry import Rect as Box
 from facemeld.marks.label import Corner, draw_label
 from facemeld.marks.logo import draw_logo, shows
 from facemeld.marks.metadata import ImplicitLabel, write_metadata
-from facemeld.marks.provenance import Provenance
+from facemeld.marks.provenance import Ingredient, Provenance
 from facemeld.media.decode import DecodedImage, DecodeLimits
 from facemeld.media.encode import CONTENT_TYPES, encode
 from facemeld.media.headers import ImageFormat
 from facemeld.timing import stage
 from facemeld.workers.context import WorkerContext
+from facemeld.workers.incoming import FoundMark
 from facemeld.workers.photos import ImageSource
 from facemeld.workers.template import Template
 
@@ -72,10 +73,17 @@ class Marking:
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """What a result was made from, by SHA-256 of the files."""
+    """What a result was made from.
 
-    template: bytes
-    photos: tuple[bytes, ...]
+    Attributes:
+        template: The template.
+        photos: The users' photos, in order.
+        found: Marks that they carry already.
+    """
+
+    template: Ingredient
+    photos: tuple[Ingredient, ...]
+    found: tuple[FoundMark, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +94,14 @@ class FusedFile:
         data: The encoded picture.
         format: Its format, the template's.
         width, height: Its size in pixels, the template's.
+        incoming: Marks that were found in its inputs.
     """
 
     data: bytes = field(repr=False)
     format: ImageFormat
     width: int
     height: int
+    incoming: tuple[FoundMark, ...] = ()
 
 
 def read_logo(logo: Logo) -> DecodedImage:
@@ -144,7 +154,7 @@ def write(
         with stage("sign"):
             # Last: every later change to the file would break the signature.
             data = context.signer.sign(data, CONTENT_TYPES[template.format], _provenance(marking, inputs, context))
-    return FusedFile(data, template.format, fused.shape[1], fused.shape[0])
+    return FusedFile(data, template.format, fused.shape[1], fused.shape[0], inputs.found)
 
 
 def _invisible(fused: Picture, template: Template, marking: Marking, context: WorkerContext) -> Picture:

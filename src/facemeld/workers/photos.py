@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 
-from facemeld.fusion.engine import Engine
 from facemeld.fusion.types import Face, Picture, Rect
+from facemeld.marks.provenance import Ingredient
 from facemeld.media.base64 import decode_base64
 from facemeld.media.decode import DecodedImage, DecodeLimits, decode
 from facemeld.timing import stage
+from facemeld.workers.context import WorkerContext
 from facemeld.workers.errors import FaceOutsidePicture, FaceTooSmall, LandmarksOutsideBox, NoFaceFound, RectOutsidePicture
+from facemeld.workers.incoming import FoundMark, IncomingRule, look
 
 MAX_OUTSIDE = 0.2
 """Share of a face's area that may lie beyond the edge of its picture."""
@@ -73,34 +75,44 @@ class PhotoRules:
         limits: Limits of the file.
         min_face: Smallest width and height of the face's box, in pixels.
         whole_face: Whether a face that leaves the picture, or the box given for it, is refused (2018-12-01).
+        incoming: What is done about marks that photos, and templates that come with a call, already carry.
     """
 
     limits: DecodeLimits
     min_face: int = 34
     whole_face: bool = False
+    incoming: IncomingRule = field(default_factory=IncomingRule)
 
 
 class PhotoReader:
     """Reads the photos of one call; a photo that comes twice is decoded and searched once."""
 
-    def __init__(self, engine: Engine, rules: PhotoRules) -> None:
-        self._engine = engine
+    def __init__(self, context: WorkerContext, rules: PhotoRules) -> None:
+        self._engine = context.engine
+        self._mark_key = context.mark_key
         self._rules = rules
+        self._marks: dict[ImageSource, tuple[FoundMark, ...]] = {}
         self._files: dict[ImageSource, bytes] = {}
         self._pictures: dict[ImageSource, Picture] = {}
         self._faces: dict[tuple[ImageSource, Rect | None], Face] = {}
+        self._photos = 0
 
     def read(self, photo: UserPhoto) -> tuple[Picture, Face]:
         """The photo's pixels and the face that is meant.
 
         Raises:
             MediaError: the picture cannot be decoded or breaks a limit.
-            RectOutsidePicture, NoFaceFound, FaceTooSmall: see ``workers.errors``.
+            RectOutsidePicture, NoFaceFound, FaceTooSmall, InputSynthetic: see ``workers.errors``.
         """
         picture = self._pictures.get(photo.source)
         if picture is None:
+            data = self.file(photo.source)
             with stage("decode"):
-                picture = self._pictures[photo.source] = decode(self.file(photo.source), self._rules.limits).rgb
+                picture = self._pictures[photo.source] = decode(data, self._rules.limits).rgb
+            # A photo that is used twice is named once, by its first place.
+            place = f"photo {self._photos + 1}"
+            self._marks[photo.source] = look(data, picture, place, self._rules.incoming, self._mark_key)
+        self._photos += 1
         key = (photo.source, photo.rect)
         face = self._faces.get(key)
         if face is None:
@@ -119,13 +131,14 @@ class PhotoReader:
             data = self._files[source] = source.file()
         return data
 
-    def digest(self, source: ImageSource) -> bytes:
-        """SHA-256 of a photo's file, 32 bytes.
+    def ingredient(self, source: ImageSource) -> Ingredient:
+        """A photo that was read, as the content credentials name it."""
+        return Ingredient(hashlib.sha256(self.file(source)).digest(), tuple(one.mark.kind for one in self._marks[source]))
 
-        Raises:
-            MediaError: the base64 text is not valid.
-        """
-        return hashlib.sha256(self.file(source)).digest()
+    @property
+    def incoming(self) -> tuple[FoundMark, ...]:
+        """Marks of all photos read so far."""
+        return tuple(one for found in self._marks.values() for one in found)
 
     def _find(self, picture: Picture, rect: Rect | None) -> Face:
         if rect is not None:

@@ -6,7 +6,10 @@ import hashlib
 from dataclasses import dataclass, field
 
 from facemeld.fusion.types import Assignment, Face, FuseOptions
+from facemeld.marks.incoming import IncomingMark, notice
+from facemeld.marks.provenance import Ingredient
 from facemeld.media.decode import DecodeLimits, decode
+from facemeld.media.encode import CONTENT_TYPES
 from facemeld.media.headers import ImageFormat
 from facemeld.timing import stage
 from facemeld.workers.context import WorkerContext
@@ -25,7 +28,7 @@ class CheckPhotos:
 
     def __call__(self, context: WorkerContext) -> None:
         """Read every photo and find its face."""
-        reader = PhotoReader(context.engine, self.rules)
+        reader = PhotoReader(context, self.rules)
         for photo in self.photos:
             reader.read(photo)
 
@@ -42,7 +45,7 @@ class Fuse:
 
     def __call__(self, context: WorkerContext) -> FusedFile:
         """Do the whole work of one call on one template."""
-        reader = PhotoReader(context.engine, self.rules)
+        reader = PhotoReader(context, self.rules)
         assignments = [Assignment(photo.template_face, *reader.read(photo)) for photo in self.photos]
         logo = self.marking.logo
         mark = read_logo(logo) if logo is not None else None
@@ -51,7 +54,10 @@ class Fuse:
         with stage("fuse"):
             fused = context.engine.fuse(template.plan, assignments, self.options)
         with stage("sign"):
-            inputs = Inputs(bytes.fromhex(self.template.digest), tuple(reader.digest(photo.source) for photo in self.photos))
+            own = self.template
+            template_input = Ingredient(bytes.fromhex(own.digest), tuple(one.mark.kind for one in own.incoming))
+            photos = tuple(reader.ingredient(photo.source) for photo in self.photos)
+            inputs = Inputs(template_input, photos, own.incoming + reader.incoming)
         return write(fused, template, self.marking, mark, inputs=inputs, context=context)
 
 
@@ -66,6 +72,7 @@ class ImportedTemplate:
         faces: Faces, largest first.
         quality: How well each of them can be seen, in the same order.
         plan: The packed template, see ``workers.template``.
+        incoming: Marks that it carries already, the invisible mark of this installation among them.
     """
 
     width: int
@@ -75,6 +82,7 @@ class ImportedTemplate:
     faces: tuple[Face, ...]
     quality: tuple[FaceQuality, ...]
     plan: bytes = field(repr=False)
+    incoming: tuple[IncomingMark, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,4 +104,5 @@ class ImportTemplate:
             faces=template.plan.faces,
             quality=tuple(measure(image.rgb, face) for face in template.plan.faces),
             plan=pack(context.engine, template),
+            incoming=notice(self.data, CONTENT_TYPES[image.format], rgb=image.rgb, key=context.mark_key),
         )

@@ -16,8 +16,12 @@ from facemeld.fusion.errors import PlanOutdated
 from facemeld.media.decode import DecodedImage, DecodeLimits, decode
 from facemeld.media.headers import ImageFormat
 from facemeld.workers.errors import TemplateMissing
+from facemeld.workers.incoming import FoundMark
 
-_HEAD, _PLAN, _ALPHA = "head.json", "plan", "alpha.npy"
+HEAD = "head.json"
+"""Name of the part that says which engine made a stored template."""
+
+_PLAN, _ALPHA = "plan", "alpha.npy"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,6 +49,7 @@ class TemplateFile:
         picture: The picture it was made from, for making it anew after an upgrade of the engine.
         limits: Limits for decoding that picture.
         digest: SHA-256 of that picture's file, hexadecimal.
+        incoming: Marks that the picture came with.
     """
 
     key: str
@@ -52,6 +57,7 @@ class TemplateFile:
     picture: Path
     limits: DecodeLimits
     digest: str
+    incoming: tuple[FoundMark, ...] = ()
 
 
 def make(engine: Engine, image: DecodedImage) -> Template:
@@ -63,7 +69,7 @@ def pack(engine: Engine, template: Template) -> bytes:
     """A template as bytes; ``unpack`` reads them back."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        _add(archive, _HEAD, json.dumps({"engine": engine.name, "format": template.format}).encode())
+        _add(archive, HEAD, json.dumps({"engine": engine.name, "format": template.format}).encode())
         _add(archive, _PLAN, template.plan.to_bytes())
         if template.alpha is not None:
             alpha = io.BytesIO()
@@ -85,7 +91,7 @@ def unpack(engine: Engine, data: bytes) -> Template:
     """
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            head = json.loads(archive.read(_HEAD))
+            head = json.loads(archive.read(HEAD))
             if head["engine"] != engine.name:
                 raise PlanOutdated(f"the plan must come from engine {engine.name}, got {head['engine']}")
             plan = engine.load_plan(archive.read(_PLAN))

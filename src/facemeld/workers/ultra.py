@@ -12,12 +12,14 @@ from facemeld.fusion.engine import Engine
 from facemeld.fusion.retouch.presets import Preset, UltraStrengths
 from facemeld.fusion.retouch.strengths import FaceInResult
 from facemeld.fusion.types import Assignment, Face, Picture, Rect
+from facemeld.marks.provenance import Ingredient
 from facemeld.media.decode import DecodeLimits, decode
 from facemeld.media.errors import EmptyImage, ImageTooLarge
 from facemeld.media.headers import probe
 from facemeld.timing import stage
 from facemeld.workers.context import WorkerContext
 from facemeld.workers.errors import FaceTooSmall, NoFaceFound, RectOutsidePicture, TemplateEmpty, TemplateTooLarge, TooManyPhotos
+from facemeld.workers.incoming import FoundMark, look
 from facemeld.workers.marking import FusedFile, Inputs, Marking, read_logo, write
 from facemeld.workers.photos import ImageSource, PhotoReader, PhotoRules, UserPhoto
 from facemeld.workers.search import find_faces
@@ -57,8 +59,10 @@ class CheckUltra:
 
     def __call__(self, context: WorkerContext) -> None:
         """Read everything and find the faces."""
-        located(context.engine, read_template(context, self.template), self.photos, self.rules)
-        reader = PhotoReader(context.engine, self.rules)
+        template = read_template(context, self.template)
+        look(template_file(self.template), template.plan.picture, "template", self.rules.incoming, context.mark_key)
+        located(context.engine, template, self.photos, self.rules)
+        reader = PhotoReader(context, self.rules)
         for photo in self.photos:
             reader.read(UserPhoto(photo.source, photo.rect, 0))
 
@@ -80,20 +84,27 @@ class FuseUltra:
         with stage("plan"):
             data = template_file(self.template)
             read = read_template(context, UltraTemplate(ImageSource(data=data), self.template.limits))
+            found = look(data, read.plan.picture, "template", self.rules.incoming, context.mark_key)
             template, numbers = located(engine, read, self.photos, self.rules)
-        reader = PhotoReader(engine, self.rules)
-        assignments = self._assignments(reader, numbers)
+        assignments, photos, found_in_photos = self._photos(context, numbers)
         logo = self.marking.logo
         mark = read_logo(logo) if logo is not None else None
         fused = fuse_retouched(engine, template, assignments, self.preset, self.asked)
         with stage("sign"):
-            inputs = Inputs(hashlib.sha256(data).digest(), tuple(reader.digest(photo.source) for photo in self.photos))
+            own = Ingredient(hashlib.sha256(data).digest(), tuple(one.mark.kind for one in found))
+            inputs = Inputs(own, photos, found + found_in_photos)
         return write(fused, template, self.marking, mark, inputs=inputs, context=context)
 
-    def _assignments(self, reader: PhotoReader, numbers: Sequence[int]) -> list[Assignment]:
-        """The users' faces, with no more of their photos than a fusion looks at."""
+    def _photos(
+        self, context: WorkerContext, numbers: Sequence[int]
+    ) -> tuple[list[Assignment], tuple[Ingredient, ...], tuple[FoundMark, ...]]:
+        """The users' faces, with no more of their photos than a fusion looks at, and what the photos are and carry."""
+        reader = PhotoReader(context, self.rules)
         photos = [UserPhoto(photo.source, photo.rect, number) for photo, number in zip(self.photos, numbers, strict=True)]
-        return [Assignment(photo.template_face, *cut_out(*reader.read(photo))) for photo in photos]
+        assignments = [Assignment(photo.template_face, *cut_out(*reader.read(photo))) for photo in photos]
+        with stage("sign"):
+            ingredients = tuple(reader.ingredient(photo.source) for photo in self.photos)
+        return assignments, ingredients, reader.incoming
 
 
 def cut_out(picture: Picture, face: Face) -> tuple[Picture, Face]:
