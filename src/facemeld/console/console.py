@@ -1,0 +1,125 @@
+"""Puts the console together: the widget library under our guard, the pages, the files, start and stop."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import nicegui
+from fastapi import FastAPI
+from nicegui import Client, ui
+from starlette.applications import Starlette
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Mount
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
+
+from facemeld.console.assets import folder
+from facemeld.console.desk import Desk
+from facemeld.console.files import Pictures
+from facemeld.console.guard import Guard, Nonces
+from facemeld.console.house import House
+from facemeld.console.pages import PAGES, Page
+from facemeld.console.parts.shell import shell
+from facemeld.console.plain import problem
+from facemeld.console.visits import Visits
+from facemeld.services.errors import (
+    AccountNotFound,
+    ActivityNotFound,
+    FacemeldError,
+    MaterialDeleted,
+    MaterialNotFound,
+    RoleInsufficient,
+    UserNotFound,
+)
+from facemeld.services.signin import NEEDED_ROLES
+
+logger = logging.getLogger("facemeld.console")
+
+_MISSING = (AccountNotFound, ActivityNotFound, MaterialDeleted, MaterialNotFound, UserNotFound)
+_SECONDS_TO_BUILD = 30.0
+_SECONDS_TO_RECONNECT = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """The console of one server.
+
+    Attributes:
+        asgi: The application, to be mounted at ``PATH``.
+    """
+
+    asgi: ASGIApp
+    _widgets: FastAPI
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Everything that pages need while they are open; mounted applications are not started by themselves."""
+        async with self._widgets.router.lifespan_context(self._widgets):
+            yield
+
+
+def create_console(house: House) -> Console:
+    """Build the console; once in a process, because the widget library has one application for all.
+
+    Args:
+        house: The use cases.
+    """
+    for page in PAGES:
+        _register(page, house)
+    widgets = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    ui.run_with(
+        widgets,
+        title="Facemeld",
+        binding_refresh_interval=None,
+        reconnect_timeout=_SECONDS_TO_RECONNECT,
+        message_history_length=200,
+        gzip_middleware_factory=None,
+        tailwind=False,
+        show_welcome_message=False,
+    )
+    nicegui.app.exception_handler(404)(_not_found)
+    logging.getLogger("nicegui").addFilter(_not_expected)
+    inner = Starlette(
+        routes=[
+            *Visits(house).routes(),
+            *house.inbox.routes(),
+            *Pictures(house).routes(),
+            Mount("/static", StaticFiles(directory=folder())),
+            Mount("/", GZipMiddleware(Nonces(widgets), minimum_size=1024)),
+        ]
+    )
+    return Console(Guard(inner, house), widgets)
+
+
+def _register(page: Page, house: House) -> None:
+    async def show(request: Request, client: Client) -> Response | None:
+        desk = Desk.of(house, request, client)
+        if not desk.principal.role.allows(NEEDED_ROLES[page.act]):
+            return problem(request, 403, "forbidden")
+        try:
+            with shell(desk, page, PAGES):
+                await page.build(desk)
+        except _MISSING:
+            return problem(request, 404, "missing")
+        except RoleInsufficient:
+            return problem(request, 403, "forbidden")
+        except Exception:
+            logger.exception("The console's page %s failed", page.path)
+            return problem(request, 500, "failed")
+        return None
+
+    ui.page(page.path, response_timeout=_SECONDS_TO_BUILD)(show)
+
+
+async def _not_found(request: Request, _: Exception) -> HTMLResponse:
+    return problem(request, 404, "missing")
+
+
+def _not_expected(record: logging.LogRecord) -> bool:
+    """Whether something is worth a place in the log: what a use case refuses is told to the user instead."""
+    return not (record.exc_info and isinstance(record.exc_info[1], FacemeldError)) and not isinstance(record.msg, FacemeldError)

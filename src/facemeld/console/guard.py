@@ -1,0 +1,208 @@
+"""Stands before everything under /console: who asks, from which site, and the headers of every reply."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import secrets
+from collections.abc import Mapping
+from urllib.parse import parse_qs, quote, urlsplit
+
+from nicegui import Client
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import HTTPConnection
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from facemeld.console.house import House
+from facemeld.console.plain import problem
+from facemeld.console.wishes import SESSION_COOKIE, base_of
+from facemeld.services.errors import DatabaseUnavailable, TokenInvalid
+from facemeld.services.signin import Principal
+
+_SAFE = frozenset({"GET", "HEAD"})
+_SOCKET = "/_nicegui_ws/"
+_ASSETS = re.compile(r"/(static|_nicegui/[0-9][^/]*)/")
+_PUBLIC = frozenset({"/sign-in", "/sign-out", "/preferences"})
+_PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)*/?", re.ASCII)
+_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+
+_HEADERS: Mapping[str, str] = {
+    "X-Content-Type-Options": "nosniff",
+    # With no-referrer, browsers would also keep the origin of forms to themselves, which is what tells own forms from foreign ones.
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(self), microphone=(), geolocation=()",
+}
+
+
+def policy(nonce: str) -> str:
+    """The content security policy of a page: only this server's files and the scripts that carry the nonce.
+
+    The widgets are compiled in the browser, hence ``unsafe-eval``; positions and sizes are set in style attributes.
+    """
+    return (
+        f"default-src 'none'; script-src 'self' 'nonce-{nonce}' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
+        "img-src 'self' data: blob:; media-src 'self' blob:; font-src 'self'; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'"
+    )
+
+
+class Guard:
+    """Wraps the console's application; see the module's first line.
+
+    A request that could change something, and every connection of a page to its server, must come from this site: its Origin must be
+    the host it was sent to, or the address that the operator announces. Everything but the sign-in page and the files of the package
+    needs a session.
+
+    Args:
+        app: The application.
+        house: The use cases.
+    """
+
+    def __init__(self, app: ASGIApp, house: House) -> None:
+        self._app = app
+        self._house = house
+        self._own = urlsplit(house.settings.public_url) if house.settings.public_url else None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request or connection."""
+        nonce = secrets.token_urlsafe(16)
+        root = scope.get("root_path", "")
+        # The lifespan's state is shared by all requests, this one's is its own.
+        scope["state"] = {**scope.get("state", {}), "nonce": nonce, "console_root": root, "principal": None}
+        scope["headers"] = _without_bad_prefix(scope)
+        path = scope["path"].removeprefix(root)
+
+        async def send_on(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+                headers.setdefault("Content-Security-Policy", policy(nonce))
+                if _ASSETS.match(path) and message["status"] == 200:
+                    headers["Cache-Control"] = "public, max-age=31536000, immutable"
+                else:
+                    headers.setdefault("Cache-Control", "no-store")
+            await send(message)
+
+        refusal = await self._refusal(scope, path)
+        if refusal is None:
+            await self._app(scope, receive, send_on)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+        else:
+            await refusal(scope, receive, send_on)
+
+    async def _refusal(self, scope: Scope, path: str) -> Response | None:
+        connection = HTTPConnection(scope)
+        if not self._from_here(scope, path):
+            return problem(connection, 403, "foreign")
+        if path in _PUBLIC or _ASSETS.match(path):
+            return None
+        try:
+            principal = await asyncio.to_thread(self._house.administration.users.authenticate, session_of(connection))
+        except TokenInvalid:
+            return self._to_sign_in(connection, path)
+        except DatabaseUnavailable:
+            return problem(connection, 503, "unavailable")
+        scope["state"]["principal"] = principal
+        if path.startswith(_SOCKET) and not _owns_page(connection, principal):
+            return PlainTextResponse("the page belongs to another session", 403)
+        return None
+
+    def _from_here(self, scope: Scope, path: str) -> bool:
+        headers = Headers(scope=scope)
+        origin = headers.get("origin")
+        if scope["type"] == "http" and scope["method"] in _SAFE and not path.startswith(_SOCKET):
+            return True
+        if origin is None:  # browsers send it with everything but plain reading from the same site
+            return scope["type"] == "http" and scope["method"] in _SAFE and headers.get("sec-fetch-site", "same-origin") == "same-origin"
+        sent = urlsplit(origin)
+        here = urlsplit(f"{sent.scheme}://{headers.get('host', '')}")
+        own = (here, self._own) if self._own is not None else (here,)
+        return any(_place(sent.scheme, sent.netloc) == _place(one.scheme, one.netloc) for one in own)
+
+    def _to_sign_in(self, connection: HTTPConnection, path: str) -> Response:
+        reading = connection.scope["type"] == "http" and connection.scope["method"] in _SAFE
+        if not reading or "text/html" not in connection.headers.get("accept", ""):
+            return PlainTextResponse("a session is needed", 401)
+        query = connection.scope["query_string"].decode("latin-1")
+        target = path + (f"?{query}" if query else "")
+        if connection.headers.get("sec-fetch-site") == "cross-site" and "facemeld_again" not in query:
+            # The cookie does not travel when another site links here; it does when this page asks for itself again.
+            again = f"{base_of(connection)}{path}?{query + '&' if query else ''}facemeld_again=1"
+            refresh = f"0;url={quote(again, safe='/?&=%')}"
+            return HTMLResponse(f'<!doctype html><meta http-equiv="refresh" content="{refresh}"><title>Facemeld</title>')
+        return RedirectResponse(f"{base_of(connection)}/sign-in?next={quote(target, safe='')}", 303)
+
+
+def session_of(connection: HTTPConnection) -> str:
+    """The text of the session's token; empty without a session."""
+    return connection.cookies.get(SESSION_COOKIE, "")
+
+
+def _owns_page(connection: HTTPConnection, principal: Principal) -> bool:
+    """Whether the page that wants to talk to its server was made for this session; one that is not known will be told to reload."""
+    client = Client.instances.get(parse_qs(connection.scope["query_string"].decode("latin-1")).get("client_id", [""])[0])
+    if client is None:
+        return True
+    owner: Principal | None = client.request.scope["state"]["principal"]
+    return owner is not None and owner.token_id == principal.token_id
+
+
+def _place(scheme: str, netloc: str) -> tuple[str, int]:
+    try:
+        parts = urlsplit(f"{scheme}://{netloc}")
+        return (parts.hostname or "").lower(), parts.port or _PORTS.get(scheme, 0)
+    except ValueError:
+        return netloc, -1
+
+
+def _without_bad_prefix(scope: Scope) -> list[tuple[bytes, bytes]]:
+    """The headers, with the proxy's prefix only if it is a plain path: it becomes part of every address in the page."""
+    kept = []
+    for name, value in scope["headers"]:
+        if name == b"x-forwarded-prefix":
+            text = value.decode("latin-1")
+            if not _PREFIX.fullmatch(text):
+                continue
+            value = text.rstrip("/").encode("ascii")
+        kept.append((name, value))
+    return kept
+
+
+class Nonces:
+    """Gives every script of a page the nonce that its content security policy asks for.
+
+    Texts in a page are escaped, so that no ``<script`` in it comes from anywhere but the templates.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request or connection."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        start: Message | None = None
+        body: list[bytes] = []
+
+        async def send_on(message: Message) -> None:
+            nonlocal start
+            if message["type"] == "http.response.start" and Headers(scope=message).get("content-type", "").startswith("text/html"):
+                start = message
+                return
+            if start is None or message["type"] != "http.response.body":
+                await send(message)
+                return
+            body.append(message.get("body", b""))
+            if not message.get("more_body"):
+                page = re.sub(rb"<script(?=[\s>])", f'<script nonce="{scope["state"]["nonce"]}"'.encode(), b"".join(body))
+                MutableHeaders(scope=start)["content-length"] = str(len(page))
+                await send(start)
+                await send({"type": "http.response.body", "body": page})
+
+        await self._app(scope, receive, send_on)

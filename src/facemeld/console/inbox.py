@@ -1,0 +1,110 @@
+"""Takes files that pages are sent by their browsers: kept in memory only, bounded, for their own session only.
+
+The widget library's own upload writes larger files to the disk, which must not happen to photos of people.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from urllib.parse import unquote
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from facemeld.console.wishes import wishes_of
+from facemeld.services.errors import FacemeldError
+from facemeld.services.signin import Principal
+
+logger = logging.getLogger("facemeld.console")
+
+_LONGEST_NAME = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file that was dropped or chosen.
+
+    Attributes:
+        name: Its name; text of a stranger.
+        kind: What the browser takes it for, such as ``image/jpeg``.
+        data: Its bytes.
+    """
+
+    name: str
+    kind: str
+    data: bytes = field(repr=False)
+
+
+Receiver = Callable[[Upload], Awaitable[str | None]]
+"""Takes a file; returns a line about it for the list of files, or None."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Slot:
+    token_id: int
+    max_bytes: int
+    receive: Receiver
+
+
+class Inbox:
+    """The addresses that open pages have for files."""
+
+    def __init__(self) -> None:
+        self._slots: dict[str, _Slot] = {}
+
+    def open(self, owner: Principal, max_bytes: int, receive: Receiver) -> str:
+        """A new address, as the last part of its path, for files of at most ``max_bytes`` from the session of ``owner``."""
+        ticket = secrets.token_urlsafe(16)
+        self._slots[ticket] = _Slot(owner.token_id, max_bytes, receive)
+        return ticket
+
+    def close(self, ticket: str) -> None:
+        """End an address."""
+        self._slots.pop(ticket, None)
+
+    def routes(self) -> Iterator[Route]:
+        """Where files are sent to."""
+        yield Route("/inbox/{ticket}", self.take, methods=["POST"])
+
+    async def take(self, request: Request) -> Response:
+        """One file as the body; the reply says in a line what became of it, with status 422 if it was refused."""
+        slot = self._slots.get(request.path_params["ticket"])
+        principal: Principal = request.scope["state"]["principal"]
+        texts = wishes_of(request).texts
+        if slot is None or slot.token_id != principal.token_id:
+            return JSONResponse({"message": texts("errors.page_gone")}, 404)
+        try:
+            data = await _body(request, slot.max_bytes)
+        except ClientDisconnect:
+            return Response(status_code=400)
+        if data is None:
+            message = texts("errors.too_large", megabytes=slot.max_bytes >> 20)
+            return JSONResponse({"message": message}, 413, headers={"Connection": "close"})
+        name = unquote(request.headers.get("x-file-name", ""))[:_LONGEST_NAME]
+        upload = Upload("".join(letter for letter in name if letter.isprintable()), request.headers.get("content-type", ""), data)
+        try:
+            return JSONResponse({"message": await slot.receive(upload) or ""})
+        except FacemeldError as error:
+            return JSONResponse({"message": texts.failure(error)}, 422)
+        except Exception:
+            logger.exception("A file sent to the console could not be used")
+            return JSONResponse({"message": texts("errors.unexpected")}, 500)
+
+
+async def _body(request: Request, limit: int) -> bytes | None:
+    """The whole body, or None as soon as it is too long."""
+    announced = request.headers.get("content-length", "0")
+    if announced.isdecimal() and int(announced) > limit:
+        return None
+    parts: list[bytes] = []
+    size = 0
+    async for part in request.stream():
+        size += len(part)
+        if size > limit:
+            return None
+        parts.append(part)
+    return b"".join(parts)

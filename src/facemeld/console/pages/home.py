@@ -1,0 +1,212 @@
+"""The first page: how calls go, whether the service is well, and what to do first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from facemeld.console.desk import Desk
+from facemeld.console.house import House
+from facemeld.console.pages.page import Page
+from facemeld.console.parts.charts import Series, bars
+from facemeld.console.parts.pieces import Tone, badge, duration_text, figure, figures, icon, moment, section, size_text, tag
+from facemeld.console.parts.tables import Column, Row, Slice, Table, badge_cell, id_cell, time_cell
+from facemeld.services.overview import Figures, FirstSteps, Health, Stored, Usage
+from facemeld.services.signin import Act
+
+HOURS, DAYS, FAILURES, CODES = 24, 14, 8, 8
+LOW_DISK = 2 << 30
+"""Free bytes below which the page warns."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """Everything that the page shows, read in one go."""
+
+    complete: bool
+    today: Figures
+    hours: Sequence[tuple[datetime, Figures]]
+    days: Sequence[tuple[datetime, Figures]]
+    failures: Sequence[Usage]
+    health: Health
+    stored: Stored
+    steps: FirstSteps
+
+
+async def build(desk: Desk) -> None:
+    """Draw the page."""
+    seen = await desk.run(Act.READ, lambda house: _look(desk, house))
+    if not seen.steps.done:
+        _guide(desk, seen.steps)
+    _today(desk, seen)
+    with tag("div", classes="fm-columns"):
+        _chart(desk, "by_hour", seen.hours, "%H:%M")
+        _chart(desk, "by_day", seen.days, "%m-%d")
+    with tag("div", classes="fm-columns"):
+        _codes(desk, seen.today)
+        _health(desk, seen.health, seen.stored)
+    await _failures(desk, seen.failures)
+
+
+def _look(desk: Desk, house: House) -> _Seen:
+    overview, now = house.overview, desk.now()
+    complete = overview.statistics.refresh()
+    midnights = _midnights(now.astimezone(desk.zone), DAYS)
+    return _Seen(
+        complete=complete,
+        today=overview.figures(midnights[-2], midnights[-1]),
+        hours=overview.hours(now, HOURS),
+        days=overview.days(midnights),
+        failures=overview.failures(FAILURES),
+        health=overview.health(),
+        stored=overview.stored(),
+        steps=overview.first_steps(),
+    )
+
+
+def _midnights(local: datetime, days: int) -> tuple[datetime, ...]:
+    """The beginnings of the last days and of tomorrow, in the zone of ``local``; days of 23 and 25 hours included."""
+    return tuple(datetime(*(local.date() + timedelta(days=shift)).timetuple()[:3], tzinfo=local.tzinfo) for shift in range(1 - days, 2))
+
+
+def _today(desk: Desk, seen: _Seen) -> None:
+    texts, today = desk.texts, seen.today
+    with section(texts("home.today"), wide=True):
+        with figures():
+            figure(texts("home.calls"), f"{today.calls:,}")
+            share = today.success
+            tone: Tone = "neutral" if share is None else "good" if share >= 0.99 else "warn" if share >= 0.9 else "bad"
+            figure(texts("home.success"), _share(share), texts("home.failed_note", count=f"{today.failed:,}"), tone)
+            figure(texts("home.median"), duration_text(today.median), texts("home.median_note"))
+            figure(texts("home.slow"), duration_text(today.slow), texts("home.slow_note"))
+            figure(texts("home.faces"), f"{today.faces:,}")
+            figure(texts("home.storage"), size_text(seen.stored.total), texts("home.storage_note", free=size_text(seen.health.free_bytes)))
+        if not seen.complete:
+            tag("p", texts("home.counting"), "fm-hint", role="status")
+
+
+def _chart(desk: Desk, name: str, spans: Sequence[tuple[datetime, Figures]], form: str) -> None:
+    texts = desk.texts
+    calls, failed = sum(one.calls for _, one in spans), sum(one.failed for _, one in spans)
+    with section(texts(f"home.{name}")):
+        bars(
+            desk,
+            texts(f"home.{name}_summary", calls=f"{calls:,}", failed=f"{failed:,}"),
+            [start.astimezone(desk.zone).strftime(form) for start, _ in spans],
+            [
+                Series(texts("home.succeeded_series"), [one.calls - one.failed for _, one in spans], "good"),
+                Series(texts("home.failed_series"), [one.failed for _, one in spans], "bad"),
+            ],
+        )
+
+
+def _codes(desk: Desk, today: Figures) -> None:
+    texts = desk.texts
+    with section(texts("home.codes")):
+        if not today.codes:
+            tag("p", texts("home.no_codes"), "fm-hint")
+            return
+        most = today.codes[0][1]
+        with tag("ul", classes="fm-bars"):
+            for code, count in today.codes[:CODES]:
+                with tag("li"):
+                    with tag("div", classes="fm-bar-text"):
+                        tag("code", code)
+                        tag("span", f"{count:,}")
+                    tag("div", classes="fm-bar", aria_hidden="true").style(f"--share: {count / most:.3f}")
+
+
+def _health(desk: Desk, health: Health, stored: Stored) -> None:
+    texts = desk.texts
+    with section(texts("home.health")), tag("dl", classes="fm-facts"):
+        workers = texts("home.workers_good", ready=health.workers) if health.workers else texts("home.workers_bad")
+        note = texts("home.workers_note", busy=health.busy, waiting=health.waiting)
+        if health.died:
+            note += "; " + texts("home.workers_died", count=health.died)
+        _fact(texts("home.workers"), workers, "good" if health.workers else "bad", note)
+        answered = health.database_ms is not None
+        took = texts("home.database_good", took=duration_text(health.database_ms)) if answered else texts("home.database_bad")
+        _fact(texts("home.database"), took, "good" if answered else "bad")
+        low = health.free_bytes < LOW_DISK
+        _fact(
+            texts("home.disk"),
+            texts("home.disk_bad" if low else "home.disk_good", free=size_text(health.free_bytes)),
+            "bad" if low else "good",
+        )
+        sizes = {name: size_text(getattr(stored, name)) for name in ("results", "materials", "database")}
+        tag("dt", texts("home.stored"))
+        tag("dd", texts("home.stored_note", files=f"{stored.files:,}", **sizes), "fm-hint")
+        tag("dt", texts("home.running"))
+        with tag("dd"):
+            moment(desk, health.started)
+
+
+def _fact(name: str, state: str, tone: Tone, note: str = "") -> None:
+    tag("dt", name)
+    with tag("dd"):
+        badge(state, tone)
+        if note:
+            tag("span", note, "fm-hint")
+
+
+async def _failures(desk: Desk, failures: Sequence[Usage]) -> None:
+    texts = desk.texts
+
+    async def fetch(_: object, __: int) -> Slice:
+        return Slice(
+            [
+                Row(
+                    one.request_id,
+                    {
+                        "when": time_cell(one.at),
+                        "code": badge_cell(one.code, "bad"),
+                        "action": one.action,
+                        "took": duration_text(one.milliseconds),
+                        "request": id_cell(one.request_id),
+                    },
+                )
+                for one in failures
+            ]
+        )
+
+    columns = [
+        Column("when", texts("home.when")),
+        Column("code", texts("home.code")),
+        Column("action", texts("home.action")),
+        Column("took", texts("home.took"), "end"),
+        Column("request", texts("home.request")),
+    ]
+    with section(texts("home.failures"), wide=True):
+        await Table(desk, texts("home.failures"), columns, fetch, none=texts("home.no_failures")).load()
+
+
+def _guide(desk: Desk, steps: FirstSteps) -> None:
+    texts = desk.texts
+    project = steps.activity or "at_…"
+    todo = (
+        ("activity", steps.activity is not None, "facemeld activity create --account default --name spring"),
+        ("material", steps.material, f"facemeld material add {project} portrait.jpg --approve"),
+        ("key", steps.key, "facemeld key create --account default"),
+        ("fuse", steps.fused, ""),
+    )
+    with section(texts("home.guide"), wide=True):
+        tag("p", texts("home.guide_intro"), "fm-hint")
+        with tag("ol", classes="fm-steps"):
+            for name, done, command in todo:
+                with tag("li", classes="fm-step-done" if done else ""):
+                    icon("check_circle" if done else "radio_button_unchecked")
+                    with tag("div"):
+                        tag("h3", texts(f"home.step_{name}"))
+                        tag("p", texts(f"home.step_{name}_how"), "fm-hint")
+                        if command and not done:
+                            tag("p", texts("home.step_command"), "fm-hint")
+                            tag("code", command, "fm-command")
+                    badge(texts("home.step_done" if done else "home.step_open"), "good" if done else "neutral")
+
+
+def _share(share: float | None) -> str:
+    return "–" if share is None else f"{share * 100:.1f} %" if share < 1 else "100 %"
+
+
+PAGE = Page("home", "/", Act.READ, build, icon="space_dashboard")

@@ -1,0 +1,143 @@
+"""What is around every page: skip link, header, menu, heading."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from nicegui import Client, ui
+
+from facemeld import __version__
+from facemeld.console.assets import version
+from facemeld.console.desk import Desk
+from facemeld.console.pages.page import Page
+from facemeld.console.parts.feedback import tell_failure
+from facemeld.console.parts.pieces import icon, tag
+from facemeld.console.texts import NAMES, Language
+from facemeld.console.wishes import THEMES, Theme
+from facemeld.services.signin import NEEDED_ROLES
+
+_DARK: dict[Theme, bool | None] = {"auto": None, "light": False, "dark": True}
+_THEME_ICONS: dict[Theme, str] = {"auto": "brightness_auto", "light": "light_mode", "dark": "dark_mode"}
+
+
+@contextmanager
+def shell(desk: Desk, page: Page, pages: Sequence[Page]) -> Iterator[None]:
+    """Draw everything around a page; what is drawn inside the block becomes its content.
+
+    Args:
+        desk: The page's desk.
+        page: The page.
+        pages: All pages, for the menu.
+    """
+    _prepare(desk, page)
+    texts = desk.texts
+    with desk.client.content:
+        tag("a", texts("shell.skip"), "fm-skip", href="#main")
+        _header(desk)
+        _menu(desk, page, pages)
+        with tag("main", classes="fm-main", id="main", tabindex="-1"):
+            if page.heading:
+                tag("h1", texts(f"{page.name}.title"))
+            yield
+
+
+def _prepare(desk: Desk, page: Page) -> None:
+    """Make the window's frame plain HTML, in the language and theme of the request."""
+    client = desk.client
+    # Language and theme belong to the page object, which all visitors share: this visitor gets one of their own.
+    client.page = ui.page(page.path, language=desk.texts.tag, dark=_DARK[desk.wishes.theme])
+    client.title = f"{desk.texts(f'{page.name}.title')} · Facemeld"
+    client.page.favicon = None
+    _plain_frame(client)
+    kept = f"?v={version()}"
+    ui.add_head_html(
+        f'<link rel="icon" type="image/svg+xml" href="{desk.url("/static/icon.svg")}{kept}">'
+        f'<link rel="stylesheet" href="{desk.url("/static/console.css")}{kept}">'
+        f'<script src="{desk.url("/static/console.js")}{kept}" data-base="{desk.url("")}" defer></script>'
+    )
+    # The library's own parts, such as messages, take their colours from here.
+    ui.colors(primary="#1f6f6b", positive="#1e7a4c", negative="#b3362b", warning="#8a5a00", info="#2f5f9e", dark_page="#14181a")
+    ui.on_exception(lambda error: tell_failure(desk, error))
+
+
+def _plain_frame(client: Client) -> None:
+    """The library's layout would be measured and positioned by scripts, and put the header into the main landmark."""
+    element = client.content
+    while element is not client.layout:
+        slot = element.parent_slot
+        if slot is None:
+            return
+        element = slot.parent
+        element.tag = "div"
+    client.layout.props.clear()
+    client.content.classes("fm-frame")
+
+
+def _header(desk: Desk) -> None:
+    texts = desk.texts
+    with tag("header", classes="fm-header"):
+        with tag("button", "", "fm-icon-button fm-menu-button", type="button", popovertarget="fm-menu", aria_label=texts("shell.menu")):
+            icon("menu")
+        with tag("a", "", "fm-brand", href=desk.url("/")):
+            tag("img", src=desk.url("/static/icon.svg", v=version()), alt="", width="26", height="26")
+            tag("span", "Facemeld")
+        tag("span", classes="fm-space")
+        _language(desk)
+        _theme(desk)
+        _user(desk)
+
+
+def _language(desk: Desk) -> None:
+    other: Language = "zh" if desk.texts.language == "en" else "en"
+    with _form(desk, "/preferences"):
+        tag("input", type="hidden", name="next", value=_here(desk))
+        tag("button", NAMES[other], "fm-header-button", type="submit", name="language", value=other, lang=other)
+
+
+def _theme(desk: Desk) -> None:
+    texts = desk.texts
+    theme = desk.wishes.theme
+    labels = {name: texts(f"shell.theme_{name}") for name in THEMES}
+    button = tag("button", "", "fm-icon-button", type="button", aria_label=labels[theme], title=labels[theme], data_theme=theme)
+    button.props["data-labels"] = json.dumps(labels, ensure_ascii=False)
+    button.on("click", js_handler="(event) => facemeld.nextTheme(event.currentTarget)")
+    with button:
+        icon(_THEME_ICONS[theme])
+
+
+def _user(desk: Desk) -> None:
+    texts, principal = desk.texts, desk.principal
+    with tag("button", "", "fm-header-button fm-user-button", type="button", popovertarget="fm-user", aria_label=texts("shell.account")):
+        icon("person")
+        tag("span", principal.name, "fm-wide-only")
+    with tag("div", classes="fm-user-menu", id="fm-user", popover="auto"):
+        tag("p", principal.name, "fm-user-name")
+        tag("p", texts(f"roles.{principal.role.value}"), "fm-hint")
+        tag("p", texts(f"roles.{principal.role.value}_may"), "fm-hint")
+        with _form(desk, "/sign-out"):
+            tag("button", texts("shell.sign_out"), "fm-button", type="submit")
+
+
+def _menu(desk: Desk, current: Page, pages: Sequence[Page]) -> None:
+    texts = desk.texts
+    with tag("nav", classes="fm-menu", id="fm-menu", popover="auto", aria_label=texts("shell.menu")):
+        with tag("ul"):
+            for page in pages:
+                if not page.icon or not desk.principal.role.allows(NEEDED_ROLES[page.act]):
+                    continue
+                here = page.name in {current.name, current.parent}
+                with tag("li"), tag("a", "", "fm-menu-link", href=desk.url(page.path), aria_current="page" if here else None):
+                    icon(page.icon)
+                    tag("span", texts(f"{page.name}.title"))
+        tag("p", f"Facemeld {__version__}", "fm-hint fm-version")
+
+
+def _form(desk: Desk, path: str) -> ui.element:
+    return tag("form", method="post", action=desk.url(path))
+
+
+def _here(desk: Desk) -> str:
+    path = desk.request.url.path.removeprefix(str(desk.request.scope["state"]["console_root"])) or "/"
+    return f"{path}?{desk.request.url.query}" if desk.request.url.query else path
