@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
-import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from datetime import timedelta
 from functools import partial
 from typing import Any
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
@@ -34,8 +31,11 @@ from facemeld.admin import create_admin
 from facemeld.admission import StoredCredentials, build_hooks
 from facemeld.app import Application, open_application
 from facemeld.calllog import CallLog, set_up_logging
+from facemeld.connections import ConnectionLimits, Guard, parse_proxies
 from facemeld.db import utc_now
+from facemeld.edge import Edge, EdgeLimits
 from facemeld.errors import FacemeldError
+from facemeld.httpserver import HttpServer, address_of, listen
 from facemeld.materialpictures import MaterialPictures
 from facemeld.protocol.call import Action, ActionRegistry
 from facemeld.protocol.endpoint import ApiEndpoint
@@ -56,7 +56,33 @@ def protocol_options(settings: Settings) -> ProtocolOptions:
         language=settings.default_language,
         clock_skew=settings.clock_skew_seconds,
         public_hosts=split_list(settings.extra_hosts),
-        limits=ProtocolLimits(body_bytes=settings.max_body_mb * MIB),
+        limits=ProtocolLimits(body_bytes=settings.max_body_mb * MIB, body_seconds=settings.body_seconds),
+    )
+
+
+def connection_limits(settings: Settings) -> ConnectionLimits:
+    """What the operator set about connections."""
+    return ConnectionLimits(
+        connections=settings.max_connections,
+        per_address=settings.max_per_address,
+        header_seconds=settings.header_seconds,
+        header_bytes=settings.max_header_kb * 1024,
+        headers=settings.max_headers,
+        slow_bytes=settings.slow_bytes,
+        slow_seconds=settings.slow_seconds,
+        proxies=parse_proxies(split_list(settings.trusted_proxies)),
+    )
+
+
+def edge_limits(settings: Settings) -> EdgeLimits:
+    """What the operator set about requests of any kind."""
+    return EdgeLimits(
+        # A little more than the API allows, which has an answer of its own.
+        body_seconds=settings.body_seconds + 5,
+        slow_bytes=settings.slow_bytes,
+        slow_seconds=settings.slow_seconds,
+        bodies=settings.max_bodies_mb * MIB,
+        per_address=settings.max_per_address,
     )
 
 
@@ -70,11 +96,13 @@ class Server:
         self._fetcher = application.fetcher()
         self._usage = UsageLog(application.usage, application.accounts, application.settings.log_clients)
         self._public_url = application.settings.public_url.rstrip("/")
+        self.guard = Guard(connection_limits(application.settings))
         self.address = ""
         self.failure: FacemeldError | None = None
         self.gave_up = asyncio.Event()
+        self._console_running: Callable[[], AbstractAsyncContextManager[None]] = nullcontext
 
-    def asgi(self) -> Starlette:
+    def asgi(self) -> ASGIApp:
         """The ASGI application."""
         registry = ActionRegistry([*self._actions(), *self._legacy_actions(), *VIDEO_ACTIONS], offline=OFFLINE)
         endpoint = ApiEndpoint(
@@ -92,9 +120,10 @@ class Server:
             Route(pictures.path, pictures.serve, methods=["GET"]),
             *self._verify_page(),
             Mount(ADMIN_PATH, self._admin()),
+            *self._console_mount(),
             Route("/", endpoint),
         ]
-        return Starlette(routes=routes, lifespan=self._lifespan)
+        return Edge(Starlette(routes=routes, lifespan=self._lifespan), edge_limits(self._application.settings), self.guard.refused)
 
     def _verify_page(self) -> Iterator[Route]:
         settings = self._application.settings
@@ -115,6 +144,20 @@ class Server:
         administration = self._application.administration(self._executor)
         return create_admin(administration, version=__version__, upload_bytes=self._application.settings.material_max_mb * MIB)
 
+    def _console_mount(self) -> Iterator[Mount | Route]:
+        """The operators' console; its library takes memory and time that servers without it do not pay."""
+        application = self._application
+        if not application.settings.console:
+            return
+        from facemeld.console import PATH, House, create_console
+
+        administration = application.administration(self._executor)
+        overview = application.overview(administration, self._executor)
+        console = create_console(House(administration, overview, application.settings))
+        self._console_running = console.running
+        yield Route(PATH, _add_slash, methods=["GET"])
+        yield Mount(PATH, console.asgi)
+
     def _legacy_actions(self) -> Iterator[Action[Any]]:
         """The actions of 2018-12-01."""
         application, settings = self._application, self._application.settings
@@ -128,7 +171,8 @@ class Server:
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
         tasks = [asyncio.create_task(work) for work in (self._warm_up(), self._purge(), self._usage.run())]
         try:
-            yield
+            async with self._console_running():
+                yield
         finally:
             for task in tasks:
                 task.cancel()
@@ -197,28 +241,9 @@ class Server:
         return JSONResponse(body, 200 if ready else 503)
 
 
-class _Uvicorn(uvicorn.Server):
-    """A server whose signals we handle: an orderly stop ends with exit status 0."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Stop accepting calls and drain on the first SIGTERM or SIGINT."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stop)
-        try:
-            yield
-        finally:
-            for number in (signal.SIGTERM, signal.SIGINT):
-                loop.remove_signal_handler(number)
-
-    async def stop_when(self, event: asyncio.Event) -> None:
-        """Stop in good order once something has happened."""
-        await event.wait()
-        self._stop()
-
-    def _stop(self) -> None:
-        self.should_exit = True
+async def _add_slash(request: Request) -> Response:
+    # Relative, so that it leads to the right place also behind a proxy that adds a prefix.
+    return RedirectResponse(request.url.path.rpartition("/")[2] + "/", 307)
 
 
 async def run_server(settings: Settings, announce: Callable[[str], None]) -> None:
@@ -235,22 +260,16 @@ async def run_server(settings: Settings, announce: Callable[[str], None]) -> Non
     set_up_logging(settings)
     with open_application(settings) as application:
         server = Server(application, announce)
-        with _listen(settings.host, settings.port) as listening:
-            host = f"[{settings.host}]" if ":" in settings.host else settings.host
-            server.address = f"http://{host}:{listening.getsockname()[1]}"
-            config = uvicorn.Config(
+        with listen(settings.host, settings.port) as listening:
+            server.address = address_of(listening, settings.host)
+            http = HttpServer(
                 server.asgi(),
-                http="h11",
-                ws="none",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                limit_concurrency=settings.max_connections,
-                proxy_headers=bool(settings.trusted_proxies),
-                forwarded_allow_ips=settings.trusted_proxies,
-                timeout_graceful_shutdown=int(settings.drain_seconds) or None,
+                server.guard,
+                keep_alive_seconds=settings.keep_alive_seconds,
+                trusted_proxies=settings.trusted_proxies,
+                drain_seconds=settings.drain_seconds,
+                websockets=settings.console,
             )
-            http = _Uvicorn(config)
             watch = asyncio.create_task(http.stop_when(server.gave_up))
             try:
                 await http.serve(sockets=[listening])
@@ -258,15 +277,3 @@ async def run_server(settings: Settings, announce: Callable[[str], None]) -> Non
                 watch.cancel()
             if server.failure is not None:
                 raise server.failure
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((host, port))
-    except OSError as error:
-        listening.close()
-        raise OSError(error.errno, error.strerror, f"{host}:{port}") from error
-    return listening

@@ -52,6 +52,27 @@ class Settings(BaseSettings):
     log_clients: bool = _setting(True, "Server", "Keep callers' addresses in the log and in usage records.")
     drain_seconds: float = _setting(20.0, "Server", "How long a stopping server waits for calls in flight.", ge=0)
     max_connections: int = _setting(512, "Server", "Connections served at the same time; more are refused with status 503.", ge=1)
+    max_per_address: int = _setting(
+        256,
+        "Server",
+        "Connections, and requests in flight, of one address; trusted proxies may have any number of connections.",
+        ge=1,
+    )
+    keep_alive_seconds: float = _setting(15.0, "Server", "How long an idle connection is kept for the next request.", ge=1)
+    header_seconds: float = _setting(10.0, "Server", "Time in which the head of a request must arrive.", gt=0)
+    max_header_kb: int = _setting(64, "Server", "Largest head of a request, in KiB.", ge=40)
+    max_headers: int = _setting(100, "Server", "Most lines of a head.", ge=20)
+    body_seconds: float = _setting(120.0, "Server", "Time in which the body of a request must arrive.", gt=0)
+    slow_bytes: int = _setting(
+        1024, "Server", "Bytes a second below which a client is cut off that sends a body or takes a reply, after slow_seconds of it.", ge=0
+    )
+    slow_seconds: float = _setting(20.0, "Server", "How long a client may be slower than slow_bytes.", gt=0)
+    max_bodies_mb: int = _setting(
+        1024,
+        "Server",
+        "Memory for the bodies of all requests in flight, in MiB; one address may use half; beyond it: status 503.",
+        ge=1,
+    )
 
     trusted_proxies: str = _setting(
         "127.0.0.1", "Server", "Proxies, comma separated, whose X-Forwarded-For names the caller's address; empty trusts none."
@@ -95,6 +116,12 @@ class Settings(BaseSettings):
         10, "Administration", "Passwords that may be tried for one user within five minutes; five times as many from one address.", ge=1
     )
 
+    consent_required: bool = _setting(
+        False, "Access", "Refuse every fusion without the header X-Facemeld-Consent, whatever its activity says."
+    )
+
+    console: bool = _setting(True, "Administration", "Serve the console for operators under /console.")
+
     faults: str = _setting(
         "", "Testing", "Errors to force, such as FailedOperation.RpcFail=0.1,InternalError=0.01: codes and shares of calls."
     )
@@ -102,6 +129,9 @@ class Settings(BaseSettings):
 
     workers: int = _setting(_usable_cores, "Workers", "Processes that decode, fuse and encode; the default is one per usable core.", ge=1)
     worker_memory_mb: int = _setting(3072, "Workers", "Memory limit of one worker process, in MiB.", ge=256)
+    worker_cpu_seconds: float = _setting(
+        45.0, "Workers", "Processor time of one task after which the system ends its worker process; 0 for no limit.", ge=0
+    )
     worker_tasks: int = _setting(2000, "Workers", "Tasks after which a worker process is replaced by a fresh one.", ge=1)
     queue_limit: int = _setting(64, "Workers", "Tasks that may wait for a worker; more are refused at once.", ge=0)
     task_seconds: float = _setting(50.0, "Workers", "Deadline of one fusion, waiting included.", gt=0)
@@ -174,6 +204,18 @@ class Settings(BaseSettings):
     )
     signing_algorithm: Literal["", "es256", "es384", "es512", "ps256", "ps384", "ps512", "ed25519"] = _setting(
         "", "Labels", "How results are signed; empty means by the kind of the certificate's key."
+    )
+
+    incoming_synthetic: Literal["record", "refuse"] = _setting(
+        "record",
+        "Labels",
+        "What becomes of photos, templates and new materials that carry a mark of AI-made content: it is recorded, or they are refused.",
+    )
+    incoming_invisible: bool = _setting(
+        False,
+        "Labels",
+        "Look for this installation's invisible mark in photos and templates that come with a call too, which takes most of a second for "
+        "each; new materials are always searched.",
     )
 
     verify_page: bool = _setting(True, "Verifying", "Serve the public page /verify, on which anyone can check a picture's marks.")

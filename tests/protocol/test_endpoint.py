@@ -27,7 +27,7 @@ from .asgi import Answer, Ask, send
 from .toy import EchoRequest, Refuse, Toy
 
 STRICT = ProtocolOptions(strict=True, regions=frozenset({"ap-guangzhou"}))
-SMALL = ProtocolLimits(body_bytes=5000, v1_body_bytes=1000, discard_bytes=20_000, query_bytes=2000)
+SMALL = ProtocolLimits(body_bytes=5000, v1_body_bytes=1000, query_bytes=2000)
 
 
 def is_proper(answer: Answer) -> bool:
@@ -190,6 +190,29 @@ def test_body_must_arrive_in_time() -> None:
         scope = {"type": "http", "method": "POST", "query_string": b"", "headers": Ask().lines(), "client": None, "scheme": "http"}
         await toy.app(scope, receive, collect)
         assert b'"InvalidRequest"' in b"".join(sent)
+
+    anyio.run(main)
+
+
+@pytest.mark.parametrize("announced", [True, False])
+def test_an_overlong_body_is_refused_as_soon_as_that_is_known(announced: bool) -> None:
+    async def main() -> None:
+        read = 0
+        sent: list[bytes] = []
+
+        async def receive() -> dict[str, object]:
+            nonlocal read
+            read += 1000
+            return {"type": "http.request", "body": b"x" * 1000, "more_body": True}
+
+        async def collect(message: dict[str, bytes]) -> None:
+            sent.append(message.get("body", b""))
+
+        headers = [*Ask().lines(), *([(b"content-length", b"1000000")] if announced else [])]
+        scope = {"type": "http", "method": "POST", "query_string": b"", "headers": headers, "client": None, "scheme": "http"}
+        await Toy(ProtocolOptions(limits=SMALL)).app(scope, receive, collect)
+        assert b'"RequestSizeLimitExceeded"' in b"".join(sent)
+        assert read == (0 if announced else SMALL.body_bytes + 1000)
 
     anyio.run(main)
 

@@ -18,7 +18,6 @@ class ProtocolLimits:
         query_bytes: Query string of a GET.
         v1_body_bytes: Body of a POST with signature v1.
         body_bytes: Body of any other POST. The published 10 MB cannot hold the pictures that FuseFaceUltra allows.
-        discard_bytes: How much of an over-long body is still read, so that the client gets to see the reply.
         body_seconds: Time in which a body must arrive.
         reply_bytes: Largest reply.
         depth: Nesting of objects and lists.
@@ -29,7 +28,6 @@ class ProtocolLimits:
     query_bytes: int = 32 * KIB
     v1_body_bytes: int = MIB
     body_bytes: int = 64 * MIB
-    discard_bytes: int = 256 * MIB
     body_seconds: float = 120.0
     reply_bytes: int = 50 * MIB
     depth: int = 16

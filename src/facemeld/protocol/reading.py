@@ -54,11 +54,14 @@ async def read_body(head: RawRequest, receive: Receive, limits: ProtocolLimits) 
     """
     v1 = is_v1(head)
     limit = limits.v1_body_bytes if v1 else limits.body_bytes
+    announced = head.headers.get("content-length", "")
     arrived, body = False, None
-    # The body is read even for a request that is refused anyway, because clients look for a reply only after sending all.
-    with anyio.move_on_after(limits.body_seconds):
-        body = await _collect(receive, limit, limits.discard_bytes)
+    if announced.isascii() and announced.isdigit() and int(announced) > limit:
         arrived = True
+    else:
+        with anyio.move_on_after(limits.body_seconds):
+            body = await _collect(receive, limit)
+            arrived = True
     if head.method not in ("GET", "POST"):
         raise UnsupportedProtocol()
     if head.method == "GET":
@@ -70,8 +73,8 @@ async def read_body(head: RawRequest, receive: Receive, limits: ProtocolLimits) 
     return body
 
 
-async def _collect(receive: Receive, limit: int, discard: int) -> bytes | None:
-    """The body, or None if it is over the limit; up to ``discard`` bytes of it are read then."""
+async def _collect(receive: Receive, limit: int) -> bytes | None:
+    """The body, or None as soon as it is over the limit; its rest is the server's to throw away."""
     chunks: list[bytes] = []
     size = 0
     while True:
@@ -80,12 +83,11 @@ async def _collect(receive: Receive, limit: int, discard: int) -> bytes | None:
             raise ClientGone("The client must send the whole body, but hung up before its end")
         chunk: bytes = message.get("body", b"")
         size += len(chunk)
-        if size <= limit:
-            chunks.append(chunk)
-        else:
-            chunks.clear()
-        if not message.get("more_body", False) or size > discard:
-            return b"".join(chunks) if size <= limit else None
+        if size > limit:
+            return None
+        chunks.append(chunk)
+        if not message.get("more_body", False):
+            return b"".join(chunks)
 
 
 async def unless_gone(receive: Receive, work: Callable[[], Awaitable[T]]) -> T:
