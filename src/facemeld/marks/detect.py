@@ -187,7 +187,16 @@ def _places(white: NDArray[np.float32], factor: float, own: Patterns) -> list[_P
 def _peak(spectrum: NDArray[np.complex64], factor: float, own: Patterns) -> _Place:
     surface = np.fft.irfft2(spectrum * np.conj(own.sync), (TILE, TILE))
     row, column = divmod(int(surface.argmax()), TILE)
-    return _Place(float(surface[row, column] / (surface.std() + 1e-12)), factor, row, column, spectrum.astype(np.complex64))
+    return _Place(float(surface[row, column]) / _spread(spectrum), factor, row, column, spectrum.astype(np.complex64))
+
+
+def _spread(spectrum: NDArray[np.complex64]) -> float:
+    """Standard deviation over all shifts of what a spectrum has in common with a pattern, by Parseval's theorem.
+
+    A pattern's spectrum has unit magnitude, so it does not matter which; the first column counts once, all others stand for two.
+    """
+    power = 2 * np.vdot(spectrum, spectrum).real - np.vdot(spectrum[:, 0], spectrum[:, 0]).real
+    return math.sqrt(float(power)) / TILE**2 + 1e-12
 
 
 def _exact(white: NDArray[np.float32], place: _Place, own: Patterns) -> _Place:
@@ -210,17 +219,16 @@ def _rings() -> NDArray[np.intp]:
 def _flat(spectrum: NDArray[np.complex64]) -> NDArray[np.complex64]:
     """The spectrum with equal power in all rings of the band, single strong frequencies cut, and nothing outside."""
     rings = _rings()
-    power = np.bincount(rings.ravel(), np.square(np.abs(spectrum)).ravel()) / np.maximum(np.bincount(rings.ravel()), 1)
-    flat = spectrum / np.sqrt(power[rings] + 1e-12)
-    flat *= np.minimum(1, 1.8 / np.maximum(np.abs(flat), 1e-9)) * (rings > 0)
+    power = np.bincount(rings.ravel(), (spectrum.real**2 + spectrum.imag**2).ravel()) / np.maximum(np.bincount(rings.ravel()), 1)
+    flat = spectrum * (1 / np.sqrt(power + 1e-12)).astype(np.float32)[rings]
+    flat *= np.minimum(1, np.float32(1.8) / np.maximum(np.abs(flat), np.float32(1e-9))) * (rings > 0)
     return np.asarray(flat, np.complex64)
 
 
 def _symbol_scores(place: _Place, own: Patterns) -> NDArray[np.floating]:
     """How much speaks for each value of each symbol, in standard deviations: float (12, 256)."""
     surfaces = np.fft.irfft2(place.spectrum * np.conj(own.symbols), (TILE, TILE), axes=(1, 2))
-    surfaces /= surfaces.std(axis=(1, 2), keepdims=True) + 1e-12
     values = np.arange(code.ALPHABET)
     rows = (place.row + (values >> 4) * STEP) % TILE
     columns = (place.column + (values & 15) * STEP) % TILE
-    return np.asarray(surfaces[:, rows, columns])
+    return np.asarray(surfaces[:, rows, columns] / _spread(place.spectrum))
