@@ -170,7 +170,8 @@ class MaterialFiles:
     def stored(self, before: datetime) -> Iterator[int]:
         """Numbers of all folders that were last changed before a moment."""
         for folder in self._folders(before):
-            if folder.name.isascii() and folder.name.isdecimal():
+            # A folder that is not where this store would put it is none of ours.
+            if folder.name.isascii() and folder.name.isdecimal() and folder == self.folder(int(folder.name)):
                 yield int(folder.name)
 
     def unfinished(self, before: datetime) -> Iterator[Path]:

@@ -1,64 +1,152 @@
-"""``facemeld doctor``: is the installation able to do its work, and what to do if not."""
+"""``facemeld doctor``: is the installation able to do its work, are its data sound, and what to do if not."""
 
 from __future__ import annotations
 
+import asyncio
 import platform
 import sqlite3
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
+from functools import lru_cache, partial
+from typing import Annotated
 
 import typer
 
-from facemeld.app import open_application
-from facemeld.cli.common import DataOption, JsonOption, settings_for, show_table
-from facemeld.errors import FacemeldError
+from facemeld.app import Application, open_application
+from facemeld.catalog import Material
+from facemeld.cli.common import DataOption, JsonOption, actor, settings_for, show_table
+from facemeld.db import Database, utc_now
+from facemeld.services.upkeep.checks import Check, Finding, Report, Trouble, examine
+from facemeld.services.upkeep.database import audit_check, counter_check, file_check, secrets_check
+from facemeld.services.upkeep.plans import plans_check
+from facemeld.services.upkeep.signing import signing_check
+from facemeld.services.upkeep.store import StoreChecks, Wishes
 from facemeld.settings import Settings
 
 _MIN_FREE_BYTES = 1 << 30
+_SKIPPED = ("ids", "access keys", "audit log", "unfinished files", "materials", "pictures", "results", "plans", "signing")
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Outcome of one check; ``advice`` says what to do when it failed."""
-
-    check: str
-    ok: bool
-    found: str
-    advice: str = ""
-
-
-def doctor(data: DataOption = None, as_json: JsonOption = False) -> None:
-    """Check the installation and say what to do; exit code 1 when something is wrong."""
+def doctor(
+    repair: Annotated[bool, typer.Option("--repair", help="Mend what can be mended.")] = False,
+    retire_lost: Annotated[
+        bool, typer.Option("--retire-lost", help="With --repair: mark materials whose pictures are lost as deleted.")
+    ] = False,
+    remove_strangers: Annotated[
+        bool, typer.Option("--remove-strangers", help="With --repair: delete folders of materials that the database has never heard of.")
+    ] = False,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check the installation and its data, and say what to do; exit code 1 when something is wrong and was not mended."""
+    if (retire_lost or remove_strangers) and not repair:
+        raise typer.BadParameter("--retire-lost and --remove-strangers need --repair")
     settings = settings_for(data)
-    findings = list(_examine(settings))
+    findings = list(_examine(settings, Wishes(retire_lost, remove_strangers, actor()), repair=repair))
     if as_json:
         show_table([asdict(finding) for finding in findings], True, "")
     else:
-        for finding in findings:
-            typer.echo(f"{'ok  ' if finding.ok else 'FAIL'}  {finding.check}: {finding.found}")
-            if not finding.ok:
-                typer.echo(f"      -> {finding.advice}")
+        for line in (line for finding in findings for line in _lines(finding)):
+            typer.echo(line)
     if not all(finding.ok for finding in findings):
         raise typer.Exit(1)
 
 
-def _examine(settings: Settings) -> Iterator[Finding]:
-    checks: tuple[tuple[str, Callable[[Settings], str], str], ...] = (
-        ("Python", _python, "Use Python 3.11 or newer."),
-        ("models", _models, "Run `facemeld models fetch`, or point FACEMELD_MODEL_DIR to a folder that has the file."),
-        ("engine", _engine, "Reinstall Facemeld: a library of the imaging engine does not work on this machine."),
-        ("data folder", _data, "Choose a writable folder with --data or FACEMELD_DATA, and keep its key file."),
-        ("disk", _disk, "Make room: results and materials need space."),
-        ("label font", _label, "Reinstall Facemeld: the package with the label's font is missing or damaged."),
+def _lines(finding: Finding) -> Iterator[str]:
+    state = "FAIL" if not finding.ok else "mended" if finding.repaired else "ok"
+    yield f"{state:<6}  {finding.check}: {finding.found}"
+    yield from (f"        done: {done}" for done in finding.repaired)
+    if not finding.ok:
+        yield from (f"        - {detail}" for detail in finding.details)
+        yield f"        -> {finding.advice}"
+
+
+def _examine(settings: Settings, wishes: Wishes, *, repair: bool) -> Iterator[Finding]:
+    engine = lru_cache(maxsize=1)(partial(_engine, settings))
+    yield from (examine(check, repair=repair) for check in _machine(settings, engine))
+    database = Database(settings.resolved_database_url)
+    try:
+        if _is_new(settings, database):
+            yield Finding("data folder", True, f"{settings.data}: nothing here yet, the first start or import makes it")
+            return
+        folder = Check("data folder", partial(_folder, settings), "Put the key file back from where you keep it.")
+        findings = [examine(check, repair=repair) for check in (folder, file_check(database))]
+        yield from findings
+    finally:
+        database.close()
+    if not all(finding.ok for finding in findings):
+        yield from (Finding(name, False, "not looked at", "Mend what is said above first.") for name in _SKIPPED)
+        return
+    with open_application(settings) as application:
+        yield from (examine(check, repair=repair) for check in _data(application, wishes, engine))
+
+
+def _machine(settings: Settings, engine: Callable[[], str]) -> tuple[Check, ...]:
+    fetch = "Run `facemeld models fetch`, or point FACEMELD_MODEL_DIR to a folder that has the file."
+    library = "Reinstall Facemeld: a library of the imaging engine does not work on this machine."
+    font = "Reinstall Facemeld: the package with the label's font is missing or damaged."
+    return (
+        Check("Python", lambda: Report(_python()), "Use Python 3.11 or newer."),
+        Check("models", lambda: Report(_models(settings)), fetch),
+        Check("engine", lambda: Report(engine()), library),
+        Check("label font", lambda: Report(_label()), font),
+        Check("disk", lambda: _disk(settings), "Make room: results and materials need space."),
     )
-    for name, check, advice in checks:
+
+
+def _data(application: Application, wishes: Wishes, engine: Callable[[], str]) -> Iterator[Check]:
+    files = application.materials.files
+    store = StoreChecks(
+        folder=application.settings.data,
+        database=application.database,
+        materials=application.materials,
+        results=application.results,
+        occupancy=application.occupancy,
+        clock=utc_now,
+        wishes=wishes,
+    )
+    yield counter_check(application.database, files, utc_now)
+    yield secrets_check(application.accounts)
+    yield audit_check(application.audit)
+    yield from store.checks()
+    yield plans_check(store.living, files, engine, partial(_renew, application))
+    yield signing_check(application.signing_identity, utc_now)
+
+
+def _renew(application: Application, materials: tuple[Material, ...]) -> tuple[int, tuple[str, ...]]:
+    async def work() -> tuple[int, tuple[str, ...]]:
+        executor = application.executor(workers=1)
+        await executor.start()
         try:
-            yield Finding(name, True, check(settings))
-        except (FacemeldError, OSError, ImportError, RuntimeError, ValueError) as error:
-            yield Finding(name, False, " ".join(str(error).split()), advice)
+            return await application.plan_maker(executor).renew(materials)
+        finally:
+            await executor.stop(0)
+
+    return asyncio.run(work())
 
 
-def _python(_: Settings) -> str:
+def _is_new(settings: Settings, database: Database) -> bool:
+    """Whether nothing has been stored yet; on a database server, an empty database counts as new."""
+    if database.file is None:
+        return not settings.data.exists()
+    return not database.file.exists() and not (settings.data / "materials").exists()
+
+
+def _folder(settings: Settings) -> Report:
+    mode = settings.data.stat().st_mode & 0o777
+    if settings.master_key is not None:
+        return Report(f"{settings.data}, master key from the settings")
+    key = settings.data / "master.key"
+    if not key.exists():
+        raise FileNotFoundError(f"the key file {key} must be there, because the stored data were made with it")
+    if (key_mode := key.stat().st_mode & 0o777) & 0o077:
+        text = f"the key file {key} must be private to its user (mode 0600), got mode {key_mode:04o}"
+        advice = "Others may have read it. Make it private with chmod 0600, and create new access keys if you do not trust all users here."
+        return Report("", (Trouble(text, advice),))
+    return Report(f"{settings.data}, mode {mode:04o}, with its key file")
+
+
+def _python() -> str:
     return f"{platform.python_version()} on {platform.machine()}, SQLite {sqlite3.sqlite_version}"
 
 
@@ -86,21 +174,19 @@ def _engine(settings: Settings) -> str:
     return engine.name
 
 
-def _data(settings: Settings) -> str:
-    with open_application(settings) as application:
-        return f"{settings.data}, database revision {application.database.revision()}, {len(application.accounts.accounts())} accounts"
-
-
-def _disk(settings: Settings) -> str:
+def _disk(settings: Settings) -> Report:
     import shutil
 
-    free = shutil.disk_usage(settings.data).free
+    folder = settings.data.absolute()
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
     if free < _MIN_FREE_BYTES:
         raise OSError(f"expected at least 1 GiB free, got {free >> 20} MiB")
-    return f"{free >> 30} GiB free"
+    return Report(f"{free >> 30} GiB free")
 
 
-def _label(_: Settings) -> str:
+def _label() -> str:
     import numpy as np
 
     from facemeld.marks.label import LABEL_TEXTS, draw_label

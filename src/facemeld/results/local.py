@@ -6,11 +6,12 @@ import hashlib
 import hmac
 import os
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from facemeld.counts import Counts, Family
 from facemeld.db.clock import Clock, utc_now
 from facemeld.db.durable import TEMPORARY_PREFIX, make_folder, replace_file, sync_folder
 from facemeld.results.errors import ResultExpired, ResultNotFound, ResultNotSaved, SignatureInvalid
@@ -32,15 +33,17 @@ class LocalResultStore:
         directory: Created when the first result is stored.
         secret: Key for the addresses, at least 32 bytes; the same for all processes that serve them.
         clock: The present moment in UTC.
+        counts: Where results are counted by what becomes of them, for metrics.
     """
 
-    def __init__(self, directory: Path, secret: bytes, clock: Clock = utc_now) -> None:
+    def __init__(self, directory: Path, secret: bytes, clock: Clock = utc_now, counts: Counts | None = None) -> None:
         if len(secret) < 32:
             raise ValueError(f"the key for result addresses must have at least 32 bytes, got {len(secret)}")
         self._directory = directory
         self._secret = secret
         self._clock = clock
         self._synced: frozenset[Path] = frozenset()
+        self._counts = counts or Counts()
 
     def put(self, data: bytes, media_type: str, expires_at: datetime, request_id: str = "") -> ResultId:
         """Store a result; see ``ResultStore.put``."""
@@ -52,7 +55,10 @@ class LocalResultStore:
             self._prepare(path.parent)
             replace_file(path, data)
         except OSError as error:
+            self._counts.add(Family.RESULTS, "not stored")
             raise ResultNotSaved(f"the result must be written to {path.parent}, got: {error.strerror}") from error
+        self._counts.add(Family.RESULTS, "stored")
+        self._counts.add(Family.RESULT_BYTES, amount=len(data))
         return result
 
     def open(self, result: ResultId) -> StoredResult:
@@ -133,6 +139,34 @@ class LocalResultStore:
         if folders:
             self._synced = self._synced.difference(folders)
             sync_folder(self._directory)
+        self._counts.add(Family.RESULTS, "purged", count)
+        return count
+
+    def leftovers(self, now: datetime, before: datetime) -> Iterator[Path]:
+        """Files that serve nobody: results that had expired by ``now``, and what was left unfinished before ``before``."""
+        for folder in _entries(self._directory):
+            if not _HOUR_PATTERN.fullmatch(folder.name):
+                continue
+            for file in _entries(folder):
+                if file.name.startswith(TEMPORARY_PREFIX):
+                    if _changed_before(file, before):
+                        yield file
+                elif (summary := _summary(file)) is not None and summary.id.expires_at <= now:
+                    yield file
+
+    def remove_leftovers(self, now: datetime, before: datetime) -> int:
+        """Delete what ``leftovers`` finds; how many files that were.
+
+        Raises:
+            ResultNotSaved: the store cannot be changed.
+        """
+        count = 0
+        try:
+            for file in self.leftovers(now, before):
+                file.unlink(missing_ok=True)
+                count += 1
+        except OSError as error:
+            raise ResultNotSaved(f"files of results must be removable, got: {error.strerror}") from error
         return count
 
     def sign(self, result: ResultId, expires: datetime | None = None) -> str:
@@ -180,6 +214,13 @@ def _summary(file: Path) -> ResultSummary | None:
         return ResultSummary(ResultId.parse(file.name), status.st_size, datetime.fromtimestamp(status.st_mtime, UTC))
     except (OSError, ResultNotFound):
         return None
+
+
+def _changed_before(file: Path, moment: datetime) -> bool:
+    try:
+        return datetime.fromtimestamp(file.stat().st_mtime, UTC) < moment
+    except OSError:
+        return False
 
 
 def _order(result: ResultId) -> tuple[int, str]:
