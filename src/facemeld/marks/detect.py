@@ -23,6 +23,8 @@ THRESHOLD = 11.6
 _WINDOW = 768
 _COARSE, _FINE = 6.0, 2.5
 _CANDIDATES = 6
+# Deviations by which the synchronisation pattern stands out where there is little doubt; without a mark it reaches about 6.
+_PLAIN = 9.0
 # A picture on a larger canvas, such as a screenshot, is found up to this many times the reference side.
 _CANVAS = 1.75
 _LEAST_SIDE = 32
@@ -67,7 +69,7 @@ def chance(score: float) -> float:
     by Parseval's theorem does not depend on the phases. So it exceeds ``s`` with a probability of at most ``exp(-s**2 / 2)``
     (Chernoff), and the best of all words at all places with at most the sum of these.
     """
-    return min(1.0, 2.0**64 * _CANDIDATES * _PARTS * math.exp(-score * score / 2))
+    return min(1.0, 2.0**64 * 2 * _CANDIDATES * _PARTS * math.exp(-score * score / 2))
 
 
 def detect(rgb: NDArray[np.uint8], key: bytes, *, regions: Sequence[Rect] = ()) -> InvisibleMark | None:
@@ -110,16 +112,28 @@ def _size(rgb: NDArray[np.uint8], shrunk: float) -> tuple[int, int]:
 
 def _read_part(white: NDArray[np.float32], side: int, own: Patterns) -> InvisibleMark | None:
     """The best reading of a whitened picture or part; ``side`` is the longest side of the whole picture."""
-    coarse = _best(place for factor in _factors(max(white.shape), side) for place in _places(_window(white, factor), factor, own))
-    exact = [_exact(white, place, own) for place in coarse]
-    readings = [(code.decode(_symbol_scores(place, own)), place) for place in exact]
-    if not readings:
-        return None
-    (identifier, total), place = max(readings, key=lambda one: one[0][1])
+    coarse: list[_Place] = []
+    tried = 0
+    # The scales of untouched results come first: there the search mostly ends at once.
+    for factor in sorted(_factors(max(white.shape), side), key=lambda one: min(abs(math.log(one)), abs(math.log(one * side / REFERENCE)))):
+        places = _places(_window(white, factor), factor, own)
+        coarse += places
+        plain = max(places, key=lambda one: one.score, default=None)
+        if plain is not None and plain.score >= _PLAIN and tried < _CANDIDATES:
+            tried += 1
+            found = _reading(_exact(white, plain, own), own)
+            if found.score >= THRESHOLD:
+                return found
+    readings = [_reading(_exact(white, place, own), own) for place in _best(coarse)]
+    return max(readings, key=lambda one: one.score, default=None)
+
+
+def _reading(place: _Place, own: Patterns) -> InvisibleMark:
+    identifier, total = code.decode(_symbol_scores(place, own))
     return InvisibleMark(identifier, total / math.sqrt(code.LENGTH), 1 / place.factor)
 
 
-def _best(places: Iterator[_Place]) -> list[_Place]:
+def _best(places: Sequence[_Place]) -> list[_Place]:
     """The places with the highest scores, one for each scale and shift."""
     chosen: list[_Place] = []
     for place in sorted(places, key=lambda one: -one.score):
