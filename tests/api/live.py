@@ -43,11 +43,12 @@ class LiveServer:
     process: subprocess.Popen[str] | None = None
     port: int = 0
     log: Path = Path(os.devnull)
+    command: tuple[str, ...] = (str(FACEMELD),)
 
     def start(self) -> None:
         """Start the server; returns once it is ready."""
         self.log = self.data.parent / f"{self.data.name}.log"
-        command = [str(FACEMELD), "serve", "--port", "0", "--data", str(self.data)]
+        command = [*self.command, "serve", "--port", "0", "--data", str(self.data)]
         with self.log.open("a") as log:
             self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env={**os.environ, **self.environment})
         assert self.process.stdout is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -55,12 +56,29 @@ class Console:
 
     asgi: ASGIApp
     _widgets: FastAPI
+    _house: House
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Everything that pages need while they are open; mounted applications are not started by themselves."""
-        async with self._widgets.router.lifespan_context(self._widgets):
-            yield
+        counting = asyncio.create_task(self._count())
+        try:
+            async with self._widgets.router.lifespan_context(self._widgets):
+                yield
+        finally:
+            counting.cancel()
+            await asyncio.gather(counting, return_exceptions=True)
+
+    async def _count(self) -> None:
+        """Count the calls of the last weeks, so that the first visitor need not wait for it."""
+        while True:
+            try:
+                if await asyncio.to_thread(self._house.overview.statistics.refresh, 1.0):
+                    return
+            except FacemeldError:
+                logger.exception("The calls could not be counted; the first page tries again when it is opened")
+                return
+            await asyncio.sleep(0.1)
 
 
 def create_console(house: House) -> Console:
@@ -93,7 +111,7 @@ def create_console(house: House) -> Console:
             Mount("/", GZipMiddleware(Nonces(widgets), minimum_size=1024)),
         ]
     )
-    return Console(Guard(inner, house), widgets)
+    return Console(Guard(inner, house), widgets, house)
 
 
 def _register(page: Page, house: House) -> None:

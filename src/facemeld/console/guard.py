@@ -120,6 +120,8 @@ class Guard:
         if origin is None:  # browsers send it with everything but plain reading from the same site
             return scope["type"] == "http" and scope["method"] in _SAFE and headers.get("sec-fetch-site", "same-origin") == "same-origin"
         sent = urlsplit(origin)
+        if sent.scheme not in {"http", "https"} or not sent.netloc:  # such as null, which sandboxed and redirected pages have
+            return False
         here = urlsplit(f"{sent.scheme}://{headers.get('host', '')}")
         own = (here, self._own) if self._own is not None else (here,)
         return any(_place(sent.scheme, sent.netloc) == _place(one.scheme, one.netloc) for one in own)

@@ -10,7 +10,7 @@ from facemeld.console.desk import Desk
 from facemeld.console.house import House
 from facemeld.console.pages.page import Page
 from facemeld.console.parts.charts import Series, bars
-from facemeld.console.parts.pieces import Tone, badge, duration_text, figure, figures, icon, moment, section, size_text, tag
+from facemeld.console.parts.pieces import Tone, badge, duration_text, empty, figure, figures, icon, moment, section, size_text, tag
 from facemeld.console.parts.tables import Column, Row, Slice, Table, badge_cell, id_cell, time_cell
 from facemeld.services.overview import Figures, FirstSteps, Health, Stored, Usage
 from facemeld.services.signin import Act
@@ -90,6 +90,9 @@ def _chart(desk: Desk, name: str, spans: Sequence[tuple[datetime, Figures]], for
     texts = desk.texts
     calls, failed = sum(one.calls for _, one in spans), sum(one.failed for _, one in spans)
     with section(texts(f"home.{name}")):
+        if not calls:
+            empty("bar_chart", texts("home.no_calls"), texts("home.no_calls_advice"))
+            return
         bars(
             desk,
             texts(f"home.{name}_summary", calls=f"{calls:,}", failed=f"{failed:,}"),
@@ -185,9 +188,9 @@ def _guide(desk: Desk, steps: FirstSteps) -> None:
     texts = desk.texts
     project = steps.activity or "at_…"
     todo = (
-        ("activity", steps.activity is not None, "facemeld activity create --account default --name spring"),
+        ("activity", steps.activity is not None, "facemeld activity create spring"),
         ("material", steps.material, f"facemeld material add {project} portrait.jpg --approve"),
-        ("key", steps.key, "facemeld key create --account default"),
+        ("key", steps.key, "facemeld key create"),
         ("fuse", steps.fused, ""),
     )
     with section(texts("home.guide"), wide=True):

@@ -109,7 +109,14 @@ def _theme(desk: Desk) -> None:
 
 def _user(desk: Desk) -> None:
     texts, principal = desk.texts, desk.principal
-    with tag("button", "", "fm-header-button fm-user-button", type="button", popovertarget="fm-user", aria_label=texts("shell.account")):
+    with tag(
+        "button",
+        "",
+        "fm-header-button fm-user-button",
+        type="button",
+        popovertarget="fm-user",
+        aria_label=f"{texts('shell.account')}: {principal.name}",
+    ):
         icon("person")
         tag("span", principal.name, "fm-wide-only")
     with tag("div", classes="fm-user-menu", id="fm-user", popover="auto"):

@@ -1,0 +1,187 @@
+"""A real Chromium on a real server: how the console's pages are tested.
+
+A test takes the fixture ``visit`` and opens a page as someone::
+
+    def test_a_viewer_cannot_create(visit: Visit) -> None:
+        page = visit("/activities", Role.VIEWER)
+        assert page.get_by_role("button", name="Create").count() == 0
+
+``visit`` waits until the page is connected, and fails the test when the browser reports an error, when a script breaks, or when anything
+is asked of another host. ``console_world`` is the server with its campaign; its ``outside`` runs code that needs an event loop of its own.
+Every page also belongs into ``test_pages.py``, which looks at all of them in both languages, themes and widths with axe.
+
+Environment: ``FACEMELD_REQUIRE_CHROMIUM=1`` turns a missing browser from a skip into a failure; ``FACEMELD_AXE`` is the path of
+``axe.min.js``; ``FACEMELD_SCREENSHOTS`` is a folder to keep pictures in.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Response
+
+from facemeld.users import Role
+from tests.api.live import Campaign, LiveServer
+
+T = TypeVar("T")
+
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+WIDE, NARROW = (1280, 900), (390, 844)
+
+
+def chromium() -> str:
+    """Path of the browser; the test is skipped without one, unless one is required."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if found is None:
+        if os.environ.get("FACEMELD_REQUIRE_CHROMIUM") == "1":
+            pytest.fail("FACEMELD_REQUIRE_CHROMIUM is set, and there is no Chromium on PATH")
+        pytest.skip("no Chromium on this machine")
+    return found
+
+
+@dataclass(frozen=True)
+class ConsoleWorld:
+    """A server with a campaign, a user of each role, and a session for each."""
+
+    server: LiveServer
+    campaign: Campaign
+    users: Mapping[Role, str]
+    sessions: Mapping[Role, str]
+    user_photo: bytes
+
+    @property
+    def address(self) -> str:
+        """Where the server is."""
+        return f"http://{self.server.endpoint}"
+
+    @property
+    def base(self) -> str:
+        """Where the console is."""
+        return f"{self.address}/console"
+
+    @staticmethod
+    def outside(work: Callable[[], T]) -> T:
+        """Run something in a thread of its own: the browser's driver occupies the event loop of this one."""
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(work).result()
+
+
+@dataclass
+class Visit:
+    """Opens pages, and remembers what went wrong in them."""
+
+    world: ConsoleWorld
+    browser: Browser
+    troubles: list[str] = field(default_factory=list)
+    allowed: set[int] = field(default_factory=set)
+    contexts: list[BrowserContext] = field(default_factory=list)
+
+    def __call__(
+        self,
+        path: str = "/",
+        role: Role | None = Role.OWNER,
+        *,
+        size: tuple[int, int] = WIDE,
+        theme: str = "light",
+        language: str = "en",
+        statuses: tuple[int, ...] = (),
+        **options: Any,
+    ) -> Page:
+        """A page, open and connected.
+
+        Args:
+            path: Within the console.
+            role: Whose session; None for nobody's.
+            size: Of the window.
+            theme: ``light``, ``dark`` or ``auto``.
+            language: ``en`` or ``zh``.
+            statuses: Statuses of errors that belong to the test.
+            options: More for the browser's context.
+        """
+        width, height = size
+        context = self.browser.new_context(
+            viewport={"width": width, "height": height}, locale="en-US", timezone_id="Europe/Berlin", **options
+        )
+        self.contexts.append(context)
+        cookies = {"facemeld_language": language, "facemeld_theme": theme}
+        if role is not None:
+            cookies["facemeld_session"] = self.world.sessions[role]
+        context.add_cookies([{"name": name, "value": value, "url": f"{self.world.base}/"} for name, value in cookies.items()])
+        page = context.new_page()
+        self.allowed.update(statuses)
+        page.on("console", self._on_console)
+        page.on("pageerror", lambda error: self.troubles.append(f"script: {error}"))
+        page.on("request", self._on_request)
+        page.on("response", self._on_response)
+        page.goto(self.world.base + path)
+        if role is not None and not statuses:
+            connected(page)
+        return page
+
+    def close(self) -> None:
+        """Close everything and fail on what went wrong."""
+        for context in self.contexts:
+            context.close()
+        assert not self.troubles
+
+    def _on_console(self, message: ConsoleMessage) -> None:
+        # What the browser says about refused requests is judged by their status.
+        if message.type in {"error", "warning"} and "Failed to load resource" not in message.text:
+            self.troubles.append(f"{message.type}: {message.text}")
+
+    def _on_request(self, request: Request) -> None:
+        if not request.url.startswith((self.world.address, "data:", "blob:", self.world.address.replace("http", "ws", 1))):
+            self.troubles.append(f"asked another host: {request.url}")
+
+    def _on_response(self, response: Response) -> None:
+        if response.status >= 400 and response.status not in self.allowed:
+            self.troubles.append(f"{response.status}: {response.url}")
+
+
+def connected(page: Page) -> None:
+    """Wait until a page is connected to its server, so that buttons do something, and its charts are drawn."""
+    page.wait_for_function("window.did_handshake === true")
+    page.wait_for_load_state("networkidle")
+
+
+def assert_accessible(page: Page) -> None:
+    """No serious or critical finding of axe-core."""
+    path = os.environ.get("FACEMELD_AXE", "")
+    if not Path(path).is_file():
+        if os.environ.get("FACEMELD_REQUIRE_CHROMIUM") == "1":
+            pytest.fail("FACEMELD_AXE must be the path of axe.min.js")
+        pytest.skip("FACEMELD_AXE does not name axe.min.js")
+    page.evaluate(Path(path).read_text())
+    found = page.evaluate("async () => (await axe.run(document, { resultTypes: ['violations'] })).violations")
+    serious = [finding for finding in found if finding["impact"] in {"serious", "critical"}]
+    told = [{"rule": one["id"], "nodes": [node["html"][:160] for node in one["nodes"]][:5]} for one in serious]
+    assert not serious, f"{page.url}: {json.dumps(told, indent=1, ensure_ascii=False)}"
+
+
+def assert_fits(page: Page) -> None:
+    """Nothing makes the page wider than the window."""
+    wide, window = page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
+    assert wide <= window, f"{page.url} is {wide} pixels wide in a window of {window}"
+
+
+def photograph(page: Page, name: str) -> None:
+    """Keep a picture of the whole page where ``FACEMELD_SCREENSHOTS`` says."""
+    folder = os.environ.get("FACEMELD_SCREENSHOTS")
+    if folder:
+        page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)

@@ -1,0 +1,72 @@
+"""The server with its campaign and users, the browser, and pages in it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from playwright.sync_api import Browser, sync_playwright
+
+from facemeld.app import open_application
+from facemeld.settings import Settings
+from facemeld.users import Role, TokenKind
+from tests.api.conftest import jpeg, png
+from tests.api.live import LiveServer, failure, fuse_request, make_campaign, photo
+from tests.console.browser import FLAGS, ConsoleWorld, Visit, chromium
+
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture(scope="package")
+def console_world(
+    tmp_path_factory: pytest.TempPathFactory, bundle_path: Path, hopper: NDArray[np.uint8], astronaut: NDArray[np.uint8]
+) -> Iterator[ConsoleWorld]:
+    """A server that has answered a few calls; tests only add to it."""
+    chromium()
+    data = tmp_path_factory.mktemp("console") / "data"
+    settings = Settings(data=data, workers=1, model_dir=bundle_path.parent)
+    couple = np.concatenate([hopper[:512], astronaut], axis=1)
+    campaign = make_campaign(settings, {"hopper.png": png(hopper), "couple.png": png(couple)})
+    sessions = {}
+    with open_application(settings) as application:
+        for role in Role:
+            application.users.create(role.value, PASSWORD, role, actor="test")
+            token = application.users.create_token(role.value, life=timedelta(hours=1), kind=TokenKind.SESSION, actor="test")
+            sessions[role] = token.text
+    environment = {
+        "FACEMELD_WORKERS": "1",
+        "FACEMELD_MODEL_DIR": str(bundle_path.parent),
+        "FACEMELD_FETCH_ALLOW": "127.0.0.0/8",
+        "FACEMELD_SIGN_IN_ATTEMPTS": "5",
+    }
+    server = LiveServer(data, environment, command=(sys.executable, "-m", "tests.console.showcase"))
+    server.start()
+    try:
+        client, user = server.client(campaign.key), jpeg(astronaut)
+        client.FuseFace(fuse_request(campaign.project_id, campaign.materials["hopper.png"].id, photo(user)))
+        failure(lambda: client.FuseFace(fuse_request(campaign.project_id, "mt_1", photo(user))))
+        yield ConsoleWorld(server, campaign, {role: role.value for role in Role}, sessions, user)
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="package")
+def browser(console_world: ConsoleWorld) -> Iterator[Browser]:
+    """A browser; started after the world, which needs an event loop that the browser's driver would occupy."""
+    with sync_playwright() as driver:
+        running = driver.chromium.launch(executable_path=chromium(), args=list(FLAGS))
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def visit(console_world: ConsoleWorld, browser: Browser) -> Iterator[Visit]:
+    """Opens pages; see ``browser.py``."""
+    visit = Visit(console_world, browser)
+    yield visit
+    visit.close()

@@ -1,0 +1,93 @@
+"""The server with one page more, on which every part of the console can be tried; ``python -m tests.console.showcase serve …``."""
+
+from __future__ import annotations
+
+from nicegui.elements.mixins.text_element import TextElement
+
+from facemeld.cli import main
+from facemeld.console import console
+from facemeld.console.desk import Desk
+from facemeld.console.pages import Page
+from facemeld.console.parts.charts import Series, bars
+from facemeld.console.parts.feedback import Undoable, confirm, toast
+from facemeld.console.parts.pieces import badge, button, empty, id_chip, moment, section, tag
+from facemeld.console.parts.tables import Column, Row, Slice, Table, button_cell, id_cell
+from facemeld.console.parts.uploads import DropZone, Upload
+from facemeld.services.errors import MaterialNotFound
+from facemeld.services.signin import Act
+
+ROWS = 60
+LARGEST_FILE = 1 << 20
+
+
+async def build(desk: Desk) -> None:
+    """Draw one of each."""
+    with section("Pieces"):
+        id_chip(desk, "at_123")
+        moment(desk, desk.now())
+        badge("well", "good")
+        said = tag("p", "nothing", id="said")
+        empty("inbox", "Nothing here", "Add something.")
+        bars(desk, "Two bars.", ["a", "b"], [Series("calls", [1, 2]), Series("errors", [0, 1], "bad")])
+    await _table(desk, said)
+    with section("Acts"):
+        _acts(desk, said)
+    with section("Files"):
+
+        async def take(upload: Upload) -> str | None:
+            if upload.data.startswith(b"bad"):
+                raise MaterialNotFound("no such thing")
+            said.text = f"{upload.name} {upload.kind} {len(upload.data)}"
+            return "taken"
+
+        zone = DropZone(desk, take, label="Drop pictures here", max_bytes=LARGEST_FILE, many=True, accept="*/*")
+
+        async def done() -> None:
+            tag("p", "all sent", id="done")
+
+        zone.on_done(done)
+
+
+async def _table(desk: Desk, said: TextElement) -> None:
+    async def fetch(after: int | None, limit: int) -> Slice:
+        first = after or 0
+        rows = [Row(str(number), {"id": id_cell(f"mt_{number}"), "act": button_cell(("tell", f"Tell {number}"))}) for number in range(ROWS)]
+        return Slice(rows[first : first + limit], first + limit if first + limit < ROWS else None, ROWS)
+
+    with section("Table"):
+        table = Table(desk, "Things", [Column("id", "Id"), Column("act", "Act")], fetch, none="Nothing")
+        await table.load()
+
+    async def tell(name: str, key: str) -> None:
+        said.text = f"{name} {key}"
+
+    table.on_button(tell)
+
+
+def _acts(desk: Desk, said: TextElement) -> None:
+    async def ask() -> None:
+        said.text = f"answer {await confirm(desk, 'Sure?', 'It will be gone.', 'Delete')}"
+
+    async def check() -> None:
+        await desk.run(Act.EDIT, lambda house: house.administration.clock())
+        toast(desk, "allowed")
+
+    async def fail() -> None:
+        raise RuntimeError("a fault of the page")
+
+    async def happen() -> None:
+        said.text = "happened"
+
+    async def undone() -> None:
+        said.text = "undone"
+
+    async def remove() -> None:
+        Undoable(desk, "Removed", happen, undone)
+
+    for text, act in (("Ask", ask), ("Check", check), ("Fail", fail), ("Remove", remove)):
+        button(text, act)
+
+
+if __name__ == "__main__":
+    console.PAGES = (*console.PAGES, Page("home", "/showcase", Act.READ, build))
+    main()

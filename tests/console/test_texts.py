@@ -1,0 +1,64 @@
+"""The texts of the console: complete in both languages, with the same values to fill in, and all that are asked for exist."""
+
+from __future__ import annotations
+
+import re
+import string
+from pathlib import Path
+
+import pytest
+
+import facemeld.console
+from facemeld.console.pages import PAGES
+from facemeld.console.texts import LANGUAGES, Texts, catalogue, choose_language
+
+SOURCES = [
+    file
+    for file in Path(facemeld.console.__file__).parent.rglob("*")
+    if file.suffix in {".py", ".html"} and file != Path(facemeld.console.__file__)
+]
+
+
+def fields(text: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name}
+
+
+def test_languages_have_the_same_texts() -> None:
+    """A key of one language is one of the other, with the same values; no text is empty."""
+    english, chinese = catalogue("en"), catalogue("zh")
+    assert english.keys() == chinese.keys()
+    for key, text in english.items():
+        assert fields(text) == fields(chinese[key]), key
+        assert text.strip(), key
+        assert chinese[key].strip(), key
+
+
+def test_texts_that_are_asked_for_exist() -> None:
+    """Every key in the sources is one of a text, as far as it is written out."""
+    asked = {key for file in SOURCES for key in re.findall(r"""(?:texts|\bt)\(\s*"([a-z]+\.[A-Za-z_]+)["]""", file.read_text())}
+    assert len(asked) > 20
+    assert asked <= catalogue("en").keys()
+
+
+def test_every_page_has_a_title() -> None:
+    """The menu and the window name each page."""
+    for page in PAGES:
+        for language in LANGUAGES:
+            assert Texts(language)(f"{page.name}.title")
+
+
+@pytest.mark.parametrize(
+    ("cookie", "accepted", "language"),
+    [
+        (None, None, "en"),
+        (None, "zh-CN,zh;q=0.9,en;q=0.8", "zh"),
+        (None, "de-DE, en;q=0.7, zh;q=0.3", "en"),
+        (None, "en;q=0.2,zh-TW", "zh"),
+        (None, "en;q=x,zh;q=0.1", "zh"),
+        ("zh", "en-US", "zh"),
+        ("xx", "zh", "zh"),
+    ],
+)
+def test_language_of_a_request(cookie: str | None, accepted: str | None, language: str) -> None:
+    """What the user chose counts most, then the browser's wishes by their weight."""
+    assert choose_language(cookie, accepted) == language
