@@ -11,6 +11,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
+from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -31,59 +32,26 @@ from facemeld.admin import create_admin
 from facemeld.admission import StoredCredentials, build_hooks
 from facemeld.app import Application, open_application
 from facemeld.calllog import CallLog, set_up_logging
-from facemeld.connections import ConnectionLimits, Guard, parse_proxies
+from facemeld.catalog import remove_leftovers
+from facemeld.connections import ConnectionLimits, Guard
 from facemeld.db import utc_now
-from facemeld.edge import Edge, EdgeLimits
+from facemeld.edge import Edge
 from facemeld.errors import FacemeldError
-from facemeld.httpserver import HttpServer, address_of, listen
+from facemeld.httpserver import HttpServer, SideServer, address_of, listen
+from facemeld.limits import connection_limits, edge_limits, protocol_options
 from facemeld.materialpictures import MaterialPictures
+from facemeld.metrics import CallMetrics, Sources, register_rooms
+from facemeld.metricspage import MetricsPage
 from facemeld.protocol.call import Action, ActionRegistry
 from facemeld.protocol.endpoint import ApiEndpoint
-from facemeld.protocol.options import MIB, ProtocolLimits, ProtocolOptions
+from facemeld.protocol.options import MIB
 from facemeld.resultfiles import ResultFiles
-from facemeld.settings import Settings, split_list
+from facemeld.settings import Settings
 from facemeld.usagelog import UsageLog
 from facemeld.users import generate_password
 from facemeld.verifypage import VerifyPage
 
 logger = logging.getLogger("facemeld")
-
-
-def protocol_options(settings: Settings) -> ProtocolOptions:
-    """What the operator set about the protocol."""
-    return ProtocolOptions(
-        strict=settings.strict,
-        language=settings.default_language,
-        clock_skew=settings.clock_skew_seconds,
-        public_hosts=split_list(settings.extra_hosts),
-        limits=ProtocolLimits(body_bytes=settings.max_body_mb * MIB, body_seconds=settings.body_seconds),
-    )
-
-
-def connection_limits(settings: Settings) -> ConnectionLimits:
-    """What the operator set about connections."""
-    return ConnectionLimits(
-        connections=settings.max_connections,
-        per_address=settings.max_per_address,
-        header_seconds=settings.header_seconds,
-        header_bytes=settings.max_header_kb * 1024,
-        headers=settings.max_headers,
-        slow_bytes=settings.slow_bytes,
-        slow_seconds=settings.slow_seconds,
-        proxies=parse_proxies(split_list(settings.trusted_proxies)),
-    )
-
-
-def edge_limits(settings: Settings) -> EdgeLimits:
-    """What the operator set about requests of any kind."""
-    return EdgeLimits(
-        # A little more than the API allows, which has an answer of its own.
-        body_seconds=settings.body_seconds + 5,
-        slow_bytes=settings.slow_bytes,
-        slow_seconds=settings.slow_seconds,
-        bodies=settings.max_bodies_mb * MIB,
-        per_address=settings.max_per_address,
-    )
 
 
 class Server:
@@ -97,6 +65,7 @@ class Server:
         self._usage = UsageLog(application.usage, application.accounts, application.settings.log_clients)
         self._public_url = application.settings.public_url.rstrip("/")
         self.guard = Guard(connection_limits(application.settings))
+        self._metrics = CollectorRegistry()
         self.address = ""
         self.failure: FacemeldError | None = None
         self.gave_up = asyncio.Event()
@@ -104,12 +73,13 @@ class Server:
 
     def asgi(self) -> ASGIApp:
         """The ASGI application."""
+        settings = self._application.settings
         registry = ActionRegistry([*self._actions(), *self._legacy_actions(), *VIDEO_ACTIONS], offline=OFFLINE)
         endpoint = ApiEndpoint(
             registry,
             StoredCredentials(self._application.accounts),
-            options=protocol_options(self._application.settings),
-            hooks=build_hooks(self._application, CallLog(self._application.settings.log_clients), self._usage),
+            options=protocol_options(settings),
+            hooks=build_hooks(self._application, CallLog(settings.log_clients), self._usage, *self._call_metrics(registry)),
         )
         files = ResultFiles(self._application.results, utc_now)
         pictures = MaterialPictures(self._application.material_addresses)
@@ -118,12 +88,28 @@ class Server:
             Route("/readyz", self._ready, methods=["GET"]),
             Route(files.path, files.serve, methods=["GET"]),
             Route(pictures.path, pictures.serve, methods=["GET"]),
+            *([] if settings.metrics_bind else self.metrics_routes()),
             *self._verify_page(),
             Mount(ADMIN_PATH, self._admin()),
             *self._console_mount(),
             Route("/", endpoint),
         ]
-        return Edge(Starlette(routes=routes, lifespan=self._lifespan), edge_limits(self._application.settings), self.guard.refused)
+        edge = Edge(Starlette(routes=routes, lifespan=self._lifespan), edge_limits(settings), self.guard.refused)
+        register_rooms(self._metrics, Sources(self._executor, self.guard, edge, self._application.counts, self._usage))
+        return edge
+
+    def metrics_routes(self) -> list[Route]:
+        """The address of the metrics; none when they are switched off."""
+        settings = self._application.settings
+        if not settings.metrics:
+            return []
+        token = settings.metrics_token.get_secret_value() if settings.metrics_token is not None else ""
+        page = MetricsPage(self._metrics, token, anyone=bool(settings.metrics_bind))
+        return [Route(page.path, page.show, methods=["GET"])]
+
+    def _call_metrics(self, actions: ActionRegistry) -> Iterator[CallMetrics]:
+        if self._application.settings.metrics:
+            yield CallMetrics(self._metrics, [(action.version, action.name) for action in actions])
 
     def _verify_page(self) -> Iterator[Route]:
         settings = self._application.settings
@@ -222,6 +208,10 @@ class Server:
         application, now = self._application, utc_now()
         kept = timedelta(days=application.settings.usage_days)
         yield "Expired results", partial(application.results.purge, now)
+        yield (
+            "Files that interrupted imports and deletions left",
+            partial(remove_leftovers, application.database, application.materials.files),
+        )
         yield "Charges of calls that never ended", application.charges.release_expired
         yield "Old usage records", partial(application.usage.purge, now - kept)
         yield "Tokens of users that have ended", application.users.purge
@@ -272,8 +262,33 @@ async def run_server(settings: Settings, announce: Callable[[str], None]) -> Non
             )
             watch = asyncio.create_task(http.stop_when(server.gave_up))
             try:
-                await http.serve(sockets=[listening])
+                async with serving_metrics(server, settings.metrics_bind):
+                    await http.serve(sockets=[listening])
             finally:
                 watch.cancel()
             if server.failure is not None:
                 raise server.failure
+
+
+@asynccontextmanager
+async def serving_metrics(server: Server, bind: str) -> AsyncIterator[None]:
+    """Serve the metrics under an address of their own, ``HOST:PORT``, for the length of a block; an empty one does nothing.
+
+    Raises:
+        OSError: the address cannot be listened on.
+    """
+    routes = server.metrics_routes()
+    if not bind or not routes:
+        yield
+        return
+    name, _, port = bind.rpartition(":")
+    host = name.strip("[]")
+    with listen(host, int(port)) as listening:
+        side = SideServer(Starlette(routes=routes), Guard(ConnectionLimits(connections=32)), lifespan=False)
+        serving = asyncio.create_task(side.serve(sockets=[listening]))
+        logger.info("Metrics are served on %s/metrics", address_of(listening, host))
+        try:
+            yield
+        finally:
+            side.stop()
+            await serving

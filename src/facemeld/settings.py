@@ -78,6 +78,14 @@ class Settings(BaseSettings):
         "127.0.0.1", "Server", "Proxies, comma separated, whose X-Forwarded-For names the caller's address; empty trusts none."
     )
 
+    metrics: bool = _setting(True, "Observing", "Keep metrics and serve them under /metrics, in the format of Prometheus.")
+    metrics_token: SecretStr | None = _setting(
+        None, "Observing", "Bearer token for reading the metrics; unset lets in callers on this machine and nobody else."
+    )
+    metrics_bind: str = _setting(
+        "", "Observing", "Address of their own for the metrics, such as 10.0.0.5:9464, open to everybody there unless there is a token."
+    )
+
     strict: bool = _setting(False, "Protocol", "Refuse what the cloud refuses: unknown parameters, text for numbers, empty regions.")
     default_language: Language = _setting("zh-CN", "Protocol", "Language of messages and labels for callers that name none.")
     max_body_mb: int = _setting(64, "Protocol", "Largest body of a call with TC3 signature, in MiB.", ge=1)
@@ -100,6 +108,9 @@ class Settings(BaseSettings):
     )
     allow_ips: str = _setting("", "Access", "Networks, comma separated, that every call must come from; empty for all.")
     deny_ips: str = _setting("", "Access", "Networks, comma separated, that no call may come from.")
+    consent_required: bool = _setting(
+        False, "Access", "Refuse every fusion without the header X-Facemeld-Consent, whatever its activity says."
+    )
 
     charge_lease_seconds: float = _setting(
         600.0, "Accounting", "When the charge of a call that never ended is given back; must be longer than any call.", ge=60
@@ -114,10 +125,6 @@ class Settings(BaseSettings):
     session_hours: float = _setting(12.0, "Administration", "How long a signed-in user stays signed in.", gt=0, le=720)
     sign_in_attempts: int = _setting(
         10, "Administration", "Passwords that may be tried for one user within five minutes; five times as many from one address.", ge=1
-    )
-
-    consent_required: bool = _setting(
-        False, "Access", "Refuse every fusion without the header X-Facemeld-Consent, whatever its activity says."
     )
 
     console: bool = _setting(True, "Administration", "Serve the console for operators under /console.")
@@ -229,6 +236,14 @@ class Settings(BaseSettings):
     def _printable(cls, value: str) -> str:
         if not value.strip() or not value.isprintable():
             raise ValueError("a label must be a line of printable characters")
+        return value
+
+    @field_validator("metrics_bind")
+    @classmethod
+    def _host_and_port(cls, value: str) -> str:
+        host, _, port = value.rpartition(":")
+        if value and not (host and port.isascii() and port.isdigit() and int(port) <= 65535):
+            raise ValueError(f"must have the form HOST:PORT, got {value}")
         return value
 
     @field_validator("fetch_allow")

@@ -49,11 +49,19 @@ class UsageLog:
         self._most_waiting = most_waiting
         self._waiting: list[Usage] = []
         self._dropped = 0
+        self.lost = 0
+        """Records that could not be kept."""
+
+    @property
+    def waiting(self) -> int:
+        """Records that are not yet in the database."""
+        return len(self._waiting)
 
     def record(self, record: CallRecord) -> None:
         """Take note of a finished call."""
         if len(self._waiting) >= self._most_waiting:
             self._dropped += 1
+            self.lost += 1
             return
         call = record.call
         notes = Notes() if call is None else call.notes
@@ -88,7 +96,6 @@ class UsageLog:
             try:
                 await self.flush()
             except Exception:
-                # Records that the database refuses for good are given up, so that those after them are stored.
                 logger.exception("Usage records could not be stored and are lost")
 
     async def flush(self) -> None:
@@ -101,6 +108,10 @@ class UsageLog:
         except DatabaseUnavailable as error:
             logger.error("Usage of %d calls could not be stored yet: %s", len(batch), error)
             self._waiting = batch + self._waiting
+        except Exception:
+            # Records that the database refuses for good are given up, so that those after them are stored.
+            self.lost += len(batch)
+            raise
         if self._dropped:
             logger.error("Usage of %d calls was lost: more than %d were waiting", self._dropped, self._most_waiting)
             self._dropped = 0

@@ -37,7 +37,7 @@ class Inline:
     async def stop(self, drain_seconds: float) -> None:
         """Nothing to stop."""
 
-    async def run(self, task: Task[T], seconds: float) -> T:
+    async def run(self, task: Task[T], seconds: float, *, owner: str = "") -> T:
         """Run a task."""
         return await asyncio.to_thread(lambda: task(context_for(WorkerConfig(self.bundle))))
 

@@ -55,3 +55,11 @@ class DownloadFailed(MediaError):
     def __reduce__(self) -> tuple[type["DownloadFailed"], tuple[str]]:
         # Exceptions cross process borders; without this, unpickling would take the message for the reason.
         return type(self), (self.reason,)
+
+
+class AddressRefused(DownloadFailed):
+    """The address leads to where nothing may be fetched from; to the caller it is a failure like any other."""
+
+
+class DownloadTooSlow(DownloadFailed):
+    """The picture did not arrive in time; to the caller it is a failure like any other."""

@@ -15,8 +15,9 @@ from typing import TypeAlias
 import anyio
 import httpcore
 
+from facemeld.counts import Counts, Family
 from facemeld.media.addresses import Address, Network, listed, parse_host, refusal
-from facemeld.media.errors import DownloadFailed, ImageTooManyBytes
+from facemeld.media.errors import AddressRefused, DownloadFailed, DownloadTooSlow, IllegalUrl, ImageTooManyBytes
 from facemeld.media.urls import Url, follow, parse_url
 
 Resolver: TypeAlias = Callable[[str, int], Awaitable[Sequence[str]]]
@@ -47,14 +48,27 @@ class FetchPolicy:
 
 
 class Fetcher:
-    """Fetches pictures under a policy; holds no connection between calls and may be used by many tasks at once."""
+    """Fetches pictures under a policy; holds no connection between calls and may be used by many tasks at once.
+
+    Args:
+        policy: What may be fetched.
+        resolver: Gives the addresses of names; the system's by default.
+        ssl_context: How servers prove who they are; by the usual authorities by default.
+        counts: Where fetches are counted by outcome.
+    """
 
     def __init__(
-        self, policy: FetchPolicy | None = None, *, resolver: Resolver | None = None, ssl_context: ssl.SSLContext | None = None
+        self,
+        policy: FetchPolicy | None = None,
+        *,
+        resolver: Resolver | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+        counts: Counts | None = None,
     ) -> None:
         self._policy = policy or FetchPolicy()
         self._resolver = resolver or resolve
         self._ssl_context = ssl_context or _trusting_context()
+        self._counts = counts or Counts()
 
     async def fetch(self, url: str, *, max_bytes: int) -> bytes:
         """Download one file.
@@ -68,12 +82,22 @@ class Fetcher:
             ImageTooManyBytes: the file is longer than ``max_bytes``.
             DownloadFailed: anything else; the message is always the same, ``reason`` is for the operator's log.
         """
-        target = parse_url(url)
+        try:
+            target = parse_url(url)
+            data = await self._in_time(target, max_bytes)
+        except (IllegalUrl, ImageTooManyBytes, DownloadFailed) as error:
+            self._counts.add(Family.FETCHES, _outcome(error))
+            raise
+        self._counts.add(Family.FETCHES, "ok")
+        self._counts.add(Family.FETCHED_BYTES, amount=len(data))
+        return data
+
+    async def _in_time(self, target: Url, max_bytes: int) -> bytes:
         try:
             with anyio.fail_after(self._policy.total_seconds):
                 return await self._follow_redirects(target, max_bytes)
         except TimeoutError as error:
-            raise DownloadFailed(f"{target.host_text} took more than {self._policy.total_seconds:g} s") from error
+            raise DownloadTooSlow(f"{target.host_text} took more than {self._policy.total_seconds:g} s") from error
 
     async def _follow_redirects(self, url: Url, max_bytes: int) -> bytes:
         for _ in range(self._policy.max_redirects + 1):
@@ -100,7 +124,9 @@ class Fetcher:
                 pool.stream("GET", address, headers=headers, extensions={"timeout": limits}) as response,
             ):
                 return await _read(url, response, max_bytes)
-        except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError, httpcore.ProxyError, OSError) as error:
+        except (httpcore.TimeoutException, TimeoutError) as error:
+            raise DownloadTooSlow(f"{url.host_text}: {type(error).__name__} {error}".strip()) from error
+        except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.ProxyError, OSError) as error:
             raise DownloadFailed(f"{url.host_text}: {type(error).__name__} {error}".strip()) from error
 
     async def _pool(self, url: Url) -> httpcore.AsyncConnectionPool:
@@ -121,7 +147,8 @@ async def _vetted(host: str | Address, port: int, resolver: Resolver, policy: Fe
     """The addresses of a host that may be connected to.
 
     Raises:
-        DownloadFailed: there is none, or any of them may not be reached: a name with both kinds is an attack.
+        DownloadFailed: there is none.
+        AddressRefused: any of them may not be reached; a name with both kinds is an attack.
     """
     addresses = [str(host)]
     if isinstance(host, str):
@@ -133,9 +160,9 @@ async def _vetted(host: str | Address, port: int, resolver: Resolver, policy: Fe
         raise DownloadFailed(f"{host} has no address")
     for address in addresses:
         if (why := refusal(address, policy.allow)) is not None:
-            raise DownloadFailed(f"{host}: {why}")
+            raise AddressRefused(f"{host}: {why}")
         if port not in policy.ports and not listed(address, policy.allow):
-            raise DownloadFailed(f"port {port} of {host} is not among the allowed ports")
+            raise AddressRefused(f"port {port} of {host} is not among the allowed ports")
     return addresses[:_MAX_ADDRESSES]
 
 
@@ -200,6 +227,20 @@ class _VettedBackend(httpcore.AsyncNetworkBackend):
 
     async def sleep(self, seconds: float) -> None:
         await anyio.sleep(seconds)
+
+
+def _outcome(error: IllegalUrl | ImageTooManyBytes | DownloadFailed) -> str:
+    match error:
+        case IllegalUrl():
+            return "illegal"
+        case ImageTooManyBytes():
+            return "too large"
+        case AddressRefused():
+            return "refused"
+        case DownloadTooSlow():
+            return "too slow"
+        case _:
+            return "failed"
 
 
 def _trusting_context() -> ssl.SSLContext:

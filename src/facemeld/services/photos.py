@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from facemeld.errors import FacemeldError
 from facemeld.fusion.types import Rect
-from facemeld.media.errors import ImageTooManyBytes
+from facemeld.media.errors import DownloadFailed, ImageTooManyBytes
 from facemeld.media.fetch import Fetcher
 from facemeld.media.urls import parse_url
 from facemeld.services.errors import FaceRectEmpty, FaceRectInvalid
 from facemeld.workers.photos import ImageSource
 
 __all__ = ["ImageLimits", "NamedImage", "Rect", "UserFace", "check_image", "check_rect", "gather_images"]
+
+logger = logging.getLogger(__name__)
 
 MIN_RECT_SIDE = 30
 """Shortest side of a caller's face box, in pixels (spec 3.1)."""
@@ -84,19 +87,35 @@ def check_image(image: NamedImage, limits: ImageLimits) -> None:
         raise ImageTooManyBytes(f"base64 text must have at most {limits.base64_chars} characters, got {len(image.base64)}")
 
 
-async def gather_images(fetcher: Fetcher, images: Sequence[NamedImage], limits: ImageLimits) -> list[ImageSource | FacemeldError]:
+async def gather_images(
+    fetcher: Fetcher, images: Sequence[NamedImage], limits: ImageLimits, request_id: str
+) -> list[ImageSource | FacemeldError]:
     """Fetch every picture that is named by URL; a URL that comes twice is fetched once.
+
+    Args:
+        fetcher: Fetches.
+        images: Pictures as the caller named them.
+        limits: Sizes of files.
+        request_id: Id of the call, for the operator's log.
 
     Returns:
         For each picture its source, or what went wrong with it.
     """
     urls = tuple(dict.fromkeys(image.url for image in images if image.url))
-    fetched = dict(zip(urls, await asyncio.gather(*(_fetch(fetcher, url, limits) for url in urls)), strict=True))
+    fetched = dict(zip(urls, await asyncio.gather(*(_fetch(fetcher, url, limits, request_id) for url in urls)), strict=True))
     return [fetched[image.url] if image.url else ImageSource(text=image.base64, max_text=limits.base64_chars) for image in images]
 
 
-async def _fetch(fetcher: Fetcher, url: str, limits: ImageLimits) -> ImageSource | FacemeldError:
+async def _fetch(fetcher: Fetcher, url: str, limits: ImageLimits, request_id: str) -> ImageSource | FacemeldError:
     try:
         return ImageSource(data=await fetcher.fetch(url, max_bytes=limits.url_bytes))
     except FacemeldError as error:
+        if isinstance(error, DownloadFailed):
+            # Only here: the caller must not learn what the operator's network looks like.
+            logger.info("A picture of call %s could not be fetched: %s", request_id, _in_one_line(error.reason))
         return error
+
+
+def _in_one_line(text: str) -> str:
+    """Text of strangers as it may go into a log."""
+    return "".join(character if character.isprintable() else "?" for character in text[:300])

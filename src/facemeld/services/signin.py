@@ -11,7 +11,8 @@ from limits.errors import StorageError
 from limits.storage import storage_from_string
 from limits.strategies import MovingWindowRateLimiter
 
-from facemeld.services.errors import AttemptsUncounted, TooManyAttempts
+from facemeld.counts import Counts, Family
+from facemeld.services.errors import AttemptsUncounted, PasswordWrong, TooManyAttempts
 from facemeld.users import NewToken, Principal, Role, RoleInsufficient, TokenKind, User, UserStore
 
 __all__ = ["NEEDED_ROLES", "Act", "NewToken", "Principal", "Role", "SignIn", "User", "require"]
@@ -73,6 +74,7 @@ class SignIn:
         window: The time in which attempts are counted; also how long a name is locked out.
         session: Life of a token.
         storage: Where attempts are counted: ``memory://``, or the URL of a Redis that several servers share.
+        counts: Where attempts are counted by outcome, for metrics.
     """
 
     def __init__(
@@ -83,8 +85,10 @@ class SignIn:
         window: timedelta = timedelta(minutes=5),
         session: timedelta = timedelta(hours=12),
         storage: str = "memory://",
+        counts: Counts | None = None,
     ) -> None:
         self._users = users
+        self._counts = counts or Counts()
         self._session = session
         self._window = int(window.total_seconds())
         self._by_name = RateLimitItemPerSecond(attempts, self._window, namespace="sign-in-name")
@@ -111,8 +115,16 @@ class SignIn:
             AttemptsUncounted: the storage of the counts does not answer.
         """
         name = name[:80]
-        self._count(name, address)
-        user = self._users.check_password(name, password)
+        try:
+            self._count(name, address)
+            user = self._users.check_password(name, password)
+        except TooManyAttempts:
+            self._counts.add(Family.SIGN_INS, "too many")
+            raise
+        except PasswordWrong:
+            self._counts.add(Family.SIGN_INS, "wrong")
+            raise
+        self._counts.add(Family.SIGN_INS, "ok")
         try:
             self._limiter.clear(self._by_name, name)
         except StorageError as error:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from facemeld.marks.metadata import ImplicitLabel
 from facemeld.media.decode import DecodeLimits
 from facemeld.media.errors import ImageTooManyBytes
+from facemeld.services.owners import VERIFIERS
 from facemeld.workers.executor import Executor
 from facemeld.workers.marking import mark_identifier
 from facemeld.workers.verify import ReadMarks, VerifyPicture
@@ -52,7 +53,8 @@ class VerifyService:
         """
         if len(data) > self.rules.limits.max_bytes:
             raise ImageTooManyBytes(f"a file must have at most {self.rules.limits.max_bytes} bytes, got {len(data)}")
-        marks = await self.executor.run(VerifyPicture(data, self.rules.limits, self.rules.anchors), self.rules.seconds)
+        task = VerifyPicture(data, self.rules.limits, self.rules.anchors)
+        marks = await self.executor.run(task, self.rules.seconds, owner=VERIFIERS)
         return report(marks, local=self.rules.local)
 
 
