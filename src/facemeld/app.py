@@ -26,6 +26,7 @@ from facemeld.services.fusing import FuseService
 from facemeld.services.listing import ListingService
 from facemeld.services.marking import MarkRules
 from facemeld.services.materials import MaterialRules, MaterialService
+from facemeld.services.overview import Overview
 from facemeld.services.photos import ImageLimits
 from facemeld.services.policies import default_rates
 from facemeld.services.rates import ActivityRates, RateLimiter
@@ -144,6 +145,10 @@ class Application:
             signing_in=self.sign_in(),
             clock=utc_now,
         )
+
+    def overview(self, administration: Administration, executor: Executor) -> Overview:
+        """What the console's first page shows."""
+        return Overview(administration, self.database, executor, self.settings.data, utc_now)
 
     def listing(self) -> ListingService:
         """The use case of listing materials."""
