@@ -64,9 +64,17 @@ def _tables() -> tuple[NDArray[np.intp], NDArray[np.uint8]]:
     return logarithms, powers
 
 
-def _times(left: NDArray[np.uint8], right: NDArray[np.uint8]) -> NDArray[np.uint8]:
+@functools.cache
+def _products() -> NDArray[np.uint8]:
+    """All products of two elements, one after the other: uint8 (65536,)."""
     logarithms, powers = _tables()
-    return np.where((left == 0) | (right == 0), np.uint8(0), powers[logarithms[left] + logarithms[right]])
+    table = powers[logarithms[:, None] + logarithms[None]]
+    table[0] = table[:, 0] = 0
+    return table.ravel()
+
+
+def _times(left: NDArray[np.uint8], right: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return _products().take(left.astype(np.uint16) << 8 | right)
 
 
 def _product(matrix: NDArray[np.uint8], vector: NDArray[np.uint8]) -> NDArray[np.uint8]:
