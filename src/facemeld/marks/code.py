@@ -74,7 +74,7 @@ def _products() -> NDArray[np.uint8]:
 
 
 def _times(left: NDArray[np.uint8], right: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return _products().take(left.astype(np.uint16) << 8 | right)
+    return np.asarray(_products().take(left.astype(np.uint16) << 8 | right), np.uint8)
 
 
 def _product(matrix: NDArray[np.uint8], vector: NDArray[np.uint8]) -> NDArray[np.uint8]:
