@@ -68,9 +68,9 @@ def _tables() -> tuple[NDArray[np.intp], NDArray[np.uint8]]:
 def _products() -> NDArray[np.uint8]:
     """All products of two elements, one after the other: uint8 (65536,)."""
     logarithms, powers = _tables()
-    table = powers[logarithms[:, None] + logarithms[None]]
+    table: NDArray[np.uint8] = powers[logarithms[:, None] + logarithms[None]]
     table[0] = table[:, 0] = 0
-    return table.ravel()
+    return np.asarray(table.ravel(), np.uint8)
 
 
 def _times(left: NDArray[np.uint8], right: NDArray[np.uint8]) -> NDArray[np.uint8]:
