@@ -10,6 +10,7 @@ from datetime import timedelta
 from ipaddress import ip_network
 from typing import Any
 
+from facemeld import __version__
 from facemeld.accounts import AccountStore, ChargeStore, KeyVault
 from facemeld.catalog import ActivityStore, Material, MaterialFiles, MaterialStore
 from facemeld.db import AuditLog, Database, utc_now
@@ -18,9 +19,12 @@ from facemeld.marks.authority import SigningIdentity, load_identity, local_ident
 from facemeld.media.decode import DecodeLimits
 from facemeld.media.fetch import Fetcher, FetchPolicy
 from facemeld.models import ensure_bundle
+from facemeld.privacy import PrivacyStore, ReceiptSigner
 from facemeld.results import LocalResultStore
 from facemeld.services.addresses import MaterialAddresses
 from facemeld.services.administration import Administration
+from facemeld.services.consents import Consents
+from facemeld.services.deletion import DeletionService
 from facemeld.services.finishing import Finisher
 from facemeld.services.fusing import FuseService
 from facemeld.services.listing import ListingService
@@ -61,6 +65,8 @@ class Application:
     activities: ActivityStore
     materials: MaterialStore
     results: LocalResultStore
+    privacy: PrivacyStore
+    receipts: ReceiptSigner
     material_addresses: MaterialAddresses
     mark_key: bytes = field(repr=False)
 
@@ -106,7 +112,8 @@ class Application:
 
     def fusing(self, executor: Executor, fetcher: Fetcher) -> FuseService:
         """The use case of FuseFace."""
-        return FuseService(self.materials, executor, fetcher, Finisher(self.results, self._fuse_rules(), utc_now))
+        rates = ActivityRates(RateLimiter(self.settings.rate_storage))
+        return FuseService(self.materials, executor, fetcher, self._finisher(self._fuse_rules()), rates)
 
     def legacy_fusing(self, executor: Executor, fetcher: Fetcher) -> FuseService:
         """The use case of fusing by the rules of API version 2018-12-01."""
@@ -118,7 +125,7 @@ class Application:
             photos=replace(rules.photos, limits=limits, whole_face=True),
             material_max_side=LEGACY_MATERIAL_SIDE if self.settings.strict else None,
         )
-        return FuseService(self.materials, executor, fetcher, Finisher(self.results, rules, utc_now), self._activity_rates())
+        return FuseService(self.materials, executor, fetcher, self._finisher(rules), self._activity_rates())
 
     def sign_in(self) -> SignIn:
         """The use case of signing in."""
@@ -142,6 +149,8 @@ class Application:
             usage=self.usage,
             results=self.results,
             audit=self.audit,
+            privacy=self.privacy,
+            deletion=self.deletion(),
             signing_in=self.sign_in(),
             clock=utc_now,
         )
@@ -150,13 +159,19 @@ class Application:
         """What the console's first page shows."""
         return Overview(administration, self.database, executor, self.settings.data, utc_now)
 
+    def deletion(self) -> DeletionService:
+        """The use case of deleting a person's results."""
+        return DeletionService(
+            self.privacy, self.results, self.accounts, signer=self.receipts, clock=utc_now, server=f"facemeld {__version__}"
+        )
+
     def listing(self) -> ListingService:
         """The use case of listing materials."""
         return ListingService(self.activities, self.materials)
 
     def fusing_ultra(self, executor: Executor, fetcher: Fetcher) -> UltraService:
         """The use case of FuseFaceUltra."""
-        return UltraService(executor, fetcher, Finisher(self.results, self._ultra_rules(), utc_now))
+        return UltraService(executor, fetcher, self._finisher(self._ultra_rules()))
 
     def importing(self, executor: Executor) -> MaterialService:
         """The use case of importing materials."""
@@ -200,6 +215,9 @@ class Application:
             return await self.verifying(executor).verify(picture)
         finally:
             await executor.stop(0)
+
+    def _finisher(self, rules: FuseRules) -> Finisher:
+        return Finisher(self.results, Consents(self.privacy, self.settings.consent_required), rules, utc_now)
 
     def _activity_rates(self) -> ActivityRates:
         rates = default_rates(self.settings.rates, strict=self.settings.strict)
@@ -273,6 +291,8 @@ def open_application(settings: Settings) -> Iterator[Application]:
             activities=ActivityStore(database),
             materials=MaterialStore(database, files),
             results=LocalResultStore(settings.data / "results", vault.derive("result-urls")),
+            privacy=PrivacyStore(database),
+            receipts=ReceiptSigner(vault.derive("deletion-receipts")),
             material_addresses=MaterialAddresses(files, vault.derive("material-urls"), utc_now),
             mark_key=vault.derive("invisible-mark"),
         )

@@ -33,7 +33,7 @@ class Failing:
     def __init__(self, error: FacemeldError) -> None:
         self._error = error
 
-    async def fuse(self, _: object) -> object:
+    async def fuse(self, request: object, facts: object) -> object:
         raise self._error
 
     async def list(self, _: object) -> object:

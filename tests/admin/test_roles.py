@@ -51,6 +51,10 @@ MATRIX: dict[tuple[str, str], Role | None] = {
     ("GET", "/results"): Role.VIEWER,
     ("DELETE", "/results/{result_id}"): Role.OPERATOR,
     ("GET", "/audit"): Role.OPERATOR,
+    ("GET", "/audit/verify"): Role.OPERATOR,
+    ("GET", "/deletions"): Role.OPERATOR,
+    ("POST", "/deletions"): Role.OPERATOR,
+    ("GET", "/deletions/{number}"): Role.OPERATOR,
     ("GET", "/usage"): Role.VIEWER,
     ("GET", "/usage/calls"): Role.VIEWER,
 }
@@ -62,6 +66,7 @@ NAMES = {
     "activity_id": "at_1",
     "material_id": "mt_1",
     "result_id": "nothing.jpg",
+    "number": "999999",
 }
 BODIES: dict[str, dict[str, Any]] = {
     "/accounts/{name}/packages": {"calls": 1},

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
 
+from facemeld.protocol.consent import CONSENT_HEADER
 from facemeld.protocol.errors import (
     ActivityIdNotFound,
     ApiError,
@@ -28,12 +29,15 @@ from facemeld.protocol.errors import (
     ImageSizeExceed,
     ImageSizeInvalid,
     InnerError,
+    InvalidParameterValue,
     IsOpening,
     MaterialIdNotFound,
+    MissingParameter,
     NoFaceDetected,
     NoFaceInPhoto,
     ParameterValueError,
     ProjectNotAuth,
+    RequestLimitExceeded,
     RequestTimeout,
     ResourceInsufficient,
     RpcFail,
@@ -46,6 +50,8 @@ from facemeld.protocol.errors import FaceRectInvalid as FaceRectInvalidCode
 from facemeld.services.errors import (
     ActivityDisabled,
     ActivityNotFound,
+    ConsentMissing,
+    ConsentWithdrawn,
     DatabaseUnavailable,
     DeadlineExceeded,
     DownloadFailed,
@@ -88,6 +94,9 @@ FAILURES_2022: Mapping[type[FacemeldError], type[ApiError]] = MappingProxyType(
     {
         ActivityNotFound: ActivityIdNotFound,
         ActivityDisabled: ActivityIdNotFound,
+        ConsentMissing: MissingParameter,
+        ConsentWithdrawn: InvalidParameterValue,
+        TooFrequent: RequestLimitExceeded,
         MaterialNotFound: MaterialIdNotFound,
         MaterialDeleted: FuseMaterialNotExist,
         TemplateMissing: FuseMaterialNotExist,
@@ -149,6 +158,9 @@ LISTING_FAILURES: Mapping[type[FacemeldError], type[ApiError]] = MappingProxyTyp
 LISTING_FAILURES_2018: Mapping[type[FacemeldError], type[ApiError]] = MappingProxyType({**FAILURES_2018, DatabaseUnavailable: ServerError})
 """The same for DescribeMaterialList of 2018-12-01."""
 
+_NAMED: Mapping[type[FacemeldError], str] = MappingProxyType({ConsentMissing: CONSENT_HEADER, ConsentWithdrawn: CONSENT_HEADER})
+"""The parameter that an error is about, where the message of its code names one."""
+
 _EXPLAINED = frozenset({TooManyFaces, TooManyPhotos, TemplateTooLarge, FaceRectInvalid, FaceRectEmpty, RectOutsidePicture, MarkError})
 
 
@@ -168,4 +180,5 @@ def translated(table: Mapping[type[FacemeldError], type[ApiError]]) -> Iterator[
         if kind is None:
             raise
         detail = str(error) if kind in _EXPLAINED else ""
-        raise table[kind](detail=detail) from error
+        values = {"name": _NAMED[kind]} if kind in _NAMED else {}
+        raise table[kind](detail=detail, **values) from error

@@ -102,15 +102,19 @@ class FuseFaceUltra:
         params = call.params
         as_url = wants_url(params.rsp_img_type)
         request = UltraRequest(
+            account_id=call.account_id,
             users=ultra_users(params.merge_infos),
             model_type=model_type(params.swap_model_type),
             strengths=(params.fusion_ultra_param or FusionUltraParam()).strengths(),
             marks=marks(params.logo_add, params.logo_param, None, language=call.language, request_id=call.request_id),
+            consent=call.consent,
             template=NamedImage(params.model_url, params.model_image),
         )
         with translated(FAILURES_ULTRA):
             result = await self.service.fuse(request, call.notes)
-            image = await self.service.finisher.deliver(result, (self.public_url or call.base_url) if as_url else None)
+            image = await self.service.finisher.deliver(
+                result, (self.public_url or call.base_url) if as_url else None, request_id=call.request_id, consent=call.consent
+            )
         return FuseFaceUltraResponse(fused_image=image)
 
     @property

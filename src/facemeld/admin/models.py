@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Generic, Self, TypeAlias, TypeVar
+from typing import Annotated, Any, Generic, Self, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -13,10 +13,12 @@ from facemeld.services.administration import (
     AccountView,
     Activity,
     AuditEntry,
+    AuditVerdict,
     Finding,
     Material,
     NewToken,
     Package,
+    Receipt,
     ResultSummary,
     Role,
     Token,
@@ -25,12 +27,14 @@ from facemeld.services.administration import (
     UsageTotal,
     User,
     describe_finding,
+    render_receipt,
 )
 
 Item = TypeVar("Item")
 Degree: TypeAlias = Annotated[int, Field(ge=0, le=100)]
 Password: TypeAlias = Annotated[str, Field(max_length=1024)]
 Reason: TypeAlias = Annotated[str, Field(max_length=1000)]
+Rate: TypeAlias = Annotated[str, Field(max_length=16, description="Calls a second; empty for the settings'.", examples=["20/second"])]
 
 
 class Request(BaseModel):
@@ -279,6 +283,8 @@ class ActivityReply(BaseModel):
     disabled: bool
     shape_degree: int
     feature_degree: int
+    consent_required: bool = Field(description="Whether every fusion must carry the header `X-Facemeld-Consent`.")
+    rate: str = Field(description="Calls a second; empty for the settings'.", examples=["20/second"])
     created_at: datetime
     updated_at: datetime
 
@@ -297,6 +303,8 @@ class NewActivityRequest(Request):
     published: bool = True
     shape_degree: Degree = 50
     feature_degree: Degree = 50
+    consent_required: bool = False
+    rate: Rate = ""
 
 
 class ActivityChangeRequest(Request):
@@ -308,6 +316,8 @@ class ActivityChangeRequest(Request):
     disabled: bool | None = None
     shape_degree: Degree | None = None
     feature_degree: Degree | None = None
+    consent_required: bool | None = None
+    rate: Rate | None = None
 
 
 class FaceReply(BaseModel):
@@ -472,3 +482,47 @@ class AuditReply(BaseModel):
     def of(cls, entry: AuditEntry) -> Self:
         """From the log's record."""
         return cls(id=entry.id, at=entry.at, actor=entry.actor, act=entry.act, subject=entry.subject, detail=dict(entry.detail))
+
+
+class AuditVerdictReply(BaseModel):
+    """What a check of the audit log's chain found."""
+
+    sound: bool
+    entries: int = Field(description="Entries that hold.")
+    head_id: int = Field(description="The last entry that holds; 0 for none.")
+    head_hash: str = Field(description="Its hash; kept elsewhere, it is the anchor of a later check.")
+    bad_id: int | None = Field(description="The first entry that does not hold.")
+    fault: str = Field(description="What is wrong; empty if nothing is.")
+
+    @classmethod
+    def of(cls, verdict: AuditVerdict) -> Self:
+        """From the check."""
+        return cls(
+            sound=verdict.sound,
+            entries=verdict.entries,
+            head_id=verdict.head.id,
+            head_hash=verdict.head.hash,
+            bad_id=verdict.bad,
+            fault=verdict.fault,
+        )
+
+
+class DeletionRequest(Request):
+    """Whose results are to be deleted: exactly one of `request_id` and `consent`."""
+
+    request_id: str = Field(default="", max_length=64, description="RequestId of the call that made the result.")
+    consent: str = Field(default="", max_length=128, description="Consent reference of the calls that made the results.")
+    account: str | None = Field(default=None, description="Only calls of this account.")
+
+
+class ReceiptReply(BaseModel):
+    """The signed statement of a deletion."""
+
+    number: int
+    at: datetime
+    receipt: dict[str, Any] = Field(description="What `facemeld receipts verify` checks: `body` and `signature`.")
+
+    @classmethod
+    def of(cls, receipt: Receipt) -> Self:
+        """From the store's record."""
+        return cls(number=receipt.number, at=receipt.at, receipt=render_receipt(receipt.body, receipt.signature))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from sqlalchemy import Select, func, select
@@ -19,6 +20,7 @@ from facemeld.db.snowflake import moment_of, next_snowflake
 LONGEST_NAME = 32
 LONGEST_TEXT = 1000
 DEFAULT_DEGREE = 50
+_RATE = re.compile(r"([1-9][0-9]{0,5})/second")
 
 
 class ActivityStore:
@@ -41,6 +43,8 @@ class ActivityStore:
         published: bool = True,
         shape_degree: int = DEFAULT_DEGREE,
         feature_degree: int = DEFAULT_DEGREE,
+        consent_required: bool = False,
+        rate: str = "",
     ) -> Activity:
         """Create an activity.
 
@@ -52,6 +56,8 @@ class ActivityStore:
             published: Whether the rate of published activities applies.
             shape_degree: Default of ``FuseProfileDegree``, 0-100.
             feature_degree: Default of ``FuseFaceDegree``, 0-100.
+            consent_required: Whether every fusion must bring a reference to the consent of the people shown.
+            rate: Calls a second, as in ``20/second``; empty for the settings'.
 
         Raises:
             FieldInvalid: a field is outside its range.
@@ -59,6 +65,7 @@ class ActivityStore:
         check_name(name, LONGEST_NAME)
         check_text(description)
         check_degrees(shape_degree, feature_degree)
+        calls_a_second(rate)
         with self._database.transaction() as session:
             number = next_snowflake(session, self._clock())
             row = ActivityRow(
@@ -70,6 +77,8 @@ class ActivityStore:
                 disabled=False,
                 shape_degree=shape_degree,
                 feature_degree=feature_degree,
+                consent_required=consent_required,
+                rate=rate,
                 created_at=moment_of(number),
                 updated_at=moment_of(number),
             )
@@ -118,8 +127,10 @@ class ActivityStore:
         disabled: bool | None = None,
         shape_degree: int | None = None,
         feature_degree: int | None = None,
+        consent_required: bool | None = None,
+        rate: str | None = None,
     ) -> Activity:
-        """Change the fields that are given; None leaves a field as it is.
+        """Change the fields that are given; None leaves a field as it is, an empty rate goes back to the settings'.
 
         Raises:
             ActivityNotFound: the account has no such activity.
@@ -129,6 +140,7 @@ class ActivityStore:
             check_name(name, LONGEST_NAME)
         check_text(description or "")
         check_degrees(shape_degree, feature_degree)
+        calls_a_second(rate or "")
         wanted: dict[str, str | int | bool | None] = {
             "name": name,
             "description": description,
@@ -136,6 +148,8 @@ class ActivityStore:
             "disabled": disabled,
             "shape_degree": shape_degree,
             "feature_degree": feature_degree,
+            "consent_required": consent_required,
+            "rate": rate,
         }
         changes = {field: value for field, value in wanted.items() if value is not None}
         with self._database.transaction() as session:
@@ -190,6 +204,18 @@ def check_degrees(*degrees: int | None) -> None:
             raise FieldInvalid(f"a degree must be 0-100, got {degree}")
 
 
+def calls_a_second(rate: str) -> int | None:
+    """What a rate such as ``20/second`` allows; None for an empty one.
+
+    Raises:
+        FieldInvalid: it has another form.
+    """
+    match = _RATE.fullmatch(rate)
+    if match is None and rate:
+        raise FieldInvalid(f"the rate must have the form 20/second, with 1-999999 calls, got {rate[:40]!r}")
+    return int(match[1]) if match is not None else None
+
+
 def _activity(row: ActivityRow) -> Activity:
     return Activity(
         number=row.id,
@@ -202,4 +228,6 @@ def _activity(row: ActivityRow) -> Activity:
         feature_degree=row.feature_degree,
         created_at=row.created_at,
         updated_at=row.updated_at,
+        consent_required=row.consent_required,
+        rate=row.rate,
     )

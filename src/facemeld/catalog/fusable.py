@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import and_, bindparam, select
 
+from facemeld.catalog.activities import calls_a_second
 from facemeld.catalog.errors import (
     ActivityDisabled,
     ActivityNotFound,
@@ -23,6 +24,8 @@ _QUERY = (
     select(
         ActivityRow.disabled,
         ActivityRow.published,
+        ActivityRow.consent_required,
+        ActivityRow.rate,
         ActivityRow.shape_degree.label("activity_shape"),
         ActivityRow.feature_degree.label("activity_feature"),
         MaterialRow.id.label("material"),
@@ -94,4 +97,6 @@ def read_for_fusion(database: Database, account_id: int, activity: str, model: s
         published=first.published,
         faces=faces,
         default_face=wanted.face,
+        consent_required=first.consent_required,
+        rate=calls_a_second(first.rate),
     )

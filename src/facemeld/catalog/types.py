@@ -21,6 +21,8 @@ class Activity:
         number: Its snowflake.
         shape_degree: Default of ``FuseProfileDegree``, 0-100.
         feature_degree: Default of ``FuseFaceDegree``, 0-100.
+        consent_required: Whether every fusion must bring a reference to the consent of the people shown.
+        rate: Calls a second, as in ``20/second``; empty for the settings'.
     """
 
     number: int
@@ -33,6 +35,8 @@ class Activity:
     feature_degree: int
     created_at: datetime
     updated_at: datetime
+    consent_required: bool = False
+    rate: str = ""
 
     @property
     def id(self) -> str:
@@ -139,6 +143,8 @@ class MaterialRecord:
         shape_degree: Default of ``FuseProfileDegree``, the material's own or its activity's, 0-100.
         feature_degree: Default of ``FuseFaceDegree``, likewise.
         published: Whether the activity is published.
+        consent_required: Whether the activity demands a reference to the consent of the people shown.
+        rate: Calls a second on the activity; None for the settings'.
     """
 
     number: int
@@ -153,6 +159,8 @@ class MaterialRecord:
     published: bool
     faces: tuple[MaterialFace, ...]
     default_face: int | None
+    consent_required: bool = False
+    rate: int | None = None
 
     @property
     def id(self) -> str:

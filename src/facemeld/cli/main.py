@@ -8,7 +8,23 @@ from typing import Annotated
 import typer
 
 from facemeld import __version__
-from facemeld.cli import accounts, activities, bench, doctor, keys, materials, models, pictures, serving, usage, users, verify
+from facemeld.cli import (
+    accounts,
+    activities,
+    audit,
+    bench,
+    doctor,
+    keys,
+    materials,
+    models,
+    pictures,
+    receipts,
+    results,
+    serving,
+    usage,
+    users,
+    verify,
+)
 from facemeld.errors import FacemeldError
 
 app = typer.Typer(help="Self-hosted face fusion that speaks the Tencent Cloud FaceFusion API.", no_args_is_help=True, rich_markup_mode=None)
@@ -17,6 +33,9 @@ app.add_typer(keys.app, name="key")
 app.add_typer(users.app, name="user")
 app.add_typer(activities.app, name="activity")
 app.add_typer(materials.app, name="material")
+app.add_typer(results.app, name="results")
+app.add_typer(receipts.app, name="receipts")
+app.add_typer(audit.app, name="audit")
 app.add_typer(models.app, name="models")
 app.add_typer(bench.app, name="bench")
 app.command("serve")(serving.serve)

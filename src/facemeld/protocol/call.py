@@ -53,6 +53,7 @@ class CallInfo:
         base_url: Scheme and host under which the caller reached the server, e.g. ``http://127.0.0.1:8080``.
         fault: Code that the caller asks to be answered with (``X-Facemeld-Fault``); empty if none. Only a hook can grant it.
         policy: What the credential came with for the hooks; the protocol does not look into it.
+        consent: Reference to the consent of the people shown (``X-Facemeld-Consent``); None if the call brings none.
         notes: What is found out while the call runs.
     """
 
@@ -68,6 +69,7 @@ class CallInfo:
     base_url: str
     fault: str = ""
     policy: object = field(default=None, repr=False)
+    consent: str | None = field(default=None, repr=False)
     notes: Notes = field(default_factory=Notes, repr=False, compare=False)
 
 

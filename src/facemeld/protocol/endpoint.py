@@ -7,7 +7,7 @@ import re
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 from facemeld.protocol import envelope
 from facemeld.protocol.call import CLIENT_GONE, Action, ActionRegistry, Call, CallInfo, CallRecord, Hooks
 from facemeld.protocol.common import Common, language_of, read_common
+from facemeld.protocol.consent import read_consent
 from facemeld.protocol.credentials import Credential, Credentials, CredentialsUnavailable
 from facemeld.protocol.errors import (
     V2018,
@@ -179,6 +180,7 @@ class ApiEndpoint:
         )
         action = self._registry.resolve(common.version, common.action, options.service)
         self._check_region(common)
+        consent = read_consent(request)
         with stage("admission"):
             await hooks.faults.check(info)
             await hooks.permissions.check(info)
@@ -186,7 +188,7 @@ class ApiEndpoint:
             await hooks.addresses.check(info)
         parameters = read_parameters(request, common, options.limits, dotted=verified.dotted)
         params = to_model(action.request_model, parameters.values, strict=options.strict, strings=parameters.strings)
-        return action, Call.of(info, params)
+        return action, Call.of(replace(info, consent=consent), params)
 
     async def _authenticate(self, request: RawRequest, common: Common) -> Verified:
         options = self._options

@@ -22,8 +22,10 @@ from facemeld.accounts import (
 from facemeld.accounts.errors import AccountInvalid
 from facemeld.accounts.policy import RateChange, parse_networks, parse_rate
 from facemeld.catalog import Activity, ActivityStore, Finding, Material, MaterialStatus, MaterialStore, Page
-from facemeld.db import AuditEntry, AuditLog
+from facemeld.db import AuditEntry, AuditHead, AuditLog, AuditVerdict
+from facemeld.privacy import PrivacyStore, Receipt, render_receipt
 from facemeld.results import ResultId, ResultStore, ResultSummary
+from facemeld.services.deletion import DeletionService
 from facemeld.services.materials import MaterialService, appeal_material, approve_material, reject_material
 from facemeld.services.policies import check_actions, check_rates
 from facemeld.services.review import Language, describe_finding
@@ -41,6 +43,8 @@ __all__ = [
     "Activity",
     "Administration",
     "AuditEntry",
+    "AuditHead",
+    "AuditVerdict",
     "Finding",
     "Grouping",
     "Language",
@@ -51,6 +55,7 @@ __all__ = [
     "Package",
     "Page",
     "Principal",
+    "Receipt",
     "ResultSummary",
     "Role",
     "Token",
@@ -61,6 +66,7 @@ __all__ = [
     "account_change",
     "checked_actions",
     "describe_finding",
+    "render_receipt",
 ]
 
 Item = TypeVar("Item")
@@ -95,6 +101,8 @@ class Administration:
     usage: UsageStore
     results: ResultStore
     audit: AuditLog
+    privacy: PrivacyStore
+    deletion: DeletionService
     signing_in: SignIn
     clock: Callable[[], datetime]
 

@@ -29,6 +29,7 @@ from facemeld.media.errors import (
     MediaError,
     UndecodableImage,
 )
+from facemeld.privacy import DeletionInvalid, NothingToDelete, ReceiptInvalid, ReceiptNotFound
 from facemeld.results import ResultExpired, ResultNotFound, ResultNotSaved
 from facemeld.users.errors import (
     PasswordWrong,
@@ -82,6 +83,14 @@ class MaterialTooLarge(ServiceError):
     """The stored picture of a material is larger than the caller's version of the API allows."""
 
 
+class ConsentMissing(ServiceError):
+    """A call must bring a reference to the consent of the people shown, and brings none."""
+
+
+class ConsentWithdrawn(ServiceError):
+    """The deletion of a call's results was demanded before they were delivered."""
+
+
 class AddressForged(ServiceError):
     """An address of a picture was not made by this service."""
 
@@ -118,8 +127,11 @@ __all__ = [
     "AddressExpired",
     "AddressForged",
     "AttemptsUncounted",
+    "ConsentMissing",
+    "ConsentWithdrawn",
     "DatabaseUnavailable",
     "DeadlineExceeded",
+    "DeletionInvalid",
     "DownloadFailed",
     "EncodingFailed",
     "FaceNotFound",
@@ -146,9 +158,12 @@ __all__ = [
     "MediaError",
     "NoFaceFound",
     "NotReady",
+    "NothingToDelete",
     "OutOfMemory",
     "PasswordWrong",
     "QueueFull",
+    "ReceiptInvalid",
+    "ReceiptNotFound",
     "RectOutsidePicture",
     "ResultExpired",
     "ResultNotFound",

@@ -11,6 +11,8 @@ from datetime import datetime
 from facemeld.errors import FacemeldError
 from facemeld.media.encode import CONTENT_TYPES
 from facemeld.results import ResultStore
+from facemeld.services.consents import Consents
+from facemeld.services.errors import ConsentWithdrawn
 from facemeld.services.requests import FuseRules, MarkRequest
 from facemeld.timing import stage
 from facemeld.workers.marking import FusedFile, Logo, Marking
@@ -22,6 +24,7 @@ class Finisher:
     """Marks and stores results by the operator's rules."""
 
     results: ResultStore
+    consents: Consents
     rules: FuseRules
     clock: Callable[[], datetime]
 
@@ -48,21 +51,28 @@ class Finisher:
             jpeg_quality=rules.jpeg_quality,
         )
 
-    async def deliver(self, result: FusedFile, base_url: str | None) -> str:
+    async def deliver(self, result: FusedFile, base_url: str | None, *, request_id: str, consent: str | None) -> str:
         """What a reply says of a result.
 
         Args:
             result: The finished picture.
             base_url: Address of the server, to store the result durably first and answer with its signed address, which leads
                 to it until it expires; None answers with the picture as base64 text and stores nothing.
+            request_id: Id of the call; the result can be found by it later.
+            consent: Reference that the use case recorded, or None.
 
         Raises:
             ResultError: it could not be stored.
+            ConsentWithdrawn: its deletion was demanded meanwhile.
         """
         if base_url is None:
             with stage("reply"):
                 return base64.b64encode(result.data).decode("ascii")
         expires = self.clock() + self.rules.result_life
         with stage("store"):
-            stored = await asyncio.to_thread(self.results.put, result.data, CONTENT_TYPES[result.format], expires)
+            stored = await asyncio.to_thread(self.results.put, result.data, CONTENT_TYPES[result.format], expires, request_id)
+            # A deletion that began before this moment may have looked for the file too early; one that begins later finds it.
+            if await self.consents.withdrawn(consent, request_id):
+                await asyncio.to_thread(self.results.remove, stored)
+                raise ConsentWithdrawn("the consent must hold until the result is delivered; its deletion was demanded meanwhile")
         return base_url + self.results.sign(stored, expires)

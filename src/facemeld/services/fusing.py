@@ -13,6 +13,7 @@ from facemeld.media.fetch import Fetcher
 from facemeld.services.errors import MaterialTooLarge, TemplateFaceNotFound, TooManyFaces
 from facemeld.services.facts import Facts
 from facemeld.services.finishing import Finisher
+from facemeld.services.owners import account
 from facemeld.services.photos import UserFace, check_image, check_rect, gather_images
 from facemeld.services.rates import ActivityRates
 from facemeld.services.requests import MarkRequest
@@ -34,6 +35,7 @@ class FuseRequest:
         users: One to six users' faces.
         shape, features: Degrees 0-100; None means the material's own.
         marks: How the result is marked.
+        consent: Reference to the consent of the people shown, or None.
     """
 
     account_id: int
@@ -43,6 +45,7 @@ class FuseRequest:
     shape: int | None = None
     features: int | None = None
     marks: MarkRequest = field(default_factory=MarkRequest)
+    consent: str | None = None
 
 
 class FuseService:
@@ -54,14 +57,14 @@ class FuseService:
         executor: Executor,
         fetcher: Fetcher,
         finisher: Finisher,
-        rates: ActivityRates | None = None,
+        rates: ActivityRates,
     ) -> None:
         self._materials = materials
         self._executor = executor
         self._fetcher = fetcher
         self._finisher = finisher
         self._rules = finisher.rules
-        self._activity_rates = rates
+        self._rates = rates
 
     @property
     def finisher(self) -> Finisher:
@@ -77,16 +80,17 @@ class FuseService:
 
         Raises:
             CatalogError: the activity or material is unknown, deleted or not approved.
+            ConsentMissing: the call must bring a consent reference and brings none.
             MaterialTooLarge, TemplateFaceNotFound, TooManyFaces, FaceRectInvalid: see ``services.errors``.
             TooFrequent: the activity is called more often than its rate allows.
             MediaError, PhotoError: a photo or the logo cannot be used.
             WorkerError: the pixel work could not be done.
         """
+        facts.project_id, facts.model_id = request.project_id, request.model_id
         with stage("lookup"):
-            facts.project_id, facts.model_id = request.project_id, request.model_id
-        material = await asyncio.to_thread(self._materials.for_fusion, request.account_id, request.project_id, request.model_id)
-        if self._activity_rates is not None:
-            await self._activity_rates.hit(material.activity, material.published)
+            material = await asyncio.to_thread(self._materials.for_fusion, request.account_id, request.project_id, request.model_id)
+        self._finisher.consents.demand(request.consent, by_activity=material.consent_required)
+        await self._rates.hit(material.activity, material.published, material.rate)
         longest = self._rules.material_max_side
         if longest is not None and max(material.width, material.height) > longest:
             raise MaterialTooLarge(f"the material must have at most {longest} pixels a side, got {material.width}x{material.height}")
@@ -106,6 +110,9 @@ class FuseService:
         )
         result = await self._executor.run(task, self._rules.seconds)
         facts.faces = len(request.users)
+        await self._finisher.consents.keep(
+            request.consent, facts, account_id=request.account_id, activity=material.activity, request_id=request.marks.request_id
+        )
         return result
 
     def _check(self, request: FuseRequest) -> None:
@@ -119,14 +126,15 @@ class FuseService:
             check_image(logo.image, self._rules.images)
 
     async def _photos(
-        self, users: Sequence[UserFace], sources: Sequence[ImageSource | FacemeldError], numbers: Sequence[int]
+        self, request: FuseRequest, sources: Sequence[ImageSource | FacemeldError], numbers: Sequence[int]
     ) -> tuple[UserPhoto, ...]:
         photos: list[UserPhoto] = []
-        for user, source, number in zip(users, sources, numbers, strict=False):
+        for user, source, number in zip(request.users, sources, numbers, strict=False):
             if isinstance(source, FacemeldError):
                 # An earlier photo may be unusable too, and the first failing entry is the one to report.
                 if photos:
-                    await self._executor.run(CheckPhotos(tuple(photos), self._rules.photos), self._rules.seconds)
+                    check = CheckPhotos(tuple(photos), self._rules.photos)
+                    await self._executor.run(check, self._rules.seconds, owner=account(request.account_id))
                 raise source
             photos.append(UserPhoto(source, user.rect, number - 1))
         return tuple(photos)

@@ -97,7 +97,7 @@ class RateLimiter:
 
 @dataclass(frozen=True, slots=True)
 class ActivityRates:
-    """Rates of calls on one activity (spec 5.3).
+    """Rates of calls on one activity (spec 5.3); an activity's own rate goes before these.
 
     Attributes:
         limiter: Where calls are counted.
@@ -109,13 +109,18 @@ class ActivityRates:
     published: int | None = None
     unpublished: int | None = None
 
-    async def hit(self, activity: int, published: bool) -> None:
+    async def hit(self, activity: int, published: bool, own: int | None = None) -> None:
         """Count a call on an activity.
+
+        Args:
+            activity: Its number.
+            published: Whether it is published.
+            own: Calls a second that were set for this activity; None if none were.
 
         Raises:
             TooFrequent: its rate is exceeded.
         """
-        limit = self.published if published else self.unpublished
+        limit = own or (self.published if published else self.unpublished)
         if limit is None:
             return
         exceeded = await self.limiter.hit(limit, "activity", str(activity))

@@ -11,6 +11,7 @@ from facemeld.media.fetch import Fetcher
 from facemeld.services.errors import TemplateEmpty
 from facemeld.services.facts import Facts
 from facemeld.services.finishing import Finisher
+from facemeld.services.owners import account
 from facemeld.services.photos import NamedImage, check_image, check_rect, gather_images
 from facemeld.services.requests import FuseRules, MarkRequest
 from facemeld.timing import stage
@@ -46,18 +47,22 @@ class UltraRequest:
     """One FuseFaceUltra call, checked for form.
 
     Attributes:
+        account_id: Who asks.
         template: The picture that stays.
         users: One to six users' faces.
         model_type: One of ``MODEL_TYPES``.
         strengths: What the caller set; model type 6 does not look at it.
         marks: How the result is marked.
+        consent: Reference to the consent of the people shown, or None.
     """
 
+    account_id: int
     template: NamedImage
     users: tuple[UltraUser, ...]
     model_type: int = 1
     strengths: UltraStrengths = field(default_factory=UltraStrengths)
     marks: MarkRequest = field(default_factory=MarkRequest)
+    consent: str | None = None
 
 
 class UltraService:
@@ -85,11 +90,13 @@ class UltraService:
             facts: Where to note what is found out.
 
         Raises:
+            ConsentMissing: every call must bring a consent reference, and this one brings none.
             TemplateEmpty, TemplateTooLarge, TooManyPhotos: see ``workers.errors``.
             FaceRectInvalid: a box is too small or has a negative corner.
             MediaError, PhotoError: the template, a photo or the logo cannot be used.
             WorkerError: the pixel work could not be done.
         """
+        self._finisher.consents.demand(request.consent)
         self._check(request)
         logo = request.marks.shown_logo
         images = [request.template, *(user.image for user in request.users)]
@@ -109,6 +116,9 @@ class UltraService:
         )
         result = await self._executor.run(task, self._rules.seconds)
         facts.faces = len(request.users)
+        await self._finisher.consents.keep(
+            request.consent, facts, account_id=request.account_id, activity=None, request_id=request.marks.request_id
+        )
         return result
 
     def _check(self, request: UltraRequest) -> None:
@@ -133,7 +143,8 @@ class UltraService:
                 # What came before may be unusable too, and the first failing entry is the one to report.
                 if sources:
                     template = UltraTemplate(sources[0], self._rules.material_limits)
-                    await self._executor.run(CheckUltra(template, _photos(request, sources), self._rules.photos), self._rules.seconds)
+                    check = CheckUltra(template, _photos(request, sources), self._rules.photos)
+                    await self._executor.run(check, self._rules.seconds, owner=account(request.account_id))
                 raise source
             sources.append(source)
         return sources

@@ -9,10 +9,14 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import ColumnElement, case, delete, func, insert, select
+from sqlalchemy.orm import Session
 
 from facemeld.db.database import Database
-from facemeld.db.models import UsageRow
+from facemeld.db.models import ConsentRow, UsageRow
 from facemeld.usage.types import Usage, UsageTotal
+
+_NAMED_AT_ONCE = 500
+"""Requests named in one statement; databases limit the number of a statement's parameters."""
 
 PURGED_AT_ONCE = 5000
 """Rows deleted in one transaction, so that calls need not wait long for it."""
@@ -40,7 +44,12 @@ class UsageStore:
         """
         if records:
             with self._database.transaction() as session:
-                session.execute(insert(UsageRow), [asdict(usage) for usage in records])
+                deleted = _deleted(session, [usage.request_id for usage in records if usage.consent])
+                rows = [asdict(usage) for usage in records]
+                for row in rows:
+                    if row["request_id"] in deleted:
+                        row["consent"] = ""
+                session.execute(insert(UsageRow), rows)
 
     def records(
         self, *, account_id: int | None = None, since: datetime | None = None, before: int | None = None, limit: int = 100
@@ -107,6 +116,16 @@ class UsageStore:
                 return UsageRow.action.expression
             case Grouping.CODE:
                 return UsageRow.code.expression
+
+
+def _deleted(session: Session, requests: list[str]) -> set[str]:
+    """Which of these calls' results were deleted before their records came here; a deletion that begins now waits for the records."""
+    deleted: set[str] = set()
+    for start in range(0, len(requests), _NAMED_AT_ONCE):
+        named = ConsentRow.request_id.in_(requests[start : start + _NAMED_AT_ONCE])
+        rows = session.execute(select(ConsentRow.request_id, ConsentRow.deleted_at).where(named).with_for_update())
+        deleted.update(row.request_id for row in rows if row.deleted_at is not None)
+    return deleted
 
 
 def _count(condition: ColumnElement[bool]) -> ColumnElement[int]:

@@ -66,10 +66,13 @@ class FaceFusion:
             model_id=model_id(params.model_id),
             users=(UserFace(NamedImage(params.url, params.image)),),
             marks=marks(None, None, params.fuse_param, language=call.language, request_id=call.request_id),
+            consent=call.consent,
         )
         with translated(FACE_FUSION_FAILURES):
             result = await self.service.fuse(request, call.notes)
-            image = await self.service.finisher.deliver(result, (self.public_url or call.base_url) if as_url else None)
+            image = await self.service.finisher.deliver(
+                result, (self.public_url or call.base_url) if as_url else None, request_id=call.request_id, consent=call.consent
+            )
         return FaceFusionResponse(image=image, review_result_set=review(params.celebrity_identify, 1))
 
     @property

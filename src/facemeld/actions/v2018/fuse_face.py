@@ -68,10 +68,13 @@ class FuseFace:
             shape=degree(params.fuse_profile_degree, "FuseProfileDegree"),
             features=degree(params.fuse_face_degree, "FuseFaceDegree"),
             marks=marks(None, None, params.fuse_param, language=call.language, request_id=call.request_id),
+            consent=call.consent,
         )
         with translated(FAILURES_2018):
             result = await self.service.fuse(request, call.notes)
-            image = await self.service.finisher.deliver(result, (self.public_url or call.base_url) if as_url else None)
+            image = await self.service.finisher.deliver(
+                result, (self.public_url or call.base_url) if as_url else None, request_id=call.request_id, consent=call.consent
+            )
         return FuseFaceResponse(fused_image=image, review_result_set=review(params.celebrity_identify, len(request.users)))
 
     @property

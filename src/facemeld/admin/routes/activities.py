@@ -37,6 +37,8 @@ def create_activity(body: NewActivityRequest, admin: Admin, me: Editor) -> Activ
         published=body.published,
         shape_degree=body.shape_degree,
         feature_degree=body.feature_degree,
+        consent_required=body.consent_required,
+        rate=body.rate,
     )
     return ActivityReply.of(created)
 
@@ -49,5 +51,5 @@ def get_activity(activity_id: str, admin: Admin, _: Reader) -> ActivityReply:
 
 @router.patch("/{activity_id}", operation_id="change_activity")
 def change_activity(activity_id: str, body: ActivityChangeRequest, admin: Admin, me: Editor) -> ActivityReply:
-    """Change name, description, default degrees; publish, disable."""
+    """Change name, description, default degrees, rate; publish, disable; require consent."""
     return ActivityReply.of(admin.activities.change(None, activity_id, actor=me.actor, **dict(body)))

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 
 from facemeld.admin.access import PAGE, Admin, Auditor, Cursor, Limit
 from facemeld.admin.cursors import read_number, write_cursor
-from facemeld.admin.models import AuditReply, Page
+from facemeld.admin.models import AuditReply, AuditVerdictReply, Page
 
 router = APIRouter(prefix="/audit", tags=["audit"])
 
@@ -23,6 +23,18 @@ def list_audit(
 ) -> Page[AuditReply]:
     """Everything that was administered, newest first."""
     return audit_page(admin, subject, limit, cursor)
+
+
+@router.get("/verify", operation_id="verify_audit")
+def verify_audit(
+    admin: Admin,
+    _: Auditor,
+    anchor: Annotated[
+        str | None, Query(pattern="^[0-9a-f]{64}$", description="A `head_hash` of before, which shows whether the end was cut off.")
+    ] = None,
+) -> AuditVerdictReply:
+    """Check the chain of the whole log."""
+    return AuditVerdictReply.of(admin.audit.verify(anchor))
 
 
 def audit_page(admin: Admin, subject: str | None, limit: int, cursor: str | None) -> Page[AuditReply]:

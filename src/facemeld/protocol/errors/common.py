@@ -4,7 +4,7 @@ from facemeld.protocol.errors.base import ApiError, Text
 
 
 class MissingParameter(ApiError):
-    """A required common parameter or parameter of the action is absent or null."""
+    """A required common parameter or parameter of the action is absent or null, or the header X-Facemeld-Consent where it is demanded."""
 
     code = "MissingParameter"
     text = Text("缺少必要参数 `{name}`。", "The request is missing a required parameter `{name}`.")
@@ -32,7 +32,7 @@ class InvalidParameter(ApiError):
 
 
 class InvalidParameterValue(ApiError):
-    """The region is malformed, or (strict mode) empty."""
+    """The region or the header X-Facemeld-Consent is malformed, or (strict mode) the region is empty."""
 
     code = "InvalidParameterValue"
     text = Text("参数 `{name}` 的值不合法或不被支持。", "A value specified in `{name}` is not valid, is unsupported, or cannot be used.")

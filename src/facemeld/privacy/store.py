@@ -1,0 +1,155 @@
+"""Keeps consents and the receipts of deletions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import ColumnElement, select, update
+from sqlalchemy.orm import Session
+
+from facemeld.db.audit import Detail, record
+from facemeld.db.clock import Clock, utc_now
+from facemeld.db.database import Database
+from facemeld.db.models import ConsentRow, DeletionReceiptRow, UsageRow
+from facemeld.privacy.errors import DeletionInvalid, ReceiptNotFound
+from facemeld.privacy.types import Consent, Demand, Receipt
+
+_AT_ONCE = 500
+"""Requests named in one statement; databases limit the number of a statement's parameters."""
+
+
+class PrivacyStore:
+    """Consents and receipts in a database."""
+
+    def __init__(self, database: Database, clock: Clock = utc_now) -> None:
+        self._database = database
+        self._clock = clock
+
+    def keep(self, account_id: int, activity_id: int | None, request_id: str, reference: str) -> None:
+        """Record the consent of a call; durable when this returns.
+
+        Raises:
+            DatabaseUnavailable: nothing was recorded, and the result must not be handed out.
+        """
+        row = ConsentRow(
+            at=self._clock(), account_id=account_id, activity_id=activity_id, request_id=request_id, reference=reference, deleted_at=None
+        )
+        with self._database.transaction() as session:
+            session.add(row)
+
+    def is_deleted(self, request_id: str) -> bool:
+        """Whether a deletion of a call's results has begun."""
+        query = select(ConsentRow.id).where(ConsentRow.request_id == request_id, ConsentRow.deleted_at.is_not(None)).limit(1)
+        with self._database.connect() as connection:
+            return connection.execute(query).first() is not None
+
+    def consents(self, request_id: str) -> tuple[Consent, ...]:
+        """The consents of a call."""
+        with self._database.session() as session:
+            rows = session.scalars(select(ConsentRow).where(ConsentRow.request_id == request_id).order_by(ConsentRow.id))
+            return tuple(_consent(row) for row in rows)
+
+    def begin(self, demand: Demand) -> tuple[str, ...]:
+        """Begin a deletion: from now on the calls it is about deliver nothing more.
+
+        Returns:
+            The RequestIds of the calls, in their order; none if no call is known. Those of a deletion that broke off are among them.
+
+        Raises:
+            DeletionInvalid: several accounts use the reference, perhaps for different people.
+        """
+        with self._database.transaction() as session:
+            owners = session.scalars(select(ConsentRow.account_id).where(*_scope(demand)).distinct()).all()
+            if len(owners) > 1:
+                raise DeletionInvalid(f"an account must be named with a reference that several use, got one that {len(owners)} use")
+            session.execute(update(ConsentRow).where(*_scope(demand), ConsentRow.deleted_at.is_(None)).values(deleted_at=self._clock()))
+            known = session.scalars(select(ConsentRow.request_id).where(*_scope(demand)).order_by(ConsentRow.id)).all()
+            if demand.request_id and not known:
+                known = session.scalars(select(UsageRow.request_id).where(*_used(demand)).limit(1)).all()
+            return tuple(dict.fromkeys(known))
+
+    def finish(
+        self,
+        demand: Demand,
+        requests: Sequence[str],
+        receipt: tuple[str, str],
+        *,
+        actor: str,
+        subject: str,
+        detail: Detail,
+    ) -> Receipt:
+        """End a deletion in one transaction: blank the references, store the receipt, write the audit log.
+
+        Args:
+            demand: What was demanded.
+            requests: RequestIds of the calls whose results are gone.
+            receipt: Body and signature.
+            actor: Who did it.
+            subject: Id of the receipt.
+            detail: Facts for the audit log; never the reference.
+        """
+        body, signature = receipt
+        with self._database.transaction() as session:
+            for start in range(0, len(requests), _AT_ONCE):
+                _forget(session, requests[start : start + _AT_ONCE])
+            row = DeletionReceiptRow(at=self._clock(), account_id=demand.account_id, body=body, signature=signature)
+            session.add(row)
+            session.flush()
+            record(session, self._clock(), actor, "results.delete", subject, detail)
+            return _receipt(row)
+
+    def receipts(self, *, before: int | None = None, limit: int = 100) -> tuple[Receipt, ...]:
+        """Receipts, newest first.
+
+        Args:
+            before: Only those with a smaller number: the last one of the page before.
+            limit: Size of the page, at least 1.
+        """
+        query = select(DeletionReceiptRow).order_by(DeletionReceiptRow.id.desc()).limit(limit)
+        if before is not None:
+            query = query.where(DeletionReceiptRow.id < before)
+        with self._database.session() as session:
+            return tuple(_receipt(row) for row in session.scalars(query))
+
+    def receipt(self, number: int) -> Receipt:
+        """One receipt.
+
+        Raises:
+            ReceiptNotFound: there is none of this number.
+        """
+        with self._database.session() as session:
+            row = session.get(DeletionReceiptRow, number)
+            if row is None:
+                raise ReceiptNotFound(f"the receipt must be one of a deletion, got number {number}")
+            return _receipt(row)
+
+
+def _forget(session: Session, requests: Sequence[str]) -> None:
+    """Blank the references of calls; that there was one stays."""
+    session.execute(update(ConsentRow).where(ConsentRow.request_id.in_(requests)).values(reference=""))
+    session.execute(update(UsageRow).where(UsageRow.request_id.in_(requests), UsageRow.consent.is_not(None)).values(consent=""))
+
+
+def _scope(demand: Demand) -> list[ColumnElement[bool]]:
+    named = ConsentRow.request_id == demand.request_id if demand.request_id else ConsentRow.reference == demand.reference
+    return [named] if demand.account_id is None else [named, ConsentRow.account_id == demand.account_id]
+
+
+def _used(demand: Demand) -> list[ColumnElement[bool]]:
+    named = UsageRow.request_id == demand.request_id
+    return [named] if demand.account_id is None else [named, UsageRow.account_id == demand.account_id]
+
+
+def _consent(row: ConsentRow) -> Consent:
+    return Consent(
+        at=row.at,
+        account_id=row.account_id,
+        activity_id=row.activity_id,
+        request_id=row.request_id,
+        reference=row.reference,
+        deleted_at=row.deleted_at,
+    )
+
+
+def _receipt(row: DeletionReceiptRow) -> Receipt:
+    return Receipt(row.id, row.at, row.account_id, row.body, row.signature)

@@ -1,0 +1,202 @@
+"""Consent references over the whole way: demanded, refused, stored before the reply, deleted with a receipt, also after a restart."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import urllib.error
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from tencentcloud.facefusion.v20181201 import facefusion_client as client_2018
+from tencentcloud.facefusion.v20181201 import models as models_2018
+from tencentcloud.facefusion.v20220927 import models
+
+from facemeld.app import Application, open_application
+from facemeld.privacy import Consent, parse_receipt, verify_receipt
+from facemeld.settings import Settings
+from facemeld.usage import Usage
+from tests.api.conftest import World, jpeg
+from tests.api.live import (
+    FACEMELD,
+    Campaign,
+    LiveServer,
+    client_arguments,
+    download,
+    eventually,
+    failure,
+    fuse_request,
+    make_campaign,
+    photo,
+)
+
+HEADER = "X-Facemeld-Consent"
+
+
+@dataclass
+class Studio:
+    """A server of its own, which may be stopped, with an activity that demands consent."""
+
+    server: LiveServer
+    settings: Settings
+    campaign: Campaign
+    user: bytes
+
+    def fuse(self, consent: str | None = None, *, kind: str = "url", campaign: Campaign | None = None) -> models.FuseFaceResponse:
+        """A call of FuseFace; its result's address, and its RequestId."""
+        made = campaign or self.campaign
+        request = fuse_request(made.project_id, made.materials["hopper.jpg"].id, photo(self.user), kind=kind)
+        if consent is not None:
+            request.headers = {HEADER: consent}
+        return self.server.client(made.key).FuseFace(request)
+
+    def fuse_2018(self, consent: str | None = None) -> Any:
+        """The same in the older version."""
+        request = models_2018.FaceFusionRequest()
+        request.ProjectId, request.ModelId, request.RspImgType = self.campaign.project_id, self.campaign.materials["hopper.jpg"].id, "url"
+        request.Image = photo(self.user).Image
+        if consent is not None:
+            request.headers = {HEADER: consent}
+        return client_2018.FacefusionClient(*client_arguments(self.server.endpoint, self.campaign.key)).FaceFusion(request)
+
+    def run(self, *arguments: str, code: int = 0) -> str:
+        """What a command prints, while the server runs or not."""
+        done = subprocess.run([FACEMELD, *arguments, "--data", str(self.settings.data)], capture_output=True, text=True, timeout=60)
+        assert done.returncode == code, done.stderr
+        return done.stdout
+
+    def delete(self, *arguments: str) -> Mapping[str, Any]:
+        """The receipt of a deletion, checked."""
+        text = self.run("results", "delete", *arguments)
+        verify_receipt(*parse_receipt(text), self.run("receipts", "key").strip())
+        body: Mapping[str, Any] = json.loads(text)["body"]
+        return body
+
+    def consents(self, request_id: str) -> tuple[Consent, ...]:
+        """What is stored about a call's consent."""
+        with open_application(self.settings) as application:
+            return application.privacy.consents(request_id)
+
+    def usage(self, request_id: str) -> Usage:
+        """The record of a call, once it is written."""
+        with open_application(self.settings) as application:
+            assert eventually(lambda: recorded(application, request_id) is not None)
+            record = recorded(application, request_id)
+        assert record is not None
+        return record
+
+    def files(self) -> list[Path]:
+        """The files of results on the disk, unfinished ones too."""
+        return [path for path in (self.settings.data / "results").rglob("*") if path.is_file()]
+
+
+def recorded(application: Application, request_id: str) -> Usage | None:
+    return next((usage for _, usage in application.usage.records(limit=100) if usage.request_id == request_id), None)
+
+
+def status(url: str) -> int:
+    try:
+        download(url)
+    except urllib.error.HTTPError as error:
+        return error.code
+    return 200
+
+
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory: pytest.TempPathFactory, bundle_path: Path, hopper: NDArray[np.uint8], world: World) -> Iterator[Studio]:
+    settings = Settings(data=tmp_path_factory.mktemp("studio") / "data", workers=1, model_dir=bundle_path.parent)
+    small = jpeg(np.ascontiguousarray(hopper[::2, ::2]))
+    campaign = make_campaign(settings, {"hopper.jpg": small})
+    with open_application(settings) as application:
+        application.activities.change(None, campaign.project_id, consent_required=True, actor="test")
+    server = LiveServer(settings.data, {"FACEMELD_WORKERS": "1", "FACEMELD_MODEL_DIR": str(bundle_path.parent)})
+    server.start()
+    yield Studio(server, settings, campaign, world.user)
+    server.stop()
+
+
+@pytest.mark.answers("MissingParameter", "InvalidParameterValue")
+def test_an_activity_that_demands_consent_refuses_calls_without(studio: Studio) -> None:
+    for call in (studio.fuse, studio.fuse_2018):
+        error = failure(call)
+        assert (error.code, HEADER in error.message) == ("MissingParameter", True)
+        for wrong in ("", "x" * 129, "tab\there", "na\u00efve"):
+            error = failure(lambda call=call, wrong=wrong: call(wrong))  # type: ignore[misc]  # mypy cannot infer lambdas with defaults
+            assert (error.code, HEADER in error.message) == ("InvalidParameterValue", True), wrong
+    assert studio.files() == []
+
+
+def test_a_consent_is_stored_with_the_call(studio: Studio) -> None:
+    reference = "form 2026/0815: ~!"
+    for call in (studio.fuse, studio.fuse_2018):
+        reply = call(reference)
+        (consent,) = studio.consents(reply.RequestId)
+        assert (consent.reference, consent.deleted_at) == (reference, None)
+        assert f"at_{consent.activity_id}" == studio.campaign.project_id
+        usage = studio.usage(reply.RequestId)
+        assert (usage.consent, usage.project_id, usage.client) == (reference, studio.campaign.project_id, "127.0.0.1")
+        assert usage.model_id == studio.campaign.materials["hopper.jpg"].id
+
+
+def test_a_failed_call_leaves_no_consent(studio: Studio) -> None:
+    broken = Studio(studio.server, studio.settings, studio.campaign, b"no picture")
+    error = failure(lambda: broken.fuse("form 1"))
+    assert studio.consents(error.requestId) == ()
+    assert studio.usage(error.requestId).consent is None
+
+
+def test_results_are_deleted_by_consent_with_a_receipt(studio: Studio) -> None:
+    mine = [studio.fuse("person 7"), studio.fuse("person 7"), studio.fuse_2018("person 7")]
+    inline, other = studio.fuse("person 7", kind="base64"), studio.fuse("person 8")
+    addresses = [mine[0].FusedImage, mine[1].FusedImage, mine[2].Image]
+    studio.usage(inline.RequestId)
+    before = set(studio.files())
+    receipt = studio.delete("--consent", "person 7")
+    assert [call["request_id"] for call in receipt["calls"]] == [reply.RequestId for reply in (*mine, inline)]
+    assert [call["outcome"] for call in receipt["calls"]] == ["deleted"] * 3 + ["nothing stored"]
+    assert len(before - set(studio.files())) == 3
+    assert [status(address) for address in addresses] == [404] * 3
+    assert status(other.FusedImage) == 200
+    for reply in (*mine, inline):
+        (consent,) = studio.consents(reply.RequestId)
+        assert (consent.reference, consent.deleted_at is not None) == ("", True)
+        assert studio.usage(reply.RequestId).consent == ""
+    assert "person 7" not in json.dumps(receipt)
+    for file in studio.settings.data.glob("facemeld.sqlite3*"):
+        assert b"person 8" in file.read_bytes() or b"person 7" not in file.read_bytes()
+    studio.run("results", "delete", "--consent", "person 7", code=1)
+
+
+def test_a_result_is_deleted_by_its_request_id_after_a_restart(studio: Studio) -> None:
+    reply = studio.fuse("person 9")
+    assert status(reply.FusedImage) == 200
+    studio.server.stop()
+    receipt = studio.delete("--request-id", reply.RequestId.upper())
+    studio.server.start()
+    assert [(call["request_id"], call["outcome"]) for call in receipt["calls"]] == [(reply.RequestId, "deleted")]
+    assert status(reply.FusedImage.replace(reply.FusedImage.split("/")[2], studio.server.endpoint)) == 404
+    again = studio.delete("--request-id", reply.RequestId)
+    assert again["calls"] == [{"request_id": reply.RequestId, "outcome": "nothing stored", "files": []}]
+
+
+def test_every_fusion_can_be_made_to_need_consent(studio: Studio, bundle_path: Path, world: World) -> None:
+    environment = {"FACEMELD_WORKERS": "1", "FACEMELD_MODEL_DIR": str(bundle_path.parent), "FACEMELD_CONSENT_REQUIRED": "true"}
+    server = LiveServer(studio.settings.data, environment)
+    server.start()
+    try:
+        request = models.FuseFaceUltraRequest()
+        request.RspImgType, request.MergeInfos = "base64", [photo(world.user)]
+        request.ModelImage = photo(world.other_user).Image
+        client = server.client(studio.campaign.key)
+        assert failure(lambda: client.FuseFaceUltra(request)).code == "MissingParameter"
+        request.headers = {HEADER: "person 10"}
+        reply = client.FuseFaceUltra(request)
+        (consent,) = studio.consents(reply.RequestId)
+        assert (consent.reference, consent.activity_id) == ("person 10", None)
+    finally:
+        server.stop()
