@@ -6,16 +6,16 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from facemeld.library import detect, fuse
+    from facemeld.library import detect, fuse, fuse_file
 
-__all__ = ["__version__", "detect", "fuse"]
+__all__ = ["__version__", "detect", "fuse", "fuse_file"]
 
 __version__ = version("facemeld")
 
 
 def __getattr__(name: str) -> Any:
     # The engine is loaded on first use, so that commands that touch no pixels start fast.
-    if name in {"detect", "fuse"}:
+    if name in {"detect", "fuse", "fuse_file"}:
         from facemeld import library
 
         return getattr(library, name)

@@ -43,6 +43,7 @@ from facemeld.usage import UsageStore
 from facemeld.users import UserStore
 from facemeld.workers.context import WorkerConfig
 from facemeld.workers.executor import Executor
+from facemeld.workers.incoming import IncomingRule
 from facemeld.workers.local import LocalExecutor, PoolLimits
 from facemeld.workers.photos import PhotoRules
 
@@ -180,6 +181,7 @@ class Application:
             seconds=self.settings.task_seconds,
             auto_review=self.settings.review == "auto",
             language=self.settings.default_language,
+            refuse_synthetic=self.settings.incoming_synthetic == "refuse",
         )
         return MaterialService(self.activities, self.materials, executor, rules)
 
@@ -237,7 +239,11 @@ class Application:
             max_bytes=images.url_bytes,
         )
         return FuseRules(
-            photos=PhotoRules(user_limits, settings.user_min_face),
+            photos=PhotoRules(
+                user_limits,
+                settings.user_min_face,
+                incoming=IncomingRule(settings.incoming_synthetic == "refuse", settings.incoming_invisible),
+            ),
             images=images,
             material_limits=self._material_limits(),
             logo_limits=DecodeLimits(min_side=1, max_side=settings.user_max_side, max_aspect=100, max_bytes=images.url_bytes),

@@ -3,12 +3,15 @@
 Example:
     >>> import facemeld
     >>> picture = facemeld.fuse("template.jpg", "user.jpg")  # doctest: +SKIP
+    >>> Path("fused.jpg").write_bytes(facemeld.fuse_file("template.jpg", "user.jpg", "jpeg").data)  # doctest: +SKIP
 """
 
 from __future__ import annotations
 
 import functools
+import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import TypeAlias
@@ -17,13 +20,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facemeld.errors import FacemeldError
-from facemeld.fusion.engine import Engine
+from facemeld.fusion.engine import Engine, Plan
 from facemeld.fusion.mesh.engine import MeshEngine
 from facemeld.fusion.types import Assignment, Face, FuseOptions, Picture, Search
 from facemeld.fusion.views import best_view
+from facemeld.marks.credentials import CredentialSigner
 from facemeld.marks.label import draw_label
+from facemeld.marks.provenance import Ingredient
 from facemeld.media.decode import DecodeLimits, decode
+from facemeld.media.headers import ImageFormat
 from facemeld.models import ensure_bundle
+from facemeld.resultmarks import ResultMarks
+from facemeld.settings import Settings
+from facemeld.workers.context import TemplateCache, WorkerContext
+from facemeld.workers.incoming import FoundMark, look
+from facemeld.workers.marking import FusedFile, Inputs, write
+from facemeld.workers.template import Template
 
 PictureLike: TypeAlias = "NDArray[np.uint8] | bytes | str | PathLike[str]"
 """A picture: uint8 (H, W, 3) RGB, the bytes of a JPEG or PNG file, or the path of one."""
@@ -81,6 +93,9 @@ def fuse(
 ) -> Picture:
     """Put the user's face into the template.
 
+    What is returned are pixels: they carry no mark but the visible label, if one is asked for. ``fuse_file`` returns a file with all
+    marks.
+
     Args:
         template: The picture that stays.
         user: The picture whose face is wanted, or several of one person: the one that suits the template best is used (by pose,
@@ -99,17 +114,92 @@ def fuse(
         ValueError: a degree outside 0-100, no picture of the user, or an array that is not a picture.
         facemeld.media.errors.MediaError: a file is not a usable picture.
     """
+    options = _options(profile_degree, feature_degree)
+    fused, _, _ = _fused(read_picture(template), _several(user), options, user_face, template_face)
+    return fused if label is None else draw_label(fused, label)[0]
+
+
+def fuse_file(
+    template: PictureLike,
+    user: PictureLike | Sequence[PictureLike],
+    image_format: ImageFormat,
+    *,
+    marks: ResultMarks | None = None,
+    profile_degree: int = 50,
+    feature_degree: int = 50,
+    user_face: int = 1,
+    template_face: int = 1,
+) -> FusedFile:
+    """Put the user's face into the template and write a file with all marks, as the service does.
+
+    Args:
+        template, user, profile_degree, feature_degree, user_face, template_face: See ``fuse``.
+        image_format: ``jpeg``, ``png`` or ``webp``.
+        marks: How it is marked; None means as the settings in the environment say.
+
+    Returns:
+        The file (``data``) and which marks its inputs carried already (``incoming``).
+
+    Raises:
+        InputSynthetic: an input says of itself that it is AI-made, and the settings refuse such pictures.
+        MarkError: a mark cannot be written or the signing key cannot be used.
+        Exception: see ``fuse``.
+    """
+    options = _options(profile_degree, feature_degree)
+    chosen = marks if marks is not None else ResultMarks.of(Settings())
+    ground, users = _opened(template), [_opened(one) for one in _several(user)]
+    fused, plan, place = _fused(ground.picture, [one.picture for one in users], options, user_face, template_face)
+    found = [
+        look(one.data, one.picture, name, chosen.incoming, chosen.key) for name, one in (("template", ground), ("photo 1", users[place]))
+    ]
+    inputs = Inputs(
+        _ingredient(ground, found[0]),
+        (_ingredient(users[place], found[1]),),
+        (*found[0], *found[1]),
+    )
+    signer = CredentialSigner(chosen.identity) if chosen.identity is not None else None
+    context = WorkerContext(default_engine(), TemplateCache(0), chosen.key, signer)
+    return write(fused, Template(plan, ground.alpha, image_format), chosen.marking(), None, inputs=inputs, context=context)
+
+
+def _options(profile_degree: int, feature_degree: int) -> FuseOptions:
     for name, degree in (("profile_degree", profile_degree), ("feature_degree", feature_degree)):
         if not 0 <= degree <= 100:
             raise ValueError(f"{name} must be 0 to 100, got {degree}")
+    return FuseOptions(shape=profile_degree / 100, features=feature_degree / 100)
+
+
+def _fused(
+    ground: Picture, users: Sequence[PictureLike], options: FuseOptions, user_face: int, template_face: int
+) -> tuple[Picture, Plan, int]:
+    """The fused picture, the template's plan, and which of the user's pictures was used."""
     engine = default_engine()
-    ground = read_picture(template)
     faces = engine.analyse(ground, search=_search_for(template_face))
     _require(faces, template_face, "template")
-    source, face = choose_view(faces[template_face - 1], _several(user), user_face)[1]
-    options = FuseOptions(shape=profile_degree / 100, features=feature_degree / 100)
-    fused = engine.fuse(engine.plan(ground, faces), [Assignment(template_face - 1, source, face)], options)
-    return fused if label is None else draw_label(fused, label)[0]
+    place, (source, face) = choose_view(faces[template_face - 1], users, user_face)
+    plan = engine.plan(ground, faces)
+    return engine.fuse(plan, [Assignment(template_face - 1, source, face)], options), plan, place
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A picture and the file it comes from; an array stands for its own bytes."""
+
+    data: bytes
+    picture: Picture
+    alpha: NDArray[np.uint8] | None
+
+
+def _opened(picture: PictureLike) -> _Opened:
+    if isinstance(picture, np.ndarray):
+        return _Opened(picture.tobytes(), read_picture(picture), None)
+    data = picture if isinstance(picture, bytes) else Path(picture).read_bytes()
+    image = decode(data, _FILE_LIMITS)
+    return _Opened(data, image.rgb, image.alpha)
+
+
+def _ingredient(opened: _Opened, found: Sequence[FoundMark]) -> Ingredient:
+    return Ingredient(hashlib.sha256(opened.data).digest(), tuple(one.mark.kind for one in found))
 
 
 def find_face(picture: PictureLike, number: int = 1) -> Face:

@@ -42,7 +42,10 @@ def test_no_photo_is_an_error(hopper: Pixels) -> None:
         facemeld.fuse(hopper, [])
 
 
-def test_the_command_says_which_photo_it_used(tmp_path: Path, hopper_path: Path, astronaut_path: Path, blurred: Pixels) -> None:
+def test_the_command_says_which_photo_it_used(
+    tmp_path: Path, hopper_path: Path, astronaut_path: Path, blurred: Pixels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FACEMELD_DATA", str(tmp_path / "data"))
     Image.fromarray(blurred).save(tmp_path / "blurred.png")
     several, alone = tmp_path / "several.png", tmp_path / "alone.png"
     done = CliRunner().invoke(app, ["fuse", str(hopper_path), str(tmp_path / "blurred.png"), str(astronaut_path), "-o", str(several)])

@@ -68,6 +68,7 @@ from facemeld.services.errors import (
     ImageTooManyBytes,
     ImageTooSmall,
     ImageTooThin,
+    InputSynthetic,
     LandmarksOutsideBox,
     MarkError,
     MaterialDeleted,
@@ -114,6 +115,7 @@ FAILURES_2022: Mapping[type[FacemeldError], type[ApiError]] = MappingProxyType(
         ImageTooLarge: ImageSizeInvalid,
         NoFaceFound: NoFaceDetected,
         FaceTooSmall: FaceSizeTooSmall,
+        InputSynthetic: ParameterValueError,
         WorkerDied: RpcFail,
         DeadlineExceeded: RequestTimeout,
         QueueFull: ResourceInsufficient,
@@ -161,7 +163,9 @@ LISTING_FAILURES_2018: Mapping[type[FacemeldError], type[ApiError]] = MappingPro
 _NAMED: Mapping[type[FacemeldError], str] = MappingProxyType({ConsentMissing: CONSENT_HEADER, ConsentWithdrawn: CONSENT_HEADER})
 """The parameter that an error is about, where the message of its code names one."""
 
-_EXPLAINED = frozenset({TooManyFaces, TooManyPhotos, TemplateTooLarge, FaceRectInvalid, FaceRectEmpty, RectOutsidePicture, MarkError})
+_EXPLAINED = frozenset(
+    {TooManyFaces, TooManyPhotos, TemplateTooLarge, FaceRectInvalid, FaceRectEmpty, RectOutsidePicture, MarkError, InputSynthetic}
+)
 
 
 @contextmanager

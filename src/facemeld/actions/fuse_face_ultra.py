@@ -11,9 +11,9 @@ from pydantic import Field
 from facemeld.actions.failures import FAILURES_2022, translated
 from facemeld.actions.types import LogoParam, MergeInfo, marks, users, wants_url
 from facemeld.protocol.call import Action, Call
-from facemeld.protocol.errors import ApiError, ImagePixelExceed, MediaDataError, ParameterValueError
+from facemeld.protocol.errors import ApiError, ImagePixelExceed, MediaDataError, ModerationFailed, ParameterValueError
 from facemeld.protocol.schema import RequestModel, ResponseModel
-from facemeld.services.errors import FacemeldError, TemplateEmpty, TemplateTooLarge, TooManyPhotos
+from facemeld.services.errors import FacemeldError, InputSynthetic, TemplateEmpty, TemplateTooLarge, TooManyPhotos
 from facemeld.services.photos import NamedImage
 from facemeld.services.ultra import (
     MODEL_TYPES,
@@ -32,6 +32,7 @@ FAILURES_ULTRA: Mapping[type[FacemeldError], type[ApiError]] = MappingProxyType(
         TemplateEmpty: MediaDataError,
         TemplateTooLarge: ImagePixelExceed,
         TooManyPhotos: ParameterValueError,
+        InputSynthetic: ModerationFailed,
     }
 )
 """Errors of the rooms below and the code that a caller of this action gets."""

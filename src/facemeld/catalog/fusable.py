@@ -37,6 +37,7 @@ _QUERY = (
         MaterialRow.sha256,
         MaterialRow.shape_degree,
         MaterialRow.feature_degree,
+        MaterialRow.incoming,
         MaterialFaceRow.number,
         MaterialFaceRow.x,
         MaterialFaceRow.y,
@@ -99,4 +100,5 @@ def read_for_fusion(database: Database, account_id: int, activity: str, model: s
         default_face=wanted.face,
         consent_required=first.consent_required,
         rate=calls_a_second(first.rate),
+        incoming=tuple(first.incoming),
     )

@@ -259,6 +259,7 @@ def _row(number: int, activity: int, new: NewMaterial) -> MaterialRow:
         status=new.status.value,
         audit_result=new.audit_result,
         findings=[asdict(finding) for finding in new.findings],
+        incoming=[dict(mark) for mark in new.incoming],
         width=new.width,
         height=new.height,
         format=new.format,
@@ -295,4 +296,5 @@ def _material(row: MaterialRow) -> Material:
         updated_at=row.updated_at,
         deleted_at=row.deleted_at,
         findings=tuple(Finding(**finding) for finding in row.findings),
+        incoming=tuple(row.incoming),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Generic, TypeVar
@@ -102,6 +102,7 @@ class Material:
         feature_degree: Own default of ``FuseFaceDegree``; None takes the activity's.
         deleted_at: None as long as it exists.
         findings: What the automatic review noticed when it was imported.
+        incoming: Marks that the picture came with: each with ``kind`` and ``detail``.
     """
 
     number: int
@@ -121,6 +122,7 @@ class Material:
     updated_at: datetime
     deleted_at: datetime | None
     findings: tuple[Finding, ...] = ()
+    incoming: tuple[Mapping[str, str], ...] = ()
 
     @property
     def id(self) -> str:
@@ -145,6 +147,7 @@ class MaterialRecord:
         published: Whether the activity is published.
         consent_required: Whether the activity demands a reference to the consent of the people shown.
         rate: Calls a second on the activity; None for the settings'.
+        incoming: Marks that its picture came with, see ``Material``.
     """
 
     number: int
@@ -161,6 +164,7 @@ class MaterialRecord:
     default_face: int | None
     consent_required: bool = False
     rate: int | None = None
+    incoming: tuple[Mapping[str, str], ...] = ()
 
     @property
     def id(self) -> str:
@@ -187,6 +191,7 @@ class NewMaterial:
         status: Outcome of the automatic review, or ``UNDER_REVIEW``.
         audit_result: Its reason.
         findings: What it noticed.
+        incoming: Marks that the picture came with, see ``Material``.
         shape_degree: Own default, 0-100; None takes the activity's.
         feature_degree: Own default, 0-100; None takes the activity's.
     """
@@ -201,6 +206,7 @@ class NewMaterial:
     status: MaterialStatus = MaterialStatus.UNDER_REVIEW
     audit_result: str = ""
     findings: tuple[Finding, ...] = ()
+    incoming: tuple[Mapping[str, str], ...] = ()
     shape_degree: int | None = None
     feature_degree: int | None = None
 

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-import uuid
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from facemeld.cli.common import JsonOption
+from facemeld.cli.common import DataOption, JsonOption, settings_for
 from facemeld.cli.models import fetch_with_progress
 from facemeld.fusion.types import Face
-from facemeld.marks.label import LABEL_TEXTS
-from facemeld.marks.metadata import ImplicitLabel, write_metadata
-from facemeld.media.encode import encode
 from facemeld.media.headers import ImageFormat
 
 _FORMATS: dict[str, ImageFormat] = {".jpg": "jpeg", ".jpeg": "jpeg", ".png": "png", ".webp": "webp"}
@@ -29,31 +25,41 @@ def fuse(
     user_face: Annotated[int, typer.Option(min=1, help="Which face of the user's picture; 1 is the largest.")] = 1,
     template_face: Annotated[int, typer.Option(min=1, help="Which face of the template; 1 is the largest.")] = 1,
     no_label: Annotated[bool, typer.Option("--no-label", help="Draw no visible label.")] = False,
+    unsigned: Annotated[bool, typer.Option("--unsigned", help="Sign no content credentials.")] = False,
+    no_invisible_mark: Annotated[bool, typer.Option("--no-invisible-mark", help="Write no invisible mark.")] = False,
+    data: DataOption = None,
 ) -> None:
-    """Fuse one user into one template; of several photos of the user, the one that suits it best is used."""
+    """Fuse one user into one template; of several photos of the user, the one that suits it best is used.
+
+    The result carries every mark that the service's results carry. The invisible mark needs the master key of a data folder.
+    """
     image_format = _FORMATS.get(output.suffix.lower())
     if image_format is None:
         raise ValueError(f"the output must end in {', '.join(_FORMATS)}, got {output.name}")
-    fetch_with_progress(None)
+    settings = settings_for(data)
+    fetch_with_progress(settings.model_dir)
     # The imaging libraries are loaded by the commands that touch pixels only.
     from facemeld import library
+    from facemeld.resultmarks import ResultMarks
 
     user = users[0]
     if len(users) > 1:
         user = users[library.choose_view(library.find_face(template, template_face), users, user_face)[0]]
         typer.echo(f"{user} suits the template best")
-    fused = library.fuse(
+    result = library.fuse_file(
         template,
         user,
+        image_format,
+        marks=ResultMarks.of(settings, label=not no_label, signed=not unsigned, invisible=not no_invisible_mark),
         profile_degree=profile_degree,
         feature_degree=feature_degree,
         user_face=user_face,
         template_face=template_face,
-        label=None if no_label else LABEL_TEXTS["en"],
     )
-    label = ImplicitLabel(content_producer="facemeld", produce_id=str(uuid.uuid4()))
-    output.write_bytes(write_metadata(encode(fused, image_format), label=label))
-    typer.echo(f"{output}: {fused.shape[1]}x{fused.shape[0]} pixels")
+    output.write_bytes(result.data)
+    for one in result.incoming:
+        typer.echo(f"{one.place} carries a mark already: {one.mark.kind} ({one.mark.detail})", err=True)
+    typer.echo(f"{output}: {result.width}x{result.height} pixels")
 
 
 def detect(file: Path, as_json: JsonOption = False) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Protocol
+
+from facemeld.workers.errors import InputSynthetic
 
 
 class Facts(Protocol):
@@ -16,8 +19,8 @@ class Facts(Protocol):
         model_id: Material that the call named.
         faces: Faces that were fused.
         consent: Reference to a person's consent under which the result was made.
-        incoming: Marks found in the inputs: each with ``input`` (``template``, ``photo 1`` …), ``kind`` (``aigc-label``, ``manifest``
-            or ``invisible-mark``) and ``detail``.
+        incoming: Marks found in the inputs: each with ``input`` (``template``, ``photo 1`` …), ``kind`` (``aigc-label``,
+            ``source-type``, ``manifest`` or ``invisible-mark``) and ``detail``.
     """
 
     project_id: str
@@ -25,3 +28,13 @@ class Facts(Protocol):
     faces: int
     consent: str | None
     incoming: tuple[Mapping[str, str], ...]
+
+
+@contextmanager
+def noting_marks(facts: Facts) -> Iterator[None]:
+    """Note the marks of an input for which a call is refused; the error passes on."""
+    try:
+        yield
+    except InputSynthetic as error:
+        facts.incoming = error.marks
+        raise

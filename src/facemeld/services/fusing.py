@@ -11,7 +11,7 @@ from facemeld.errors import FacemeldError
 from facemeld.fusion.types import FuseOptions
 from facemeld.media.fetch import Fetcher
 from facemeld.services.errors import MaterialTooLarge, TemplateFaceNotFound, TooManyFaces
-from facemeld.services.facts import Facts
+from facemeld.services.facts import Facts, noting_marks
 from facemeld.services.finishing import Finisher
 from facemeld.services.owners import account
 from facemeld.services.photos import UserFace, check_image, check_rect, gather_images
@@ -19,6 +19,7 @@ from facemeld.services.rates import ActivityRates
 from facemeld.services.requests import MarkRequest
 from facemeld.timing import stage
 from facemeld.workers.executor import Executor
+from facemeld.workers.incoming import from_records, records
 from facemeld.workers.marking import FusedFile
 from facemeld.workers.photos import ImageSource, UserPhoto
 from facemeld.workers.tasks import CheckPhotos, Fuse
@@ -84,6 +85,7 @@ class FuseService:
             MaterialTooLarge, TemplateFaceNotFound, TooManyFaces, FaceRectInvalid: see ``services.errors``.
             TooFrequent: the activity is called more often than its rate allows.
             MediaError, PhotoError: a photo or the logo cannot be used.
+            InputSynthetic: a photo carries a mark of AI-made content, and the operator refuses such photos.
             WorkerError: the pixel work could not be done.
         """
         facts.project_id, facts.model_id = request.project_id, request.model_id
@@ -100,7 +102,8 @@ class FuseService:
         images = [user.image for user in request.users] + ([logo.image] if logo is not None else [])
         with stage("fetch"):
             sources = await gather_images(self._fetcher, images, self._rules.images)
-        photos = await self._photos(request.users, sources, numbers)
+        with noting_marks(facts):
+            photos = await self._photos(request.users, sources, numbers)
         task = Fuse(
             template=self._template(material),
             photos=photos,
@@ -108,8 +111,9 @@ class FuseService:
             options=self._options(request, material),
             marking=self._finisher.marking(request.marks, sources[-1] if logo is not None else None),
         )
-        result = await self._executor.run(task, self._rules.seconds)
-        facts.faces = len(request.users)
+        with noting_marks(facts):
+            result = await self._executor.run(task, self._rules.seconds)
+        facts.faces, facts.incoming = len(request.users), records(result.incoming)
         await self._finisher.consents.keep(
             request.consent, facts, account_id=request.account_id, activity=material.activity, request_id=request.marks.request_id
         )
@@ -146,6 +150,7 @@ class FuseService:
             picture=self._materials.files.picture_path(material.number, material.format),
             limits=self._rules.material_limits,
             digest=material.sha256,
+            incoming=from_records("template", material.incoming),
         )
 
     def _options(self, request: FuseRequest, material: MaterialRecord) -> FuseOptions:

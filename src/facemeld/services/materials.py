@@ -21,6 +21,7 @@ from facemeld.catalog import (
 from facemeld.media.decode import DecodeLimits
 from facemeld.services.review import Language, ReviewLimits, assess, describe, passes
 from facemeld.workers.executor import Executor
+from facemeld.workers.incoming import describe as describe_mark
 from facemeld.workers.tasks import ImportedTemplate, ImportTemplate
 from facemeld.workers.thumbnail import MakeThumbnail
 
@@ -35,6 +36,7 @@ class MaterialRules:
         auto_review: Whether a material that passes the automatic review may be used without a person's approval.
         language: Language of the review's result.
         review: What the automatic review holds pictures against.
+        refuse_synthetic: Whether a picture fails the review that says of itself that a machine made or altered it.
     """
 
     limits: DecodeLimits
@@ -42,6 +44,7 @@ class MaterialRules:
     auto_review: bool
     language: Language = "zh-CN"
     review: ReviewLimits = field(default_factory=ReviewLimits)
+    refuse_synthetic: bool = False
 
 
 class MaterialService:
@@ -72,7 +75,7 @@ class MaterialService:
         # Looked up first, so that a wrong id costs no pixel work.
         await asyncio.to_thread(self._activities.get, None, project_id)
         found = await self._executor.run(ImportTemplate(picture, self._rules.limits), self._rules.seconds)
-        findings = assess(found.quality, self._rules.review)
+        findings = (*assess(found.quality, self._rules.review), *self._labelled(found))
         new = NewMaterial(
             name=name,
             picture=picture,
@@ -84,6 +87,7 @@ class MaterialService:
             status=self._status(findings),
             audit_result=self._text(findings),
             findings=findings,
+            incoming=tuple(describe_mark(mark) for mark in found.incoming),
         )
         material = await asyncio.to_thread(self._materials.add, None, project_id, new, actor=actor)
         if approve and material.faces:
@@ -111,6 +115,10 @@ class MaterialService:
         with suppress(MaterialNotSaved):
             await asyncio.to_thread(files.save_thumbnail, material.number, made)
         return made
+
+    def _labelled(self, found: ImportedTemplate) -> tuple[Finding, ...]:
+        synthetic = any(mark.synthetic for mark in found.incoming)
+        return (Finding("labelled", failure=self._rules.refuse_synthetic),) if synthetic else ()
 
     def _status(self, findings: tuple[Finding, ...]) -> MaterialStatus:
         if not passes(findings):

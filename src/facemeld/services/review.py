@@ -105,6 +105,7 @@ REVIEW_TEXTS = MappingProxyType(
         "face_blurred": ("人脸{face}模糊。", "Face {face} is blurred."),
         "face_dark": ("人脸{face}过暗。", "Face {face} is very dark."),
         "face_bright": ("人脸{face}过亮。", "Face {face} is very bright."),
+        "labelled": ("图片带有人工智能生成合成标识。", "The picture carries a mark of AI-made content."),
         "face_cut_off": ("人脸{face}超出图片边缘。", "Face {face} is cut off by the picture's edge."),
     }
 )

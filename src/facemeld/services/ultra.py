@@ -9,13 +9,14 @@ from facemeld.fusion.retouch.presets import PRESETS, UltraStrengths
 from facemeld.fusion.types import Rect
 from facemeld.media.fetch import Fetcher
 from facemeld.services.errors import TemplateEmpty
-from facemeld.services.facts import Facts
+from facemeld.services.facts import Facts, noting_marks
 from facemeld.services.finishing import Finisher
 from facemeld.services.owners import account
 from facemeld.services.photos import NamedImage, check_image, check_rect, gather_images
 from facemeld.services.requests import FuseRules, MarkRequest
 from facemeld.timing import stage
 from facemeld.workers.executor import Executor
+from facemeld.workers.incoming import records
 from facemeld.workers.marking import FusedFile
 from facemeld.workers.photos import ImageSource
 from facemeld.workers.ultra import CheckUltra, FuseUltra, UltraPhoto, UltraTemplate
@@ -94,6 +95,7 @@ class UltraService:
             TemplateEmpty, TemplateTooLarge, TooManyPhotos: see ``workers.errors``.
             FaceRectInvalid: a box is too small or has a negative corner.
             MediaError, PhotoError: the template, a photo or the logo cannot be used.
+            InputSynthetic: one of them carries a mark of AI-made content, and the operator refuses such pictures.
             WorkerError: the pixel work could not be done.
         """
         self._finisher.consents.demand(request.consent)
@@ -104,7 +106,8 @@ class UltraService:
             images.append(logo.image)
         with stage("fetch"):
             fetched = await gather_images(self._fetcher, images, self._rules.images)
-        sources = await self._usable(request, fetched)
+        with noting_marks(facts):
+            sources = await self._usable(request, fetched)
         photos = _photos(request, sources)
         task = FuseUltra(
             template=UltraTemplate(sources[0], self._rules.material_limits),
@@ -114,8 +117,9 @@ class UltraService:
             asked=request.strengths,
             marking=self._finisher.marking(request.marks, sources[-1] if logo is not None else None),
         )
-        result = await self._executor.run(task, self._rules.seconds)
-        facts.faces = len(request.users)
+        with noting_marks(facts):
+            result = await self._executor.run(task, self._rules.seconds)
+        facts.faces, facts.incoming = len(request.users), records(result.incoming)
         await self._finisher.consents.keep(
             request.consent, facts, account_id=request.account_id, activity=None, request_id=request.marks.request_id
         )

@@ -27,8 +27,8 @@ class Usage:
         project_id: Activity that the call named; empty if it named none.
         model_id: Material that the call named; empty if it named none.
         consent: Reference to the consent of the person shown; None if there was none, empty once the person's results were deleted.
-        incoming: Marks found in the inputs: each with ``input`` (``template``, ``photo 1`` …), ``kind`` (``aigc-label``, ``manifest``
-            or ``invisible-mark``) and ``detail``.
+        incoming: Marks found in the inputs: each with ``input`` (``template``, ``photo 1`` …), ``kind`` (``aigc-label``,
+            ``source-type``, ``manifest`` or ``invisible-mark``) and ``detail``.
         stages: How long the parts of the work took, in milliseconds by their names.
         client: Address of the caller; empty if unknown or not to be kept.
     """

@@ -68,9 +68,14 @@ def look(data: bytes, picture: Picture, place: str, rule: IncomingRule, key: byt
     if rule.refuse and telling is not None:
         raise InputSynthetic(
             f"pictures must not carry a mark of AI-made content, got one in the {place} ({telling.mark.kind})",
-            tuple(one.record() for one in found),
+            records(found),
         )
     return found
+
+
+def records(found: Sequence[FoundMark]) -> tuple[dict[str, str], ...]:
+    """Marks as usage records keep them."""
+    return tuple(one.record() for one in found)
 
 
 def from_records(place: str, records: Sequence[Mapping[str, str]]) -> tuple[FoundMark, ...]:

@@ -241,12 +241,11 @@ class ModerationConfigError(FailedOperation):
 
 
 class ModerationFailed(FailedOperation):
-    """Never raised: moderation would refuse the picture."""
+    """A template or photo of FuseFaceUltra says of itself that it is AI-made, and the operator refuses such pictures."""
 
     code = "FailedOperation.ModerationFailed"
     versions = frozenset({V2022})
     text = Text("素材审核失败。", "The material failed the review.")
-    reserved = "Pictures that come in a call are not moderated; stored materials pass a review instead."
 
 
 class ModerationResponseError(FailedOperation):
