@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from facemeld.timing import STAGES, Stages, collecting, current_stages, stage
+from facemeld.timing import STAGES, Span, Stages, collecting, current_stages, stage
 
 
 def wait(seconds: float) -> None:
@@ -101,3 +101,26 @@ def test_milliseconds_are_rounded_to_the_microsecond() -> None:
     stages.add("decode", 0.0012345678)
     assert stages.milliseconds == {"decode": 1.235}
     assert "decode" in STAGES
+
+
+def test_blocks_are_known_by_when_they_ran() -> None:
+    before = time.perf_counter()
+    with collecting(Stages()) as stages, stage("transfer"):
+        wait(0.001)
+        stages.merge({"decode": 0.5}, [Span("decode", before - 1, 0.5)])
+        with stage("fuse"):
+            wait(0.002)
+    decode, fuse, transfer = stages.spans
+    assert decode == ("decode", before - 1, 0.5)
+    assert before <= transfer.started < fuse.started
+    assert fuse.started + fuse.seconds <= transfer.started + transfer.seconds <= time.perf_counter()
+    assert (fuse.name, transfer.name) == ("fuse", "transfer")
+
+
+def test_only_so_many_blocks_are_remembered() -> None:
+    with collecting(Stages()) as stages:
+        for _ in range(1000):
+            with stage("decode"):
+                pass
+    assert len(stages.spans) == 256
+    assert stages.seconds["decode"] > sum(span.seconds for span in stages.spans) / 2

@@ -11,7 +11,6 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -33,15 +32,15 @@ from facemeld.admission import StoredCredentials, build_hooks
 from facemeld.app import Application, open_application
 from facemeld.calllog import CallLog, set_up_logging
 from facemeld.catalog import remove_leftovers
-from facemeld.connections import ConnectionLimits, Guard
+from facemeld.connections import Guard
 from facemeld.db import utc_now
 from facemeld.edge import Edge
 from facemeld.errors import FacemeldError
-from facemeld.httpserver import HttpServer, SideServer, address_of, listen
+from facemeld.httpserver import HttpServer, address_of, listen
 from facemeld.limits import connection_limits, edge_limits, protocol_options
 from facemeld.materialpictures import MaterialPictures
-from facemeld.metrics import CallMetrics, Sources, register_rooms
-from facemeld.metricspage import MetricsPage
+from facemeld.metrics import Sources
+from facemeld.observing import Observing
 from facemeld.protocol.call import Action, ActionRegistry
 from facemeld.protocol.endpoint import ApiEndpoint
 from facemeld.protocol.options import MIB
@@ -65,7 +64,7 @@ class Server:
         self._usage = UsageLog(application.usage, application.accounts, application.settings.log_clients)
         self._public_url = application.settings.public_url.rstrip("/")
         self.guard = Guard(connection_limits(application.settings))
-        self._metrics = CollectorRegistry()
+        self.observing = Observing(application.settings)
         self.address = ""
         self.failure: FacemeldError | None = None
         self.gave_up = asyncio.Event()
@@ -75,11 +74,12 @@ class Server:
         """The ASGI application."""
         settings = self._application.settings
         registry = ActionRegistry([*self._actions(), *self._legacy_actions(), *VIDEO_ACTIONS], offline=OFFLINE)
+        observers = self.observing.observers((action.version, action.name) for action in registry)
         endpoint = ApiEndpoint(
             registry,
             StoredCredentials(self._application.accounts),
             options=protocol_options(settings),
-            hooks=build_hooks(self._application, CallLog(settings.log_clients), self._usage, *self._call_metrics(registry)),
+            hooks=build_hooks(self._application, CallLog(settings.log_clients), self._usage, *observers),
         )
         files = ResultFiles(self._application.results, utc_now)
         pictures = MaterialPictures(self._application.material_addresses)
@@ -88,28 +88,15 @@ class Server:
             Route("/readyz", self._ready, methods=["GET"]),
             Route(files.path, files.serve, methods=["GET"]),
             Route(pictures.path, pictures.serve, methods=["GET"]),
-            *([] if settings.metrics_bind else self.metrics_routes()),
+            *self.observing.routes(),
             *self._verify_page(),
             Mount(ADMIN_PATH, self._admin()),
             *self._console_mount(),
             Route("/", endpoint),
         ]
         edge = Edge(Starlette(routes=routes, lifespan=self._lifespan), edge_limits(settings), self.guard.refused)
-        register_rooms(self._metrics, Sources(self._executor, self.guard, edge, self._application.counts, self._usage))
+        self.observing.read_from(Sources(self._executor, self.guard, edge, self._application.counts, self._usage))
         return edge
-
-    def metrics_routes(self) -> list[Route]:
-        """The address of the metrics; none when they are switched off."""
-        settings = self._application.settings
-        if not settings.metrics:
-            return []
-        token = settings.metrics_token.get_secret_value() if settings.metrics_token is not None else ""
-        page = MetricsPage(self._metrics, token, anyone=bool(settings.metrics_bind))
-        return [Route(page.path, page.show, methods=["GET"])]
-
-    def _call_metrics(self, actions: ActionRegistry) -> Iterator[CallMetrics]:
-        if self._application.settings.metrics:
-            yield CallMetrics(self._metrics, [(action.version, action.name) for action in actions])
 
     def _verify_page(self) -> Iterator[Route]:
         settings = self._application.settings
@@ -165,6 +152,7 @@ class Server:
             await asyncio.gather(*tasks, return_exceptions=True)
             await self._executor.stop(self._application.settings.drain_seconds)
             await self._usage.flush()
+            await self.observing.close()
 
     async def _warm_up(self) -> None:
         try:
@@ -262,33 +250,9 @@ async def run_server(settings: Settings, announce: Callable[[str], None]) -> Non
             )
             watch = asyncio.create_task(http.stop_when(server.gave_up))
             try:
-                async with serving_metrics(server, settings.metrics_bind):
+                async with server.observing.serving():
                     await http.serve(sockets=[listening])
             finally:
                 watch.cancel()
             if server.failure is not None:
                 raise server.failure
-
-
-@asynccontextmanager
-async def serving_metrics(server: Server, bind: str) -> AsyncIterator[None]:
-    """Serve the metrics under an address of their own, ``HOST:PORT``, for the length of a block; an empty one does nothing.
-
-    Raises:
-        OSError: the address cannot be listened on.
-    """
-    routes = server.metrics_routes()
-    if not bind or not routes:
-        yield
-        return
-    name, _, port = bind.rpartition(":")
-    host = name.strip("[]")
-    with listen(host, int(port)) as listening:
-        side = SideServer(Starlette(routes=routes), Guard(ConnectionLimits(connections=32)), lifespan=False)
-        serving = asyncio.create_task(side.serve(sockets=[listening]))
-        logger.info("Metrics are served on %s/metrics", address_of(listening, host))
-        try:
-            yield
-        finally:
-            side.stop()
-            await serving

@@ -86,6 +86,13 @@ class Settings(BaseSettings):
         "", "Observing", "Address of their own for the metrics, such as 10.0.0.5:9464, open to everybody there unless there is a token."
     )
 
+    trace_endpoint: str = _setting(
+        "",
+        "Observing",
+        "Where traces go, such as http://127.0.0.1:4318/v1/traces (OTLP over HTTP; needs the extra otel); empty sends none.",
+    )
+    trace_share: float = _setting(1.0, "Observing", "Share of calls that are traced when their callers do not say.", ge=0, le=1)
+
     strict: bool = _setting(False, "Protocol", "Refuse what the cloud refuses: unknown parameters, text for numbers, empty regions.")
     default_language: Language = _setting("zh-CN", "Protocol", "Language of messages and labels for callers that name none.")
     max_body_mb: int = _setting(64, "Protocol", "Largest body of a call with TC3 signature, in MiB.", ge=1)

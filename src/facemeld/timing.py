@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from types import TracebackType
+from typing import NamedTuple
 
 STAGES: Mapping[str, str] = {
     "receive": "waiting for the body of the request",
@@ -35,28 +36,59 @@ STAGES: Mapping[str, str] = {
 """Names and meanings of the stages, in the order in which a call goes through them."""
 
 
+_MOST_SPANS = 256
+
+
+class Span(NamedTuple):
+    """One block that was clocked.
+
+    Attributes:
+        name: The stage.
+        started: When it began, on the clock ``time.perf_counter``, which all processes of a machine share.
+        seconds: How long it took, with the blocks inside it.
+    """
+
+    name: str
+    started: float
+    seconds: float
+
+
 class Stages:
     """Seconds by stage. One flow of control at a time adds to it, be it in several threads or processes one after the other."""
 
-    __slots__ = ("_inner", "_seconds")
+    __slots__ = ("_inner", "_seconds", "_spans")
 
     def __init__(self) -> None:
         self._seconds: dict[str, float] = {}
+        self._spans: list[Span] = []
         self._inner = 0.0
 
     def add(self, name: str, seconds: float) -> None:
         """Add time to a stage."""
         self._seconds[name] = self._seconds.get(name, 0.0) + seconds
 
-    def merge(self, others: Mapping[str, float]) -> None:
+    def note(self, span: Span) -> None:
+        """Remember when a block ran; those beyond the first few hundred of a call are forgotten."""
+        if len(self._spans) < _MOST_SPANS:
+            self._spans.append(span)
+
+    def merge(self, others: Mapping[str, float], spans: Iterable[Span] = ()) -> None:
         """Add what was clocked elsewhere, such as in a worker; it counts as inside the stage that runs now.
 
         Args:
             others: Seconds by stage.
+            spans: The blocks.
         """
         for name, seconds in others.items():
             self.add(name, seconds)
             self._inner += seconds
+        for span in spans:
+            self.note(span)
+
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        """The blocks in the order in which they ended."""
+        return tuple(self._spans)
 
     @property
     def seconds(self) -> dict[str, float]:
@@ -111,6 +143,7 @@ class _Block:
             took = time.perf_counter() - self._started
             stages.add(self._name, took - stages._inner)
             stages._inner = self._outer + took
+            stages.note(Span(self._name, self._started, took))
 
 
 def stage(name: str) -> AbstractContextManager[None]:

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from facemeld.protocol.common import Scheme
 from facemeld.protocol.errors import ActionOffline, InvalidAction, Language, NoSuchVersion
+from facemeld.timing import Span
 
 P = TypeVar("P", bound=BaseModel)
 
@@ -183,6 +184,8 @@ class CallRecord:
         client_address: Address of the caller; empty if unknown.
         sdk: Name of the client's SDK as sent.
         stages: Milliseconds by stage, see ``facemeld.timing``.
+        spans: When these stages ran.
+        traceparent: The caller's trace as sent (W3C Trace Context); empty if there was none.
         call: The verified call; None if it was refused before that.
     """
 
@@ -197,6 +200,8 @@ class CallRecord:
     sdk: str
     call: CallInfo | None
     stages: Mapping[str, float] = field(default_factory=dict)
+    spans: tuple[Span, ...] = ()
+    traceparent: str = ""
 
 
 CLIENT_GONE = "ClientGone"

@@ -39,6 +39,7 @@ from facemeld.timing import Stages, collecting, stage
 
 logger = logging.getLogger(__name__)
 
+_LONGEST_TRACEPARENT = 256
 _REGION = re.compile(r"[A-Za-z0-9._-]{1,64}")
 # Hashing more than this would hold up other calls for longer than handing it to a thread does.
 _LARGE = 256 * 1024
@@ -73,6 +74,8 @@ class _Exchange:
             sdk=common.client if common else "",
             call=self.call,
             stages=self.stages.milliseconds,
+            spans=self.stages.spans,
+            traceparent=self.request.headers.get("traceparent", "")[:_LONGEST_TRACEPARENT],
         )
 
 

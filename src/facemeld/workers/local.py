@@ -110,7 +110,7 @@ class LocalExecutor:
         with stage("transfer"):
             outcome = await self._run_in(worker, task, seconds, end)
             if (stages := current_stages()) is not None:
-                stages.merge(outcome.seconds)
+                stages.merge(outcome.seconds, outcome.spans)
         return outcome.get()
 
     async def _run_in(self, worker: WorkerProcess, task: Task[T], seconds: float, end: float) -> Outcome[T]:

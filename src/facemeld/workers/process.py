@@ -17,7 +17,7 @@ from multiprocessing.connection import wait
 from typing import Generic, TypeVar, cast
 
 from facemeld.errors import FacemeldError
-from facemeld.timing import Stages, collecting
+from facemeld.timing import Span, Stages, collecting
 from facemeld.workers.context import CacheFigures, WorkerConfig, context_for
 from facemeld.workers.errors import OutOfMemory
 from facemeld.workers.executor import Task
@@ -58,12 +58,14 @@ class Outcome(Generic[T]):
         error: What it raised; None where it did not.
         seconds: Seconds by stage, see ``facemeld.timing``.
         templates: How the worker's memory of templates stands.
+        spans: When these stages ran.
     """
 
     result: T | None = field(repr=False)
     error: FacemeldError | None
     seconds: Mapping[str, float]
     templates: CacheFigures
+    spans: tuple[Span, ...] = ()
 
     def get(self) -> T:
         """What the task returned.
@@ -84,12 +86,12 @@ def execute(config: WorkerConfig, task: Task[T]) -> Outcome[T]:
         _limit_processor_time(config.cpu_seconds)
     with collecting(Stages()) as stages:
         try:
-            return Outcome(task(context), None, stages.seconds, context.templates.figures)
+            return Outcome(task(context), None, stages.seconds, context.templates.figures, stages.spans)
         except MemoryError:
             error: FacemeldError = OutOfMemory(f"the task needed more than the {config.memory_bytes >> 20} MiB a worker may use")
         except FacemeldError as raised:
             error = raised
-        return Outcome(None, error, stages.seconds, context.templates.figures)
+        return Outcome(None, error, stages.seconds, context.templates.figures, stages.spans)
 
 
 def _limit_processor_time(seconds: float) -> None:
