@@ -7,8 +7,9 @@ BIN := $(VENV)/bin
 RUN := $(BIN)/python
 NODE_CLIENTS := tencentcloud-sdk-nodejs@4.1.313 tencentcloud-sdk-nodejs-intl-en@3.0.1335
 TCCLI := tccli==3.1.189.1
+AXE := axe-core@4.14.1
 
-.PHONY: demo test slow clients lint bench docs lock clean
+.PHONY: demo test slow clients console lint bench docs lock clean
 
 demo: $(VENV)/.demo
 	$(RUN) -m scripts.demo
@@ -16,6 +17,7 @@ demo: $(VENV)/.demo
 test: $(VENV)/.dev
 	$(BIN)/facemeld models fetch
 	$(RUN) -m pytest -n auto
+	$(MAKE) --no-print-directory console
 
 slow: $(VENV)/.dev
 	$(BIN)/facemeld models fetch
@@ -25,6 +27,16 @@ slow: $(VENV)/.dev
 clients: $(VENV)/.dev .clients/.installed
 	$(BIN)/facemeld models fetch
 	$(RUN) -m pytest -m clients
+
+# The console in a real browser; skipped where there is no Chromium. Accessibility is checked where npm can install axe-core.
+console: $(VENV)/.dev $(if $(shell command -v npm),.clients/axe/.installed)
+	$(BIN)/facemeld models fetch
+	FACEMELD_AXE="$${FACEMELD_AXE-$$(ls .clients/axe/node_modules/axe-core/axe.min.js 2>/dev/null)}" $(RUN) -m pytest -m browser tests/console
+
+.clients/axe/.installed: Makefile
+	mkdir -p .clients/axe
+	npm install --prefix .clients/axe --ignore-scripts --no-audit --no-fund --no-save $(AXE)
+	@touch $@
 
 .clients/.installed: Makefile | $(VENV)/.python
 	@command -v npm >/dev/null || { echo "The client suite needs Node with npm (on Debian: apt-get install npm)." >&2; exit 1; }

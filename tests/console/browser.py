@@ -10,8 +10,9 @@ A test takes the fixture ``visit`` and opens a page as someone::
 is asked of another host. ``console_world`` is the server with its campaign; its ``outside`` runs code that needs an event loop of its own.
 Every page also belongs into ``test_pages.py``, which looks at all of them in both languages, themes and widths with axe.
 
-Environment: ``FACEMELD_REQUIRE_CHROMIUM=1`` turns a missing browser from a skip into a failure; ``FACEMELD_AXE`` is the path of
-``axe.min.js``; ``FACEMELD_SCREENSHOTS`` is a folder to keep pictures in.
+``make console`` runs them: they are marked ``browser`` and left out of other runs. Environment: ``FACEMELD_REQUIRE_CHROMIUM=1``
+turns a missing browser from a skip into a failure; ``FACEMELD_AXE`` is the path of ``axe.min.js``; ``FACEMELD_SCREENSHOTS`` is a folder
+to keep pictures in.
 """
 
 from __future__ import annotations
@@ -163,9 +164,7 @@ def connected(page: Page) -> None:
 def assert_accessible(page: Page) -> None:
     """No serious or critical finding of axe-core."""
     path = os.environ.get("FACEMELD_AXE", "")
-    if not Path(path).is_file():
-        if os.environ.get("FACEMELD_REQUIRE_CHROMIUM") == "1":
-            pytest.fail("FACEMELD_AXE must be the path of axe.min.js")
+    if not path:
         pytest.skip("FACEMELD_AXE does not name axe.min.js")
     page.evaluate(Path(path).read_text())
     found = page.evaluate("async () => (await axe.run(document, { resultTypes: ['violations'] })).violations")

@@ -22,6 +22,13 @@ from tests.console.browser import FLAGS, ConsoleWorld, Visit, chromium
 PASSWORD = "correct horse battery"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs the browser's machine."""
+    for item in items:
+        if "console_world" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.browser)
+
+
 @pytest.fixture(scope="package")
 def console_world(
     tmp_path_factory: pytest.TempPathFactory, bundle_path: Path, hopper: NDArray[np.uint8], astronaut: NDArray[np.uint8]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nicegui.elements.mixins.text_element import TextElement
 
-from facemeld.cli import main
+from facemeld.cli.main import main
 from facemeld.console import console
 from facemeld.console.desk import Desk
 from facemeld.console.pages import Page
