@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import urllib.error
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -18,12 +17,11 @@ from tencentcloud.facefusion.v20181201 import models as models_2018
 from tencentcloud.facefusion.v20220927 import models
 
 from facemeld.app import Application, open_application
-from facemeld.privacy import Consent, parse_receipt, verify_receipt
+from facemeld.privacy import Consent, NothingToDelete, verify_receipt
 from facemeld.settings import Settings
 from facemeld.usage import Usage
 from tests.api.conftest import World, jpeg
 from tests.api.live import (
-    FACEMELD,
     Campaign,
     LiveServer,
     client_arguments,
@@ -64,17 +62,12 @@ class Studio:
             request.headers = {HEADER: consent}
         return client_2018.FacefusionClient(*client_arguments(self.server.endpoint, self.campaign.key)).FaceFusion(request)
 
-    def run(self, *arguments: str, code: int = 0) -> str:
-        """What a command prints, while the server runs or not."""
-        done = subprocess.run([FACEMELD, *arguments, "--data", str(self.settings.data)], capture_output=True, text=True, timeout=60)
-        assert done.returncode == code, done.stderr
-        return done.stdout
-
-    def delete(self, *arguments: str) -> Mapping[str, Any]:
-        """The receipt of a deletion, checked."""
-        text = self.run("results", "delete", *arguments)
-        verify_receipt(*parse_receipt(text), self.run("receipts", "key").strip())
-        body: Mapping[str, Any] = json.loads(text)["body"]
+    def delete(self, **demand: str) -> Mapping[str, Any]:
+        """What the receipt of a deletion says, which is done beside the server; the receipt is checked."""
+        with open_application(self.settings) as application:
+            receipt = application.deletion().delete(**demand, actor="test")
+            verify_receipt(receipt.body, receipt.signature, application.receipts.public_key)
+        body: Mapping[str, Any] = json.loads(receipt.body)
         return body
 
     def consents(self, request_id: str) -> tuple[Consent, ...]:
@@ -156,7 +149,7 @@ def test_results_are_deleted_by_consent_with_a_receipt(studio: Studio) -> None:
     addresses = [mine[0].FusedImage, mine[1].FusedImage, mine[2].Image]
     studio.usage(inline.RequestId)
     before = set(studio.files())
-    receipt = studio.delete("--consent", "person 7")
+    receipt = studio.delete(consent="person 7")
     assert [call["request_id"] for call in receipt["calls"]] == [reply.RequestId for reply in (*mine, inline)]
     assert [call["outcome"] for call in receipt["calls"]] == ["deleted"] * 3 + ["nothing stored"]
     assert len(before - set(studio.files())) == 3
@@ -167,36 +160,32 @@ def test_results_are_deleted_by_consent_with_a_receipt(studio: Studio) -> None:
         assert (consent.reference, consent.deleted_at is not None) == ("", True)
         assert studio.usage(reply.RequestId).consent == ""
     assert "person 7" not in json.dumps(receipt)
-    for file in studio.settings.data.glob("facemeld.sqlite3*"):
-        assert b"person 8" in file.read_bytes() or b"person 7" not in file.read_bytes()
-    studio.run("results", "delete", "--consent", "person 7", code=1)
+    everything = b"".join(file.read_bytes() for file in studio.settings.data.glob("facemeld.sqlite3*"))
+    assert (b"person 7" in everything, b"person 8" in everything) == (False, True)
+    with pytest.raises(NothingToDelete):
+        studio.delete(consent="person 7")
 
 
-def test_a_result_is_deleted_by_its_request_id_after_a_restart(studio: Studio) -> None:
+def test_a_result_is_deleted_by_its_request_id_after_a_restart_and_every_fusion_can_be_made_to_need_consent(
+    studio: Studio, world: World
+) -> None:
     reply = studio.fuse("person 9")
     assert status(reply.FusedImage) == 200
     studio.server.stop()
-    receipt = studio.delete("--request-id", reply.RequestId.upper())
-    studio.server.start()
+    receipt = studio.delete(request_id=reply.RequestId.upper())
     assert [(call["request_id"], call["outcome"]) for call in receipt["calls"]] == [(reply.RequestId, "deleted")]
-    assert status(reply.FusedImage.replace(reply.FusedImage.split("/")[2], studio.server.endpoint)) == 404
-    again = studio.delete("--request-id", reply.RequestId)
+    again = studio.delete(request_id=reply.RequestId)
     assert again["calls"] == [{"request_id": reply.RequestId, "outcome": "nothing stored", "files": []}]
+    studio.server.environment = {**studio.server.environment, "FACEMELD_CONSENT_REQUIRED": "true"}
+    studio.server.start()
+    assert status(reply.FusedImage.replace(reply.FusedImage.split("/")[2], studio.server.endpoint)) == 404
 
-
-def test_every_fusion_can_be_made_to_need_consent(studio: Studio, bundle_path: Path, world: World) -> None:
-    environment = {"FACEMELD_WORKERS": "1", "FACEMELD_MODEL_DIR": str(bundle_path.parent), "FACEMELD_CONSENT_REQUIRED": "true"}
-    server = LiveServer(studio.settings.data, environment)
-    server.start()
-    try:
-        request = models.FuseFaceUltraRequest()
-        request.RspImgType, request.MergeInfos = "base64", [photo(world.user)]
-        request.ModelImage = photo(world.other_user).Image
-        client = server.client(studio.campaign.key)
-        assert failure(lambda: client.FuseFaceUltra(request)).code == "MissingParameter"
-        request.headers = {HEADER: "person 10"}
-        reply = client.FuseFaceUltra(request)
-        (consent,) = studio.consents(reply.RequestId)
-        assert (consent.reference, consent.activity_id) == ("person 10", None)
-    finally:
-        server.stop()
+    request = models.FuseFaceUltraRequest()
+    request.RspImgType, request.MergeInfos = "base64", [photo(world.user)]
+    request.ModelImage = photo(world.other_user).Image
+    client = studio.server.client(studio.campaign.key)
+    assert failure(lambda: client.FuseFaceUltra(request)).code == "MissingParameter"
+    request.headers = {HEADER: "person 10"}
+    reply = client.FuseFaceUltra(request)
+    (consent,) = studio.consents(reply.RequestId)
+    assert (consent.reference, consent.activity_id) == ("person 10", None)

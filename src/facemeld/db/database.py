@@ -27,6 +27,7 @@ HEAD_REVISION = "0004"
 LOCK_SECONDS = 15
 """How long a statement waits for another writer of the same SQLite file."""
 
+_PATIENCE_SECONDS = 1
 _WRITING = "facemeld_writing"
 _ADVISORY_LOCK = 0x666D656C64  # any number that other programs on the same PostgreSQL server are unlikely to lock
 
@@ -130,6 +131,26 @@ class Database:
             with self._engine.execution_options(**{_WRITING: True}).connect() as connection:
                 migrate(connection)
 
+    def clear_history(self) -> bool:
+        """Clear SQLite's write-ahead log, which holds pages as they were before they were overwritten.
+
+        Returns:
+            False when others use the database so much that it could not be done in a moment; the log is then cleared by its next
+            turn. True also for other databases, whose history is a matter of their own.
+        """
+        if self._file is None:
+            return True
+        with _translated(), self._engine.connect() as connection:
+            plain = connection.connection.driver_connection
+            if not isinstance(plain, sqlite3.Connection):
+                raise TypeError(f"the driver of SQLite must be sqlite3, got {type(plain).__name__}")
+            plain.execute(f"PRAGMA busy_timeout={int(_PATIENCE_SECONDS * 1000)}")
+            try:
+                busy, _, _ = plain.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            finally:
+                plain.execute(f"PRAGMA busy_timeout={int(LOCK_SECONDS * 1000)}")
+        return not busy
+
     def close(self) -> None:
         """Close all connections that are not in use."""
         self._engine.dispose()
@@ -172,6 +193,8 @@ def _set_up_connection(connection: sqlite3.Connection, _: ConnectionPoolEntry) -
     connection.isolation_level = None
     connection.execute("PRAGMA foreign_keys=ON")
     connection.execute("PRAGMA synchronous=FULL")
+    # What is deleted or blanked, such as a person's consent reference, must not stay readable in the file.
+    connection.execute("PRAGMA secure_delete=ON")
 
 
 def _begin(connection: Connection) -> None:

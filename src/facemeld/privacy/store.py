@@ -96,7 +96,9 @@ class PrivacyStore:
             session.add(row)
             session.flush()
             record(session, self._clock(), actor, "results.delete", subject, detail)
-            return _receipt(row)
+            receipt = _receipt(row)
+        self._database.clear_history()
+        return receipt
 
     def receipts(self, *, before: int | None = None, limit: int = 100) -> tuple[Receipt, ...]:
         """Receipts, newest first.

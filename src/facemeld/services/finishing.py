@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
 from facemeld.errors import FacemeldError
 from facemeld.media.encode import CONTENT_TYPES
-from facemeld.results import ResultStore
+from facemeld.results import ResultNotFound, ResultStore
 from facemeld.services.consents import Consents
 from facemeld.services.errors import ConsentWithdrawn
 from facemeld.services.requests import FuseRules, MarkRequest
@@ -73,6 +74,7 @@ class Finisher:
             stored = await asyncio.to_thread(self.results.put, result.data, CONTENT_TYPES[result.format], expires, request_id)
             # A deletion that began before this moment may have looked for the file too early; one that begins later finds it.
             if await self.consents.withdrawn(consent, request_id):
-                await asyncio.to_thread(self.results.remove, stored)
+                with suppress(ResultNotFound):
+                    await asyncio.to_thread(self.results.remove, stored)
                 raise ConsentWithdrawn("the consent must hold until the result is delivered; its deletion was demanded meanwhile")
         return base_url + self.results.sign(stored, expires)
