@@ -1,5 +1,11 @@
 """The command line: ``facemeld``."""
 
-from facemeld.cli.main import app, main
 
-__all__ = ["app", "main"]
+def run() -> None:
+    """Entry point of the ``facemeld`` command.
+
+    The commands are loaded here and not with this module, because every worker process loads the program's main module once more.
+    """
+    from facemeld.cli.main import main
+
+    main()

@@ -8,13 +8,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeAlias, TypeVar
 
 import typer
 
-from facemeld.app import Application, open_application
-from facemeld.catalog import Page
 from facemeld.settings import Settings
+
+if TYPE_CHECKING:
+    from facemeld.app import Application
+    from facemeld.catalog import Page
 
 DataOption: TypeAlias = Annotated[Path | None, typer.Option("--data", metavar="DIR", help="Data folder; default FACEMELD_DATA.")]
 JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -33,6 +35,9 @@ def settings_for(data: Path | None, **overrides: Any) -> Settings:
 @contextmanager
 def application(data: Path | None) -> Iterator[Application]:
     """The wired application on a data folder, without a server; closed at the end of the block."""
+    # The stores take longer to load than a command that needs none of them takes to run.
+    from facemeld.app import open_application
+
     with open_application(settings_for(data)) as opened:
         yield opened
 

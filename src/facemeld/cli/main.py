@@ -8,42 +8,37 @@ from typing import Annotated
 import typer
 
 from facemeld import __version__
-from facemeld.cli import (
-    accounts,
-    activities,
-    audit,
-    bench,
-    doctor,
-    keys,
-    materials,
-    models,
-    pictures,
-    receipts,
-    results,
-    serving,
-    usage,
-    users,
-    verify,
-)
+from facemeld.cli.lazy import lazy_group
 from facemeld.errors import FacemeldError
 
-app = typer.Typer(help="Self-hosted face fusion that speaks the Tencent Cloud FaceFusion API.", no_args_is_help=True, rich_markup_mode=None)
-app.add_typer(accounts.app, name="account")
-app.add_typer(keys.app, name="key")
-app.add_typer(users.app, name="user")
-app.add_typer(activities.app, name="activity")
-app.add_typer(materials.app, name="material")
-app.add_typer(results.app, name="results")
-app.add_typer(receipts.app, name="receipts")
-app.add_typer(audit.app, name="audit")
-app.add_typer(models.app, name="models")
-app.add_typer(bench.app, name="bench")
-app.command("serve")(serving.serve)
-app.command("fuse")(pictures.fuse)
-app.command("detect")(pictures.detect)
-app.command("verify")(verify.verify)
-app.command("usage")(usage.usage)
-app.command("doctor")(doctor.doctor)
+COMMANDS = {
+    "account": "facemeld.cli.accounts:app",
+    "key": "facemeld.cli.keys:app",
+    "user": "facemeld.cli.users:app",
+    "activity": "facemeld.cli.activities:app",
+    "material": "facemeld.cli.materials:app",
+    "results": "facemeld.cli.results:app",
+    "receipts": "facemeld.cli.receipts:app",
+    "audit": "facemeld.cli.audit:app",
+    "models": "facemeld.cli.models:app",
+    "bench": "facemeld.cli.bench:app",
+    "serve": "facemeld.cli.serving:serve",
+    "fuse": "facemeld.cli.pictures:fuse",
+    "detect": "facemeld.cli.pictures:detect",
+    "verify": "facemeld.cli.verify:verify",
+    "usage": "facemeld.cli.usage:usage",
+    "doctor": "facemeld.cli.doctor:doctor",
+    "backup": "facemeld.cli.backup:backup",
+    "restore": "facemeld.cli.backup:restore_backup",
+}
+"""Every command and where it is; a module is loaded when its command is called."""
+
+app = typer.Typer(
+    cls=lazy_group(COMMANDS),
+    help="Self-hosted face fusion that speaks the Tencent Cloud FaceFusion API.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
 
 
 def _version(wanted: bool) -> None:
