@@ -98,7 +98,7 @@ def test_inputs_that_are_marked_are_told_or_refused(hopper: NDArray[np.uint8], a
     assert manifest is not None
     assert manifest.ingredients[1][3].startswith("Came with an AI label")
     refusing = ResultMarks.of(settings.model_copy(update={"incoming_synthetic": "refuse"}))
-    with pytest.raises(InputSynthetic, match="got one in the template"):
+    with pytest.raises(InputSynthetic, match="got aigc-label in template"):
         facemeld.fuse_file(made.data, astronaut, "jpeg", marks=refusing)
 
 

@@ -67,7 +67,7 @@ def look(data: bytes, picture: Picture, place: str, rule: IncomingRule, key: byt
     telling = next((one for one in found if one.mark.synthetic), None)
     if rule.refuse and telling is not None:
         raise InputSynthetic(
-            f"pictures must not carry a mark of AI-made content, got one in the {place} ({telling.mark.kind})",
+            f"pictures must not carry a mark of AI-made content, got {telling.mark.kind} in {place}",
             records(found),
         )
     return found
