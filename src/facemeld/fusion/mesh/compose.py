@@ -21,7 +21,7 @@ from facemeld.fusion.mesh.regions import Parts, closing, keep_eyes, keep_mouth, 
 from facemeld.fusion.mesh.shape import face_width
 from facemeld.fusion.mesh.texture import UserTexture
 from facemeld.fusion.mesh.tone import Skin, read_skin
-from facemeld.fusion.mesh.validity import fill_plan
+from facemeld.fusion.mesh.validity import fill_plan, in_shadow
 from facemeld.fusion.types import Face, FloatArray, FuseOptions, Picture
 
 _LIP_LINE = 0.8  # share of the template's line between closed lips that stays where the user's mouth is open
@@ -82,7 +82,8 @@ def fuse_face(
     layout = lay_out(target, plan, without_teeth(user.mesh, shut), atlas)
     if layout is None:
         return Fused(ground)
-    share, served = fill_plan(skin.visible, f32(skin.hidden * (1 - skin.glasses * atlas.band)), atlas)
+    hidden = f32(skin.hidden * (1 - skin.glasses * atlas.band))
+    share, served = fill_plan(skin.visible, hidden, in_shadow(skin.shading, skin.visible), atlas)
     kept = np.maximum(_kept_eyes(skin, parts, plan, atlas), 1 - served) * atlas.covered
     out, matte = _bend(ground, plan.matte, layout)
     wanted = layout.atlas_map(f32(smoothstep(atlas.inset, 0.004, 0.07) * (1 - kept))) * layout.cover

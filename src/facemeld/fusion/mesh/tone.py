@@ -72,10 +72,11 @@ def read_skin(picture: Picture, mesh: FloatArray, atlas: Atlas) -> Skin:
     basis = _harmonics(normals)
     prior = np.asarray(atlas.skin * visible, np.float32)
     plain, _ = _shade(texture, basis, prior)
+    unseen = (visible < 0.2) & atlas.covered
     visible = f32(visible * smoothstep(plain[..., 0], *_DARK))
     oddness = _oddness(texture, plain, prior)
     glasses = wears_glasses(oddness, visible, atlas)
-    hidden = covered_by_others(oddness, visible, atlas)
+    hidden = covered_by_others(oddness, visible, unseen, atlas)
     bare = f32(atlas.skin * visible * (1 - hidden) * (1 - glasses * atlas.band * (oddness > 2)))
     plain, spread = _shade(texture, basis, bare)
     known = f32(np.maximum(bare, 0.3 * atlas.features * visible) * (1 - 0.8 * atlas.brows) * (1 - atlas.eyes) * (1 - atlas.lips))

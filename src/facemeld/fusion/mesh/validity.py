@@ -11,15 +11,20 @@ from facemeld.fusion.mesh.atlas import GRID, Atlas
 from facemeld.fusion.types import FloatArray
 
 _ARMS, _NOSE = 4.4, 3.7  # oddness that the arms and the bridge of glasses reach, and next to nothing else
+_SHADOW = (0.35, 0.55)  # share of the light on its mirror image that a cell lacks, from which it counts as in hard shadow
+_OTHER_EYE = 0.35  # share of an eye that had to come from the other from which all of it does
 _ODD = (2.6, 4.6)  # robust standard deviations from which a cell is not skin
 
 
-def covered_by_others(oddness: FloatArray, visible: FloatArray, atlas: Atlas) -> FloatArray:
+def covered_by_others(oddness: FloatArray, visible: FloatArray, unseen: NDArray[np.bool_], atlas: Atlas) -> FloatArray:
     """Cells where something hides the skin: odd, and joined to the face's border, where hair, hats and hands come from.
+
+    On a turned head the border is where the picture shows no more of the face: landmarks there often lie beyond it.
 
     Args:
         oddness: float32 (GRID, GRID), distance from bare skin in robust standard deviations.
         visible: float32 (GRID, GRID), 0-1: how well the picture shows a cell.
+        unseen: bool (GRID, GRID): cells that the head turns away.
         atlas: The canonical atlas.
 
     Returns:
@@ -27,11 +32,11 @@ def covered_by_others(oddness: FloatArray, visible: FloatArray, atlas: Atlas) ->
     """
     strict = 1 + 0.35 * atlas.forehead  # a forehead is plain: less is odd there
     odd = smoothstep(oddness * strict, *_ODD) * (1 - atlas.features) * (1 - atlas.beard) * (visible > 0.2)
-    seeds = ((odd > 0.5) | ((atlas.inset < 0.015) & (atlas.beard < 0.5))).astype(np.uint8) * atlas.covered.astype(np.uint8)
+    seeds = ((odd > 0.5) | unseen | ((atlas.inset < 0.015) & (atlas.beard < 0.5))).astype(np.uint8) * atlas.covered.astype(np.uint8)
     count, labels = cv2.connectedComponents(cv2.morphologyEx(seeds, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)), connectivity=4)
     if count <= 1:
         return np.zeros((GRID, GRID), np.float32)
-    border = np.unique(labels[(atlas.inset > 0) & (atlas.inset < 0.015)])
+    border = np.unique(labels[unseen | ((atlas.inset > 0) & (atlas.inset < 0.015))])
     joined = np.isin(labels, border[border > 0]) & (odd > 0.5)
     opened = cv2.morphologyEx(joined.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     grown = cv2.dilate(opened, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5)))
@@ -57,12 +62,28 @@ def wears_glasses(oddness: FloatArray, visible: FloatArray, atlas: Atlas) -> flo
     return float(smoothstep(min(arms / _ARMS, crossing(atlas.bridge > 0.5) / _NOSE), 0.65, 0.8))
 
 
-def fill_plan(visible: FloatArray, hidden: FloatArray, atlas: Atlas) -> tuple[FloatArray, FloatArray]:
+def in_shadow(shading: FloatArray, visible: FloatArray) -> FloatArray:
+    """Cells that hard light leaves so much darker than their mirror image that the lit half shows the skin better.
+
+    Args:
+        shading: float32 (GRID, GRID, 3), Lab: what bare, even skin would look like.
+        visible: float32 (GRID, GRID), 0-1: how well the picture shows a cell.
+
+    Returns:
+        float32 (GRID, GRID), 0-1.
+    """
+    light = shading[..., 0] + np.float32(2)
+    darker = smoothstep(1 - light / light[:, ::-1], *_SHADOW)
+    return f32(cv2.GaussianBlur(f32(darker * visible[:, ::-1]), (0, 0), 0.01 * GRID))
+
+
+def fill_plan(visible: FloatArray, hidden: FloatArray, shadow: FloatArray, atlas: Atlas) -> tuple[FloatArray, FloatArray]:
     """Which half of the user's face serves which cell.
 
     Args:
         visible: float32 (GRID, GRID), 0-1: how well the user's picture shows a cell.
         hidden: float32 (GRID, GRID), 0-1: where something covers it.
+        shadow: float32 (GRID, GRID), 0-1: where the other half is to be preferred if it can serve.
         atlas: The canonical atlas.
 
     Returns:
@@ -70,14 +91,15 @@ def fill_plan(visible: FloatArray, hidden: FloatArray, atlas: Atlas) -> tuple[Fl
     """
     direct = visible * (1 - hidden)
     mirrored = np.ascontiguousarray(direct[:, ::-1])
-    share = mirrored * (1 - direct)
-    share = share / (share + direct + 1e-3)
+    lit = direct * (1 - shadow)
+    share = mirrored * (1 - lit)
+    share = share / (share + lit + 1e-3)
     share = np.asarray(cv2.GaussianBlur(smoothstep(share, 0.3, 0.7), (0, 0), 0.02 * GRID), np.float32)
     # Two eyes mixed show two irises: each eye with its brow comes from one half alone.
     eye = np.maximum(atlas.sockets, atlas.brows)
     for half in (np.s_[:, : GRID // 2], np.s_[:, GRID // 2 :]):
         mean = float((share[half] * eye[half]).sum() / eye[half].sum())
-        share[half] += (float(smoothstep(mean, 0.4, 0.6)) - share[half]) * eye[half]
+        share[half] += (float(mean > _OTHER_EYE) - share[half]) * eye[half]
     served = direct * (1 - share) + mirrored * share
     return share, np.asarray(smoothstep(served, 0.15, 0.6), np.float32)
 
