@@ -126,20 +126,21 @@ def test_strict_mode_starts_from_the_documented_rates() -> None:
     assert (changed["2022-09-27:FuseFace"], changed["2022-09-27:FuseFaceUltra"], changed["unpublished"]) == (50, 2, None)
 
 
-def test_activities_have_a_rate_by_whether_they_are_published() -> None:
+def test_activities_have_a_rate_by_whether_they_are_published_or_their_own() -> None:
     async def counted() -> list[bool]:
         rates = ActivityRates(RateLimiter(), published=2, unpublished=1)
         refused = []
-        for activity, published in [(1, True), (1, True), (1, True), (2, True), (3, False), (3, False), (4, False)]:
+        calls = [(1, True, None), (1, True, None), (1, True, None), (2, True, None), (3, False, None), (3, False, None), (4, False, None)]
+        for activity, published, own in [*calls, (5, True, 1), (5, True, 1), *[(6, False, 3)] * 4]:
             try:
-                await rates.hit(activity, published)
+                await rates.hit(activity, published, own)
             except TooFrequent:
                 refused.append(True)
             else:
                 refused.append(False)
         return refused
 
-    assert asyncio.run(counted()) == [False, False, True, False, False, True, False]
+    assert asyncio.run(counted()) == [False, False, True, False, False, True, False, False, True, False, False, False, True]
 
 
 def test_activities_are_not_limited_by_themselves() -> None:

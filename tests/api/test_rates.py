@@ -14,17 +14,23 @@ from numpy.typing import NDArray
 from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentCloudSDKException
 from tencentcloud.facefusion.v20181201 import facefusion_client, models
 
+from facemeld.app import open_application
 from facemeld.settings import Settings
 from tests.api.conftest import jpeg
-from tests.api.live import Campaign, LiveServer, client_arguments, make_campaign
+from tests.api.live import Campaign, LiveServer, client_arguments, fuse_request, make_campaign, photo
 
 CLIENTS = 6
 
 
 @pytest.fixture
-def campaign(tmp_path: Path, bundle_path: Path, hopper: NDArray[np.uint8]) -> Campaign:
+def settings(tmp_path: Path, bundle_path: Path) -> Settings:
+    return Settings(data=tmp_path / "data", workers=1, model_dir=bundle_path.parent)
+
+
+@pytest.fixture
+def campaign(settings: Settings, hopper: NDArray[np.uint8]) -> Campaign:
     small = jpeg(np.ascontiguousarray(hopper[::2, ::2]))
-    return make_campaign(Settings(data=tmp_path / "data", workers=1, model_dir=bundle_path.parent), {"hopper.jpg": small})
+    return make_campaign(settings, {"hopper.jpg": small})
 
 
 @pytest.fixture
@@ -55,7 +61,7 @@ def at_once(call: Callable[[], Any]) -> Counter[str]:
 
 
 @pytest.mark.answers("FailedOperation.FuseFreqCtrl", "RequestLimitExceeded")
-def test_an_activity_and_an_action_have_rates_in_the_older_version(server: LiveServer, campaign: Campaign) -> None:
+def test_activities_have_rates_in_both_versions_and_actions_too(server: LiveServer, settings: Settings, campaign: Campaign) -> None:
     def client() -> facefusion_client.FacefusionClient:
         return facefusion_client.FacefusionClient(*client_arguments(server.endpoint, campaign.key))
 
@@ -65,6 +71,15 @@ def test_an_activity_and_an_action_have_rates_in_the_older_version(server: LiveS
     fusion.Image = "AAAA"
     codes = at_once(lambda: client().FaceFusion(fusion))
     assert set(codes) == {"FailedOperation.ImageDecodeFailed", "FailedOperation.FuseFreqCtrl"}
+
+    # Its own rate goes before the settings', and holds in the newer version too, which otherwise knows none of activities.
+    with open_application(settings) as application:
+        application.activities.change(None, campaign.project_id, rate="1000/second", actor="test")
+        assert set(at_once(lambda: client().FaceFusion(fusion))) == {"FailedOperation.ImageDecodeFailed"}
+        application.activities.change(None, campaign.project_id, rate="1/second", actor="test")
+    newer = fuse_request(campaign.project_id, fusion.ModelId, photo(b"AAA"))
+    codes = at_once(lambda: server.client(campaign.key).FuseFace(newer))
+    assert set(codes) == {"FailedOperation.ImageDecodeFailed", "RequestLimitExceeded"}
 
     listing = models.DescribeMaterialListRequest()
     listing.ActivityId = campaign.project_id

@@ -42,6 +42,12 @@ def test_an_unknown_activity_is_not_found(activities: ActivityStore, account_id:
         {"description": "x" * 1001},
         {"description": "\0"},
         {"description": "\udfff"},
+        {"rate": "20"},
+        {"rate": "0/second"},
+        {"rate": "-1/second"},
+        {"rate": "1000000/second"},
+        {"rate": "20/minute"},
+        {"rate": "20/second\n"},
     ],
     ids=repr,
 )
@@ -86,3 +92,15 @@ def test_lists_show_each_activity_once_by_offset_and_by_cursor(activities: Activ
             break
     assert found == created
     assert activities.activities(None).items == (*created, foreign)
+
+
+def test_consent_and_a_rate_can_be_set_and_taken_back(activities: ActivityStore, account_id: int, activity: Activity) -> None:
+    assert (activity.consent_required, activity.rate) == (False, "")
+    changed = activities.change(account_id, activity.id, actor="test", consent_required=True, rate="20/second")
+    assert (changed.consent_required, changed.rate) == (True, "20/second")
+    assert activities.change(account_id, activity.id, actor="test", name="new").rate == "20/second"
+    back = activities.change(account_id, activity.id, actor="test", consent_required=False, rate="")
+    assert (back.consent_required, back.rate) == (False, "")
+    made = activities.create(account_id, "strict", actor="test", consent_required=True, rate="1/second")
+    assert activities.get(account_id, made.id) == made
+    assert (made.consent_required, made.rate) == (True, "1/second")

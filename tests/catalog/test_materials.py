@@ -90,6 +90,7 @@ def test_the_files_are_private(files: MaterialFiles, material: Material) -> None
 
 def test_a_fusion_gets_all_it_needs(materials: MaterialStore, account_id: int, activity: Activity, material: Material) -> None:
     record = materials.for_fusion(account_id, activity.id, material.id)
+    assert (record.consent_required, record.rate) == (False, None)
     assert (record.id, record.activity, record.status) == (material.id, activity.number, MaterialStatus.MACHINE_PASSED)
     assert (record.width, record.height, record.format, record.sha256) == (512, 600, "jpeg", material.sha256)
     assert record.faces == material.faces
