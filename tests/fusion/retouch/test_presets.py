@@ -74,7 +74,9 @@ def test_type_5_shows_less_of_what_covers_the_user(fuse: Fuse, engine: MeshEngin
     leaks = {number: np.abs(fuse(hidden, serious, number).astype(int) - clean[number]).max(axis=2) for number in (3, 5)}
     seen = leaks[3] > 12
     assert seen.any()
-    assert leaks[5][seen].mean() < 0.8 * leaks[3][seen].mean()
+    # The engine itself takes most of what is covered from the other half, in all types; this is about the rest.
+    assert seen.mean() < 0.005
+    assert leaks[5][seen].mean() < 0.95 * leaks[3][seen].mean()
 
 
 @pytest.mark.parametrize("model_type", [1, 2, 3, 4, 5, 6])
