@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from scripts.docs_dashboard import dashboard
 from scripts.docs_errors import errors_page
+from scripts.docs_metrics import metrics_page
 
 from facemeld.settings import Settings
 
@@ -42,7 +44,12 @@ def _default(name: str, value: Any) -> str:
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 
-PAGES: Mapping[str, Callable[[], str]] = {"settings.md": settings_page, "errors.md": errors_page}
+PAGES: Mapping[str, Callable[[], str]] = {
+    "settings.md": settings_page,
+    "errors.md": errors_page,
+    "metrics.md": metrics_page,
+    "dashboard.json": dashboard,
+}
 
 
 def main(arguments: list[str]) -> int:

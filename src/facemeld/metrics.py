@@ -33,7 +33,7 @@ _STAGE_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _FAMILIES = (
     (Family.FETCHES, "facemeld_fetches", "Pictures fetched from addresses that callers named, by outcome."),
-    (Family.FETCHED_BYTES, "facemeld_fetched_bytes", "Bytes of these pictures."),
+    (Family.FETCHED_BYTES, "facemeld_fetched_bytes", "Bytes of the pictures that were fetched."),
     (Family.RESULTS, "facemeld_results", "Results by what became of them."),
     (Family.RESULT_BYTES, "facemeld_result_bytes", "Bytes of results that were stored."),
     (Family.MATERIALS, "facemeld_materials_imported", "Materials by how their import ended."),
@@ -65,6 +65,8 @@ class CallMetrics:
             self._calls.labels(version, action, "OK")
         for stage in STAGES:
             self._stages.labels(stage)
+        for direction in ("in", "out"):
+            self._bytes.labels(direction)
 
     def record(self, record: CallRecord) -> None:
         """Count a finished call."""
@@ -169,7 +171,7 @@ def _templates(stats: ExecutorStats) -> Iterator[Metric]:
     looks = _by("outcome", {"hit": found.hits, "miss": found.misses})
     yield _counter("facemeld_template_looks", "Templates looked for in the workers' memories.", looks)
     yield _gauge("facemeld_templates_held", "Templates in the workers' memories.", {(): found.held})
-    yield _gauge("facemeld_templates_bytes", "Bytes that they take.", {(): found.size})
+    yield _gauge("facemeld_templates_bytes", "Bytes of templates in the workers' memories.", {(): found.size})
 
 
 def _resident(pid: int) -> int:
