@@ -53,7 +53,7 @@ class Disk:
         """Take everything that is there now as lasting."""
         for folder, _, files in os.walk(self.root, topdown=False):
             for name in files:
-                if not name.startswith(DATABASE):
+                if Path(folder) != self.root or not name.startswith(DATABASE):
                     self._keep_path(Path(folder) / name)
             self._keep_path(Path(folder))
 
@@ -67,9 +67,10 @@ class Disk:
             self.contents[status.st_ino] = os.pread(pin, status.st_size, 0)
             return
         entries = {}
+        top = status.st_ino == self.root.stat().st_ino
         with os.scandir(descriptor) as scan:
             for entry in scan:
-                if not entry.name.startswith(DATABASE):
+                if not top or not entry.name.startswith(DATABASE):
                     entries[entry.name] = (entry.inode(), entry.is_dir())
                     self.pinned.append(os.open(entry.name, os.O_RDONLY, dir_fd=descriptor))
         self.names[status.st_ino] = entries

@@ -1,11 +1,13 @@
 """Runs one scenario again and again, each time with a fault at the next point, and checks what is left: a program for the tests.
 
-``python -m tests.durability.points SCENARIO FAULT FOLDER`` prints how many points there were and what was wrong after any of them.
+``python -m tests.durability.points SCENARIO FAULT FOLDER`` prints how many points there were and what was wrong after any of them;
+two more arguments name the first point and the step from one to the next.
 """
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import logging
 import os
@@ -24,9 +26,13 @@ from facemeld.accounts.charges import Reserve, Settle
 from facemeld.app import Application, open_application
 from facemeld.catalog import FaceBox, MaterialDeleted, NewMaterial, compare, remove_orphans
 from facemeld.db import StateError, utc_now
+from facemeld.errors import FacemeldError
 from facemeld.results import ResultId, ResultNotFound
+from facemeld.services.upkeep.backup import BackupMaker, BackupPlan
+from facemeld.services.upkeep.errors import BackupError
+from facemeld.services.upkeep.restore import RestorePlan, restore, verify
 from facemeld.settings import Settings
-from tests.durability.faults import Fault, Injector, injected
+from tests.durability.faults import DATABASE, Fault, Injector, injected
 
 DAY = timedelta(days=1)
 PLAN = b"plan" * 2000
@@ -132,8 +138,35 @@ def purge(base: Base, promise: Promise) -> None:
         promise("removed", base.result)
 
 
+def back_up(base: Base, promise: Promise) -> None:
+    with opened_at(base.folder) as opened:
+        maker(opened).make(BackupPlan(base.folder / "made", keys=True, results=True, copy=True), actor="test")
+        promise("backup", "made")
+        maker(opened).make(BackupPlan(base.folder / "made.tar", keys=True), actor="test")
+        promise("backup", "made.tar")
+
+
+def bring_back(base: Base, promise: Promise) -> None:
+    restore(RestorePlan(base.folder.with_name("kept"), base.folder / "restored", DATABASE), actor="test", clock=utc_now)
+    promise("restored", "restored")
+
+
+def maker(opened: Application) -> BackupMaker:
+    return BackupMaker(
+        folder=opened.settings.data,
+        database=opened.database,
+        materials=opened.materials,
+        results=opened.results,
+        audit=opened.audit,
+        clock=utc_now,
+        version="0",
+        key=opened.backup_key,
+        key_in_settings=False,
+    )
+
+
 SCENARIOS: dict[str, Callable[[Base, Promise], None]] = {
-    act.__name__: act for act in (first_start, import_material, review, renew_plan, delete, fuse, expire, purge)
+    act.__name__: act for act in (first_start, import_material, review, renew_plan, delete, fuse, expire, purge, back_up, bring_back)
 }
 
 
@@ -148,6 +181,7 @@ def check(folder: Path, promises: list[tuple[str, str]], base: Base, scenario: s
         wrong += [f"{kind} {what}" for kind, what in promises if not HOLDS[kind](opened, what)]
         if scenario != "first_start":
             wrong += _check_store(opened, base)
+        wrong += _check_copies(folder)
         if not _result_is_whole(opened, base.result) and scenario != "purge":
             wrong.append("a result of before is gone")
     return wrong
@@ -171,6 +205,29 @@ def _check_store(opened: Application, base: Base) -> list[str]:
     if opened.materials.get(None, add(opened, base.activity, 4)).status:
         wrong.append("a later import went wrong")
     return wrong
+
+
+def _check_copies(folder: Path) -> list[str]:
+    """A backup that has its name is whole; a restored folder that has its database is complete."""
+    wrong = []
+    for name in ("made", "made.tar"):
+        if (folder / name).exists():
+            try:
+                verify(folder / name)
+            except FacemeldError as error:
+                wrong.append(f"{name}: {error}")
+    if (folder / "restored" / DATABASE).exists() and not _is_restored(folder / "restored"):
+        wrong.append("a restored folder has its database, but not all else")
+    return wrong
+
+
+def _is_restored(folder: Path) -> bool:
+    if not (folder / DATABASE).exists():
+        return False
+    with opened_at(folder) as opened:
+        materials = opened.materials.materials(None, None).items
+        whole = [opened.materials.files.digest(one.number, one.format) == one.sha256 for one in materials]
+        return len(whole) == 2 and all(whole) and not compare(opened.database, opened.materials.files, clock=_later)
 
 
 def _later() -> datetime:
@@ -207,6 +264,8 @@ HOLDS: dict[str, Callable[[Application, str], bool]] = {
     "deleted": _is_deleted,
     "result": _result_is_whole,
     "removed": lambda opened, result: not _result_is_whole(opened, result),
+    "backup": lambda opened, name: bool(verify(opened.settings.data / name).entries),
+    "restored": lambda opened, name: _is_restored(opened.settings.data / name),
     "balance": lambda opened, balance: str(opened.accounts.get("acme").balance) == balance == "9",
 }
 
@@ -265,7 +324,7 @@ def _child(scenario: str, injector: Injector, base: Base, pipe: int) -> int:
         with injected(injector):
             SCENARIOS[scenario](base, tell)
             injector.point("end")
-    except StateError:
+    except (StateError, BackupError):
         # What the services know how to answer; anything else would be an internal error.
         if not injector.happened:
             raise
@@ -276,20 +335,22 @@ def _child(scenario: str, injector: Injector, base: Base, pipe: int) -> int:
     return 0
 
 
-def main(scenario: str, fault: str, folder: str) -> None:
-    """Try all points."""
+def main(scenario: str, fault: str, folder: str, first: str = "1", step: str = "1") -> None:
+    """Try all points, or every ``step``-th from the ``first`` on."""
     work = Path(folder)
     base = prepare(work / "base")
-    points: list[str] = []
+    with opened_at(base.folder) as opened:
+        maker(opened).make(BackupPlan(work / "kept", keys=True, results=True, copy=True), actor="test")
+    tried = 0
     wrong: dict[str, Any] = {}
-    while True:
-        point, found = run_once(scenario, Fault(fault), len(points) + 1, base, work)
+    for at in itertools.count(int(first), int(step)):
+        point, found = run_once(scenario, Fault(fault), at, base, work)
         if found:
-            wrong[f"{len(points) + 1} {point}"] = found
+            wrong[f"{at} {point}"] = found
         if not point:
             break
-        points.append(point)
-    sys.stdout.write(json.dumps({"points": len(points), "wrong": wrong}))
+        tried += 1
+    sys.stdout.write(json.dumps({"points": tried, "wrong": wrong}))
 
 
 if __name__ == "__main__":

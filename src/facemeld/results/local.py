@@ -142,6 +142,14 @@ class LocalResultStore:
         self._counts.add(Family.RESULTS, "purged", count)
         return count
 
+    def files(self, now: datetime) -> Iterator[Path]:
+        """Files of all results that have not expired by ``now``."""
+        for folder in _entries(self._directory):
+            if _HOUR_PATTERN.fullmatch(folder.name):
+                for file in _entries(folder):
+                    if (summary := _summary(file)) is not None and summary.id.expires_at > now:
+                        yield file
+
     def leftovers(self, now: datetime, before: datetime) -> Iterator[Path]:
         """Files that serve nobody: results that had expired by ``now``, and what was left unfinished before ``before``."""
         for folder in _entries(self._directory):
