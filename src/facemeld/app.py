@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from ipaddress import ip_network
@@ -12,9 +12,11 @@ from typing import Any
 
 from facemeld import __version__
 from facemeld.accounts import AccountStore, ChargeStore, KeyVault
+from facemeld.accounts.errors import VaultError
 from facemeld.catalog import ActivityStore, Material, MaterialFiles, MaterialStore
+from facemeld.counts import Counts
 from facemeld.db import AuditLog, Database, utc_now
-from facemeld.db.durable import make_folder
+from facemeld.db.occupancy import Occupancy, occupied
 from facemeld.marks.authority import SigningIdentity, load_identity, local_identity
 from facemeld.media.decode import DecodeLimits
 from facemeld.media.fetch import Fetcher, FetchPolicy
@@ -37,6 +39,8 @@ from facemeld.services.rates import ActivityRates, RateLimiter
 from facemeld.services.requests import FuseRules
 from facemeld.services.signin import SignIn
 from facemeld.services.ultra import UltraService
+from facemeld.services.upkeep.manifest import KEY_PURPOSE
+from facemeld.services.upkeep.plans import PlanMaker
 from facemeld.services.verifying import VerifyRules, VerifyService
 from facemeld.settings import Settings, split_list
 from facemeld.usage import UsageStore
@@ -57,6 +61,7 @@ class Application:
     """Everything that needs no worker: the stores, opened on one data folder."""
 
     settings: Settings
+    occupancy: Occupancy
     database: Database
     accounts: AccountStore
     charges: ChargeStore
@@ -69,7 +74,9 @@ class Application:
     privacy: PrivacyStore
     receipts: ReceiptSigner
     material_addresses: MaterialAddresses
+    counts: Counts
     mark_key: bytes = field(repr=False)
+    backup_key: bytes = field(repr=False)
 
     def executor(self, workers: int | None = None) -> LocalExecutor:
         """An executor for pixel tasks; not started yet. ``workers`` overrides the setting."""
@@ -77,6 +84,7 @@ class Application:
         config = WorkerConfig(
             bundle=ensure_bundle(settings.model_dir),
             memory_bytes=settings.worker_memory_mb * MIB,
+            cpu_seconds=settings.worker_cpu_seconds,
             plan_cache_bytes=settings.plan_cache_mb * MIB,
             mark_key=self.mark_key,
             identity=self.signing_identity(),
@@ -108,7 +116,8 @@ class Application:
                 ports=frozenset(int(port) for port in split_list(settings.fetch_ports)),
                 allow=tuple(ip_network(network) for network in split_list(settings.fetch_allow)),
                 proxy=settings.fetch_proxy or None,
-            )
+            ),
+            counts=self.counts,
         )
 
     def fusing(self, executor: Executor, fetcher: Fetcher) -> FuseService:
@@ -136,6 +145,7 @@ class Application:
             attempts=settings.sign_in_attempts,
             session=timedelta(hours=settings.session_hours),
             storage=settings.rate_storage,
+            counts=self.counts,
         )
 
     def administration(self, executor: Executor) -> Administration:
@@ -166,6 +176,10 @@ class Application:
             self.privacy, self.results, self.accounts, signer=self.receipts, clock=utc_now, server=f"facemeld {__version__}"
         )
 
+    def plan_maker(self, executor: Executor) -> PlanMaker:
+        """Makes plans of materials anew."""
+        return PlanMaker(self.materials.files, executor, self._material_limits(), self.settings.task_seconds)
+
     def listing(self) -> ListingService:
         """The use case of listing materials."""
         return ListingService(self.activities, self.materials)
@@ -183,7 +197,7 @@ class Application:
             language=self.settings.default_language,
             refuse_synthetic=self.settings.incoming_synthetic == "refuse",
         )
-        return MaterialService(self.activities, self.materials, executor, rules)
+        return MaterialService(self.activities, self.materials, executor, rules, self.counts)
 
     async def add_material(self, project_id: str, picture: bytes, name: str, *, approve: bool, actor: str) -> Material:
         """Import one material with a worker of its own, for commands; see ``MaterialService.add``."""
@@ -280,14 +294,14 @@ def open_application(settings: Settings) -> Iterator[Application]:
     """Open the stores of a data folder, bringing its database up to date first; closed at the end of the block."""
     # Everything in the data folder is private to the user who runs the service.
     os.umask(0o077)
-    make_folder(settings.data)
-    vault = _vault(settings)
-    database = Database(settings.resolved_database_url)
-    try:
+    with occupied(settings.data) as occupancy, closing(Database(settings.resolved_database_url)) as database:
+        vault = _vault(settings, database)
         database.upgrade()
         files = MaterialFiles(settings.data / "materials")
+        counts = Counts()
         yield Application(
             settings=settings,
+            occupancy=occupancy,
             database=database,
             accounts=AccountStore(database, vault),
             charges=ChargeStore(database, timedelta(seconds=settings.charge_lease_seconds)),
@@ -296,17 +310,21 @@ def open_application(settings: Settings) -> Iterator[Application]:
             audit=AuditLog(database),
             activities=ActivityStore(database),
             materials=MaterialStore(database, files),
-            results=LocalResultStore(settings.data / "results", vault.derive("result-urls")),
+            results=LocalResultStore(settings.data / "results", vault.derive("result-urls"), counts=counts),
             privacy=PrivacyStore(database),
             receipts=ReceiptSigner(vault.derive("deletion-receipts")),
             material_addresses=MaterialAddresses(files, vault.derive("material-urls"), utc_now),
+            counts=counts,
             mark_key=vault.derive("invisible-mark"),
+            backup_key=vault.derive(KEY_PURPOSE),
         )
-    finally:
-        database.close()
 
 
-def _vault(settings: Settings) -> KeyVault:
+def _vault(settings: Settings, database: Database) -> KeyVault:
     if settings.master_key is not None:
         return KeyVault.from_secret(settings.master_key.get_secret_value())
-    return KeyVault.from_file(settings.data / "master.key")
+    path = settings.data / "master.key"
+    # Never replaced by a new one in silence: nothing that was stored under the lost key could be read again.
+    if not path.exists() and database.file is not None and database.revision() is not None:
+        raise VaultError(f"the key file {path} must be there, because {database.file.name} was made with it; put it back")
+    return KeyVault.from_file(path)
