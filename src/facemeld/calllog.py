@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
 from datetime import UTC, datetime
 
@@ -11,6 +12,8 @@ from facemeld.protocol.call import CallRecord
 from facemeld.settings import Settings
 
 _calls = logging.getLogger("facemeld.calls")
+# What callers name may be any text, such as one that looks like another line of the log.
+_NAME = re.compile(r"[A-Za-z0-9._:%@/-]{0,64}")
 
 
 class CallLog:
@@ -26,11 +29,11 @@ class CallLog:
     def record(self, record: CallRecord) -> None:
         """Write the line of a finished call."""
         call = record.call
-        client = record.client_address if self._clients else ""
+        action, client = _shown(record.action), _shown(record.client_address) if self._clients else ""
         fields = {
             "request_id": record.request_id,
-            "action": record.action,
-            "version": record.version,
+            "action": action,
+            "version": _shown(record.version),
             "code": record.code or "OK",
             "ms": round(record.seconds * 1000, 1),
             "bytes_in": record.bytes_in,
@@ -38,11 +41,15 @@ class CallLog:
             "client": client,
             "account": call.account_id if call is not None else None,
             "secret_id": call.secret_id if call is not None else None,
-            "sdk": record.sdk,
+            "sdk": _shown(record.sdk),
         }
         took = f"{fields['code']} in {record.seconds * 1000:.0f} ms"
-        text = f"{record.action or '-'} {took} from {client or '-'} RequestId={record.request_id}"
+        text = f"{action or '-'} {took} from {client or '-'} RequestId={record.request_id}"
         _calls.info(text, extra={"fields": fields})
+
+
+def _shown(text: str) -> str:
+    return text if _NAME.fullmatch(text) else "?"
 
 
 class JsonLines(logging.Formatter):
@@ -67,3 +74,5 @@ def set_up_logging(settings: Settings) -> None:
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
     logging.getLogger("facemeld").setLevel(logging.INFO)
+    # It has a line for every malformed request, which strangers can send as many as they like of; the metrics count them.
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)
