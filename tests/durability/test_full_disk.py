@@ -101,6 +101,13 @@ def site_on(data: Path, bundle: Path, user: bytes, picture: bytes) -> Iterator[S
         server.stop()
 
 
+def fill(path: Path) -> None:
+    """Write a file until there is no room."""
+    with path.open("wb") as file:
+        while True:
+            os.write(file.fileno(), bytes(4096))
+
+
 def check(site: Site, full: Callable[[], AbstractContextManager[None]]) -> None:
     """The same story for every way in which a disk can be full."""
     made = site.upload().json()["id"]
@@ -179,9 +186,8 @@ def test_when_the_disk_has_no_room(small_disk: Path, bundle_path: Path, pictures
         @contextmanager
         def full() -> Iterator[None]:
             filler = small_disk / "filler"
-            with filler.open("wb") as file, pytest.raises(OSError, match="No space left"):
-                while True:
-                    os.write(file.fileno(), bytes(4096))
+            with pytest.raises(OSError, match="No space left"):
+                fill(filler)
             try:
                 yield
             finally:
