@@ -20,12 +20,12 @@ from facemeld.fusion.mesh.plan import FacePlan
 from facemeld.fusion.mesh.regions import Parts, closing, keep_eyes, keep_mouth, opaque_lenses, read_parts, without_teeth
 from facemeld.fusion.mesh.shape import face_width
 from facemeld.fusion.mesh.texture import UserTexture
-from facemeld.fusion.mesh.tone import Skin, read_skin
+from facemeld.fusion.mesh.tone import read_skin
 from facemeld.fusion.mesh.validity import fill_plan, in_shadow
 from facemeld.fusion.types import Face, FloatArray, FuseOptions, Picture
 
 _LIP_LINE = 0.8  # share of the template's line between closed lips that stays where the user's mouth is open
-_STILL = 0.05  # pixels: what is bent less keeps its exact value
+_STILL = 0.1  # pixels: what is bent less keeps its exact value
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,7 +84,8 @@ def fuse_face(
         return Fused(ground)
     hidden = f32(skin.hidden * (1 - skin.glasses * atlas.band))
     share, served = fill_plan(skin.visible, hidden, in_shadow(skin.shading, skin.visible), atlas)
-    kept = np.maximum(_kept_eyes(skin, parts, plan, atlas), 1 - served) * atlas.covered
+    dark = opaque_lenses(skin, atlas)
+    kept = np.maximum(_kept_eyes(dark, parts, plan, atlas), 1 - served) * atlas.covered
     out, matte = _bend(ground, plan.matte, layout)
     wanted = layout.atlas_map(f32(smoothstep(atlas.inset, 0.004, 0.07) * (1 - kept))) * layout.cover
     if not wanted.any():
@@ -97,17 +98,17 @@ def fuse_face(
     sources = follow_gaze(layout, target, plan.landmarks, user.landmarks, (1 - right, 1 - left), atlas)
     mirrored = f32(layout.atlas_map(share) * (layout.cover > 0))
     texture = UserTexture.of(picture, user.mesh, sources, mirrored, width)
-    face = paint(texture, tone_of(skin, parts, plan, share, layout, atlas), plan, grid, alpha, mouth)
+    face = paint(texture, tone_of(skin, parts, plan, share, dark, layout, atlas), plan, grid, alpha, mouth)
     allowed = _allowed(alpha, grid, width) * np.float32(1 - options.features**2)
     out[part] = join(np.ascontiguousarray(out[part]), face, alpha, allowed, grid, width)
     return Fused(out, layout, alpha, allowed)
 
 
-def _kept_eyes(skin: Skin, parts: Parts, plan: FacePlan, atlas: Atlas) -> FloatArray:
+def _kept_eyes(dark: float, parts: Parts, plan: FacePlan, atlas: Atlas) -> FloatArray:
     """Cells where the template's own eyes stay: none behind the user's dark lenses, both behind the template's."""
     right, left = keep_eyes(parts, plan.parts)
-    halves = np.where(np.arange(GRID) < GRID / 2, right, left)[None, :] * (1 - opaque_lenses(skin, atlas))
-    return f32(atlas.sockets * np.maximum(halves, opaque_lenses(plan.skin, atlas)))
+    halves = np.where(np.arange(GRID) < GRID / 2, right, left)[None, :] * (1 - dark)
+    return f32(atlas.sockets * np.maximum(halves, plan.opaque))
 
 
 def _bent_strips(layout: Layout) -> Iterator[tuple[Window, slice, tuple[slice, slice], FloatArray]]:

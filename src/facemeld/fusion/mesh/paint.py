@@ -14,7 +14,7 @@ from facemeld.fusion.mesh.atlas import Atlas
 from facemeld.fusion.mesh.blend import Painting, cell_means
 from facemeld.fusion.mesh.layout import Layout, Window
 from facemeld.fusion.mesh.plan import FacePlan
-from facemeld.fusion.mesh.regions import Parts, opaque_lenses, teeth, whites
+from facemeld.fusion.mesh.regions import Parts, teeth, whites
 from facemeld.fusion.mesh.relight import Hue, Light, hue, relight
 from facemeld.fusion.mesh.sharpness import match_fineness
 from facemeld.fusion.mesh.texture import UserTexture
@@ -49,7 +49,7 @@ class Tone:
     gain: FloatArray
 
 
-def tone_of(skin: Skin, parts: Parts, plan: FacePlan, share: FloatArray, layout: Layout, atlas: Atlas) -> Tone:
+def tone_of(skin: Skin, parts: Parts, plan: FacePlan, share: FloatArray, dark: float, layout: Layout, atlas: Atlas) -> Tone:
     """Shading before and after, with anchors of their own for eyes and teeth.
 
     Args:
@@ -57,6 +57,7 @@ def tone_of(skin: Skin, parts: Parts, plan: FacePlan, share: FloatArray, layout:
         parts: The user's eyes and mouth.
         plan: The template's face.
         share: float32 (GRID, GRID), 0-1: how much comes from the mirrored half of the user's face.
+        dark: Whether the user's eyes are behind dark lenses, 0-1.
         layout: The maps of the fusion.
         atlas: The canonical atlas.
     """
@@ -72,7 +73,7 @@ def tone_of(skin: Skin, parts: Parts, plan: FacePlan, share: FloatArray, layout:
     near = atlas.sockets * (1 - atlas.eyes)
     beside = f32(cv2.mean(new * cv2.merge([f32(near)] * 3))[:3]) / (float(near.mean()) + 1e-6)
     white_own, white_new = whites(parts, plan.parts, beside)
-    eyes = cv2.merge([f32(atlas.eyes * np.float32(1 - opaque_lenses(skin, atlas)))] * 3)
+    eyes = cv2.merge([f32(atlas.eyes * np.float32(1 - dark))] * 3)
     own, new = f32(own + (white_own - own) * eyes), f32(new + (white_new - new) * eyes)
     bare = (1 - atlas.contrasty) * (1 - skin.beard * atlas.beard) * (1 - skin.glasses * atlas.band)
     plain = _LIMIT[0] * (1 - 0.5 * hard)

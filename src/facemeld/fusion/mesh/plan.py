@@ -34,6 +34,7 @@ class FacePlan:
         palette: float32 (3, 2): a and b as a quadratic of L / 100, for pictures of one tint.
         tint: How much the picture keeps to that tint, 0 (full colour) to 1 (black and white, sepia).
         fineness: Strength of the finest detail on the face, see ``sharpness.fineness``.
+        opaque: Whether its eyes are behind dark lenses, 0-1.
     """
 
     crop: Rect
@@ -44,6 +45,7 @@ class FacePlan:
     palette: FloatArray
     tint: float
     fineness: float
+    opaque: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -133,6 +135,7 @@ def _pack(arrays: dict[str, NDArray[Any]], prefix: str, face: Face, detail: Face
         "mouth": parts.mouth_open,
         "tint": detail.tint,
         "fineness": detail.fineness,
+        "opaque": detail.opaque,
     }
 
 
@@ -157,4 +160,4 @@ def _unpack(arrays: dict[str, NDArray[Any]], prefix: str, entry: dict[str, Any])
     )
     parts = Parts((entry["eyes"][0], entry["eyes"][1]), entry["mouth"], at("sclera"), at("teeth"))
     crop = Rect(*entry["crop"])
-    return face, FacePlan(crop, at("local"), skin, parts, at("matte"), at("palette"), entry["tint"], entry["fineness"])
+    return face, FacePlan(crop, at("local"), skin, parts, at("matte"), at("palette"), entry["tint"], entry["fineness"], entry["opaque"])

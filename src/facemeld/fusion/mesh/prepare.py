@@ -35,6 +35,7 @@ def prepare_face(template: Picture, face: Face, atlas: Atlas) -> FacePlan:
     mesh = landmarks[:MESH_VERTICES]
     skin = read_skin(patch, mesh, atlas)
     parts = read_parts(patch, landmarks, skin, atlas)
+    opaque = opaque_lenses(skin, atlas)
     small, scale = _shrink(patch)
     placed = np.concatenate([(mesh[:, :2] + 0.5) * scale - 0.5, mesh[:, 2:]], axis=1)
     drawn = rasterise(placed[:, :2], placed[:, 2], atlas.mesh.triangles, small.shape[:2])
@@ -43,13 +44,13 @@ def prepare_face(template: Picture, face: Face, atlas: Atlas) -> FacePlan:
     else:
         cells, _ = extend(drawn.interpolate(atlas.cells), drawn.covered)
         shading = sample(skin.shading, cells)
-        zones = np.stack([skin.hidden, glasses_zone(skin.glasses, opaque_lenses(skin, atlas), atlas)], axis=2)
+        zones = np.stack([skin.hidden, glasses_zone(skin.glasses, opaque, atlas)], axis=2)
         zone = f32(sample(zones, cells))
         fine = template_matte(lab_of(small), f32(shading), zone[..., 0], zone[..., 1], skin.spread)
         fine = f32(cv2.resize(fine, (crop.width, crop.height), interpolation=cv2.INTER_LINEAR))
         matte = np.round(fine * 255).astype(np.uint8)
     palette, tint = fit_palette(lab_of(small))
-    return FacePlan(crop, landmarks, skin, parts, matte, palette, tint, fineness_of(patch, mesh))
+    return FacePlan(crop, landmarks, skin, parts, matte, palette, tint, fineness_of(patch, mesh), opaque)
 
 
 def crop_around(face: Face, picture: Picture) -> Rect:

@@ -12,7 +12,9 @@ from facemeld.fusion.mesh.layout import Window
 from facemeld.fusion.mesh.shape import face_width
 from facemeld.fusion.types import FloatArray, Picture
 
-_SEEN = 0.01  # shares below are not worth reading
+_FINER = 1.5  # pixels of the user's face for one of the result: then the quick linear interpolation loses nothing
+_LARGE = 700.0  # face width in pixels from which so many would need too much memory
+_SEEN = 0.02  # shares below are not worth reading
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -20,14 +22,16 @@ class UserTexture:
     """The user's face and the maps into it.
 
     Attributes:
-        patch: uint8 (H, W, 3), the face, shrunk with averaging where the template's is smaller.
+        patch: uint8 (H, W, 3), the face, brought to about the size at which it is read.
         maps: Two float32 (h, w, 2) of a window's cells: x and y in the patch, of the half itself and of the mirrored one.
         share: float32 (h, w), 0-1: how much comes from the mirrored half.
+        kernel: OpenCV's name of the interpolation.
     """
 
     patch: Picture
     maps: tuple[FloatArray, FloatArray]
     share: FloatArray
+    kernel: int
 
     @classmethod
     def of(cls, picture: Picture, mesh: FloatArray, sources: tuple[FloatArray, FloatArray], share: FloatArray, width: float) -> UserTexture:
@@ -46,14 +50,16 @@ class UserTexture:
         low = np.clip(np.floor(mesh[:, :2].min(axis=0)) - margin, 0, [across - 1, height - 1]).astype(int)
         high = np.clip(np.ceil(mesh[:, :2].max(axis=0)) + margin + 1, low + 1, np.maximum([across, height], low + 1)).astype(int)
         patch = np.ascontiguousarray(picture[low[1] : high[1], low[0] : high[0]])
+        finer = _FINER if width <= _LARGE else 1.0
+        size = np.maximum(1, np.round((high - low) * finer / factor)).astype(int)
         scale = vector(1, 1)
-        if factor > 1.2:
+        if finer > 1.0 or factor > 1.2:
             # Shrinking averages first, so that fine detail does not turn into false patterns.
-            size = np.maximum(1, np.round((high - low) / factor)).astype(int)
+            kernel = cv2.INTER_AREA if finer < factor else cv2.INTER_CUBIC
             scale = f32(size / (high - low))
-            patch = np.asarray(cv2.resize(patch, (int(size[0]), int(size[1])), interpolation=cv2.INTER_AREA), np.uint8)
+            patch = np.asarray(cv2.resize(patch, (int(size[0]), int(size[1])), interpolation=kernel), np.uint8)
         first, twin = (f32((place - f32(low - 0.5)) * scale - np.float32(0.5)) for place in sources)
-        return cls(patch, (first, twin), share)
+        return cls(patch, (first, twin), share, cv2.INTER_CUBIC if finer == 1.0 else cv2.INTER_LINEAR)
 
     def read(self, grid: Window) -> Picture:
         """The user's pixels over the whole window: uint8 (h, w, 3) RGB.
@@ -63,7 +69,7 @@ class UserTexture:
         """
         out = np.empty((grid.height, grid.width, 3), np.uint8)
         for strip, inner, rows in grid.strips():
-            found = sample(self.patch, strip.up(self.maps[0])[inner], cv2.INTER_CUBIC)
+            found = sample(self.patch, strip.up(self.maps[0])[inner], self.kernel)
             out[rows] = self._mirrored(np.asarray(found, np.uint8), strip, inner)
         return out
 
@@ -75,7 +81,7 @@ class UserTexture:
         columns = np.flatnonzero((share > _SEEN).any(axis=0))
         if columns.size:
             part = np.s_[:, columns[0] : columns[-1] + 1]
-            other = sample(self.patch, np.ascontiguousarray(strip.up(self.maps[1])[inner][part]), cv2.INTER_CUBIC)
+            other = sample(self.patch, np.ascontiguousarray(strip.up(self.maps[1])[inner][part]), self.kernel)
             own = np.ascontiguousarray(found[part])
             weight = np.ascontiguousarray(share[part])
             found[part] = cv2.blendLinear(own, other, 1 - weight, weight)

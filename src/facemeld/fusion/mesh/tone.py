@@ -16,6 +16,7 @@ from facemeld.fusion.types import FloatArray, Picture
 
 _WIDE = 2.2  # cells: the least reach of an average on a grid that is coarser than need be
 _ROUNDS = 6
+_COARSER = 4  # cells a side in one of the samples that the shading is fitted to
 _DARK = (2.0, 7.0)  # L below which a picture tells nothing about the skin
 _RELIEF = 0.03  # reach of folds and small shadows, in face widths
 _COARSE = 0.14  # reach of the residual's smoothing, in face widths
@@ -140,13 +141,16 @@ def _unroll(lab: FloatArray, points: FloatArray, atlas: Atlas) -> tuple[FloatArr
     height, width = lab.shape[:2]
     inside = (place[..., 0] > -0.5) & (place[..., 0] < width - 0.5) & (place[..., 1] > -0.5) & (place[..., 1] < height - 0.5)
     visible = np.clip((-normals[..., 2] - 0.12) / 0.25, 0, 1)
-    # What the face hides of itself: at half the size, for parts smaller than that hide nothing that matters.
-    half = rasterise((points[:, :2] + 0.5) / 2 - 0.5, points[:, 2], atlas.mesh.triangles, (-(-height // 2), -(-width // 2)))
-    front = sample(half.interpolate(points[:, 2:]), f32((place[..., :2] + 0.5) / 2 - 0.5), cv2.INTER_NEAREST)
-    reach = float(np.ptp(points[:, 0]))
-    hidden = np.clip((place[..., 2] - front.reshape(front.shape[:2])) / (0.05 * reach) - 0.5, 0, 1)
-    visible = visible * (1 - hidden) * inside * atlas.covered
+    visible = visible * (1 - _behind(points, place, (height, width), atlas)) * inside * atlas.covered
     return np.asarray(texture, np.float32), cv2.GaussianBlur(visible.astype(np.float32), (0, 0), 1.0) * atlas.covered, normals
+
+
+def _behind(points: FloatArray, place: FloatArray, size: tuple[int, int], atlas: Atlas) -> FloatArray:
+    """Where a face hides itself, 0-1 on the atlas: at half the size, for what is smaller hides nothing that matters."""
+    half = rasterise((points[:, :2] + 0.5) / 2 - 0.5, points[:, 2], atlas.mesh.triangles, (-(-size[0] // 2), -(-size[1] // 2)))
+    front = f32(sample(half.interpolate(points[:, 2:]), f32((place[..., :2] + 0.5) / 2 - 0.5), cv2.INTER_NEAREST))
+    reach = float(np.ptp(points[:, 0]))
+    return f32(np.clip((place[..., 2] - front.reshape(front.shape[:2])) / (0.05 * reach) - 0.5, 0, 1))
 
 
 def _distance(gap: FloatArray) -> FloatArray:
@@ -198,14 +202,14 @@ def _oddness(texture: FloatArray, shading: FloatArray, prior: FloatArray) -> Flo
 
 def _shade(texture: FloatArray, basis: FloatArray, prior: FloatArray) -> tuple[FloatArray, float]:
     """Smooth shading of the skin and the robust spread of what is left."""
-    half = GRID // 2
-    colours = cv2.resize(texture, (half, half), interpolation=cv2.INTER_AREA)
-    weights = cv2.resize(prior, (half, half), interpolation=cv2.INTER_AREA)
+    size = (GRID // _COARSER, GRID // _COARSER)
+    colours = cv2.resize(texture, size, interpolation=cv2.INTER_AREA)
+    weights = cv2.resize(prior, size, interpolation=cv2.INTER_AREA)
     chosen = weights > 0.05
-    if np.count_nonzero(chosen) < 40:
+    if np.count_nonzero(chosen) < 20:
         chosen = np.ones_like(chosen)
         weights = np.maximum(weights, 0.05)
-    b = basis[::2, ::2][chosen].astype(np.float64)
+    b = basis[_COARSER // 2 :: _COARSER, _COARSER // 2 :: _COARSER][chosen].astype(np.float64)
     c = colours[chosen].astype(np.float64)
     w0 = weights[chosen].astype(np.float64)
     w = w0
