@@ -101,9 +101,9 @@ class FuseService:
         logo = request.marks.shown_logo
         images = [user.image for user in request.users] + ([logo.image] if logo is not None else [])
         with stage("fetch"):
-            sources = await gather_images(self._fetcher, images, self._rules.images)
+            sources = await gather_images(self._fetcher, images, self._rules.images, request.marks.request_id)
         with noting_marks(facts):
-            photos = await self._photos(request.users, sources, numbers)
+            photos = await self._photos(request, sources, numbers)
         task = Fuse(
             template=self._template(material),
             photos=photos,
@@ -112,7 +112,7 @@ class FuseService:
             marking=self._finisher.marking(request.marks, sources[-1] if logo is not None else None),
         )
         with noting_marks(facts):
-            result = await self._executor.run(task, self._rules.seconds)
+            result = await self._executor.run(task, self._rules.seconds, owner=account(request.account_id))
         facts.faces, facts.incoming = len(request.users), records(result.incoming)
         await self._finisher.consents.keep(
             request.consent, facts, account_id=request.account_id, activity=material.activity, request_id=request.marks.request_id

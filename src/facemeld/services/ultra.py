@@ -105,7 +105,7 @@ class UltraService:
         if logo is not None:
             images.append(logo.image)
         with stage("fetch"):
-            fetched = await gather_images(self._fetcher, images, self._rules.images)
+            fetched = await gather_images(self._fetcher, images, self._rules.images, request.marks.request_id)
         with noting_marks(facts):
             sources = await self._usable(request, fetched)
         photos = _photos(request, sources)
@@ -118,7 +118,7 @@ class UltraService:
             marking=self._finisher.marking(request.marks, sources[-1] if logo is not None else None),
         )
         with noting_marks(facts):
-            result = await self._executor.run(task, self._rules.seconds)
+            result = await self._executor.run(task, self._rules.seconds, owner=account(request.account_id))
         facts.faces, facts.incoming = len(request.users), records(result.incoming)
         await self._finisher.consents.keep(
             request.consent, facts, account_id=request.account_id, activity=None, request_id=request.marks.request_id
