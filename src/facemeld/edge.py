@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -83,8 +84,10 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        client = scope.get("client")
-        address = client[0] if client else ""
+        address = _address(scope)
+        if not address:
+            # A proxy may pass on what its client made up; nobody behind this takes it for an address.
+            scope = {**scope, "client": None}
         exchange = _Exchange(self, scope, address, receive, send)
         self._running[address] += 1
         try:
@@ -239,6 +242,15 @@ class _Exchange:
                     self._whole = not message.get("more_body", False)
         except TimeoutError:
             return
+
+
+def _address(scope: Scope) -> str:
+    """The client's address; empty if it is unknown or is none."""
+    client = scope.get("client")
+    try:
+        return str(ip_address(client[0])) if client else ""
+    except ValueError:
+        return ""
 
 
 _KINDS: tuple[tuple[str, str], ...] = (

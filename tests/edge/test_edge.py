@@ -143,6 +143,15 @@ def test_addresses_of_strangers_who_claim_to_be_proxies_are_not_believed(check: 
     check(body, trusted_proxies="127.0.0.1")
 
 
+@pytest.mark.parametrize("claim", ["a secret that got there", "evil.example", "1.2.3", "'; DROP TABLE"])
+def test_what_a_proxy_passes_on_that_is_no_address_is_not_taken_for_one(check: Check, claim: str) -> None:
+    async def body(service: Service) -> None:
+        reply = await service.ask(b"GET / HTTP/1.1\r\n" + HOST + f"X-Forwarded-For: {claim}\r\n\r\n".encode())
+        assert (reply.status, reply.headers["x-client"]) == (200, "")
+
+    check(body, trusted_proxies="127.0.0.1")
+
+
 def test_a_client_that_hangs_up_is_noticed(check: Check) -> None:
     async def body(service: Service) -> None:
         client = await service.connect()
