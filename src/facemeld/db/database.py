@@ -147,6 +147,9 @@ class Database:
             plain.execute(f"PRAGMA busy_timeout={int(_PATIENCE_SECONDS * 1000)}")
             try:
                 busy, _, _ = plain.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            except sqlite3.OperationalError:
+                # Locked beyond waiting, or a full disk; nothing that was stored is lost.
+                return False
             finally:
                 plain.execute(f"PRAGMA busy_timeout={int(LOCK_SECONDS * 1000)}")
         return not busy

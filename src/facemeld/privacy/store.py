@@ -72,7 +72,7 @@ class PrivacyStore:
         self,
         demand: Demand,
         requests: Sequence[str],
-        receipt: tuple[str, str],
+        signed: tuple[str, str],
         *,
         actor: str,
         subject: str,
@@ -83,12 +83,12 @@ class PrivacyStore:
         Args:
             demand: What was demanded.
             requests: RequestIds of the calls whose results are gone.
-            receipt: Body and signature.
+            signed: Body and signature of the receipt.
             actor: Who did it.
             subject: Id of the receipt.
             detail: Facts for the audit log; never the reference.
         """
-        body, signature = receipt
+        body, signature = signed
         with self._database.transaction() as session:
             for start in range(0, len(requests), _AT_ONCE):
                 _forget(session, requests[start : start + _AT_ONCE])
