@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass, field
 
 from facemeld.fusion.types import Face, Picture, Rect
@@ -11,7 +12,7 @@ from facemeld.media.base64 import decode_base64
 from facemeld.media.decode import DecodedImage, DecodeLimits, decode
 from facemeld.timing import stage
 from facemeld.workers.context import WorkerContext
-from facemeld.workers.errors import FaceOutsidePicture, FaceTooSmall, LandmarksOutsideBox, NoFaceFound, RectOutsidePicture
+from facemeld.workers.errors import FaceOutsidePicture, FaceTooSmall, LandmarksOutsideBox, NoFaceFound, PhotoError, RectOutsidePicture
 from facemeld.workers.incoming import FoundMark, IncomingRule, look
 
 MAX_OUTSIDE = 0.2
@@ -19,6 +20,16 @@ MAX_OUTSIDE = 0.2
 
 MAX_BEYOND_BOX = 0.5
 """Share of a face's landmarks that may lie outside the box given for it."""
+
+ENOUGH_SIDE = 1600
+"""Pixels that the longer side of a photo keeps when it is decoded at reduced scale, at least."""
+
+ENOUGH_FACE = 256
+"""Pixels of a face's box, the shorter side, from which on more do not make its landmarks better: what the landmark network looks at
+has that size."""
+
+ENOUGH_MARGIN = 1.25
+"""How many times as large as the template's face a face must stay at reduced scale: the fusion only shrinks it then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,32 +104,61 @@ class PhotoReader:
         self._rules = rules
         self._marks: dict[ImageSource, tuple[FoundMark, ...]] = {}
         self._files: dict[ImageSource, bytes] = {}
-        self._pictures: dict[ImageSource, Picture] = {}
-        self._faces: dict[tuple[ImageSource, Rect | None], Face] = {}
+        self._images: dict[tuple[ImageSource, bool], DecodedImage] = {}
+        self._faces: dict[tuple[ImageSource, Rect | None, bool], Face] = {}
         self._photos = 0
 
-    def read(self, photo: UserPhoto) -> tuple[Picture, Face]:
+    def read(self, photo: UserPhoto, template: Face | None = None) -> tuple[Picture, Face]:
         """The photo's pixels and the face that is meant.
+
+        Args:
+            photo: The photo.
+            template: The face that it is fused into. When that is much smaller than the photo, the photo may come at reduced scale, as
+                long as no pixel is missing that the fusion could use; None wants all pixels.
 
         Raises:
             MediaError: the picture cannot be decoded or breaks a limit.
             RectOutsidePicture, NoFaceFound, FaceTooSmall, InputSynthetic: see ``workers.errors``.
         """
-        picture = self._pictures.get(photo.source)
-        if picture is None:
-            data = self.file(photo.source)
-            with stage("decode"):
-                picture = self._pictures[photo.source] = decode(data, self._rules.limits).rgb
-            # A photo that is used twice is named once, by its first place.
-            place = f"photo {self._photos + 1}"
-            self._marks[photo.source] = look(data, picture, place, self._rules.incoming, self._mark_key)
         self._photos += 1
-        key = (photo.source, photo.rect)
+        # The invisible mark is looked for in all pixels.
+        if template is not None and not self._rules.incoming.invisible:
+            image = self._image(photo.source, True)
+            if image.width < image.source_width:
+                try:
+                    face = self._face(photo, image, True)
+                except PhotoError:
+                    # All pixels may say otherwise.
+                    face = None
+                if face is not None and _short(face) >= max(ENOUGH_FACE, ENOUGH_MARGIN * _short(template)):
+                    return image.rgb, face
+        image = self._image(photo.source, False)
+        return image.rgb, self._face(photo, image, False)
+
+    def _image(self, source: ImageSource, reduced: bool) -> DecodedImage:
+        """The photo's pixels, at reduced scale where that is possible and wanted."""
+        image = self._images.get((source, reduced))
+        if image is not None:
+            return image
+        data = self.file(source)
+        with stage("decode"):
+            image = decode(data, self._rules.limits, reduce_to=ENOUGH_SIDE if reduced else None)
+        if source not in self._marks:
+            # A photo that is used twice is named once, by its first place.
+            self._marks[source] = look(data, image.rgb, f"photo {self._photos}", self._rules.incoming, self._mark_key)
+        self._images[source, reduced] = image
+        if image.width == image.source_width:
+            self._images[source, False] = image
+        return image
+
+    def _face(self, photo: UserPhoto, image: DecodedImage, reduced: bool) -> Face:
+        """The face that is meant, in the pixels at hand."""
+        key = (photo.source, photo.rect, reduced)
         face = self._faces.get(key)
         if face is None:
             with stage("analyse"):
-                face = self._faces[key] = self._find(picture, photo.rect)
-        return picture, face
+                face = self._faces[key] = self._find(image, photo.rect)
+        return face
 
     def file(self, source: ImageSource) -> bytes:
         """The file of a photo.
@@ -128,7 +168,8 @@ class PhotoReader:
         """
         data = self._files.get(source)
         if data is None:
-            data = self._files[source] = source.file()
+            with stage("decode"):
+                data = self._files[source] = source.file()
         return data
 
     def ingredient(self, source: ImageSource) -> Ingredient:
@@ -140,23 +181,37 @@ class PhotoReader:
         """Marks of all photos read so far."""
         return tuple(one for found in self._marks.values() for one in found)
 
-    def _find(self, picture: Picture, rect: Rect | None) -> Face:
+    def _find(self, image: DecodedImage, rect: Rect | None) -> Face:
         if rect is not None:
-            height, width = picture.shape[:2]
+            width, height = image.source_width, image.source_height
             if rect.x < 0 or rect.y < 0 or rect.right > width or rect.bottom > height:
                 raise RectOutsidePicture(
                     f"the face's box must lie within {width}x{height} pixels, got {rect.width}x{rect.height} at {rect.x},{rect.y}"
                 )
-        faces = self._engine.analyse(picture, rect, "largest")
+            rect = _scaled(rect, image)
+        faces = self._engine.analyse(image.rgb, rect, "largest")
         if not faces:
             raise NoFaceFound("the photo must show a face, none was found" + (" in the box" if rect else ""))
         face = faces[0]
-        if min(face.box.width, face.box.height) < self._rules.min_face:
+        if _short(face) < self._rules.min_face:
             least = self._rules.min_face
             raise FaceTooSmall(f"the face must have at least {least}x{least} pixels, got {face.box.width}x{face.box.height}")
         if self._rules.whole_face:
             check_whole(face, rect)
         return face
+
+
+def _short(face: Face) -> int:
+    """Pixels of the shorter side of a face's box."""
+    return min(face.box.width, face.box.height)
+
+
+def _scaled(rect: Rect, image: DecodedImage) -> Rect:
+    """A box of the file's picture in the pixels at hand; nothing of it is lost."""
+    across, down = image.width / image.source_width, image.height / image.source_height
+    left, top = math.floor(rect.x * across), math.floor(rect.y * down)
+    right, bottom = min(image.width, math.ceil(rect.right * across)), min(image.height, math.ceil(rect.bottom * down))
+    return Rect(left, top, right - left, bottom - top)
 
 
 def check_whole(face: Face, rect: Rect | None) -> None:

@@ -46,11 +46,12 @@ class Fuse:
     def __call__(self, context: WorkerContext) -> FusedFile:
         """Do the whole work of one call on one template."""
         reader = PhotoReader(context, self.rules)
-        assignments = [Assignment(photo.template_face, *reader.read(photo)) for photo in self.photos]
-        logo = self.marking.logo
-        mark = read_logo(logo) if logo is not None else None
         with stage("plan"):
             template = context.template(self.template)
+        faces = dict(enumerate(template.plan.faces))
+        assignments = [Assignment(one.template_face, *reader.read(one, faces.get(one.template_face))) for one in self.photos]
+        logo = self.marking.logo
+        mark = read_logo(logo) if logo is not None else None
         with stage("fuse"):
             fused = context.engine.fuse(template.plan, assignments, self.options)
         with stage("sign"):

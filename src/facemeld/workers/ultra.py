@@ -86,7 +86,7 @@ class FuseUltra:
             read = read_template(context, UltraTemplate(ImageSource(data=data), self.template.limits))
             found = look(data, read.plan.picture, "template", self.rules.incoming, context.mark_key)
             template, numbers = located(engine, read, self.photos, self.rules)
-        assignments, photos, found_in_photos = self._photos(context, numbers)
+        assignments, photos, found_in_photos = self._photos(context, template, numbers)
         logo = self.marking.logo
         mark = read_logo(logo) if logo is not None else None
         fused = fuse_retouched(engine, template, assignments, self.preset, self.asked)
@@ -96,12 +96,13 @@ class FuseUltra:
         return write(fused, template, self.marking, mark, inputs=inputs, context=context)
 
     def _photos(
-        self, context: WorkerContext, numbers: Sequence[int]
+        self, context: WorkerContext, template: Template, numbers: Sequence[int]
     ) -> tuple[list[Assignment], tuple[Ingredient, ...], tuple[FoundMark, ...]]:
         """The users' faces, with no more of their photos than a fusion looks at, and what the photos are and carry."""
         reader = PhotoReader(context, self.rules)
         photos = [UserPhoto(photo.source, photo.rect, number) for photo, number in zip(self.photos, numbers, strict=True)]
-        assignments = [Assignment(photo.template_face, *cut_out(*reader.read(photo))) for photo in photos]
+        faces = template.plan.faces
+        assignments = [Assignment(one.template_face, *cut_out(*reader.read(one, faces[one.template_face]))) for one in photos]
         with stage("sign"):
             ingredients = tuple(reader.ingredient(photo.source) for photo in self.photos)
         return assignments, ingredients, reader.incoming
