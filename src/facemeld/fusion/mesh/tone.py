@@ -16,6 +16,7 @@ from facemeld.fusion.types import FloatArray, Picture
 
 _WIDE = 2.2  # cells: the least reach of an average on a grid that is coarser than need be
 _ROUNDS = 6
+_TURNED = 0.02  # share of the vertices that face away up to which a face hides nothing of itself
 _COARSER = 4  # cells a side in one of the samples that the shading is fitted to
 _DARK = (2.0, 7.0)  # L below which a picture tells nothing about the skin
 _RELIEF = 0.03  # reach of folds and small shadows, in face widths
@@ -72,14 +73,14 @@ def read_skin(picture: Picture, mesh: FloatArray, atlas: Atlas) -> Skin:
     texture, visible, normals = _unroll(lab_of(patch), points, atlas)
     basis = _harmonics(normals)
     prior = np.asarray(atlas.skin * visible, np.float32)
-    plain, _ = _shade(texture, basis, prior)
+    plain, _, guess = _shade(texture, basis, prior, _ROUNDS)
     unseen = (visible < 0.2) & atlas.covered
     visible = f32(visible * smoothstep(plain[..., 0], *_DARK))
     oddness = _oddness(texture, plain, prior)
     glasses = wears_glasses(oddness, visible, atlas)
     hidden = covered_by_others(oddness, visible, unseen, atlas)
     bare = f32(atlas.skin * visible * (1 - hidden) * (1 - glasses * atlas.band * (oddness > 2)))
-    plain, spread = _shade(texture, basis, bare)
+    plain, spread, _ = _shade(texture, basis, bare, _ROUNDS // 2, guess)
     known = f32(np.maximum(bare, 0.3 * atlas.features * visible) * (1 - 0.8 * atlas.brows) * (1 - atlas.eyes) * (1 - atlas.lips))
     beard = _bearded(texture, plain, visible, atlas)
     shading = _shadows(texture, plain, known, f32(1 - beard * atlas.beard))
@@ -135,13 +136,16 @@ def _patch(picture: Picture, mesh: FloatArray) -> tuple[NDArray[np.uint8], Float
 
 def _unroll(lab: FloatArray, points: FloatArray, atlas: Atlas) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Texture on the atlas, how well each cell is seen, and its normals (not of unit length)."""
-    drawn = atlas.raster.interpolate(np.concatenate([points, vertex_normals(points, atlas.mesh.triangles)], axis=1))
+    outwards = vertex_normals(points, atlas.mesh.triangles)
+    drawn = atlas.raster.interpolate(np.concatenate([points, outwards], axis=1))
     place, normals = drawn[..., :3], np.ascontiguousarray(drawn[..., 3:])
     texture = sample(lab, place)
     height, width = lab.shape[:2]
     inside = (place[..., 0] > -0.5) & (place[..., 0] < width - 0.5) & (place[..., 1] > -0.5) & (place[..., 1] < height - 0.5)
     visible = np.clip((-normals[..., 2] - 0.12) / 0.25, 0, 1)
-    visible = visible * (1 - _behind(points, place, (height, width), atlas)) * inside * atlas.covered
+    if float((outwards[:, 2] > 0).mean()) > _TURNED:
+        visible = visible * (1 - _behind(points, place, (height, width), atlas))
+    visible = visible * inside * atlas.covered
     return np.asarray(texture, np.float32), cv2.GaussianBlur(visible.astype(np.float32), (0, 0), 1.0) * atlas.covered, normals
 
 
@@ -200,8 +204,13 @@ def _oddness(texture: FloatArray, shading: FloatArray, prior: FloatArray) -> Flo
     return np.asarray(left / np.clip(scale, *_SPREAD), np.float32)
 
 
-def _shade(texture: FloatArray, basis: FloatArray, prior: FloatArray) -> tuple[FloatArray, float]:
-    """Smooth shading of the skin and the robust spread of what is left."""
+def _shade(
+    texture: FloatArray, basis: FloatArray, prior: FloatArray, rounds: int, guess: NDArray[np.float64] | None = None
+) -> tuple[FloatArray, float, NDArray[np.float64]]:
+    """Smooth shading of the skin, the robust spread of what is left, and the coefficients of the harmonics, (9, 3).
+
+    Fitted by iteratively reweighted least squares, from a guess where there is one.
+    """
     size = (GRID // _COARSER, GRID // _COARSER)
     colours = cv2.resize(texture, size, interpolation=cv2.INTER_AREA)
     weights = cv2.resize(prior, size, interpolation=cv2.INTER_AREA)
@@ -212,13 +221,12 @@ def _shade(texture: FloatArray, basis: FloatArray, prior: FloatArray) -> tuple[F
     b = basis[_COARSER // 2 :: _COARSER, _COARSER // 2 :: _COARSER][chosen].astype(np.float64)
     c = colours[chosen].astype(np.float64)
     w0 = weights[chosen].astype(np.float64)
-    w = w0
-    for _ in range(_ROUNDS):
+    w = w0 if guess is None else w0 * _doubt(c - b @ guess)[0]
+    for _ in range(rounds):
         weighted = b * w[:, None]
         coefficients = np.linalg.solve(weighted.T @ b + w0.sum() * _DAMPING, weighted.T @ c)
-        left = _distance((c - b @ coefficients).astype(np.float32)).astype(np.float64)
-        scale = float(np.clip(1.4826 * float(np.median(left)), *_SPREAD))
-        w = w0 / (1 + (left / (1.5 * scale)) ** 2)
+        trusted, scale = _doubt(c - b @ coefficients)
+        w = w0 * trusted
     smooth = f32((basis.reshape(-1, 9) @ coefficients.astype(np.float32)).reshape(GRID, GRID, 3))
     # Where the picture shows nothing the harmonics only guess: keep the guess within what was seen.
     low, high = np.percentile(c, [3, 97], axis=0)
@@ -226,7 +234,14 @@ def _shade(texture: FloatArray, basis: FloatArray, prior: FloatArray) -> tuple[F
     trust = prior / (1 + (_distance(texture - smooth) / (1.5 * scale)) ** 2)
     smooth = smooth + _smooth(texture - smooth, trust.astype(np.float32), _COARSE)
     smooth[..., 0] = np.clip(smooth[..., 0], 3, 97)
-    return np.ascontiguousarray(smooth, np.float32), scale
+    return np.ascontiguousarray(smooth, np.float32), scale, coefficients
+
+
+def _doubt(gap: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
+    """Weights (N,) of residuals (N, 3) by Cauchy's rule, and the robust standard deviation of the residuals."""
+    left = _distance(gap.astype(np.float32)).astype(np.float64)
+    scale = float(np.clip(1.4826 * float(np.median(left)), *_SPREAD))
+    return 1 / (1 + (left / (1.5 * scale)) ** 2), scale
 
 
 def _shadows(texture: FloatArray, plain: FloatArray, prior: FloatArray, allowed: FloatArray) -> FloatArray:
