@@ -34,6 +34,7 @@ from facemeld.calllog import CallLog, set_up_logging
 from facemeld.catalog import remove_leftovers
 from facemeld.connections import Guard
 from facemeld.db import utc_now
+from facemeld.directcalls import DirectCalls
 from facemeld.edge import Edge
 from facemeld.errors import FacemeldError
 from facemeld.httpserver import HttpServer, address_of, listen
@@ -75,12 +76,10 @@ class Server:
         settings = self._application.settings
         registry = ActionRegistry([*self._actions(), *self._legacy_actions(), *VIDEO_ACTIONS], offline=OFFLINE)
         observers = self.observing.observers((action.version, action.name) for action in registry)
-        endpoint = ApiEndpoint(
-            registry,
-            StoredCredentials(self._application.accounts),
-            options=protocol_options(settings),
-            hooks=build_hooks(self._application, CallLog(settings.log_clients), self._usage, *observers),
-        )
+        options = protocol_options(settings)
+        hooks = build_hooks(self._application, CallLog(settings.log_clients), self._usage, *observers)
+        endpoint = ApiEndpoint(registry, StoredCredentials(self._application.accounts), options=options, hooks=hooks)
+        calls = DirectCalls(registry, hooks, self._application.accounts.policy, options)
         files = ResultFiles(self._application.results, utc_now)
         pictures = MaterialPictures(self._application.material_addresses)
         routes = [
@@ -91,7 +90,7 @@ class Server:
             *self.observing.routes(),
             *self._verify_page(),
             Mount(ADMIN_PATH, self._admin()),
-            *self._console_mount(),
+            *self._console_mount(calls),
             Route("/", endpoint),
         ]
         edge = Edge(Starlette(routes=routes, lifespan=self._lifespan), edge_limits(settings), self.guard.refused)
@@ -117,7 +116,7 @@ class Server:
         administration = self._application.administration(self._executor)
         return create_admin(administration, version=__version__, upload_bytes=self._application.settings.material_max_mb * MIB)
 
-    def _console_mount(self) -> Iterator[Mount | Route]:
+    def _console_mount(self, calls: DirectCalls) -> Iterator[Mount | Route]:
         """The operators' console; its library takes memory and time that servers without it do not pay."""
         application = self._application
         if not application.settings.console:
@@ -126,7 +125,8 @@ class Server:
 
         administration = application.administration(self._executor)
         overview = application.overview(administration, self._executor)
-        console = create_console(House(administration, overview, application.settings))
+        verifying = application.verifying(self._executor)
+        console = create_console(House(administration, overview, application.settings, verifying, calls))
         self._console_running = console.running
         yield Route(PATH, _add_slash, methods=["GET"])
         yield Mount(PATH, console.asgi)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from facemeld.accounts import AccountStore
 from facemeld.db import Clock, DatabaseUnavailable, utc_now
 from facemeld.protocol.call import CallRecord, Notes
+from facemeld.services.trying import CONSOLE
 from facemeld.usage import Usage, UsageStore
 
 logger = logging.getLogger("facemeld")
@@ -70,7 +71,7 @@ class UsageLog:
                 at=self._clock(),
                 request_id=record.request_id,
                 account_id=None if call is None else call.account_id,
-                secret_id=None if call is None else call.secret_id,
+                secret_id=None if call is None else call.secret_id or None,
                 # Names that were not authenticated are anybody's text.
                 action="" if call is None else _name(record.action),
                 version="" if call is None else _name(record.version),
@@ -84,10 +85,15 @@ class UsageLog:
                 model_id=_name(notes.model_id),
                 consent=notes.consent,
                 incoming=tuple(dict(mark) for mark in notes.incoming),
-                client=record.client_address if self._clients and _ADDRESS.fullmatch(record.client_address) else "",
+                client=self._client(record.client_address),
                 stages=record.stages,
             )
         )
+
+    def _client(self, address: str) -> str:
+        # Which calls came from the console tells nothing about anybody's address.
+        kept = self._clients or address == CONSOLE
+        return address if kept and _ADDRESS.fullmatch(address) else ""
 
     async def run(self) -> None:
         """Write what was noted, again and again, until cancelled."""

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from facemeld.accounts.errors import AccountExists, AccountInvalid, AccountNotFound
 from facemeld.accounts.keys import KEY_ID_PREFIX, KeyStore, account_row
 from facemeld.accounts.policy import Network, RateChange, format_networks, format_rates, parse_networks, parse_rates
-from facemeld.accounts.types import Account, AccountState, Package
+from facemeld.accounts.types import Account, AccountState, CallPolicy, Package
 from facemeld.db.audit import Detail, record
 from facemeld.db.models import AccountRow, PackageRow
 
@@ -100,6 +100,28 @@ class AccountStore(KeyStore):
         """All accounts, in the order of their creation."""
         with self._database.session() as session:
             return tuple(_account(row) for row in session.scalars(select(AccountRow).order_by(AccountRow.id)))
+
+    def policy(self, account_id: int) -> CallPolicy:
+        """What an account may do, for calls that no key was needed for.
+
+        Raises:
+            AccountNotFound: there is no account of this number.
+        """
+        with self._database.session() as session:
+            row = session.get(AccountRow, account_id)
+            if row is None:
+                raise AccountNotFound(f"the account must be an existing one, got number {account_id}")
+            found = _account(row)
+        return CallPolicy(
+            account_id=found.id,
+            state=found.state,
+            metered=found.balance is not None,
+            auto_open=found.auto_open,
+            rates=found.rates,
+            allowed=found.allowed,
+            denied=found.denied,
+            actions=None,
+        )
 
     def set_state(self, name: str, state: AccountState, *, actor: str) -> Account:
         """Change whether an account may use the service.

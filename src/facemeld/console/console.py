@@ -106,6 +106,7 @@ def create_console(house: House) -> Console:
         routes=[
             *Visits(house).routes(),
             *house.inbox.routes(),
+            *house.shelf.routes(),
             *Pictures(house).routes(),
             Mount("/static", StaticFiles(directory=folder())),
             Mount("/", GZipMiddleware(Nonces(widgets), minimum_size=1024)),

@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from facemeld.console.inbox import Inbox
+from facemeld.console.shelf import Shelf
 from facemeld.services.administration import Administration
 from facemeld.services.overview import Overview
+from facemeld.services.trying import Caller
+from facemeld.services.verifying import VerifyService
 from facemeld.settings import Settings
 
 
@@ -17,4 +20,7 @@ class House:
     administration: Administration
     overview: Overview
     settings: Settings
+    verifying: VerifyService
+    calls: Caller
     inbox: Inbox = field(default_factory=Inbox)
+    shelf: Shelf = field(default_factory=Shelf)

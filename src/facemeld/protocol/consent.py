@@ -23,6 +23,17 @@ def read_consent(request: RawRequest) -> str | None:
     value = request.headers.get(name)
     if value is None:
         return None
-    if not _REFERENCE.fullmatch(value) or name in request.repeated:
+    if name in request.repeated:
         raise InvalidParameterValue(name=CONSENT_HEADER)
+    check_consent(value)
     return value
+
+
+def check_consent(reference: str) -> None:
+    """Look at the form of a reference.
+
+    Raises:
+        InvalidParameterValue: it has another form.
+    """
+    if not _REFERENCE.fullmatch(reference):
+        raise InvalidParameterValue(name=CONSENT_HEADER)
