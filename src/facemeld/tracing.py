@@ -64,6 +64,8 @@ class CallTracer:
         # Spans need the time of day; stages are clocked on a clock that is never set.
         offset = time.time_ns() - time.perf_counter_ns()
         end = time.perf_counter()
+        # A moment has passed since the record was made; no stage may stand out of its call.
+        begin = min([end - record.seconds, *(stage.started for stage in record.spans)])
         parent = self._propagator.extract({"traceparent": record.traceparent}) if record.traceparent else Context()
         call = record.call
         known = call is not None and (call.version, call.action) in self._known
@@ -73,7 +75,7 @@ class CallTracer:
             parent,
             SpanKind.SERVER,
             attributes,
-            start_time=_moment(end - record.seconds, offset),
+            start_time=_moment(begin, offset),
         )
         if _is_servers_fault(record.code):
             span.set_status(Status(StatusCode.ERROR, record.code))

@@ -27,6 +27,8 @@ from tests.admin.test_roles import BODIES, MATRIX, NAMES
 from tests.api.conftest import jpeg
 from tests.api.live import Campaign, LiveServer, client_arguments, eventually, file_server, make_campaign
 
+pytestmark = pytest.mark.slow
+
 PASSWORD = "correct-horse-battery-staple"
 METRICS_TOKEN = "token-of-the-one-who-reads-metrics"
 ADDRESS_SECRET = "secretinthequeryofanaddress"
@@ -202,7 +204,6 @@ def visit_everything(house: House) -> None:
     assert house.admin("POST", "/me/password", json={"current": PASSWORD, "new": "new-" + PASSWORD}).status_code == 204
 
 
-@pytest.mark.slow
 def test_nothing_secret_is_written_down(house: House) -> None:
     call_everything(house)
     visit_everything(house)
