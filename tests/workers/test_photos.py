@@ -89,6 +89,19 @@ def test_a_face_that_would_become_too_small_comes_in_full(
     assert picture.shape == (HEIGHT, WIDTH, 3)
 
 
+def test_a_face_that_was_read_well_is_not_searched_again(context: WorkerContext, portrait: Portrait, hopper: NDArray[np.uint8]) -> None:
+    template, source = face_of(context, hopper), portrait(1.0)
+    large = replace(template, box=Rect(0, 0, 6 * template.box.width, 6 * template.box.height))
+    picture, face = read(context, source, large)
+    _, exact = read(context, source, None)
+    assert picture.shape == (HEIGHT, WIDTH, 3)
+    assert face.landmarks.dtype == np.float32
+    assert np.abs(face.landmarks - exact.landmarks).max() < 0.01 * exact.box.width
+    assert abs(face.box.x - exact.box.x) <= 8
+    assert abs(face.box.bottom - exact.box.bottom) <= 8
+    assert face.blendshapes is not exact.blendshapes
+
+
 class Blind(MeshEngine):
     """Sees no face at reduced scale."""
 

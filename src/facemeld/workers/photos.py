@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+import numpy as np
 
 from facemeld.fusion.types import Face, Picture, Rect
 from facemeld.marks.provenance import Ingredient
@@ -129,9 +131,12 @@ class PhotoReader:
                     face = self._face(photo, image, True)
                 except PhotoError:
                     # All pixels may say otherwise.
-                    face = None
-                if face is not None and _short(face) >= max(ENOUGH_FACE, ENOUGH_MARGIN * _short(template)):
-                    return image.rgb, face
+                    pass
+                else:
+                    if _short(face) >= max(ENOUGH_FACE, ENOUGH_MARGIN * _short(template)):
+                        return image.rgb, face
+                    if _short(face) >= ENOUGH_FACE:
+                        return self._image(photo.source, False).rgb, _enlarged(face, image)
         image = self._image(photo.source, False)
         return image.rgb, self._face(photo, image, False)
 
@@ -204,6 +209,16 @@ class PhotoReader:
 def _short(face: Face) -> int:
     """Pixels of the shorter side of a face's box."""
     return min(face.box.width, face.box.height)
+
+
+def _enlarged(face: Face, image: DecodedImage) -> Face:
+    """A face of a reduced picture in the pixels of the whole one."""
+    across, down = image.source_width / image.width, image.source_height / image.height
+    box = face.box
+    left, top = round(box.x * across), round(box.y * down)
+    right, bottom = min(image.source_width, round(box.right * across)), min(image.source_height, round(box.bottom * down))
+    landmarks = face.landmarks * np.array([across, down, across], np.float32)
+    return replace(face, box=Rect(left, top, right - left, bottom - top), landmarks=landmarks)
 
 
 def _scaled(rect: Rect, image: DecodedImage) -> Rect:
