@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -97,6 +98,19 @@ def test_usage_is_summed_and_listed(shared: World) -> None:
     listed = shared.pages("/usage/calls", 2, account="counted")
     assert [call["code"] for call in listed] == ["", "", "InternalError"]
     assert "account_id" not in listed[0]
+
+
+def test_a_call_is_found_by_the_marks_of_its_result(shared: World) -> None:
+    mark = {"input": "photo 1", "kind": "manifest", "detail": "Valid, by Camera 9"}
+    name = "8d1c0943-c29d-4040-9ae3-24cb4e7afb06"
+    made = replace(usage(utc_now()), request_id=name, project_id="at_1", model_id="mt_1", incoming=(mark,))
+    shared.application.usage.add([made])
+    for named in ({"request_id": made.request_id}, {"mark": "8d1c0943c29d4040"}, {"mark": "8D1C0943C29D4040"}):
+        (call,) = shared.get("/usage/calls", **named)["items"]
+        assert (call["request_id"], call["project_id"], call["model_id"]) == (made.request_id, "at_1", "mt_1")
+        assert call["incoming"] == [mark]
+    assert shared.get("/usage/calls", mark="8d1c0943c29d4041")["items"] == []
+    assert shared.call("GET", "/usage/calls", params={"mark": "8d1c"}).status_code == 400
 
 
 def test_results_are_listed_without_addresses_and_can_be_ended(shared: World) -> None:

@@ -72,7 +72,7 @@ def test_a_material_goes_from_import_to_deletion(shell: Shell, hopper_path: Path
     project = shell.json("activity", "create", "spring")["ProjectId"]
     assert [activity["ProjectId"] for activity in shell.json("activity", "list")] == [project]
     added = shell.json("material", "add", project, hopper_path, "--name", "Admiral")
-    assert set(added) == {"ModelId", "MaterialStatus", "AuditResult", "Faces"}
+    assert set(added) == {"ModelId", "MaterialStatus", "AuditResult", "Faces", "Incoming"}
     assert added["MaterialStatus"] == 0
     (face,) = added["Faces"]
     assert face["FaceId"] == f"{added['ModelId']}_1"

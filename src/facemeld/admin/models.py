@@ -354,6 +354,14 @@ class FindingReply(BaseModel):
         )
 
 
+class IncomingReply(BaseModel):
+    """A mark that a picture carried already when it came in."""
+
+    input: str = Field(default="", description="`template`, or `photo 1` and so on; empty for a material.")
+    kind: str = Field(description="`aigc-label`, `source-type`, `manifest` or `invisible-mark`.")
+    detail: str = Field(description="What it says.")
+
+
 class MaterialReply(BaseModel):
     """A template picture."""
 
@@ -365,6 +373,7 @@ class MaterialReply(BaseModel):
     usable: bool = Field(description="Whether it may be fused.")
     audit_result: str
     findings: list[FindingReply]
+    incoming: list[IncomingReply] = Field(description="Marks that the picture came with.")
     width: int
     height: int
     format: str
@@ -391,6 +400,7 @@ class MaterialReply(BaseModel):
             status_name=material.status.name.lower(),
             usable=material.status.usable,
             findings=[FindingReply.of(finding) for finding in material.findings],
+            incoming=[IncomingReply(**mark) for mark in material.incoming],
             faces=faces,
             created_at=material.created_at,
             updated_at=material.updated_at,
@@ -443,11 +453,18 @@ class UsageReply(BaseModel):
     bytes_in: int
     bytes_out: int
     charged: bool
+    project_id: str = Field(description="The activity; empty if the call named none.")
+    model_id: str = Field(description="The material; empty if the call named none.")
+    consent: str | None = Field(description="Consent reference under which a result was made; empty once it was deleted, null for none.")
+    client: str = Field(description="Address of the caller; empty if unknown or not kept.")
+    stages: dict[str, float] = Field(description="Where the time went, in milliseconds by stage.")
+    incoming: list[IncomingReply] = Field(description="Marks that the pictures of the call carried already.")
 
     @classmethod
     def of(cls, usage: Usage) -> Self:
         """From the store's record."""
-        return cls(**{name: getattr(usage, name) for name in cls.model_fields})
+        same = {name: getattr(usage, name) for name in cls.model_fields if name != "incoming"}
+        return cls(**same, incoming=[IncomingReply(**mark) for mark in usage.incoming])
 
 
 class ResultReply(BaseModel):

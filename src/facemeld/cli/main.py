@@ -27,6 +27,7 @@ COMMANDS = {
     "detect": "facemeld.cli.pictures:detect",
     "verify": "facemeld.cli.verify:verify",
     "usage": "facemeld.cli.usage:usage",
+    "records": "facemeld.cli.records:app",
     "doctor": "facemeld.cli.doctor:doctor",
     "backup": "facemeld.cli.backup:backup",
     "restore": "facemeld.cli.backup:restore_backup",

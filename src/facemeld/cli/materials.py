@@ -22,13 +22,21 @@ def _value(material: Material) -> dict[str, Any]:
         {"FaceId": face.id, "FaceInfo": {"X": face.box.x, "Y": face.box.y, "Width": face.box.width, "Height": face.box.height}}
         for face in material.faces
     ]
-    return {"ModelId": material.id, "MaterialStatus": int(material.status), "AuditResult": material.audit_result, "Faces": faces}
+    incoming = [{"Kind": mark["kind"], "Detail": mark["detail"]} for mark in material.incoming]
+    return {
+        "ModelId": material.id,
+        "MaterialStatus": int(material.status),
+        "AuditResult": material.audit_result,
+        "Faces": faces,
+        "Incoming": incoming,
+    }
 
 
 def _text(material: Material) -> str:
     faces = "".join(f"\n  {face.id}  {face.box.width}x{face.box.height} at {face.box.x},{face.box.y}" for face in material.faces)
     reason = f"\n  {material.audit_result}" if material.audit_result else ""
-    return f"ModelId  {material.id}  ({_status(material.status)}){reason}{faces}"
+    marks = "".join(f"\n  carries a mark already: {mark['kind']} ({mark['detail']})" for mark in material.incoming)
+    return f"ModelId  {material.id}  ({_status(material.status)}){reason}{marks}{faces}"
 
 
 def _status(status: MaterialStatus) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +46,7 @@ class VerifyService:
         """Read all marks of a JPEG, PNG or WebP.
 
         Returns:
-            The report as it goes over the wire, see ``docs/marks.md``.
+            The report as it goes over the wire, see ``docs/labels.md``.
 
         Raises:
             MediaError: the file cannot be decoded or breaks a limit.
@@ -67,7 +68,7 @@ def report(marks: ReadMarks, *, local: bool = False) -> dict[str, Any]:
     """
     label, credentials, invisible = marks.metadata.label, marks.credentials, marks.invisible
     present = {"Label": label is not None, "Credentials": credentials is not None, "InvisibleMark": invisible is not None}
-    return {
+    found = {
         "Format": marks.format,
         "Width": marks.width,
         "Height": marks.height,
@@ -76,8 +77,22 @@ def report(marks: ReadMarks, *, local: bool = False) -> dict[str, Any]:
         "InvisibleMark": None if invisible is None else {"Identifier": f"{invisible.identifier:016x}", "Score": round(invisible.score, 1)},
         "Metadata": dict(marks.metadata.entries),
         "Missing": [name for name, there in present.items() if not there],
-        "Consistent": _consistent(marks),
     }
+    named = set(identifiers(found).values())
+    return {**found, "Consistent": len(named) == 1 if len(identifiers(found)) > 1 else None}
+
+
+def identifiers(found: Mapping[str, Any]) -> dict[str, int]:
+    """The result that each mark of a report names, as the number of the invisible mark; marks that name none are left out."""
+    label, credentials, invisible = found["Label"], found["Credentials"], found["InvisibleMark"]
+    named: dict[str, int] = {}
+    if label is not None and label["ProduceID"]:
+        named["Label"] = mark_identifier(label["ProduceID"])
+    if credentials is not None and credentials["InstanceId"].startswith("urn:uuid:"):
+        named["Credentials"] = mark_identifier(credentials["InstanceId"].removeprefix("urn:uuid:"))
+    if invisible is not None:
+        named["InvisibleMark"] = int(invisible["Identifier"], 16)
+    return named
 
 
 def _label(label: ImplicitLabel) -> dict[str, Any]:
@@ -99,6 +114,7 @@ def _credentials(credentials: Credentials, local: bool) -> dict[str, Any]:
         "SignatureTime": credentials.time,
         "Generator": credentials.generator,
         "Title": credentials.title,
+        "InstanceId": credentials.instance,
         "When": credentials.when,
         "SourceTypes": [one.rsplit("/", 1)[-1] for one in credentials.source_types],
         "Actions": list(credentials.actions),
@@ -108,16 +124,3 @@ def _credentials(credentials: Credentials, local: bool) -> dict[str, Any]:
         ],
         "Codes": {group: list(codes) for group, codes in credentials.codes.items()},
     }
-
-
-def _consistent(marks: ReadMarks) -> bool | None:
-    """Whether the marks name the same result; None where fewer than two of them name one."""
-    names = []
-    label = marks.metadata.label
-    if label is not None and label.produce_id:
-        names.append(mark_identifier(label.produce_id))
-    if marks.invisible is not None:
-        names.append(marks.invisible.identifier)
-    if marks.credentials is not None and marks.credentials.instance.startswith("urn:uuid:"):
-        names.append(mark_identifier(marks.credentials.instance.removeprefix("urn:uuid:")))
-    return len(set(names)) == 1 if len(names) > 1 else None

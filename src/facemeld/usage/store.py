@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -52,17 +53,32 @@ class UsageStore:
                 session.execute(insert(UsageRow), rows)
 
     def records(
-        self, *, account_id: int | None = None, since: datetime | None = None, before: int | None = None, limit: int = 100
+        self,
+        *,
+        account_id: int | None = None,
+        since: datetime | None = None,
+        request_id: str | None = None,
+        mark: int | None = None,
+        before: int | None = None,
+        limit: int = 100,
     ) -> tuple[tuple[int, Usage], ...]:
         """Records with their numbers, newest first.
 
         Args:
             account_id: Only those of this account.
             since: Only those from this moment on.
+            request_id: Only the one of this call.
+            mark: Only those of the call whose result carries this number of 64 bits: the first half of its request id.
             before: Only those with a smaller number: the last one of the page before.
             limit: Size of the page, at least 1.
         """
         query = select(UsageRow).where(*_scope(account_id, since)).order_by(UsageRow.id.desc()).limit(limit)
+        if request_id is not None:
+            query = query.where(UsageRow.request_id == request_id)
+        if mark is not None:
+            # A range of whole ids, so that the index is used whatever the order of letters in the database's language.
+            first, last = uuid.UUID(int=mark << 64), uuid.UUID(int=(mark + 1 << 64) - 1)
+            query = query.where(UsageRow.request_id.between(str(first), str(last)))
         if before is not None:
             query = query.where(UsageRow.id < before)
         with self._database.session() as session:

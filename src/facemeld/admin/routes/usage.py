@@ -34,12 +34,24 @@ def calls(
     _: Reader,
     account: Annotated[str | None, Query(description="Only this account's calls.")] = None,
     since: Annotated[datetime | None, Query(description="Only calls from this moment on; without a zone it is UTC.")] = None,
+    request_id: Annotated[str | None, Query(description="Only the call of this RequestId, which a result's label names.")] = None,
+    mark: Annotated[
+        str | None,
+        Query(description="Only the call whose result carries this invisible mark.", pattern="^[0-9a-fA-F]{16}$"),
+    ] = None,
     limit: Limit = PAGE,
     cursor: Cursor = None,
 ) -> Page[UsageReply]:
     """Single calls, newest first."""
     before = read_number("calls", cursor)
-    found = admin.usage.records(account_id=admin.account_number(account), since=_aware(since), before=before, limit=limit + 1)
+    found = admin.usage.records(
+        account_id=admin.account_number(account),
+        since=_aware(since),
+        request_id=request_id,
+        mark=None if mark is None else int(mark, 16),
+        before=before,
+        limit=limit + 1,
+    )
     more = found[limit - 1][0] if len(found) > limit else None
     return Page(items=[UsageReply.of(usage) for _, usage in found[:limit]], next=write_cursor("calls", more))
 
