@@ -14,6 +14,7 @@ import pytest
 
 from facemeld.db import utc_now
 from facemeld.privacy import parse_receipt, verify_receipt
+from facemeld.usage import Usage
 from facemeld.users import Role
 from tests.admin.world import World, make_world
 
@@ -33,13 +34,41 @@ def call_of(world: World, consent: str, account: str = "acme") -> str:
     return request_id
 
 
+MORE = ("192.0.2.9", {"fuse": 1.5})
+
+
+def used(world: World, request_id: str, consent: str) -> Usage:
+    """The record of such a call."""
+    return Usage(
+        at=utc_now(),
+        request_id=request_id,
+        account_id=world.application.accounts.get("acme").id,
+        secret_id="AKID",
+        action="FuseFaceUltra",
+        version="2022-09-27",
+        code="",
+        milliseconds=2,
+        faces=1,
+        bytes_in=1,
+        bytes_out=1,
+        charged=False,
+        consent=consent,
+        client="192.0.2.9",
+        stages={"fuse": 1.5},
+    )
+
+
 def test_results_are_deleted_and_receipts_listed(fresh: World) -> None:
     mine = [call_of(fresh, "form 1"), call_of(fresh, "form 1")]
     other = call_of(fresh, "form 2")
+    fresh.application.usage.add([used(fresh, mine[0], "form 1"), used(fresh, other, "form 2")])
+    assert [call["consent"] for call in fresh.get("/usage/calls")["items"]] == ["form 2", "form 1"]
     done = fresh.send("POST", "/deletions", {"consent": "form 1", "account": "acme"}, Role.OPERATOR)
     verify_receipt(*parse_receipt(json.dumps(done["receipt"])), fresh.application.receipts.public_key)
     assert [call["request_id"] for call in done["receipt"]["body"]["calls"]] == mine
     assert fresh.get("/results")["items"] != []
+    listed = fresh.get("/usage/calls", account="acme")["items"]
+    assert [(call["consent"], call["client"], call["stages"]) for call in listed] == [("form 2", *MORE), ("", *MORE)]
     by_id = fresh.send("POST", "/deletions", {"request_id": other}, Role.OPERATOR)
     assert fresh.get("/results")["items"] == []
     assert fresh.pages("/deletions", limit=1) == [by_id, done]
