@@ -11,6 +11,7 @@ import socket
 import threading
 import urllib.error
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,11 @@ import pytest
 from numpy.typing import NDArray
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from prometheus_client.parser import text_string_to_metric_families
+from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentCloudSDKException
 from tencentcloud.facefusion.v20220927 import models
 
+from facemeld.accounts import NewKey
+from facemeld.app import open_application
 from facemeld.settings import Settings
 from tests.api.conftest import jpeg
 from tests.api.live import Campaign, LiveServer, download, eventually, failure, file_server, fuse_request, make_campaign, photo
@@ -234,3 +238,37 @@ def test_clients_that_hang_up_free_their_places_in_the_queue(watched: tuple[Watc
         "facemeld_workers_started_total": 0,
     }.items():
         assert after[name] - before[name] == count, name
+
+
+def test_a_full_queue_makes_room_for_another_account(watched: tuple[Watched, list[Any]]) -> None:
+    told, _ = watched
+    with open_application(Settings(data=told.server.data)) as application:
+        application.accounts.ensure("modest", actor="test")
+        modest = application.accounts.create_key("modest", actor="test")
+    ultra = models.FuseFaceUltraRequest()
+    ultra.RspImgType, ultra.ModelImage, ultra.MergeInfos = "base64", base64.b64encode(told.user).decode(), [models.MergeInfo()]
+    ultra.MergeInfos[0].Image = ultra.ModelImage
+    assert told.server.process is not None
+    (worker,) = workers(told.server.process.pid)
+    os.kill(worker, signal.SIGSTOP)
+    with ThreadPoolExecutor(4) as pool:
+        try:
+            greedy = [pool.submit(lambda: outcome(told, told.campaign.key, "FuseFace", told.request())) for _ in range(3)]
+            assert eventually(lambda: told.values()["facemeld_queue_length"] == 2)
+            asked = pool.submit(lambda: outcome(told, modest, "FuseFaceUltra", ultra))
+            # One of the greedy account's calls gives up its place, the newest.
+            assert eventually(lambda: sum(call.done() for call in greedy) == 1)
+            assert not asked.done()
+        finally:
+            os.kill(worker, signal.SIGCONT)
+        assert sorted(call.result(60) for call in greedy) == ["", "", "ResourceInsufficient"]
+        assert asked.result(60) == ""
+
+
+def outcome(told: Watched, key: NewKey, action: str, request: Any) -> str:
+    """Code of a call's error; empty on success."""
+    try:
+        getattr(told.server.client(key), action)(request)
+    except TencentCloudSDKException as error:
+        return str(error.code)
+    return ""
