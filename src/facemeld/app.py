@@ -43,7 +43,7 @@ from facemeld.services.upkeep.manifest import KEY_PURPOSE
 from facemeld.services.upkeep.plans import PlanMaker
 from facemeld.services.verifying import VerifyRules, VerifyService
 from facemeld.settings import Settings, split_list
-from facemeld.usage import UsageStore
+from facemeld.usage import UsageSearch, UsageStore
 from facemeld.users import UserStore
 from facemeld.workers.context import WorkerConfig
 from facemeld.workers.executor import Executor
@@ -158,6 +158,7 @@ class Application:
             materials=self.materials,
             importing=self.importing(executor),
             usage=self.usage,
+            search=UsageSearch(self.database),
             results=self.results,
             audit=self.audit,
             privacy=self.privacy,

@@ -30,7 +30,7 @@ from facemeld.services.materials import MaterialService, appeal_material, approv
 from facemeld.services.policies import check_actions, check_rates
 from facemeld.services.review import Language, describe_finding
 from facemeld.services.signin import SignIn
-from facemeld.usage import Grouping, Usage, UsageStore, UsageTotal
+from facemeld.usage import CallFilter, Grouping, Usage, UsageSearch, UsageStore, UsageTotal
 from facemeld.users import NewToken, Principal, Role, Token, TokenKind, User, UserStore
 
 __all__ = [
@@ -45,6 +45,7 @@ __all__ = [
     "AuditEntry",
     "AuditHead",
     "AuditVerdict",
+    "CallFilter",
     "Finding",
     "Grouping",
     "Language",
@@ -99,6 +100,7 @@ class Administration:
     materials: MaterialStore
     importing: MaterialService
     usage: UsageStore
+    search: UsageSearch
     results: ResultStore
     audit: AuditLog
     privacy: PrivacyStore
