@@ -23,7 +23,7 @@ MAX_OUTSIDE = 0.2
 MAX_BEYOND_BOX = 0.5
 """Share of a face's landmarks that may lie outside the box given for it."""
 
-ENOUGH_SIDE = 1600
+ENOUGH_SIDE = 1200
 """Pixels that the longer side of a photo keeps when it is decoded at reduced scale, at least."""
 
 ENOUGH_FACE = 256
