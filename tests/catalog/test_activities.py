@@ -104,3 +104,35 @@ def test_consent_and_a_rate_can_be_set_and_taken_back(activities: ActivityStore,
     made = activities.create(account_id, "strict", actor="test", consent_required=True, rate="1/second")
     assert activities.get(account_id, made.id) == made
     assert (made.consent_required, made.rate) == (True, "1/second")
+
+
+def test_activities_are_searched_by_name_id_and_state(activities: ActivityStore, account_id: int, activity: Activity) -> None:
+    spring = activities.create(account_id, "Spring 100%", actor="test", published=False)
+    autumn = activities.create(account_id, "autumn_2026", actor="test")
+    activities.change(account_id, autumn.id, actor="test", disabled=True)
+
+    def found(**wishes: Any) -> list[str]:
+        return [one.name for one in activities.activities(None, **wishes).items]
+
+    assert found() == ["portraits", "Spring 100%", "autumn_2026"]
+    assert found(newest=True) == ["autumn_2026", "Spring 100%", "portraits"]
+    assert found(search="sPRING") == found(search="100%") == found(search=spring.id) == ["Spring 100%"]
+    assert found(search="%") == ["Spring 100%"]
+    assert found(search="_") == ["autumn_2026"]
+    assert found(search="at_1") == found(search="\\") == []
+    assert found(state="published") == ["portraits"]
+    assert found(state="unpublished") == ["Spring 100%"]
+    assert found(state="disabled") == ["autumn_2026"]
+    assert activities.activities(None, search="r", limit=1).total == 2
+
+
+def test_the_newest_come_first_page_by_page(activities: ActivityStore, account_id: int) -> None:
+    names = [activities.create(account_id, f"a{number}", actor="test").name for number in range(5)]
+    found, after = [], None
+    while True:
+        page = activities.activities(account_id, limit=2, after=after, newest=True)
+        found += [one.name for one in page.items]
+        after = page.next
+        if after is None:
+            break
+    assert found == names[::-1]

@@ -357,3 +357,40 @@ def test_a_kill_loses_no_promised_material_and_leaves_no_row_without_files(
         with database.connect() as connection:
             assert connection.exec_driver_sql("PRAGMA integrity_check").scalar_one() == "ok"
         database.close()
+
+
+def test_materials_are_listed_by_several_statuses_and_newest_first(materials: MaterialStore, account_id: int, activity: Activity) -> None:
+    statuses = (MaterialStatus.UNDER_REVIEW, MaterialStatus.MACHINE_FAILED, MaterialStatus.MACHINE_PASSED, MaterialStatus.UNDER_REVIEW)
+    made = [materials.add(account_id, activity.id, new(status=status), actor="test") for status in statuses]
+
+    def found(**wishes: object) -> list[Material]:
+        return list(materials.materials(None, activity.id, **wishes).items)  # type: ignore[arg-type] # a table of arguments
+
+    assert found(status=MaterialStatus.UNDER_REVIEW) == [made[0], made[3]]
+    assert found(status=(MaterialStatus.UNDER_REVIEW, MaterialStatus.MACHINE_FAILED), newest=True) == [made[3], made[1], made[0]]
+    assert found(status=()) == []
+    page = materials.materials(None, activity.id, newest=True, limit=3)
+    assert materials.materials(None, activity.id, newest=True, limit=3, after=page.next).items == (made[0],)
+
+
+def test_materials_are_counted_by_activity_and_status(
+    materials: MaterialStore, activities: ActivityStore, account_id: int, activity: Activity, material: Material
+) -> None:
+    other = activities.create(account_id, "other", actor="test")
+    empty = activities.create(account_id, "empty", actor="test")
+    for status in (MaterialStatus.UNDER_REVIEW, MaterialStatus.UNDER_REVIEW, MaterialStatus.MACHINE_FAILED):
+        deleted = materials.add(account_id, other.id, new(status=status), actor="test")
+    materials.delete(None, deleted.id, actor="test")
+    expected = {activity.id: {MaterialStatus.MACHINE_PASSED: 1}, other.id: {MaterialStatus.UNDER_REVIEW: 2}}
+    assert materials.counts() == expected
+    assert materials.counts([other.id, empty.id]) == {other.id: expected[other.id]}
+    assert materials.counts([]) == {}
+
+
+def test_own_degrees_can_be_forgotten(materials: MaterialStore, account_id: int, database: Database, material: Material) -> None:
+    materials.change(account_id, material.id, actor="test", shape_degree=0, feature_degree=1)
+    forgotten = materials.change(account_id, material.id, actor="test", inherit_degrees=True)
+    assert (forgotten.shape_degree, forgotten.feature_degree) == (None, None)
+    assert AuditLog(database).entries(subject=material.id)[0].detail == {"shape_degree": None, "feature_degree": None}
+    mixed = materials.change(account_id, material.id, actor="test", inherit_degrees=True, shape_degree=7)
+    assert (mixed.shape_degree, mixed.feature_degree) == (7, None)

@@ -64,6 +64,15 @@ def an_expired_result(installation: Installation) -> None:
     file.rename(file.with_name("6a12cd80" + file.name[8:]))
 
 
+def an_interrupted_replacement(installation: Installation) -> None:
+    folder = installation.folder(0)
+    (folder / "previous").mkdir()
+    for name in ("picture.jpg", "plan.bin"):
+        (folder / name).rename(folder / "previous" / name)
+    (folder / "picture.png").write_bytes(b"another picture")
+    (folder / "plan.bin").write_bytes(b"its plan")
+
+
 @dataclass(frozen=True)
 class Case:
     """A damage, which check finds it, by which words, and whether it can be mended."""
@@ -110,6 +119,7 @@ CASES = {
         mended=True,
         options=("--retire-lost",),
     ),
+    "an interrupted replacement": Case("materials", "1 replacements of pictures were interrupted", an_interrupted_replacement, mended=True),
     "a damaged picture": Case(
         "pictures", "1 pictures are damaged", lambda here: flip(here.folder(0) / "picture.jpg", 20_000), mended=False
     ),

@@ -1,6 +1,6 @@
 """Activities, materials, their faces and files, and the review of materials."""
 
-from facemeld.catalog.activities import ActivityStore
+from facemeld.catalog.activities import ActivityState, ActivityStore
 from facemeld.catalog.errors import (
     ActivityDisabled,
     ActivityNotFound,
@@ -27,6 +27,7 @@ from facemeld.catalog.ids import (
 )
 from facemeld.catalog.materials import MaterialStore
 from facemeld.catalog.reconcile import Differences, compare, highest_number, remove_leftovers, remove_orphans, retire_lost
+from facemeld.catalog.replacing import settle_all
 from facemeld.catalog.review import TRANSITIONS, MaterialStatus, check_transition, decision
 from facemeld.catalog.types import Activity, FaceBox, Finding, Material, MaterialFace, MaterialRecord, NewMaterial, Page
 
@@ -35,6 +36,7 @@ __all__ = [
     "Activity",
     "ActivityDisabled",
     "ActivityNotFound",
+    "ActivityState",
     "ActivityStore",
     "CatalogError",
     "Differences",
@@ -71,4 +73,5 @@ __all__ = [
     "remove_leftovers",
     "remove_orphans",
     "retire_lost",
+    "settle_all",
 ]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
-from sqlalchemy import Select, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from facemeld.catalog.errors import ActivityNotFound, FieldInvalid, IdInvalid
 from facemeld.catalog.ids import activity_id, parse_activity_id
@@ -21,6 +21,15 @@ LONGEST_NAME = 32
 LONGEST_TEXT = 1000
 DEFAULT_DEGREE = 50
 _RATE = re.compile(r"([1-9][0-9]{0,5})/second")
+
+ActivityState: TypeAlias = Literal["published", "unpublished", "disabled"]
+"""What an activity is as a whole: one that is disabled counts as neither published nor unpublished."""
+
+_STATES: dict[ActivityState, ColumnElement[bool]] = {
+    "published": and_(ActivityRow.published, ~ActivityRow.disabled),
+    "unpublished": and_(~ActivityRow.published, ~ActivityRow.disabled),
+    "disabled": and_(ActivityRow.disabled),
+}
 
 
 class ActivityStore:
@@ -95,21 +104,36 @@ class ActivityStore:
         with self._database.session() as session:
             return _activity(find_activity(session, account_id, activity))
 
-    def activities(self, account_id: int | None, *, limit: int = 100, offset: int = 0, after: int | None = None) -> Page[Activity]:
+    def activities(
+        self,
+        account_id: int | None,
+        *,
+        limit: int = 100,
+        offset: int = 0,
+        after: int | None = None,
+        search: str = "",
+        state: ActivityState | None = None,
+        newest: bool = False,
+    ) -> Page[Activity]:
         """A page of the activities in the order of their creation.
 
         Args:
             account_id: Their owner.
             limit: Size of the page, at least 1.
             offset: How many to skip.
-            after: Only those created after this number: ``Page.next`` of the page before.
+            after: Only those behind this number: ``Page.next`` of the page before.
+            search: Only those with this text in their names, or with this wire id; empty for all.
+            state: Only those in this state.
+            newest: The newest first.
         """
         scope = select(ActivityRow)
         if account_id is not None:
             scope = scope.where(ActivityRow.account_id == account_id)
-        query = scope.order_by(ActivityRow.id).offset(offset).limit(limit + 1)
-        if after is not None:
-            query = query.where(ActivityRow.id > after)
+        if search:
+            scope = scope.where(or_(ActivityRow.name.icontains(search, autoescape=True), _has_id(search)))
+        if state is not None:
+            scope = scope.where(_STATES[state])
+        query = in_order(scope, ActivityRow.id, after, newest=newest).offset(offset).limit(limit + 1)
         with self._database.session() as session:
             rows = session.scalars(query).all()
             items = tuple(_activity(row) for row in rows[:limit])
@@ -159,6 +183,21 @@ class ActivityStore:
             row.updated_at = self._clock()
             record(session, self._clock(), actor, "activity.change", activity_id(row.id), changes)
             return _activity(row)
+
+
+def in_order(scope: Select[Any], number: InstrumentedAttribute[int], after: int | None, *, newest: bool) -> Select[Any]:
+    """A query in the order of a number, behind ``after`` if there is one."""
+    query = scope.order_by(number.desc() if newest else number)
+    if after is None:
+        return query
+    return query.where(number < after if newest else number > after)
+
+
+def _has_id(text: str) -> ColumnElement[bool]:
+    try:
+        return ActivityRow.id == parse_activity_id(text)
+    except IdInvalid:
+        return false()
 
 
 def find_activity(session: Session, account_id: int | None, activity: str) -> ActivityRow:

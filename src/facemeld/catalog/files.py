@@ -18,6 +18,9 @@ EXTENSIONS = {"jpeg": "jpg", "png": "png"}
 
 PLAN = "plan.bin"
 THUMBNAIL = "thumbnail.jpg"
+PREVIOUS = "previous"
+"""Folder within a material's with the files that are being replaced; it is there for a moment, or after a crash."""
+
 _SHARDS = 256
 
 
@@ -66,6 +69,93 @@ class MaterialFiles:
             for unfinished in (temporary, folder):
                 shutil.rmtree(unfinished, ignore_errors=True)
             raise MaterialNotSaved(f"the material must be written to {folder.parent}, got: {error.strerror}") from error
+
+    def stage(self, number: int, picture: bytes, picture_format: str, plan: bytes) -> Path:
+        """Store files that are to take the place of a material's, as a folder that ``swap`` and ``discard`` know; durable on return.
+
+        Raises:
+            MaterialNotSaved: no room, or the folder cannot be written; nothing is left behind.
+        """
+        staged = temporary_beside(self.folder(number))
+        try:
+            staged.mkdir(mode=PRIVATE_FOLDER)
+            write_synced(staged / f"picture.{EXTENSIONS[picture_format]}", picture)
+            write_synced(staged / PLAN, plan)
+            sync_folder(staged)
+        except OSError as error:
+            shutil.rmtree(staged, ignore_errors=True)
+            raise MaterialNotSaved(f"the material must be written to {staged.parent}, got: {error.strerror}") from error
+        return staged
+
+    def swap(self, number: int, staged: Path) -> None:
+        """Put staged files in the place of a material's, and keep the old ones until ``settle``; the caller holds the row's lock.
+
+        Raises:
+            MaterialNotSaved: the folder cannot be changed; ``settle`` brings the old files back.
+        """
+        folder = self.folder(number)
+        try:
+            kept = folder / PREVIOUS
+            kept.mkdir(mode=PRIVATE_FOLDER)
+            old = [folder / PLAN, *folder.glob("picture.*")]
+            for file in old:
+                (kept / file.name).hardlink_to(file)
+            sync_folder(kept)
+            sync_folder(folder)
+            for file in staged.iterdir():
+                file.replace(folder / file.name)
+            (folder / THUMBNAIL).unlink(missing_ok=True)
+            sync_folder(folder)
+        except OSError as error:
+            raise MaterialNotSaved(f"the files in {folder} must be replaceable, got: {error.strerror}") from error
+
+    def finish(self, number: int, picture_format: str) -> None:
+        """End a replacement whose row is stored: the old files go.
+
+        Raises:
+            MaterialNotSaved: the folder cannot be changed; ``settle`` does it later.
+        """
+        self._drop_others(self.folder(number), f"picture.{EXTENSIONS[picture_format]}")
+
+    def settle(self, number: int, digest: str, picture_format: str) -> None:
+        """End a replacement that was interrupted: bring the old files back, if the row still names the old picture.
+
+        Args:
+            number: The material's; the caller holds its row's lock.
+            digest: SHA-256 of the picture that the row names, hexadecimal.
+            picture_format: Its format.
+
+        Raises:
+            MaterialNotSaved: the folder cannot be changed.
+        """
+        folder = self.folder(number)
+        name = f"picture.{EXTENSIONS[picture_format]}"
+        try:
+            if _digest(folder / PREVIOUS / name) == digest:
+                for file in (folder / PREVIOUS).iterdir():
+                    file.replace(folder / file.name)
+                (folder / THUMBNAIL).unlink(missing_ok=True)
+                sync_folder(folder)
+        except OSError as error:
+            raise MaterialNotSaved(f"the files in {folder} must be replaceable, got: {error.strerror}") from error
+        self._drop_others(folder, name)
+
+    def _drop_others(self, folder: Path, name: str) -> None:
+        try:
+            if (folder / PREVIOUS).is_dir():
+                for file in folder.glob("picture.*"):
+                    if file.name != name:
+                        file.unlink()
+                shutil.rmtree(folder / PREVIOUS)
+                sync_folder(folder)
+        except OSError as error:
+            raise MaterialNotSaved(f"the files in {folder} must be replaceable, got: {error.strerror}") from error
+
+    def interrupted(self) -> Iterator[int]:
+        """Numbers of materials whose files were being replaced when somebody looked, or when something crashed."""
+        for kept in sorted(self._directory.glob(f"[0-9a-f][0-9a-f]/*/{PREVIOUS}")):
+            if kept.parent.name.isascii() and kept.parent.name.isdecimal():
+                yield int(kept.parent.name)
 
     def replace_plan(self, number: int, plan: bytes) -> None:
         """Store a plan made anew; readers see the old one or the new one.
@@ -188,6 +278,15 @@ class MaterialFiles:
                 with suppress(FileNotFoundError):
                     if _changed(folder) < before:
                         yield folder
+
+
+def _digest(path: Path) -> str:
+    """SHA-256 of a file, hexadecimal; empty for one that is not there."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        return ""
 
 
 def _changed(path: Path) -> datetime:

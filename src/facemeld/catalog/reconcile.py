@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 
 from facemeld.catalog.files import MaterialFiles
 from facemeld.catalog.ids import material_id
+from facemeld.catalog.replacing import settle_all
 from facemeld.db.audit import record
 from facemeld.db.clock import Clock, utc_now
 from facemeld.db.database import Database
@@ -30,6 +31,7 @@ class Differences:
         lost: Numbers of materials whose pictures are missing or have the wrong size.
         planless: Numbers of materials whose pictures are there, but whose plans are missing.
         known: How many materials the database has, deleted ones included.
+        replaced: Numbers of materials whose pictures were being replaced when somebody looked, or when something crashed.
     """
 
     orphans: tuple[int, ...]
@@ -38,9 +40,10 @@ class Differences:
     lost: tuple[int, ...]
     planless: tuple[int, ...]
     known: int
+    replaced: tuple[int, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.orphans or self.unfinished or self.lost or self.planless)
+        return bool(self.orphans or self.unfinished or self.lost or self.planless or self.replaced)
 
     def without_strangers(self) -> Differences:
         """The same, as if every folder belonged to a material that the database knows."""
@@ -58,15 +61,17 @@ def compare(database: Database, files: MaterialFiles, *, grace: timedelta = GRAC
         rows = connection.execute(query).all()
     known = {row.id for row in rows}
     living = [row for row in rows if row.deleted_at is None]
+    replaced = set(files.interrupted())
     owned = {row.id for row in living}
     whole = {row.id for row in living if files.has_picture(row.id, row.format, row.size)}
     return Differences(
         orphans=tuple(number for number in stored if number not in owned),
         strangers=tuple(number for number in stored if number not in known),
         unfinished=unfinished,
-        lost=tuple(row.id for row in living if row.id not in whole),
+        lost=tuple(row.id for row in living if row.id not in whole | replaced),
         planless=tuple(number for number in whole if not files.plan_path(number).is_file()),
         known=len(known),
+        replaced=tuple(row.id for row in living if row.id in replaced),
     )
 
 
@@ -83,16 +88,17 @@ def remove_orphans(files: MaterialFiles, differences: Differences) -> None:
 
 
 def remove_leftovers(database: Database, files: MaterialFiles, *, clock: Clock = utc_now) -> int:
-    """Delete what interrupted imports and deletions left behind, as far as that is certain without a person; how much that was.
+    """Clear up after interrupted imports, replacements and deletions, as far as that is certain without a person; how much that was.
 
     A folder that the database has never heard of is kept: the database may be the wrong one, or one restored from an old backup.
 
     Raises:
         MaterialNotSaved: the store cannot be changed.
     """
+    settled = settle_all(database, files)
     found = compare(database, files, clock=clock).without_strangers()
     remove_orphans(files, found)
-    return len(found.orphans) + len(found.unfinished)
+    return len(found.orphans) + len(found.unfinished) + len(settled)
 
 
 def retire_lost(database: Database, differences: Differences, *, actor: str, clock: Clock = utc_now) -> None:

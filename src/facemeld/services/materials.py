@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -26,6 +27,8 @@ from facemeld.workers.executor import Executor
 from facemeld.workers.incoming import describe as describe_mark
 from facemeld.workers.tasks import ImportedTemplate, ImportTemplate
 from facemeld.workers.thumbnail import MakeThumbnail
+
+_THUMBNAILS_AT_ONCE = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,8 @@ class MaterialService:
         self._executor = executor
         self._rules = rules
         self._counts = counts or Counts()
+        # A page of a list asks for many at once, and calls of the API must not wait behind them.
+        self._thumbnails = asyncio.Semaphore(_THUMBNAILS_AT_ONCE)
 
     async def add(self, project_id: str, picture: bytes, name: str, *, approve: bool, actor: str) -> Material:
         """Import a picture into an activity and review it automatically.
@@ -82,20 +87,44 @@ class MaterialService:
             ActivityNotFound: there is no such activity.
             MediaError, WorkerError: the picture cannot be decoded or analysed.
         """
-        try:
-            material = await self._add(project_id, picture, name, approve=approve, actor=actor)
-        except Exception:
-            self._counts.add(Family.MATERIALS, "failed")
-            raise
-        self._counts.add(Family.MATERIALS, "passed" if passes(material.findings) else "refused")
-        return material
 
-    async def _add(self, project_id: str, picture: bytes, name: str, *, approve: bool, actor: str) -> Material:
-        # Looked up first, so that a wrong id costs no pixel work.
-        await asyncio.to_thread(self._activities.get, None, project_id)
+        async def work() -> Material:
+            # Looked up first, so that a wrong id costs no pixel work.
+            await asyncio.to_thread(self._activities.get, None, project_id)
+            new = await self._review(picture, name)
+            return await asyncio.to_thread(self._materials.add, None, project_id, new, actor=actor)
+
+        return await self._finish(work(), approve, actor)
+
+    async def replace(self, model_id: str, picture: bytes, name: str, *, approve: bool, actor: str) -> Material:
+        """Put another picture in the place of a material's; it is reviewed like a new one, and until it has passed, calls are refused.
+
+        The material keeps its id, and faces keep theirs by number: face 1 is the largest of the new picture.
+
+        Args:
+            model_id: The material, ``mt_<digits>``.
+            picture: The file's bytes.
+            name: Name for people.
+            approve: See ``add``.
+            actor: Who does it, for the audit log.
+
+        Raises:
+            MaterialNotFound, MaterialDeleted: there is no such material.
+            MediaError, WorkerError: the picture cannot be decoded or analysed; the old one stays.
+        """
+
+        async def work() -> Material:
+            await asyncio.to_thread(self._materials.get, None, model_id)
+            new = await self._review(picture, name)
+            return await asyncio.to_thread(self._materials.replace, None, model_id, new, actor=actor)
+
+        return await self._finish(work(), approve, actor)
+
+    async def _review(self, picture: bytes, name: str) -> NewMaterial:
+        """Analyse a picture and review it automatically."""
         found = await self._executor.run(ImportTemplate(picture, self._rules.limits), self._rules.seconds, owner=OPERATORS)
         findings = (*assess(found.quality, self._rules.review), *self._labelled(found))
-        new = NewMaterial(
+        return NewMaterial(
             name=name,
             picture=picture,
             plan=found.plan,
@@ -108,9 +137,16 @@ class MaterialService:
             findings=findings,
             incoming=tuple(describe_mark(mark) for mark in found.incoming),
         )
-        material = await asyncio.to_thread(self._materials.add, None, project_id, new, actor=actor)
-        if approve and material.faces:
-            material = await asyncio.to_thread(approve_material, self._materials, material.id, "", actor=actor)
+
+    async def _finish(self, work: Awaitable[Material], approve: bool, actor: str) -> Material:
+        try:
+            material = await work
+            if approve and material.faces:
+                material = await asyncio.to_thread(approve_material, self._materials, material.id, "", actor=actor)
+        except Exception:
+            self._counts.add(Family.MATERIALS, "failed")
+            raise
+        self._counts.add(Family.MATERIALS, "passed" if passes(material.findings) else "refused")
         return material
 
     async def thumbnail(self, model_id: str) -> bytes:
@@ -127,7 +163,8 @@ class MaterialService:
             return stored
         picture = files.picture_path(material.number, material.format)
         try:
-            made = await self._executor.run(MakeThumbnail(picture, self._rules.limits), self._rules.seconds, owner=OPERATORS)
+            async with self._thumbnails:
+                made = await self._executor.run(MakeThumbnail(picture, self._rules.limits), self._rules.seconds, owner=OPERATORS)
         except FileNotFoundError as error:
             raise MaterialDeleted(f"the picture of {material.id} must be in the store, and is gone") from error
         # A full disk must not hide pictures from the people who would make room.

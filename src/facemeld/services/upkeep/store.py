@@ -9,7 +9,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from facemeld.catalog import Differences, Material, MaterialDeleted, MaterialStore, compare, material_id, remove_orphans, retire_lost
+from facemeld.catalog import (
+    Differences,
+    Material,
+    MaterialDeleted,
+    MaterialStore,
+    compare,
+    material_id,
+    remove_orphans,
+    retire_lost,
+    settle_all,
+)
 from facemeld.catalog.reconcile import GRACE
 from facemeld.db import Clock, Database
 from facemeld.db.durable import TEMPORARY_PREFIX
@@ -108,6 +118,8 @@ class StoreChecks:
             troubles.append(Trouble(text, _REPAIR, names, self._removal(Differences.without_strangers)))
         if found.strangers:
             troubles.append(self._strangers(found))
+        if found.replaced:
+            troubles.append(self._replaced(found))
         if found.lost:
             troubles.append(self._lost(found))
         return Report(f"{found.known} in the database, deleted ones included; each living one has its picture", tuple(troubles))
@@ -121,6 +133,13 @@ class StoreChecks:
         text = f"{len(found.strangers)} folders belong to no material that the database knows; it knows {found.known}"
         names = tuple(map(material_id, found.strangers))
         return Trouble(text, advice, names, self._removal(lambda now: now) if few or self._wishes.remove_strangers else None)
+
+    def _replaced(self, found: Differences) -> Trouble:
+        def repair() -> str:
+            return f"settled {len(settle_all(self._database, self._materials.files))} replacements"
+
+        text = f"{len(found.replaced)} replacements of pictures were interrupted"
+        return Trouble(text, _REPAIR, tuple(map(material_id, found.replaced)), repair)
 
     def _lost(self, found: Differences) -> Trouble:
         def repair() -> str:
