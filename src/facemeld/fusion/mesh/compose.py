@@ -15,6 +15,7 @@ from facemeld.fusion.mesh.atlas import GRID, Atlas
 from facemeld.fusion.mesh.blend import cell_means, join
 from facemeld.fusion.mesh.gaze import follow_gaze
 from facemeld.fusion.mesh.layout import Layout, Window, lay_out
+from facemeld.fusion.mesh.lips import map_lips
 from facemeld.fusion.mesh.paint import mouth_mask, paint, tone_of
 from facemeld.fusion.mesh.plan import FacePlan
 from facemeld.fusion.mesh.regions import Parts, closing, keep_eyes, keep_mouth, opaque_lenses, read_parts, without_teeth
@@ -79,7 +80,8 @@ def fuse_face(
     skin = read_skin(picture, user.mesh, atlas)
     parts = read_parts(picture, user.landmarks, skin, atlas)
     shut = closing(parts, plan.parts)
-    layout = lay_out(target, plan, without_teeth(user.mesh, shut), atlas)
+    mesh = without_teeth(user.mesh, shut)
+    layout = lay_out(target, plan, mesh, atlas)
     if layout is None:
         return Fused(ground)
     hidden = f32(skin.hidden * (1 - skin.glasses * atlas.band))
@@ -98,7 +100,8 @@ def fuse_face(
     sources = follow_gaze(layout, target, plan.landmarks, user.landmarks, (1 - right, 1 - left), atlas)
     mirrored = f32(layout.atlas_map(share) * (layout.cover > 0))
     texture = UserTexture.of(picture, user.mesh, sources, mirrored, width)
-    face = paint(texture, tone_of(skin, parts, plan, share, dark, layout, atlas), plan, grid, alpha, mouth)
+    lips = map_lips(target, mesh, layout.window, width, atlas) if shut > 0 else None
+    face = paint(texture, tone_of(skin, parts, plan, share, dark, layout, atlas), plan, grid, alpha, mouth, lips)
     allowed = _allowed(alpha, grid, width) * np.float32(1 - options.features**2)
     out[part] = join(np.ascontiguousarray(out[part]), face, alpha, allowed, grid, width)
     return Fused(out, layout, alpha, allowed)

@@ -13,6 +13,7 @@ from facemeld.fusion.mesh.arrays import f32, smoothstep, vector
 from facemeld.fusion.mesh.atlas import Atlas
 from facemeld.fusion.mesh.blend import Painting, cell_means
 from facemeld.fusion.mesh.layout import Layout, Window
+from facemeld.fusion.mesh.lips import LipMap, read_lips
 from facemeld.fusion.mesh.plan import FacePlan
 from facemeld.fusion.mesh.regions import Parts, teeth, whites
 from facemeld.fusion.mesh.relight import Hue, Light, hue, relight
@@ -84,7 +85,15 @@ def tone_of(skin: Skin, parts: Parts, plan: FacePlan, share: FloatArray, dark: f
     return Tone(layout.atlas_map(own), layout.atlas_map(new), layout.atlas_map(limit), (hue(own), hue(new)), lips, gain)
 
 
-def paint(texture: UserTexture, tone: Tone, plan: FacePlan, grid: Window, alpha: NDArray[np.uint8], mouth: NDArray[np.uint8]) -> Painting:
+def paint(
+    texture: UserTexture,
+    tone: Tone,
+    plan: FacePlan,
+    grid: Window,
+    alpha: NDArray[np.uint8],
+    mouth: NDArray[np.uint8],
+    lips: LipMap | None = None,
+) -> Painting:
     """The user's face in the template's light over a window.
 
     Tone changes slowly, so it is worked out for the means of the grid's cells; what a cell cannot hold goes along in proportion.
@@ -96,8 +105,11 @@ def paint(texture: UserTexture, tone: Tone, plan: FacePlan, grid: Window, alpha:
         grid: The window as a grid of its own.
         alpha: uint8 (H, W), 255 where the face is wanted.
         mouth: uint8 (H, W), 255 between the lips.
+        lips: Where the pixels around lips that close come from.
     """
     user = texture.read(grid)
+    if lips is not None:
+        read_lips(user, texture, lips, grid)
     own, new = tone.own, tone.new
     if mouth.any():
         inside = cv2.merge([cell_means(mouth, grid) * np.float32(1 / 255)] * 3)

@@ -26,12 +26,16 @@ class UserTexture:
         maps: Two float32 (h, w, 2) of a window's cells: x and y in the patch, of the half itself and of the mirrored one.
         share: float32 (h, w), 0-1: how much comes from the mirrored half.
         kernel: OpenCV's name of the interpolation.
+        origin: float32 (2,), x and y of the patch's corner in the user's picture.
+        scale: float32 (2,), pixels of the patch for one of the picture.
     """
 
     patch: Picture
     maps: tuple[FloatArray, FloatArray]
     share: FloatArray
     kernel: int
+    origin: FloatArray
+    scale: FloatArray
 
     @classmethod
     def of(cls, picture: Picture, mesh: FloatArray, sources: tuple[FloatArray, FloatArray], share: FloatArray, width: float) -> UserTexture:
@@ -58,8 +62,13 @@ class UserTexture:
             kernel = cv2.INTER_AREA if finer < factor else cv2.INTER_CUBIC
             scale = f32(size / (high - low))
             patch = np.asarray(cv2.resize(patch, (int(size[0]), int(size[1])), interpolation=kernel), np.uint8)
-        first, twin = (f32((place - f32(low - 0.5)) * scale - np.float32(0.5)) for place in sources)
-        return cls(patch, (first, twin), share, cv2.INTER_CUBIC if finer == 1.0 else cv2.INTER_LINEAR)
+        kernel = cv2.INTER_CUBIC if finer == 1.0 else cv2.INTER_LINEAR
+        origin = f32(low - 0.5)
+        return cls(patch, (_within(sources[0], origin, scale), _within(sources[1], origin, scale)), share, kernel, origin, scale)
+
+    def place(self, source: FloatArray) -> FloatArray:
+        """Places in the user's picture as places in the patch: float32 (h, w, 2)."""
+        return _within(source, self.origin, self.scale)
 
     def read(self, grid: Window) -> Picture:
         """The user's pixels over the whole window: uint8 (h, w, 3) RGB.
@@ -86,3 +95,7 @@ class UserTexture:
             weight = np.ascontiguousarray(share[part])
             found[part] = cv2.blendLinear(own, other, 1 - weight, weight)
         return found
+
+
+def _within(place: FloatArray, origin: FloatArray, scale: FloatArray) -> FloatArray:
+    return f32((place - origin) * scale - np.float32(0.5))
