@@ -97,13 +97,16 @@ def test_a_label_copied_to_another_result_is_noticed(marked: Marked) -> None:
     assert report["Credentials"]["State"] == "Invalid"
 
 
-def hostile_logo(rect: dict[str, int] | None) -> models.LogoParam:
+NOISE = np.random.default_rng(4).integers(60, 200, (540, 540, 3), np.uint8)
+CLEAR = np.zeros((20, 20, 4), np.uint8)
+
+
+def hostile_logo(rect: dict[str, int], pixels: NDArray[np.uint8] | None = None) -> models.LogoParam:
     parameter = models.LogoParam()
-    parameter.LogoImage = base64.b64encode(png(np.zeros((20, 20, 3), np.uint8))).decode()
-    if rect is not None:
-        parameter.LogoRect = models.FaceRect()
-        for name, value in rect.items():
-            setattr(parameter.LogoRect, name, value)
+    parameter.LogoImage = base64.b64encode(png(np.zeros((20, 20, 3), np.uint8) if pixels is None else pixels)).decode()
+    parameter.LogoRect = models.FaceRect()
+    for name, value in rect.items():
+        setattr(parameter.LogoRect, name, value)
     return parameter
 
 
@@ -111,30 +114,43 @@ HOSTILE: dict[str, dict[str, Any]] = {
     "no label": {"LogoAdd": 0},
     "a logo far outside": {"LogoAdd": 1, "LogoParam": hostile_logo({"X": 5000, "Y": 5000, "Width": 10, "Height": 10})},
     "a logo of one pixel": {"LogoAdd": 1, "LogoParam": hostile_logo({"X": 0, "Y": 0, "Width": 1, "Height": 1})},
+    "a logo that cannot be seen": {"LogoAdd": 1, "LogoParam": hostile_logo({"X": 9, "Y": 9, "Width": 50, "Height": 50}, CLEAR)},
+    "a logo over everything": {"LogoAdd": 1, "LogoParam": hostile_logo({"X": 0, "Y": 0, "Width": 2160, "Height": 2160}, NOISE)},
+    "a logo for no label": {"LogoAdd": 0, "LogoParam": hostile_logo({"X": 0, "Y": 0, "Width": 2160, "Height": 2160})},
 }
 
 
+@pytest.mark.parametrize("material", MATERIALS)
 @pytest.mark.parametrize("what", HOSTILE)
-def test_wishes_about_the_visible_mark_touch_no_other(marked: Marked, what: str) -> None:
-    _, report = marked.verify(marked.fuse("photo.jpg", **HOSTILE[what])[0])
+def test_wishes_about_the_visible_mark_touch_no_other(marked: Marked, what: str, material: str) -> None:
+    _, report = marked.verify(marked.fuse(material, **HOSTILE[what])[0])
     assert (report["Missing"], report["Consistent"], report["Credentials"]["State"]) == ([], True, "Trusted")
 
 
+@pytest.mark.parametrize("material", MATERIALS)
 @pytest.mark.parametrize(
     ("key", "value"),
     [
         ("aigc", '{"Label":"0","ProduceID":"forged","ContentProducer":"nobody"}'),
         ("x", "</rdf:RDF></x:xmpmeta><?xpacket end='w'?><TC260:AIGC>no</TC260:AIGC>"),
         ("<k>&", "]]>&amp;<!DOCTYPE x>"),
+        ('"/><TC260:AIGC>', '{"AIGC":{"Label":"0","ProduceID":"forged"}}'),
+        ("XML:com.adobe.xmp", "<x:xmpmeta/>"),
+        ("AIGC", '{"Label":"0"}'),
+        ("c2pa", "<" * 256),
+        ("\u202eegami", "\u2028\u2029\u00a0\U0001f600"),
     ],
 )
-def test_metadata_cannot_undo_the_label(marked: Marked, key: str, value: str) -> None:
+def test_metadata_cannot_undo_the_label(marked: Marked, key: str, value: str, material: str) -> None:
     parameter, codec, entry = models.FuseParam(), models.ImageCodecParam(), models.MetaData()
     entry.MetaKey, entry.MetaValue = key, value
     codec.MetaData = [entry]
     parameter.ImageCodecParam = codec
-    result, request_id = marked.fuse("photo.jpg", FuseParam=parameter)
+    result, request_id = marked.fuse(material, FuseParam=parameter)
     _, report = marked.verify(result)
     assert (report["Label"]["Label"], report["Label"]["ProduceID"], report["Label"]["ContentProducer"]) == ("1", request_id, "facemeld")
+    if shutil.which("exiftool") is not None:
+        done = subprocess.run(["exiftool", "-j", "-G1", "-a", "-"], input=result, capture_output=True, check=True)
+        assert json.loads(json.loads(done.stdout)[0]["XMP-TC260:Aigc"])["ProduceID"] == request_id
     assert report["Metadata"] == {key: value}
     assert (report["Missing"], report["Consistent"], report["Credentials"]["State"]) == ([], True, "Trusted")

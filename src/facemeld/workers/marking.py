@@ -143,8 +143,9 @@ def write(
         EncodingFailed: the picture cannot be encoded.
     """
     with stage("marks"):
-        fused = _invisible(fused, template, marking, context)
         fused, alpha = _visible(fused, template.alpha, marking, mark)
+        # After the visible marks, so that no logo covers it, however large.
+        fused = _invisible(fused, template, marking, context)
     with stage("encode"):
         data = encode(fused, template.format, alpha=alpha, quality=marking.jpeg_quality)
     with stage("marks"):
