@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from ipaddress import ip_network
 from typing import Any
 
@@ -25,6 +26,7 @@ from facemeld.privacy import PrivacyStore, ReceiptSigner
 from facemeld.results import LocalResultStore
 from facemeld.services.addresses import MaterialAddresses
 from facemeld.services.administration import Administration
+from facemeld.services.configuration import read_configuration
 from facemeld.services.consents import Consents
 from facemeld.services.deletion import DeletionService
 from facemeld.services.finishing import Finisher
@@ -164,6 +166,8 @@ class Application:
             privacy=self.privacy,
             deletion=self.deletion(),
             signing_in=self.sign_in(),
+            verifying=self.verifying(executor),
+            configuration=partial(read_configuration, self.settings),
             clock=utc_now,
         )
 

@@ -125,8 +125,7 @@ class Server:
 
         administration = application.administration(self._executor)
         overview = application.overview(administration, self._executor)
-        verifying = application.verifying(self._executor)
-        console = create_console(House(administration, overview, application.settings, verifying, calls))
+        console = create_console(House(administration, overview, application.settings, calls))
         self._console_running = console.running
         yield Route(PATH, _add_slash, methods=["GET"])
         yield Mount(PATH, console.asgi)

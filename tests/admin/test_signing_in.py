@@ -29,7 +29,7 @@ def test_a_session_lasts_until_it_is_ended(shared: World) -> None:
     assert shared.call("GET", "/me", token).json() == {
         "name": "operator",
         "role": "operator",
-        "acts": ["read", "decide", "edit", "keys", "audit"],
+        "acts": ["read", "decide", "edit", "keys", "audit", "settings"],
     }
     (session, *_) = shared.call("GET", "/me/tokens", token).json()["items"]
     assert (session["kind"], session["revoked_at"]) == ("session", None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Annotated, TypeAlias, cast
 
 from fastapi import Depends, Query, Request
@@ -58,8 +59,14 @@ Reviewer: TypeAlias = Annotated[Principal, Depends(allowed(Act.DECIDE))]
 Editor: TypeAlias = Annotated[Principal, Depends(allowed(Act.EDIT))]
 KeyKeeper: TypeAlias = Annotated[Principal, Depends(allowed(Act.KEYS))]
 Auditor: TypeAlias = Annotated[Principal, Depends(allowed(Act.AUDIT))]
+ConfigurationReader: TypeAlias = Annotated[Principal, Depends(allowed(Act.SETTINGS))]
 AccountKeeper: TypeAlias = Annotated[Principal, Depends(allowed(Act.ACCOUNTS))]
 UserKeeper: TypeAlias = Annotated[Principal, Depends(allowed(Act.USERS))]
 
 Limit: TypeAlias = Annotated[int, Query(ge=1, le=LARGEST_PAGE, description="Most items of the page.")]
 Cursor: TypeAlias = Annotated[str | None, Query(max_length=512, description="`next` of the page before; absent for the first page.")]
+
+
+def aware(moment: datetime | None) -> datetime | None:
+    """A moment of a query; one without a zone is UTC."""
+    return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment

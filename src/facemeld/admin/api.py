@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 
 from facemeld.admin.envelope import Envelope
 from facemeld.admin.errors import ErrorReply, on_http_error, on_service_error, on_validation_error
-from facemeld.admin.routes import accounts, activities, audit, deletions, materials, results, session, usage, users
+from facemeld.admin.routes import accounts, activities, audit, configuration, deletions, materials, results, session, usage, users
 from facemeld.services.administration import Administration
 from facemeld.services.errors import FacemeldError
 
@@ -41,7 +41,7 @@ def create_admin(administration: Administration, *, version: str, upload_bytes: 
         responses={"4XX": {"model": ErrorReply}, "5XX": {"model": ErrorReply}},
     )
     app.state.administration = administration
-    for module in (session, users, accounts, activities, materials, usage, results, deletions, audit):
+    for module in (session, users, accounts, activities, materials, usage, results, deletions, audit, configuration):
         app.include_router(module.router)
     app.add_exception_handler(FacemeldError, on_service_error)
     app.add_exception_handler(RequestValidationError, on_validation_error)

@@ -21,6 +21,8 @@ from facemeld.services.administration import (
     Receipt,
     ResultSummary,
     Role,
+    SettingView,
+    Source,
     Token,
     TokenKind,
     Usage,
@@ -268,9 +270,26 @@ class NewKeyReply(BaseModel):
 
 
 class KeyChangeRequest(Request):
-    """Whether a key is accepted."""
+    """What to change about a key; absent fields stay."""
 
-    enabled: bool
+    enabled: bool | None = Field(default=None, description="Whether it is accepted.")
+    actions: list[str] | None = Field(default=None, description="The only actions that it may call from now on.")
+    all_actions: bool = Field(default=False, description="Allow all actions; instead of `actions`.")
+
+
+class NewTemporaryKeyRequest(Request):
+    """A new key that acts on behalf of another for a while."""
+
+    minutes: Annotated[int, Field(ge=1, le=2160)] = 60
+
+
+class NewTemporaryKeyReply(BaseModel):
+    """A new temporary key; secret and token are shown now and never again."""
+
+    secret_id: str
+    secret_key: str
+    token: str = Field(description="Calls carry it as `X-TC-Token`.")
+    expires_at: datetime
 
 
 class ActivityReply(BaseModel):
@@ -413,6 +432,7 @@ class MaterialChangeRequest(Request):
     name: str | None = None
     shape_degree: Degree | None = None
     feature_degree: Degree | None = None
+    inherit_degrees: bool = Field(default=False, description="Forget both own degrees first, so that those of the activity hold.")
 
 
 class DecisionRequest(Request):
@@ -437,6 +457,23 @@ class UsageTotalReply(BaseModel):
     def of(cls, total: UsageTotal) -> Self:
         """From the store's record."""
         return cls(**{name: getattr(total, name) for name in cls.model_fields})
+
+
+class SettingReply(BaseModel):
+    """A setting."""
+
+    name: str
+    variable: str = Field(description="Environment variable that sets it.")
+    group: str
+    description: str
+    value: str = Field(description="Its value; secrets are hidden.")
+    source: Source = Field(description="Where the value comes from.")
+    secret: bool
+
+    @classmethod
+    def of(cls, view: SettingView) -> Self:
+        """From the use case's record."""
+        return cls(**{name: getattr(view, name) for name in cls.model_fields})
 
 
 class UsageReply(BaseModel):

@@ -9,7 +9,6 @@ from facemeld.console.shelf import Shelf
 from facemeld.services.administration import Administration
 from facemeld.services.overview import Overview
 from facemeld.services.trying import Caller
-from facemeld.services.verifying import VerifyService
 from facemeld.settings import Settings
 
 
@@ -20,7 +19,6 @@ class House:
     administration: Administration
     overview: Overview
     settings: Settings
-    verifying: VerifyService
     calls: Caller
     inbox: Inbox = field(default_factory=Inbox)
     shelf: Shelf = field(default_factory=Shelf)

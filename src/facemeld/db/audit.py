@@ -104,17 +104,39 @@ class AuditLog:
         with self._database.transaction() as session:
             record(session, self._clock(), actor, act, subject, detail)
 
-    def entries(self, *, subject: str | None = None, before: int | None = None, limit: int = 100) -> tuple[AuditEntry, ...]:
+    def entries(
+        self,
+        *,
+        subject: str | None = None,
+        actor: str | None = None,
+        act: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        before: int | None = None,
+        limit: int = 100,
+    ) -> tuple[AuditEntry, ...]:
         """The newest entries first.
 
         Args:
             subject: Only the acts on this object.
+            actor: Only the acts of this actor, such as ``user:ann``.
+            act: Only acts of this name, such as ``key.disable``, or of this kind of object, such as ``key``.
+            since: Only acts from this moment on.
+            until: Only acts before this moment.
             before: Only entries with a smaller id: the last one of the page before.
             limit: Size of the page, at least 1.
         """
         query = select(AuditRow).order_by(AuditRow.id.desc()).limit(limit)
         if subject is not None:
             query = query.where(AuditRow.subject == subject)
+        if actor is not None:
+            query = query.where(AuditRow.actor == actor)
+        if act is not None:
+            query = query.where((AuditRow.act == act) | AuditRow.act.startswith(f"{act}.", autoescape=True))
+        if since is not None:
+            query = query.where(AuditRow.at >= since)
+        if until is not None:
+            query = query.where(AuditRow.at < until)
         if before is not None:
             query = query.where(AuditRow.id < before)
         with self._database.session() as session:

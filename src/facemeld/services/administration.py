@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from facemeld.accounts import (
     UNLIMITED,
@@ -25,11 +27,13 @@ from facemeld.catalog import Activity, ActivityStore, Finding, Material, Materia
 from facemeld.db import AuditEntry, AuditHead, AuditLog, AuditVerdict
 from facemeld.privacy import PrivacyStore, Receipt, render_receipt
 from facemeld.results import ResultId, ResultStore, ResultSummary
+from facemeld.services.configuration import SettingView, Source
 from facemeld.services.deletion import DeletionService
 from facemeld.services.materials import MaterialService, appeal_material, approve_material, reject_material
 from facemeld.services.policies import check_actions, check_rates
 from facemeld.services.review import Language, describe_finding
 from facemeld.services.signin import SignIn
+from facemeld.services.verifying import VerifyService, identifiers
 from facemeld.usage import CallFilter, Grouping, Usage, UsageSearch, UsageStore, UsageTotal
 from facemeld.users import NewToken, Principal, Role, Token, TokenKind, User, UserStore
 
@@ -59,6 +63,8 @@ __all__ = [
     "Receipt",
     "ResultSummary",
     "Role",
+    "SettingView",
+    "Source",
     "Token",
     "TokenKind",
     "Usage",
@@ -106,6 +112,8 @@ class Administration:
     privacy: PrivacyStore
     deletion: DeletionService
     signing_in: SignIn
+    verifying: VerifyService
+    configuration: Callable[[], tuple[SettingView, ...]]
     clock: Callable[[], datetime]
 
     def account(self, name: str) -> AccountView:
@@ -129,6 +137,28 @@ class Administration:
         """Keys of an account or of all, by SecretId, without their secrets; and where the next page begins."""
         keys = sorted((key for key in self.accounts.keys(account) if after is None or key.secret_id > after), key=lambda key: key.secret_id)
         return tuple(keys[:limit]), keys[limit - 1].secret_id if len(keys) > limit else None
+
+    def change_key(self, secret_id: str, *, enabled: bool | None, actions: list[str] | None, all_actions: bool, actor: str) -> AccessKey:
+        """Change a key; None leaves a field as it is.
+
+        Args:
+            secret_id: The key.
+            enabled: Whether it is accepted.
+            actions: The only actions that it may call.
+            all_actions: Whether it may call all actions; instead of ``actions``.
+            actor: Who does it.
+
+        Raises:
+            KeyNotFound: there is no such key.
+            AccountInvalid: nothing is to be changed, both kinds of permissions are given, or there is no such action.
+        """
+        if (actions is not None) + all_actions + (enabled is not None) == 0 or (actions is not None and all_actions):
+            raise AccountInvalid("a change of a key must name enabled, and one of actions and all_actions at most")
+        if actions is not None or all_actions:
+            changed = self.accounts.set_key_actions(secret_id, checked_actions(actions), actor=actor)
+            if enabled is None:
+                return changed
+        return self.accounts.set_key_enabled(secret_id, bool(enabled), actor=actor)
 
     def approve(self, material: str, reason: str, *, actor: str) -> Material:
         """See ``approve_material``."""
@@ -154,6 +184,32 @@ class Administration:
         """
         found = self.results.results(after=None if after is None else ResultId.parse(after), limit=limit + 1)
         return found[:limit], str(found[limit - 1].id) if len(found) > limit else None
+
+    async def result_marks(self, result: str) -> dict[str, Any]:
+        """The marks of a stored result, read from its file as anyone could; see ``VerifyService.verify``.
+
+        Raises:
+            ResultNotFound, ResultExpired: there is none of this id.
+            WorkerError: it could not be looked at.
+        """
+        return await self.verifying.verify(await asyncio.to_thread(self._read_result, result))
+
+    def calls_of(self, report: Mapping[str, Any]) -> tuple[Usage, ...]:
+        """The calls of this installation that the marks of a verified picture name.
+
+        Args:
+            report: What ``VerifyService.verify`` found.
+        """
+        numbers = dict.fromkeys(identifiers(report).values())
+        return tuple(usage for number in numbers for _, usage in self.usage.records(mark=number))
+
+    def results_of(self, request_id: str) -> tuple[ResultId, ...]:
+        """The stored results of a call that have not expired."""
+        return tuple(result for result in self.results.find([request_id]).get(request_id, ()) if result.expires_at > self.clock())
+
+    def _read_result(self, result: str) -> bytes:
+        with closing(self.results.open(ResultId.parse(result)).stream) as stream:
+            return stream.read()
 
     def expire_result(self, result: str, *, actor: str) -> None:
         """Delete a result before its time.

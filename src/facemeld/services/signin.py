@@ -34,6 +34,8 @@ class Act(StrEnum):
     """Create, enable and disable access keys."""
     AUDIT = "audit"
     """Read the audit log."""
+    SETTINGS = "settings"
+    """Read what the operator set."""
     ACCOUNTS = "accounts"
     """Create accounts and change their state, credit and limits."""
     USERS = "users"
@@ -47,6 +49,7 @@ NEEDED_ROLES = MappingProxyType(
         Act.EDIT: Role.OPERATOR,
         Act.KEYS: Role.OPERATOR,
         Act.AUDIT: Role.OPERATOR,
+        Act.SETTINGS: Role.OPERATOR,
         Act.ACCOUNTS: Role.OWNER,
         Act.USERS: Role.OWNER,
     }

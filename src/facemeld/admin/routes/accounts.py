@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -17,6 +18,8 @@ from facemeld.admin.models import (
     NewKeyReply,
     NewKeyRequest,
     NewPackageRequest,
+    NewTemporaryKeyReply,
+    NewTemporaryKeyRequest,
     Page,
 )
 from facemeld.services.administration import account_change, checked_actions
@@ -80,5 +83,14 @@ def create_key(name: str, body: NewKeyRequest, admin: Admin, me: KeyKeeper) -> N
 
 @router.patch("/keys/{secret_id}", operation_id="change_key")
 def change_key(secret_id: str, body: KeyChangeRequest, admin: Admin, me: KeyKeeper) -> KeyReply:
-    """Disable or enable a key; the next call already follows it."""
-    return KeyReply.of(admin.accounts.set_key_enabled(secret_id, body.enabled, actor=me.actor))
+    """Disable or enable a key, change which actions it may call; the next call already follows it."""
+    return KeyReply.of(
+        admin.change_key(secret_id, enabled=body.enabled, actions=body.actions, all_actions=body.all_actions, actor=me.actor)
+    )
+
+
+@router.post("/keys/{secret_id}/temporary", status_code=201, operation_id="create_temporary_key")
+def create_temporary_key(secret_id: str, body: NewTemporaryKeyRequest, admin: Admin, me: KeyKeeper) -> NewTemporaryKeyReply:
+    """Create a key that acts on behalf of this one for a while; its secret and token are shown now and never again."""
+    key = admin.accounts.create_temporary_key(secret_id, timedelta(minutes=body.minutes), actor=me.actor)
+    return NewTemporaryKeyReply(secret_id=key.secret_id, secret_key=key.secret_key, token=key.token, expires_at=key.expires_at)

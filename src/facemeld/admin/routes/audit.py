@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from datetime import datetime
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
-from facemeld.admin.access import PAGE, Admin, Auditor, Cursor, Limit
+from facemeld.admin.access import PAGE, Admin, Auditor, Cursor, Limit, aware
 from facemeld.admin.cursors import read_number, write_cursor
 from facemeld.admin.models import AuditReply, AuditVerdictReply, Page
 
@@ -18,11 +19,15 @@ def list_audit(
     admin: Admin,
     _: Auditor,
     subject: Annotated[str | None, Query(description="Only acts on this object, such as `mt_1`, `user:ann`, `account:acme`.")] = None,
+    actor: Annotated[str | None, Query(description="Only acts of this actor, such as `user:ann` or `cli:root`.")] = None,
+    act: Annotated[str | None, Query(description="Only acts of this name, such as `key.disable`, or on this kind, such as `key`.")] = None,
+    since: Annotated[datetime | None, Query(description="Only acts from this moment on; without a zone it is UTC.")] = None,
+    until: Annotated[datetime | None, Query(description="Only acts before this moment; without a zone it is UTC.")] = None,
     limit: Limit = PAGE,
     cursor: Cursor = None,
 ) -> Page[AuditReply]:
     """Everything that was administered, newest first."""
-    return audit_page(admin, subject, limit, cursor)
+    return audit_page(admin, subject, limit, cursor, actor=actor, act=act, since=aware(since), until=aware(until))
 
 
 @router.get("/verify", operation_id="verify_audit")
@@ -37,8 +42,8 @@ def verify_audit(
     return AuditVerdictReply.of(admin.audit.verify(anchor))
 
 
-def audit_page(admin: Admin, subject: str | None, limit: int, cursor: str | None) -> Page[AuditReply]:
-    """A page of the audit log, newest first."""
-    found = admin.audit.entries(subject=subject, before=read_number("audit", cursor), limit=limit + 1)
+def audit_page(admin: Admin, subject: str | None, limit: int, cursor: str | None, **wanted: Any) -> Page[AuditReply]:
+    """A page of the audit log, newest first; ``wanted`` are further conditions of ``AuditLog.entries``."""
+    found = admin.audit.entries(subject=subject, before=read_number("audit", cursor), limit=limit + 1, **wanted)
     more = found[limit - 1].id if len(found) > limit else None
     return Page(items=[AuditReply.of(entry) for entry in found[:limit]], next=write_cursor("audit", more))

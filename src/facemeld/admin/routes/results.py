@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import APIRouter
 
 from facemeld.admin.access import PAGE, Admin, Cursor, Editor, Limit, Reader
@@ -16,6 +18,12 @@ def list_results(admin: Admin, _: Reader, limit: Limit = PAGE, cursor: Cursor = 
     """Results that have not expired, in the order of their expiry; their pictures cannot be seen here."""
     found, more = admin.result_page(read_text("results", cursor), limit)
     return Page(items=[ResultReply.of(summary) for summary in found], next=write_cursor("results", more))
+
+
+@router.get("/{result_id}/marks", operation_id="result_marks")
+async def result_marks(result_id: str, admin: Admin, _: Reader) -> dict[str, Any]:
+    """The marks that a stored result carries, read from its file: what `/verify` says of it."""
+    return await admin.result_marks(result_id)
 
 
 @router.delete("/{result_id}", status_code=204, operation_id="expire_result")

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from facemeld.admin.access import PAGE, Admin, Cursor, Limit, Reader
+from facemeld.admin.access import PAGE, Admin, Cursor, Limit, Reader, aware
 from facemeld.admin.cursors import read_number, write_cursor
 from facemeld.admin.models import Page, UsageReply, UsageTotalReply
-from facemeld.services.administration import Grouping
+from facemeld.services.administration import CallFilter, Grouping
 
 router = APIRouter(prefix="/usage", tags=["usage"])
 
@@ -24,7 +24,7 @@ def totals(
     since: Annotated[datetime | None, Query(description="Only calls from this moment on; without a zone it is UTC.")] = None,
 ) -> Page[UsageTotalReply]:
     """Sums over calls by day, action or code; always one page."""
-    found = admin.usage.totals(by, account_id=admin.account_number(account), since=_aware(since))
+    found = admin.usage.totals(by, account_id=admin.account_number(account), since=aware(since))
     return Page(items=[UsageTotalReply.of(total) for total in found], next=None, total=len(found))
 
 
@@ -33,7 +33,10 @@ def calls(
     admin: Admin,
     _: Reader,
     account: Annotated[str | None, Query(description="Only this account's calls.")] = None,
+    activity: Annotated[str | None, Query(description="Only calls that named this activity.")] = None,
+    code: Annotated[str | None, Query(description="Only calls that ended with this code; `OK` for success, `error` for any error.")] = None,
     since: Annotated[datetime | None, Query(description="Only calls from this moment on; without a zone it is UTC.")] = None,
+    until: Annotated[datetime | None, Query(description="Only calls before this moment; without a zone it is UTC.")] = None,
     request_id: Annotated[str | None, Query(description="Only the call of this RequestId, which a result's label names.")] = None,
     mark: Annotated[
         str | None,
@@ -42,19 +45,23 @@ def calls(
     limit: Limit = PAGE,
     cursor: Cursor = None,
 ) -> Page[UsageReply]:
-    """Single calls, newest first."""
+    """Single calls, newest first. `request_id` and `mark` name single calls and go with `account` and `since` alone."""
     before = read_number("calls", cursor)
-    found = admin.usage.records(
-        account_id=admin.account_number(account),
-        since=_aware(since),
-        request_id=request_id,
-        mark=None if mark is None else int(mark, 16),
-        before=before,
-        limit=limit + 1,
-    )
+    owner = admin.account_number(account)
+    if request_id is not None or mark is not None:
+        number = None if mark is None else int(mark, 16)
+        found = admin.usage.records(
+            account_id=owner, since=aware(since), request_id=request_id, mark=number, before=before, limit=limit + 1
+        )
+    else:
+        wanted = CallFilter(
+            account_id=owner,
+            project_id=activity,
+            code={"OK": "", "error": None}.get(code or "", code),
+            failed=code == "error",
+            since=aware(since),
+            until=aware(until),
+        )
+        found = admin.search.find(wanted, before=before, limit=limit + 1)
     more = found[limit - 1][0] if len(found) > limit else None
     return Page(items=[UsageReply.of(usage) for _, usage in found[:limit]], next=write_cursor("calls", more))
-
-
-def _aware(moment: datetime | None) -> datetime | None:
-    return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment
