@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -135,6 +137,54 @@ def test_names_and_degrees_can_be_changed(shared: World, activity: str, portrait
     changed = shared.send("PATCH", f"/materials/{material}", {"name": "ann", "shape_degree": 20, "feature_degree": 80}, Role.OPERATOR)
     assert (changed["name"], changed["shape_degree"], changed["feature_degree"]) == ("ann", 20, 80)
     assert shared.call("PATCH", f"/materials/{material}", json={"shape_degree": 101}).status_code == 400
+
+
+def test_own_degrees_can_be_given_back(shared: World, activity: str, portrait: bytes) -> None:
+    path = f"/materials/{shared.upload(activity, portrait)['id']}"
+    shared.send("PATCH", path, {"shape_degree": 20, "feature_degree": 80})
+    changed = shared.send("PATCH", path, {"inherit_degrees": True}, Role.OPERATOR)
+    assert (changed["shape_degree"], changed["feature_degree"]) == (None, None)
+
+
+def replace(world: World, material: str, picture: bytes, kind: str, role: Role = Role.OPERATOR, **query: Any) -> httpx.Response:
+    query = {"name": "new", **query}
+    return world.call("PUT", f"/materials/{material}/picture", role, content=picture, params=query, headers={"Content-Type": kind})
+
+
+def test_a_picture_is_replaced_and_reviewed_anew(
+    shared: World, activity: str, portrait: bytes, hopper: NDArray[np.uint8], astronaut: NDArray[np.uint8]
+) -> None:
+    made = shared.upload(activity, portrait, approve=True)
+    shared.call("GET", f"/materials/{made['id']}/thumbnail")
+    couple = encoded(np.concatenate([hopper[:512], astronaut], axis=1), "PNG")
+    replaced = replace(shared, made["id"], couple, "image/png").json()
+    assert replaced == shared.get(f"/materials/{made['id']}")
+    assert (replaced["id"], replaced["name"], replaced["status"], replaced["usable"]) == (made["id"], "new", 0, False)
+    assert (replaced["format"], replaced["width"], replaced["height"], replaced["size"]) == ("png", 1024, 512, len(couple))
+    assert [face["id"] for face in replaced["faces"]] == [f"{made['id']}_1", f"{made['id']}_2"]
+    picture = shared.call("GET", f"/materials/{made['id']}/picture")
+    assert (picture.content, picture.headers["Content-Type"]) == (couple, "image/png")
+    with Image.open(io.BytesIO(shared.call("GET", f"/materials/{made['id']}/thumbnail").content)) as image:
+        assert image.size == (360, 180)
+    back = replace(shared, made["id"], portrait, "image/jpeg", approve=True).json()
+    assert (back["status"], len(back["faces"]), back["sha256"]) == (1, 1, made["sha256"])
+    history = shared.get(f"/materials/{made['id']}/history")["items"]
+    assert [entry["act"] for entry in history[:2]] == ["material.review", "material.replace"]
+
+
+def test_a_picture_that_cannot_be_used_replaces_nothing(shared: World, activity: str, portrait: bytes) -> None:
+    made = shared.upload(activity, portrait)
+    attempts = {
+        415: replace(shared, made["id"], portrait, "text/plain"),
+        422: replace(shared, made["id"], portrait[:1000], "image/jpeg"),
+        413: replace(shared, made["id"], padded(portrait, UPLOAD_BYTES + 1), "image/jpeg"),
+        404: replace(shared, "mt_1", portrait, "image/jpeg"),
+        403: replace(shared, made["id"], portrait, "image/jpeg", Role.REVIEWER),
+    }
+    assert {reply.status_code for reply in attempts.values()} == set(attempts)
+    assert shared.get(f"/materials/{made['id']}") == made
+    blank = replace(shared, made["id"], BLANK, "image/jpeg", approve=True).json()
+    assert (blank["status"], blank["faces"]) == (22, [])
 
 
 def padded(portrait: bytes, size: int) -> bytes:

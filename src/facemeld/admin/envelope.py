@@ -21,7 +21,7 @@ JSON_BYTES = 64 * 1024
 _DISCARDED = 64 << 20
 """Bytes of a refused body that are read and thrown away before the connection is closed on it."""
 
-_UPLOAD = re.compile(r"/activities/[^/]+/materials")
+_UPLOAD = re.compile(r"POST /activities/[^/]+/materials|PUT /materials/[^/]+/picture")
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -79,7 +79,7 @@ class Envelope:
 
     def _limit(self, scope: Scope) -> int:
         path = scope["path"].removeprefix(scope.get("root_path", ""))
-        return self._upload_bytes if scope["method"] == "POST" and _UPLOAD.fullmatch(path) else JSON_BYTES
+        return self._upload_bytes if _UPLOAD.fullmatch(f"{scope['method']} {path}") else JSON_BYTES
 
 
 def _bounded(receive: Receive, limit: int, headers: Headers) -> Receive:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from facemeld.catalog import Activity, ActivityDisabled, ActivityStore, Material, MaterialStatus, MaterialStore
+from facemeld.catalog import Activity, ActivityDisabled, ActivityState, ActivityStore, Material, MaterialStatus, MaterialStore
 
-__all__ = ["ListRequest", "ListedMaterial", "ListingService", "Material", "MaterialPage", "MaterialStatus"]
+__all__ = ["ActivityState", "ListRequest", "ListedMaterial", "ListingService", "Material", "MaterialPage", "MaterialStatus"]
 
 LARGEST_OFFSET = 2**31
 

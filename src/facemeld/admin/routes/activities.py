@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query
 from facemeld.admin.access import PAGE, Admin, Cursor, Editor, Limit, Reader
 from facemeld.admin.cursors import read_number, write_cursor
 from facemeld.admin.models import ActivityChangeRequest, ActivityReply, NewActivityRequest, Page
+from facemeld.services.listing import ActivityState
 
 router = APIRouter(prefix="/activities", tags=["activities"])
 
@@ -18,11 +19,14 @@ def list_activities(
     admin: Admin,
     _: Reader,
     account: Annotated[str | None, Query(description="Only this account's activities.")] = None,
+    search: Annotated[str, Query(max_length=64, description="Only those with this text in their names, or with this id.")] = "",
+    state: Annotated[ActivityState | None, Query(description="Only those in this state.")] = None,
     limit: Limit = PAGE,
     cursor: Cursor = None,
 ) -> Page[ActivityReply]:
     """Activities in the order of their creation."""
-    page = admin.activities.activities(admin.account_number(account), limit=limit, after=read_number("activities", cursor))
+    after = read_number("activities", cursor)
+    page = admin.activities.activities(admin.account_number(account), limit=limit, after=after, search=search, state=state)
     return Page(items=[ActivityReply.of(one) for one in page.items], next=write_cursor("activities", page.next), total=page.total)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
 from fastapi import APIRouter, Query, Request, Response
 
@@ -11,7 +11,7 @@ from facemeld.admin.cursors import read_number, write_cursor
 from facemeld.admin.errors import AdminError
 from facemeld.admin.models import AuditReply, DecisionRequest, MaterialChangeRequest, MaterialReply, Page
 from facemeld.admin.routes.audit import audit_page
-from facemeld.services.administration import Material, MaterialStatus
+from facemeld.services.administration import Material, MaterialStatus, Principal
 from facemeld.services.signin import Act, require
 
 router = APIRouter(tags=["materials"])
@@ -22,6 +22,10 @@ _PICTURE_REPLY: dict[int | str, dict[str, Any]] = {
     200: {"content": {name: {"schema": {"type": "string", "format": "binary"}} for name in PICTURE_TYPES}}
 }
 _PICTURE_HEADERS = {"Cache-Control": "private, max-age=300"}
+
+
+UploadName: TypeAlias = Annotated[str, Query(description="Name for people, such as the file's.")]
+Approve: TypeAlias = Annotated[bool, Query(description="Approve it at once; without effect on a picture that has no face.")]
 
 
 @router.get("/materials", operation_id="materials")
@@ -44,20 +48,10 @@ def list_materials(
     "/activities/{activity_id}/materials", status_code=201, operation_id="add_material", openapi_extra={"requestBody": _UPLOAD_BODY}
 )
 async def add_material(
-    activity_id: str,
-    request: Request,
-    admin: Admin,
-    me: Editor,
-    name: Annotated[str, Query(description="Name for people, such as the file's.")],
-    approve: Annotated[bool, Query(description="Approve it at once; without effect on a picture that has no face.")] = False,
+    activity_id: str, request: Request, admin: Admin, me: Editor, name: UploadName, approve: Approve = False
 ) -> MaterialReply:
     """Upload a picture as the request's body: it is analysed, reviewed and stored; one that fails the review is stored as such."""
-    if approve:
-        require(me, Act.DECIDE)
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind not in PICTURE_TYPES:
-        raise AdminError(415, "unsupported_type", f"Content-Type must be one of {', '.join(PICTURE_TYPES)}, got {kind[:40] or 'none'!r}")
-    picture = b"".join([chunk async for chunk in request.stream()])
+    picture = await _upload(request, me, approve)
     return MaterialReply.of(await admin.importing.add(activity_id, picture, name, approve=approve, actor=me.actor))
 
 
@@ -111,7 +105,25 @@ def material_picture(material_id: str, admin: Admin, _: Reader) -> Response:
     return Response(data, media_type=f"image/{material.format}", headers=_PICTURE_HEADERS)
 
 
+@router.put("/materials/{material_id}/picture", operation_id="replace_material_picture", openapi_extra={"requestBody": _UPLOAD_BODY})
+async def replace_material_picture(
+    material_id: str, request: Request, admin: Admin, me: Editor, name: UploadName, approve: Approve = False
+) -> MaterialReply:
+    """Put another picture in the place of a material's; it keeps its id and is reviewed anew, face 1 being its largest face."""
+    picture = await _upload(request, me, approve)
+    return MaterialReply.of(await admin.importing.replace(material_id, picture, name, approve=approve, actor=me.actor))
+
+
 @router.get("/materials/{material_id}/thumbnail", operation_id="material_thumbnail", response_class=Response, responses=_PICTURE_REPLY)
 async def material_thumbnail(material_id: str, admin: Admin, _: Reader) -> Response:
     """A small JPEG of the picture."""
     return Response(await admin.importing.thumbnail(material_id), media_type="image/jpeg", headers=_PICTURE_HEADERS)
+
+
+async def _upload(request: Request, me: Principal, approve: bool) -> bytes:
+    if approve:
+        require(me, Act.DECIDE)
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind not in PICTURE_TYPES:
+        raise AdminError(415, "unsupported_type", f"Content-Type must be one of {', '.join(PICTURE_TYPES)}, got {kind[:40] or 'none'!r}")
+    return b"".join([chunk async for chunk in request.stream()])
