@@ -37,6 +37,7 @@ from facemeld.services.materials import MaterialRules, MaterialService
 from facemeld.services.overview import Overview
 from facemeld.services.photos import ImageLimits
 from facemeld.services.policies import default_rates
+from facemeld.services.previewing import PreviewService
 from facemeld.services.rates import ActivityRates, RateLimiter
 from facemeld.services.requests import FuseRules
 from facemeld.services.signin import SignIn
@@ -170,6 +171,10 @@ class Application:
             configuration=partial(read_configuration, self.settings),
             clock=utc_now,
         )
+
+    def previewing(self, executor: Executor) -> PreviewService:
+        """The use case of trying degrees on a material."""
+        return PreviewService(self.activities, self.materials, executor, self._finisher(self._fuse_rules()), self.audit)
 
     def overview(self, administration: Administration, executor: Executor) -> Overview:
         """What the console's first page shows."""

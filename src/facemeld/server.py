@@ -125,7 +125,7 @@ class Server:
 
         administration = application.administration(self._executor)
         overview = application.overview(administration, self._executor)
-        console = create_console(House(administration, overview, application.settings, calls))
+        console = create_console(House(administration, overview, application.previewing(self._executor), application.settings, calls))
         self._console_running = console.running
         yield Route(PATH, _add_slash, methods=["GET"])
         yield Mount(PATH, console.asgi)

@@ -8,6 +8,7 @@ from facemeld.console.inbox import Inbox
 from facemeld.console.shelf import Shelf
 from facemeld.services.administration import Administration
 from facemeld.services.overview import Overview
+from facemeld.services.previewing import PreviewService
 from facemeld.services.trying import Caller
 from facemeld.settings import Settings
 
@@ -18,6 +19,7 @@ class House:
 
     administration: Administration
     overview: Overview
+    previews: PreviewService
     settings: Settings
     calls: Caller
     inbox: Inbox = field(default_factory=Inbox)

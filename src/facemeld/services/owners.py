@@ -1,7 +1,7 @@
 """In whose name pixel tasks wait: owners take turns at the workers, so that none keeps the others waiting."""
 
 OPERATORS = "operators"
-"""Imports and thumbnails."""
+"""Imports, thumbnails and previews."""
 VERIFIERS = "verifiers"
 """The public page, whoever uses it."""
 UPKEEP = "upkeep"
