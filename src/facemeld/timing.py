@@ -10,6 +10,8 @@ from types import TracebackType
 from typing import NamedTuple
 
 STAGES: Mapping[str, str] = {
+    "start": "starting Python and loading the program, where a process does nothing but one call",
+    "load": "loading the models, where a process does nothing but one call",
     "receive": "waiting for the body of the request",
     "protocol": "signature, common parameters, parsing",
     "credentials": "looking up the key and its policy",
@@ -22,9 +24,11 @@ STAGES: Mapping[str, str] = {
     "analyse": "finding faces and their landmarks",
     "plan": "the template's plan: from memory, from its file, or made anew",
     "fuse": "the fusion, as far as no stage of its own is named below",
+    "skin": "the user's face unrolled and split into light and skin",
     "shape": "where the user's face goes: the target mesh and the coordinate maps",
+    "bend": "bending the template around the new outline",
     "warp": "moving the user's pixels onto the template",
-    "tone": "light and colour",
+    "tone": "light, colour and fineness",
     "blend": "blending into the template",
     "retouch": "FuseFaceUltra's retouching",
     "marks": "visible label, logo, invisible mark, metadata",

@@ -24,6 +24,7 @@ from facemeld.fusion.mesh.texture import UserTexture
 from facemeld.fusion.mesh.tone import read_skin
 from facemeld.fusion.mesh.validity import fill_plan, in_shadow
 from facemeld.fusion.types import Face, FloatArray, FuseOptions, Picture
+from facemeld.timing import stage
 
 _LIP_LINE = 0.8  # share of the template's line between closed lips that stays where the user's mouth is open
 _STILL = 0.1  # pixels: what is bent less keeps its exact value
@@ -77,18 +78,21 @@ def fuse_face(
     Returns:
         The new crop and what was done where.
     """
-    skin = read_skin(picture, user.mesh, atlas)
-    parts = read_parts(picture, user.landmarks, skin, atlas)
+    with stage("skin"):
+        skin = read_skin(picture, user.mesh, atlas)
+        parts = read_parts(picture, user.landmarks, skin, atlas)
     shut = closing(parts, plan.parts)
     mesh = without_teeth(user.mesh, shut)
-    layout = lay_out(target, plan, mesh, atlas)
+    with stage("shape"):
+        layout = lay_out(target, plan, mesh, atlas)
     if layout is None:
         return Fused(ground)
     hidden = f32(skin.hidden * (1 - skin.glasses * atlas.band))
     share, served = fill_plan(skin.visible, hidden, in_shadow(skin.shading, skin.visible), atlas)
     dark = opaque_lenses(skin, atlas)
     kept = np.maximum(_kept_eyes(dark, parts, plan, atlas), 1 - served) * atlas.covered
-    out, matte = _bend(ground, plan.matte, layout)
+    with stage("bend"):
+        out, matte = _bend(ground, plan.matte, layout)
     wanted = layout.atlas_map(f32(smoothstep(atlas.inset, 0.004, 0.07) * (1 - kept))) * layout.cover
     if not wanted.any():
         return Fused(out, layout)
@@ -101,9 +105,11 @@ def fuse_face(
     mirrored = f32(layout.atlas_map(share) * (layout.cover > 0))
     texture = UserTexture.of(picture, user.mesh, sources, mirrored, width)
     lips = map_lips(target, mesh, layout.window, width, atlas) if shut > 0 else None
-    face = paint(texture, tone_of(skin, parts, plan, share, dark, layout, atlas), plan, grid, alpha, mouth, lips)
+    with stage("tone"):
+        face = paint(texture, tone_of(skin, parts, plan, share, dark, layout, atlas), plan, grid, alpha, mouth, lips)
     allowed = _allowed(alpha, grid, width) * np.float32(1 - options.features**2)
-    out[part] = join(np.ascontiguousarray(out[part]), face, alpha, allowed, grid, width)
+    with stage("blend"):
+        out[part] = join(np.ascontiguousarray(out[part]), face, alpha, allowed, grid, width)
     return Fused(out, layout, alpha, allowed)
 
 

@@ -18,6 +18,7 @@ from facemeld.fusion.mesh.plan import MeshPlan
 from facemeld.fusion.mesh.prepare import prepare_face
 from facemeld.fusion.mesh.shape import target_mesh
 from facemeld.fusion.types import Assignment, Face, FloatArray, FuseOptions, Picture, Rect, Search
+from facemeld.timing import stage
 
 
 class MeshEngine:
@@ -96,7 +97,8 @@ class MeshEngine:
             if not 0 <= index < len(plan.faces):
                 raise FusionError(f"template_face must be within 0-{len(plan.faces) - 1}, got {index}")
             detail, template, crop = plan.details[index], plan.faces[index], plan.details[index].crop
-            placed = target_mesh(assignment.face, template, options, self._atlas, self._expressions, self._analyser.blendshapes)
+            with stage("shape"):
+                placed = target_mesh(assignment.face, template, options, self._atlas, self._expressions, self._analyser.blendshapes)
             target = placed - vector(crop.x, crop.y, 0)
             part = np.s_[crop.y : crop.bottom, crop.x : crop.right]
             ground = np.ascontiguousarray(picture[part])

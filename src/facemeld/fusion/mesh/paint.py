@@ -21,6 +21,7 @@ from facemeld.fusion.mesh.sharpness import match_fineness
 from facemeld.fusion.mesh.texture import UserTexture
 from facemeld.fusion.mesh.tone import Skin, lab_of
 from facemeld.fusion.types import FloatArray
+from facemeld.timing import stage
 
 _OWN_MOST = 12.0  # L by which it may change the template's light: soft light passes, hard shadows do not
 _OWN_LIGHT = 0.6  # share of the user's own shading that stays
@@ -107,9 +108,10 @@ def paint(
         mouth: uint8 (H, W), 255 between the lips.
         lips: Where the pixels around lips that close come from.
     """
-    user = texture.read(grid)
-    if lips is not None:
-        read_lips(user, texture, lips, grid)
+    with stage("warp"):
+        user = texture.read(grid)
+        if lips is not None:
+            read_lips(user, texture, lips, grid)
     own, new = tone.own, tone.new
     if mouth.any():
         inside = cv2.merge([cell_means(mouth, grid) * np.float32(1 / 255)] * 3)
