@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from facemeld.catalog import FaceBox, Material, MaterialFace, MaterialStatus, ReviewRefused, check_transition, decision
 from facemeld.catalog.activities import LONGEST_TEXT, check_text
 from facemeld.fusion.types import Rect
+from facemeld.services.materials import choices
 from facemeld.services.review import REVIEW_TEXTS, ReviewLimits, assess, describe, passes
 from facemeld.workers.facequality import FaceQuality
 
@@ -82,3 +86,21 @@ def test_every_outcome_can_be_told_and_stored(faces: list[FaceQuality], language
     text = describe(findings, "en-US" if language == "en-US" else "zh-CN")
     check_text(text)
     assert 0 < len(text) <= LONGEST_TEXT
+
+
+@pytest.mark.parametrize("faces", [True, False])
+@pytest.mark.parametrize("status", MaterialStatus)
+def test_people_are_offered_what_the_review_allows(status: MaterialStatus, faces: bool) -> None:
+    """Each choice leads somewhere by the table of transitions, and nothing that does is left out."""
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    shown = (MaterialFace(1, 1, FaceBox(0, 0, 50, 50)),) if faces else ()
+    material = Material(1, 1, "a", status, "", 64, 64, "png", 1, "", None, None, shown, moment, moment, None)
+    allowed = set()
+    for choice, approve in (("approve", True), ("reject", False)):
+        with suppress(ReviewRefused):
+            decision(status, approve)
+            allowed |= {choice} if faces or not approve else set()
+    with suppress(ReviewRefused):
+        check_transition(status, MaterialStatus.UNDER_APPEAL)
+        allowed.add("appeal")
+    assert choices(material) == allowed

@@ -6,8 +6,10 @@ import asyncio
 from collections.abc import Awaitable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
 
 from facemeld.catalog import (
+    TRANSITIONS,
     ActivityStore,
     FaceBox,
     Finding,
@@ -29,6 +31,8 @@ from facemeld.workers.tasks import ImportedTemplate, ImportTemplate
 from facemeld.workers.thumbnail import MakeThumbnail
 
 _THUMBNAILS_AT_ONCE = 2
+
+Choice: TypeAlias = Literal["approve", "reject", "appeal"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +188,19 @@ class MaterialService:
     def _text(self, findings: tuple[Finding, ...]) -> str:
         # Nobody has passed a material yet that waits for a person and has no findings.
         return describe(findings, self._rules.language) if findings or self._rules.auto_review else ""
+
+
+def choices(material: Material) -> frozenset[Choice]:
+    """What a person may decide about a material now."""
+    possible: dict[MaterialStatus, Choice] = {
+        MaterialStatus.MANUAL_PASSED: "approve",
+        MaterialStatus.APPEAL_PASSED: "approve",
+        MaterialStatus.MANUAL_FAILED: "reject",
+        MaterialStatus.APPEAL_FAILED: "reject",
+        MaterialStatus.UNDER_APPEAL: "appeal",
+    }
+    found = {possible[status] for status in TRANSITIONS.get(material.status, ()) if status in possible}
+    return frozenset(found if material.faces else found - {"approve"})
 
 
 def approve_material(materials: MaterialStore, model_id: str, reason: str, *, actor: str) -> Material:
