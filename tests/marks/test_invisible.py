@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from facemeld.marks.detect import THRESHOLD, detect, read
 from facemeld.marks.geometry import Rect
-from facemeld.marks.invisible import LEAST_PSNR, MOST_PSNR, embed, strength
+from facemeld.marks.invisible import LEAST_PSNR, MOST_PSNR, changed, embed, strength
 from facemeld.marks.pattern import TILE, patterns
 from facemeld.quality.colour import ciede2000, to_lab
 
@@ -104,6 +104,26 @@ def test_a_mask_leaves_the_rest_alone_and_its_region_is_searched(picture: Pictur
     marked = embed(picture, IDENTIFIER, KEY, mask=mask)
     np.testing.assert_array_equal(marked[mask == 0], picture[mask == 0])
     found = detect(marked, KEY, regions=[Rect(170, 30, 380, 460)])
+    assert found is not None
+    assert found.identifier == IDENTIFIER
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (7, 300), (129, 40), (300, 257)])
+def test_what_a_fusion_changed_is_told_to_the_pixel(shape: tuple[int, int]) -> None:
+    rng = np.random.default_rng(5)
+    before = rng.integers(0, 256, (*shape, 3), np.uint8)
+    after = np.where(rng.random((*shape, 3)) < 0.2, before ^ 1, before).astype(np.uint8)
+    np.testing.assert_array_equal(changed(before, after), np.where((before != after).any(axis=2), 255, 0))
+
+
+@pytest.mark.parametrize(("width", "height"), [(1081, 1083), (1079, 700), (2161, 3007), (4001, 1603)])
+def test_odd_sizes_keep_strength_and_pattern(width: int, height: int) -> None:
+    noise = np.random.default_rng(6).integers(60, 200, (height // 4 + 1, width // 4 + 1, 3), np.uint8)
+    plain = np.asarray(cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)
+    marked = embed(plain, IDENTIFIER, KEY)
+    error = np.mean((marked.astype(np.float64) - plain) ** 2)
+    assert 42 <= 10 * np.log10(255**2 / error) <= 45.2
+    found = detect(marked, KEY)
     assert found is not None
     assert found.identifier == IDENTIFIER
 

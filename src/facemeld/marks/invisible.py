@@ -24,6 +24,8 @@ _ACTIVITY = 6.0
 _LEAST, _MOST = 0.7, 1.8
 # Strengths and the tile are worked with as whole numbers of eight bits: steps of 1/100 and of 1/50 standard deviation.
 _GAIN_STEPS, _TILE_STEPS = 100, 50
+# Side of the squares whose detail is measured, pixels.
+_CELL = 8
 # Rows worked on at a time, so that they stay in the processor's cache.
 _STRIP = 128
 
@@ -84,9 +86,13 @@ def embed(
 
 def changed(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """A mask of the pixels that differ between two pictures of one size, uint8 (H, W): 255 where they do."""
-    red, green, blue = cv2.split(cv2.absdiff(before, after))
-    either = np.asarray(cv2.bitwise_or(cv2.bitwise_or(red, green), blue), np.uint8)
-    return np.asarray(cv2.threshold(either, 0, 255, cv2.THRESH_BINARY)[1], np.uint8)
+    mask = np.empty(before.shape[:2], np.uint8)
+    for first in range(0, before.shape[0], _STRIP):
+        rows = slice(first, first + _STRIP)
+        red, green, blue = cv2.split(cv2.absdiff(before[rows], after[rows]))
+        either = cv2.bitwise_or(cv2.bitwise_or(red, green), blue)
+        mask[rows] = cv2.threshold(either, 0, 255, cv2.THRESH_BINARY)[1]
+    return mask
 
 
 def strength(area: float) -> float:
@@ -119,11 +125,13 @@ def _change(rows: NDArray[np.uint8], gain: NDArray[np.uint8], brighter: NDArray[
 def _hiding(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """How strong a change the picture hides, uint8 (H, W), in hundredths: more among detail, less on plain ground."""
     height, width = rgb.shape[:2]
-    half = cv2.resize(rgb, (max(1, width // 2), max(1, height // 2)), interpolation=cv2.INTER_AREA)
+    if min(height, width) < _CELL:
+        return np.full((height, width), _GAIN_STEPS, np.uint8)
+    # A whole number of cells, because whole numbers of pixels are averaged much faster; the rest at the edge is not looked at.
+    rows, columns = height // _CELL, width // _CELL
+    half = cv2.resize(rgb[: rows * _CELL, : columns * _CELL], (columns * _CELL // 2, rows * _CELL // 2), interpolation=cv2.INTER_AREA)
     grey = cv2.cvtColor(half, cv2.COLOR_RGB2GRAY)
     detail = cv2.absdiff(grey, cv2.blur(grey, (5, 5)))
-    activity = cv2.blur(
-        cv2.resize(detail, (max(1, width // 8), max(1, height // 8)), interpolation=cv2.INTER_AREA).astype(np.float32), (3, 3)
-    )
+    activity = cv2.blur(cv2.resize(detail, (columns, rows), interpolation=cv2.INTER_AREA).astype(np.float32), (3, 3))
     hidden = np.rint(_GAIN_STEPS * np.clip(_LEAST + activity / _ACTIVITY, _LEAST, _MOST)).astype(np.uint8)
     return np.asarray(cv2.resize(hidden, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
