@@ -1,4 +1,4 @@
-"""Pictures of materials for pages: for signed-in users only."""
+"""Pictures of materials and receipts of deletions for pages: for signed-in users who may see them."""
 
 from __future__ import annotations
 
@@ -7,12 +7,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from facemeld.console.house import House
-from facemeld.services.errors import FacemeldError, MaterialDeleted, MaterialNotFound, RoleInsufficient
+from facemeld.services.administration import render_receipt
+from facemeld.services.errors import FacemeldError, MaterialDeleted, MaterialNotFound, ReceiptNotFound, RoleInsufficient
 from facemeld.services.signin import Act, require
+
+_LARGEST = 2**63 - 1
+"""Beyond the number of any receipt, and the most that databases know."""
 
 _HEADERS = {"Cache-Control": "private, max-age=300"}
 
@@ -26,6 +30,7 @@ class Pictures:
     def routes(self) -> Iterator[Route]:
         """Where the pictures are."""
         yield Route("/files/materials/{material}/{size}", self.serve, methods=["GET"])
+        yield Route("/files/receipts/{number:int}", self.receipt, methods=["GET"])
 
     async def serve(self, request: Request) -> Response:
         """One picture; 404 without one, 503 when it cannot be made now."""
@@ -39,6 +44,21 @@ class Pictures:
         except FacemeldError:
             return PlainTextResponse("not available now", 503)
         return Response(data, media_type=kind, headers=_HEADERS)
+
+    async def receipt(self, request: Request) -> Response:
+        """The receipt of a deletion as a file that ``facemeld receipts verify`` checks."""
+        number = min(request.path_params["number"], _LARGEST)
+        try:
+            require(request.scope["state"]["principal"], Act.AUDIT)
+            found = await asyncio.to_thread(self.house.administration.privacy.receipt, number)
+        except RoleInsufficient:
+            return PlainTextResponse("not allowed", 403)
+        except ReceiptNotFound:
+            return PlainTextResponse("no such receipt", 404)
+        except FacemeldError:
+            return PlainTextResponse("not available now", 503)
+        headers = {"Content-Disposition": f'attachment; filename="deletion-{number}.json"'}
+        return JSONResponse(render_receipt(found.body, found.signature), headers=headers)
 
     async def _read(self, material: str, size: str) -> tuple[bytes, str]:
         admin = self.house.administration

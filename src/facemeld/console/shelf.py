@@ -24,7 +24,9 @@ class ShelfFull(ServiceError):
 
 
 def kind_of(data: bytes) -> str | None:
-    """Media type of a picture by its first bytes; None for anything but a JPEG or PNG."""
+    """Media type of a picture by its first bytes; None for anything but a JPEG, PNG or WebP."""
+    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+        return "image/webp"
     return next((kind for start, kind in _KINDS if data.startswith(start)), None)
 
 
@@ -48,7 +50,7 @@ class Shelf:
 
         Args:
             owner: Who may see it.
-            data: A JPEG or PNG; anything else is served as a file that browsers do not show.
+            data: A JPEG, PNG or WebP; anything else is served as a file that browsers do not show.
 
         Raises:
             ShelfFull: there is no room.

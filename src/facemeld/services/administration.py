@@ -61,6 +61,7 @@ __all__ = [
     "Page",
     "Principal",
     "Receipt",
+    "ResultId",
     "ResultSummary",
     "Role",
     "SettingView",

@@ -13,9 +13,9 @@ from limits.strategies import MovingWindowRateLimiter
 
 from facemeld.counts import Counts, Family
 from facemeld.services.errors import AttemptsUncounted, PasswordWrong, TooManyAttempts
-from facemeld.users import NewToken, Principal, Role, RoleInsufficient, TokenKind, User, UserStore
+from facemeld.users import NewToken, Principal, Role, RoleInsufficient, TokenKind, User, UserStore, generate_password
 
-__all__ = ["NEEDED_ROLES", "Act", "NewToken", "Principal", "Role", "SignIn", "User", "require"]
+__all__ = ["NEEDED_ROLES", "Act", "NewToken", "Principal", "Role", "SignIn", "User", "generate_password", "require"]
 
 _ADDRESS_FACTOR = 5
 """How many users may fail from one address, such as that of an office, before all of them must wait."""

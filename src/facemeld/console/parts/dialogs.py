@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
 from nicegui import ui
 
 from facemeld.console.desk import Desk
-from facemeld.console.parts.pieces import tag
+from facemeld.console.parts.pieces import button, tag
 
 
 @contextmanager
@@ -30,3 +30,14 @@ def dialog(desk: Desk, title: str, *, wide: bool = False, lasting: bool = False)
             yield made
     made.on("hide", made.delete)
     made.open()
+
+
+def dialog_buttons(desk: Desk, opened: ui.dialog, text: str, act: Callable[[], Awaitable[None]]) -> None:
+    """The last line of a dialog: a button that closes it, and the one that does what it is for."""
+
+    async def close() -> None:
+        opened.close()
+
+    with tag("div", classes="fm-actions"):
+        button(desk.texts("parts.cancel"), close)
+        button(text, act, kind="primary")

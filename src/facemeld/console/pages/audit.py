@@ -1,0 +1,135 @@
+"""The audit log: who did what to which object, and whether the log is whole."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+
+from facemeld.console.desk import Desk
+from facemeld.console.pages.page import Page
+from facemeld.console.parts.fields import text_field
+from facemeld.console.parts.moments import moment_field, read_moment
+from facemeld.console.parts.pieces import badge, button, id_chip, link, section, tag
+from facemeld.console.parts.tables import Cell, Column, Row, Slice, Table, time_cell
+from facemeld.services.administration import Administration, AuditEntry, AuditVerdict
+from facemeld.services.signin import Act
+
+_HASH = re.compile(r"[0-9a-f]{64}")
+_FIELDS = ("actor", "act", "subject", "since", "until")
+
+
+async def build(desk: Desk) -> None:
+    """Draw the page."""
+    _chain(desk)
+    await _list(desk)
+
+
+async def _list(desk: Desk) -> None:
+    texts, query = desk.texts, desk.query
+
+    def read(admin: Administration, before: int | None, limit: int) -> Sequence[AuditEntry]:
+        return admin.audit.entries(
+            actor=query.get("actor") or None,
+            act=query.get("act") or None,
+            subject=query.get("subject") or None,
+            since=read_moment(desk, query.get("since", "")),
+            until=read_moment(desk, query.get("until", "")),
+            before=before,
+            limit=limit,
+        )
+
+    async def fetch(before: int | None, limit: int) -> Slice:
+        found = await desk.run(Act.AUDIT, lambda house: read(house.administration, before, limit + 1))
+        return Slice([_row(one) for one in found[:limit]], found[limit - 1].id if len(found) > limit else None)
+
+    columns = [
+        Column("at", texts("audit.when")),
+        Column("actor", texts("audit.actor")),
+        Column("act", texts("audit.act")),
+        Column("subject", texts("audit.subject")),
+        Column("detail", texts("audit.detail")),
+    ]
+    with section(texts("audit.acts"), wide=True):
+        _filters(desk)
+        await Table(desk, texts("audit.acts"), columns, fetch, none=texts("audit.none")).load()
+
+
+def _filters(desk: Desk) -> None:
+    texts, query = desk.texts, desk.query
+    with tag("div", classes="fm-filter", role="search", aria_label=texts("audit.filters")):
+        fields = {
+            "actor": text_field(texts("audit.actor"), query.get("actor", ""), longest=128, placeholder="user:owner"),
+            "act": text_field(texts("audit.act"), query.get("act", ""), longest=64, placeholder="key.create"),
+            "subject": text_field(texts("audit.subject"), query.get("subject", ""), longest=128, placeholder="mt_…"),
+            "since": moment_field(texts("audit.since"), query.get("since", "")),
+            "until": moment_field(texts("audit.until"), query.get("until", "")),
+        }
+
+        async def apply() -> None:
+            wanted = {name: field.value.strip() for name, field in fields.items()}
+            desk.client.open(desk.url("/audit", **{name: value for name, value in wanted.items() if value}))
+
+        for field in fields.values():
+            field.on_enter(apply)
+        with tag("div", classes="fm-actions"):
+            button(texts("audit.apply"), apply)
+            if any(query.get(name) for name in _FIELDS):
+                link(texts("audit.clear"), desk.url("/audit"))
+
+
+def _row(entry: AuditEntry) -> Row:
+    detail = ", ".join(f"{name}: {_value(value)}" for name, value in entry.detail.items())
+    cells: dict[str, Cell | str] = {
+        "at": time_cell(entry.at),
+        "actor": entry.actor,
+        "act": entry.act,
+        "subject": entry.subject,
+        "detail": detail,
+    }
+    return Row(str(entry.id), cells)
+
+
+def _value(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _chain(desk: Desk) -> None:
+    texts = desk.texts
+    with section(texts("audit.chain"), wide=True):
+        tag("p", texts("audit.chain_hint"), "fm-hint")
+        with tag("div", classes="fm-find"):
+            anchor = text_field(texts("audit.anchor"), longest=64, hint=texts("audit.anchor_hint"))
+
+            async def check() -> None:
+                text = anchor.value.strip().lower()
+                if text and not _HASH.fullmatch(text):
+                    anchor.complain(texts("audit.no_hash"))
+                    return
+                verdict = await desk.run(Act.AUDIT, lambda house: house.administration.audit.verify(text or None))
+                area.clear()
+                with area:
+                    _verdict(desk, verdict)
+
+            anchor.on_enter(check)
+            button(texts("audit.check"), check, kind="primary", symbol="verified")
+        area = tag("div", role="status")
+
+
+def _verdict(desk: Desk, verdict: AuditVerdict) -> None:
+    texts = desk.texts
+    with tag("dl", classes="fm-facts"):
+        tag("dt", texts("audit.verdict"))
+        with tag("dd"):
+            badge(texts("audit.sound") if verdict.sound else texts("audit.broken"), "good" if verdict.sound else "bad")
+            if not verdict.sound:
+                tag("span", texts("audit.bad", number=verdict.bad) if verdict.bad is not None else "", "fm-strong")
+                tag("span", verdict.fault)
+        tag("dt", texts("audit.entries"))
+        tag("dd", f"{verdict.entries:,}")
+        tag("dt", texts("audit.head"))
+        with tag("dd"):
+            id_chip(desk, verdict.head.hash)
+
+
+PAGE = Page("audit", "/audit", Act.AUDIT, build, icon="history_edu")

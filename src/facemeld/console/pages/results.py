@@ -1,0 +1,114 @@
+"""Stored results, their early end, and the deletion of a person's results with its receipt."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+
+from facemeld.console.desk import Desk
+from facemeld.console.pages.page import Page
+from facemeld.console.parts.dialogs import dialog
+from facemeld.console.parts.feedback import confirm
+from facemeld.console.parts.fields import choice, text_field
+from facemeld.console.parts.pieces import button, link, section, tag
+from facemeld.console.parts.results import paged_results, result_row
+from facemeld.console.parts.tables import Column, Row, Slice, Table, link_cell, time_cell
+from facemeld.services.administration import Receipt
+from facemeld.services.signin import Act
+
+
+async def build(desk: Desk) -> None:
+    """Draw the page."""
+    texts = desk.texts
+
+    async def fetch(after: str | None, limit: int) -> Slice:
+        found, more = await desk.run(Act.READ, lambda house: house.administration.result_page(after, limit))
+        return Slice([result_row(desk, one.id, one) for one in found], more)
+
+    with section(texts("results.stored_results"), wide=True):
+        tag("p", texts("results.hint"), "fm-hint")
+        table = await paged_results(desk, texts("results.stored_results"), fetch)
+    if not desk.may(Act.EDIT):
+        return
+    receipts: list[Table] = []
+
+    async def refresh() -> None:
+        await table.load()
+        for one in receipts:
+            await one.load()
+
+    _deletion(desk, refresh)
+    if desk.may(Act.AUDIT):
+        receipts.append(await _receipts(desk))
+
+
+def _deletion(desk: Desk, done: Callable[[], Awaitable[None]]) -> None:
+    texts = desk.texts
+    kinds = {"request": "RequestId", "consent": texts("results.consent")}
+    with section(texts("results.person"), wide=True):
+        tag("p", texts("results.person_hint"), "fm-hint")
+        with tag("div", classes="fm-filter"):
+            by = choice(texts("results.by"), "request", kinds)
+            named = text_field(texts("results.reference"), longest=128)
+            account = text_field(texts("results.account"), longest=64, placeholder=texts("results.all_accounts"))
+
+            async def delete() -> None:
+                await _delete(desk, by.value, named.value.strip(), account.value.strip() or None, done)
+
+            with tag("div", classes="fm-actions"):
+                button(texts("results.delete_person"), delete, kind="danger")
+
+
+async def _delete(desk: Desk, by: str, named: str, account: str | None, done: Callable[[], Awaitable[None]]) -> None:
+    texts = desk.texts
+    if not await confirm(desk, texts("results.person_title"), texts("results.person_text"), texts("results.delete_person")):
+        return
+    wanted = {"request_id": named} if by == "request" else {"consent": named}
+    receipt = await desk.run(Act.EDIT, lambda house: house.administration.deletion.delete(**wanted, account=account, actor=desk.actor))
+    calls, files = _counts(receipt)
+    with dialog(desk, texts("results.receipt_title")) as opened:
+        tag("p", texts("results.receipt_text", calls=calls, files=files))
+        with tag("div", classes="fm-actions"):
+            if desk.may(Act.AUDIT):
+                link(texts("results.download"), desk.url(f"/files/receipts/{receipt.number}"), "fm-button").props["download"] = True
+
+            async def close() -> None:
+                opened.close()
+
+            button(texts("parts.close"), close, kind="primary")
+    await done()
+
+
+async def _receipts(desk: Desk) -> Table:
+    texts = desk.texts
+
+    async def fetch(before: int | None, limit: int) -> Slice:
+        found = await desk.run(Act.AUDIT, lambda house: house.administration.privacy.receipts(before=before, limit=limit + 1))
+        rows = []
+        for one in found[:limit]:
+            calls, files = _counts(one)
+            address = desk.url(f"/files/receipts/{one.number}")
+            number = link_cell(texts("results.receipt_number", number=one.number), address)
+            rows.append(Row(str(one.number), {"number": number, "at": time_cell(one.at), "calls": calls, "files": files}))
+        return Slice(rows, found[limit - 1].number if len(found) > limit else None)
+
+    columns = [
+        Column("at", texts("results.when")),
+        Column("calls", texts("results.calls"), "end"),
+        Column("files", texts("results.files"), "end"),
+        Column("number", texts("results.receipt")),
+    ]
+    with section(texts("results.deletions"), wide=True):
+        tag("p", texts("results.deletions_hint"), "fm-hint")
+        table = Table(desk, texts("results.deletions"), columns, fetch, none=texts("results.no_deletions"))
+        await table.load()
+    return table
+
+
+def _counts(receipt: Receipt) -> tuple[int, int]:
+    """How many calls and files a deletion was about."""
+    calls = json.loads(receipt.body)["calls"]
+    return len(calls), sum(len(call["files"]) for call in calls)
+
+
+PAGE = Page("results", "/results", Act.READ, build, icon="photo_library")
