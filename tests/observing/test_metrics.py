@@ -19,7 +19,8 @@ from facemeld.connections import ConnectionLimits, Guard
 from facemeld.counts import OUTCOMES, Counts, Family
 from facemeld.db import DatabaseUnavailable
 from facemeld.edge import Edge, EdgeLimits
-from facemeld.media import DownloadFailed, Fetcher, FetchPolicy, IllegalUrl
+from facemeld.media import DownloadFailed, IllegalUrl
+from facemeld.media.fetch import Fetcher, FetchPolicy
 from facemeld.metrics import REFUSALS, CallMetrics, Sources, register_rooms
 from facemeld.metricspage import MetricsPage
 from facemeld.protocol.call import CLIENT_GONE
