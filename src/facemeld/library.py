@@ -32,6 +32,7 @@ from facemeld.media.headers import ImageFormat
 from facemeld.models import ensure_bundle
 from facemeld.resultmarks import ResultMarks
 from facemeld.settings import Settings
+from facemeld.timing import stage
 from facemeld.workers.context import TemplateCache, WorkerContext
 from facemeld.workers.incoming import FoundMark, look
 from facemeld.workers.marking import FusedFile, Inputs, write
@@ -62,8 +63,8 @@ def read_picture(picture: PictureLike) -> Picture:
         if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
             raise ValueError(f"a picture must be uint8 of shape (H, W, 3), got {picture.dtype} of shape {picture.shape}")
         return picture
-    data = picture if isinstance(picture, bytes) else Path(picture).read_bytes()
-    return decode(data, _FILE_LIMITS).rgb
+    with stage("decode"):
+        return decode(picture if isinstance(picture, bytes) else Path(picture).read_bytes(), _FILE_LIMITS).rgb
 
 
 @functools.lru_cache(maxsize=1)
@@ -157,7 +158,8 @@ def fuse_file(
         (_ingredient(users[place], found[1]),),
         (*found[0], *found[1]),
     )
-    signer = CredentialSigner(chosen.identity) if chosen.identity is not None else None
+    with stage("sign"):
+        signer = CredentialSigner(chosen.identity) if chosen.identity is not None else None
     context = WorkerContext(default_engine(), TemplateCache(0), chosen.key, signer)
     return write(fused, Template(plan, ground.alpha, image_format), chosen.marking(), None, inputs=inputs, context=context)
 
@@ -173,12 +175,16 @@ def _fused(
     ground: Picture, users: Sequence[PictureLike], options: FuseOptions, user_face: int, template_face: int
 ) -> tuple[Picture, Plan, int]:
     """The fused picture, the template's plan, and which of the user's pictures was used."""
-    engine = default_engine()
-    faces = engine.analyse(ground, search=_search_for(template_face))
+    with stage("load"):
+        engine = default_engine()
+    with stage("analyse"):
+        faces = engine.analyse(ground, search=_search_for(template_face))
     _require(faces, template_face, "template")
     place, (source, face) = choose_view(faces[template_face - 1], users, user_face)
-    plan = engine.plan(ground, faces)
-    return engine.fuse(plan, [Assignment(template_face - 1, source, face)], options), plan, place
+    with stage("plan"):
+        plan = engine.plan(ground, faces)
+    with stage("fuse"):
+        return engine.fuse(plan, [Assignment(template_face - 1, source, face)], options), plan, place
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,8 +199,9 @@ class _Opened:
 def _opened(picture: PictureLike) -> _Opened:
     if isinstance(picture, np.ndarray):
         return _Opened(picture.tobytes(), read_picture(picture), None)
-    data = picture if isinstance(picture, bytes) else Path(picture).read_bytes()
-    image = decode(data, _FILE_LIMITS)
+    with stage("decode"):
+        data = picture if isinstance(picture, bytes) else Path(picture).read_bytes()
+        image = decode(data, _FILE_LIMITS)
     return _Opened(data, image.rgb, image.alpha)
 
 
@@ -230,14 +237,16 @@ def choose_view(template: Face, users: Sequence[PictureLike], user_face: int = 1
     found: list[tuple[int, Picture, Face]] = []
     for place, user in enumerate(users):
         picture = read_picture(user)
-        faces = default_engine().analyse(picture, search=_search_for(user_face))
+        with stage("analyse"):
+            faces = default_engine().analyse(picture, search=_search_for(user_face))
         if len(faces) >= user_face >= 1:
             found.append((place, picture, faces[user_face - 1]))
         elif len(users) == 1:
             _require(faces, user_face, "user's picture")
     if not found:
         raise NoSuchFace(f"one of the user's {len(users)} pictures must have a face number {user_face}, none has")
-    place, picture, face = found[best_view(template, [(picture, face) for _, picture, face in found])]
+    best = best_view(template, [(picture, face) for _, picture, face in found]) if len(found) > 1 else 0
+    place, picture, face = found[best]
     return place, (picture, face)
 
 

@@ -10,8 +10,6 @@ from types import TracebackType
 from typing import NamedTuple
 
 STAGES: Mapping[str, str] = {
-    "start": "starting Python and loading the program, where a process does nothing but one call",
-    "load": "loading the models, where a process does nothing but one call",
     "receive": "waiting for the body of the request",
     "protocol": "signature, common parameters, parsing",
     "credentials": "looking up the key and its policy",

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facemeld.media import DownloadFailed, Fetcher, FetchPolicy, IllegalUrl, MediaError, parse_url
+from facemeld.media import DownloadFailed, IllegalUrl, MediaError, parse_url
 from facemeld.media.addresses import is_public, refusal
+from facemeld.media.fetch import Fetcher, FetchPolicy
 from facemeld.media.urls import follow
 
 BLOCKED_ADDRESSES = """

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from facemeld.cli.common import DataOption, JsonOption, settings_for
 from facemeld.cli.models import fetch_with_progress
+from facemeld.cli.profile import profiled
 from facemeld.fusion.types import Face
 from facemeld.media.headers import ImageFormat
+from facemeld.timing import stage
+
+if TYPE_CHECKING:
+    from facemeld.workers.marking import FusedFile
 
 _FORMATS: dict[str, ImageFormat] = {".jpg": "jpeg", ".jpeg": "jpeg", ".png": "png", ".webp": "webp"}
 
@@ -27,6 +32,7 @@ def fuse(
     no_label: Annotated[bool, typer.Option("--no-label", help="Draw no visible label.")] = False,
     unsigned: Annotated[bool, typer.Option("--unsigned", help="Sign no content credentials.")] = False,
     no_invisible_mark: Annotated[bool, typer.Option("--no-invisible-mark", help="Write no invisible mark.")] = False,
+    profile: Annotated[bool, typer.Option("--profile", help="Print where the time went, for this first time and five more.")] = False,
     data: DataOption = None,
 ) -> None:
     """Fuse one user into one template; of several photos of the user, the one that suits it best is used.
@@ -46,17 +52,24 @@ def fuse(
     if len(users) > 1:
         user = users[library.choose_view(library.find_face(template, template_face), users, user_face)[0]]
         typer.echo(f"{user} suits the template best")
-    result = library.fuse_file(
-        template,
-        user,
-        image_format,
-        marks=ResultMarks.of(settings, label=not no_label, signed=not unsigned, invisible=not no_invisible_mark),
-        profile_degree=profile_degree,
-        feature_degree=feature_degree,
-        user_face=user_face,
-        template_face=template_face,
-    )
-    output.write_bytes(result.data)
+    marks = ResultMarks.of(settings, label=not no_label, signed=not unsigned, invisible=not no_invisible_mark)
+
+    def work() -> FusedFile:
+        result = library.fuse_file(
+            template,
+            user,
+            image_format,
+            marks=marks,
+            profile_degree=profile_degree,
+            feature_degree=feature_degree,
+            user_face=user_face,
+            template_face=template_face,
+        )
+        with stage("store"):
+            output.write_bytes(result.data)
+        return result
+
+    result = profiled(work) if profile else work()
     for one in result.incoming:
         typer.echo(f"{one.place} carries a mark already: {one.mark.kind} ({one.mark.detail})", err=True)
     typer.echo(f"{output}: {result.width}x{result.height} pixels")

@@ -1,4 +1,4 @@
-"""Untrusted bytes in and out: guarded fetch, header checks, decoding with orientation, encoding."""
+"""Untrusted bytes in and out: header checks, decoding with orientation, encoding; ``media.fetch`` fetches them, guarded."""
 
 from facemeld.media.base64 import decode_base64
 from facemeld.media.decode import DecodedImage, DecodeLimits, check_size, decode
@@ -14,7 +14,6 @@ from facemeld.media.errors import (
     MediaError,
     UndecodableImage,
 )
-from facemeld.media.fetch import Fetcher, FetchPolicy
 from facemeld.media.headers import ImageFormat, ImageHeader, probe
 from facemeld.media.urls import MAX_URL_CHARS, parse_url
 
@@ -27,8 +26,6 @@ __all__ = [
     "DownloadFailed",
     "EmptyImage",
     "EncodingFailed",
-    "FetchPolicy",
-    "Fetcher",
     "IllegalUrl",
     "ImageFormat",
     "ImageHeader",
