@@ -18,7 +18,8 @@ from facemeld.catalog import ActivityStore, Material, MaterialFiles, MaterialSto
 from facemeld.counts import Counts
 from facemeld.db import AuditLog, Database, utc_now
 from facemeld.db.occupancy import Occupancy, occupied
-from facemeld.marks.authority import SigningIdentity, load_identity, local_identity
+from facemeld.installation import mark_key, signing_identity, vault
+from facemeld.marks.authority import SigningIdentity
 from facemeld.media.decode import DecodeLimits
 from facemeld.media.fetch import Fetcher, FetchPolicy
 from facemeld.models import ensure_bundle
@@ -96,17 +97,8 @@ class Application:
         return LocalExecutor(config, limits)
 
     def signing_identity(self) -> SigningIdentity | None:
-        """Who signs results: the operator's certificate, else the local development authority of the data folder.
-
-        Raises:
-            SigningUnavailable: what the operator set cannot be used.
-        """
-        settings = self.settings
-        if not settings.content_credentials:
-            return None
-        if settings.signing_certificate is None:
-            return local_identity(settings.data / "signing")
-        return load_identity(settings.signing_certificate, settings.signing_key, settings.signing_callback, settings.signing_algorithm)
+        """Who signs results; see ``installation.signing_identity``."""
+        return signing_identity(self.settings)
 
     def fetcher(self) -> Fetcher:
         """A guarded fetcher."""
@@ -305,7 +297,7 @@ def open_application(settings: Settings) -> Iterator[Application]:
     # Everything in the data folder is private to the user who runs the service.
     os.umask(0o077)
     with occupied(settings.data) as occupancy, closing(Database(settings.resolved_database_url)) as database:
-        vault = _vault(settings, database)
+        keys = _keys(settings, database)
         database.upgrade()
         files = MaterialFiles(settings.data / "materials")
         counts = Counts()
@@ -313,28 +305,26 @@ def open_application(settings: Settings) -> Iterator[Application]:
             settings=settings,
             occupancy=occupancy,
             database=database,
-            accounts=AccountStore(database, vault),
+            accounts=AccountStore(database, keys),
             charges=ChargeStore(database, timedelta(seconds=settings.charge_lease_seconds)),
             usage=UsageStore(database),
             users=UserStore(database),
             audit=AuditLog(database),
             activities=ActivityStore(database),
             materials=MaterialStore(database, files),
-            results=LocalResultStore(settings.data / "results", vault.derive("result-urls"), counts=counts),
+            results=LocalResultStore(settings.data / "results", keys.derive("result-urls"), counts=counts),
             privacy=PrivacyStore(database),
-            receipts=ReceiptSigner(vault.derive("deletion-receipts")),
-            material_addresses=MaterialAddresses(files, vault.derive("material-urls"), utc_now),
+            receipts=ReceiptSigner(keys.derive("deletion-receipts")),
+            material_addresses=MaterialAddresses(files, keys.derive("material-urls"), utc_now),
             counts=counts,
-            mark_key=vault.derive("invisible-mark"),
-            backup_key=vault.derive(KEY_PURPOSE),
+            mark_key=mark_key(keys),
+            backup_key=keys.derive(KEY_PURPOSE),
         )
 
 
-def _vault(settings: Settings, database: Database) -> KeyVault:
-    if settings.master_key is not None:
-        return KeyVault.from_secret(settings.master_key.get_secret_value())
+def _keys(settings: Settings, database: Database) -> KeyVault:
     path = settings.data / "master.key"
     # Never replaced by a new one in silence: nothing that was stored under the lost key could be read again.
-    if not path.exists() and database.file is not None and database.revision() is not None:
+    if settings.master_key is None and not path.exists() and database.file is not None and database.revision() is not None:
         raise VaultError(f"the key file {path} must be there, because {database.file.name} was made with it; put it back")
-    return KeyVault.from_file(path)
+    return vault(settings)
