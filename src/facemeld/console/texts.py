@@ -37,6 +37,14 @@ class Texts:
         text = catalogue(self.language)[key]
         return text.format(**values) if values else text
 
+    def count(self, key: str, number: int) -> str:
+        """A text about a number of things, ``{count}`` in it; where there is just one, the text with ``_one`` behind its key.
+
+        Raises:
+            KeyError: one of the two texts is missing.
+        """
+        return self(f"{key}_one" if number == 1 else key, count=f"{number:,}")
+
     def failure(self, error: Exception) -> str:
         """What is said about an error of a use case: a text of its own, or of its base, or the error's message."""
         texts = catalogue(self.language)

@@ -1,0 +1,165 @@
+"""A material's degrees, and what they do to a photo that is dropped on the page."""
+
+from __future__ import annotations
+
+from nicegui.elements.mixins.text_element import TextElement
+
+from facemeld.console.desk import Desk
+from facemeld.console.pages.activityform import degree_sliders
+from facemeld.console.parts.faces import Faces
+from facemeld.console.parts.feedback import toast
+from facemeld.console.parts.fields import Field, switch, text_field
+from facemeld.console.parts.latest import Latest
+from facemeld.console.parts.pieces import button, tag
+from facemeld.console.parts.uploads import DropZone, Upload
+from facemeld.services.administration import Activity, Material
+from facemeld.services.previewing import Permit, PreviewRequest
+from facemeld.services.signin import Act
+
+LONGEST_REFERENCE = 128
+
+
+async def draw_degrees(desk: Desk, material: Material, activity: Activity, faces: Faces) -> None:
+    """Draw sliders and preview, or for those who may not change anything, the numbers."""
+    if desk.may(Act.EDIT):
+        _Degrees(desk, material, activity, faces).draw(await desk.run(Act.READ, lambda house: house.previews.needs_consent(activity.id)))
+        return
+    texts = desk.texts
+    own = material.shape_degree is not None or material.feature_degree is not None
+    tag("p", texts("degrees.own" if own else "degrees.inherited"), "fm-hint")
+    with tag("dl", classes="fm-facts"):
+        for name, value in zip(("shape", "features"), _held(material, activity), strict=True):
+            tag("dt", texts(f"activity.{name}"))
+            tag("dd", str(value))
+
+
+def _held(material: Material, activity: Activity) -> tuple[int, int]:
+    """The degrees that calls get which name none."""
+    shape, features = material.shape_degree, material.feature_degree
+    return activity.shape_degree if shape is None else shape, activity.feature_degree if features is None else features
+
+
+class _Degrees:
+    """Sliders on one side, preview on the other; the photo stays in the memory of the open page."""
+
+    def __init__(self, desk: Desk, material: Material, activity: Activity, faces: Faces) -> None:
+        self._desk = desk
+        self._material = material
+        self._activity = activity
+        self._faces = faces
+        self._photo: bytes | None = None
+        self._permit: Permit | None = None
+        self._ticket: str | None = None
+        self._shown: TextElement | None = None
+        self._refresh = Latest(self._preview)
+        faces.on_pick(self._refresh)
+        desk.client.on_delete(self._forget)
+
+    def draw(self, needs_consent: bool) -> None:
+        texts, material = self._desk.texts, self._material
+        own = material.shape_degree is not None or material.feature_degree is not None
+        with tag("div", classes="fm-degrees"):
+            with tag("div", classes="fm-fields"):
+                self._own = switch(texts("degrees.own_switch"), own, hint=texts("degrees.own_hint"))
+                self._shape, self._features = degree_sliders(self._desk, *_held(material, self._activity))
+                for field in (self._shape, self._features):
+                    field.enable(own)
+                    field.on_change(self._refresh)
+                self._own.on_change(self._switch)
+                with tag("div", classes="fm-actions"):
+                    button(texts("degrees.save"), self._save, kind="primary")
+            if material.faces:
+                self._draw_preview(needs_consent)
+
+    def _draw_preview(self, needs_consent: bool) -> None:
+        texts = self._desk.texts
+        with tag("div", classes="fm-preview"):
+            self._consent: Field[str] | None = None
+            if needs_consent:
+                hint = texts("degrees.consent_hint")
+                self._consent = text_field(texts("degrees.consent"), longest=LONGEST_REFERENCE, required=True, hint=hint)
+            self._picture = tag("div", classes="fm-preview-picture")
+            self._picture.set_visibility(False)
+            DropZone(
+                self._desk,
+                self._take,
+                label=texts("degrees.drop"),
+                hint=texts("degrees.drop_hint"),
+                max_bytes=self._desk.house.previews.largest_photo,
+            )
+
+    async def _switch(self) -> None:
+        own = self._own.value
+        for field, inherited in ((self._shape, self._activity.shape_degree), (self._features, self._activity.feature_degree)):
+            field.enable(own)
+            if not own:
+                field.show(inherited)
+        await self._refresh()
+
+    async def _save(self) -> None:
+        desk, own = self._desk, self._own.value
+        degrees = (self._shape.value, self._features.value) if own else (None, None)
+        await desk.run(
+            Act.EDIT,
+            lambda house: house.administration.materials.change(
+                None, self._material.id, actor=desk.actor, inherit_degrees=not own, shape_degree=degrees[0], feature_degree=degrees[1]
+            ),
+        )
+        toast(desk, desk.texts("degrees.saved"))
+
+    async def _take(self, upload: Upload) -> str | None:
+        desk = self._desk
+        reference = self._consent.value.strip() or None if self._consent is not None else None
+        self._permit = await desk.run(Act.EDIT, lambda house: house.previews.begin(self._material.id, reference, actor=desk.actor))
+        self._photo = upload.data
+        try:
+            await self._refresh()
+        except Exception:
+            # What cannot be fused once would fail again at every touch of a slider.
+            self._photo = None
+            raise
+        return desk.texts("degrees.taken")
+
+    async def _preview(self) -> None:
+        photo, permit = self._photo, self._permit
+        if photo is None or permit is None:
+            return
+        desk = self._desk
+        request = PreviewRequest(
+            material=self._material.id,
+            photo=photo,
+            face=self._faces.picked,
+            shape=self._shape.value,
+            features=self._features.value,
+            language=desk.texts.tag,
+        )
+        self._picture.props["aria-busy"] = "true"
+        try:
+            made = await desk.call(Act.EDIT, lambda house: house.previews.fuse(request, permit))
+        finally:
+            self._picture.props["aria-busy"] = "false"
+        self._show(made.data)
+
+    def _show(self, data: bytes) -> None:
+        desk, old = self._desk, self._ticket
+        if desk.client.is_deleted:
+            return
+        self._ticket = desk.house.shelf.put(desk.principal, data)
+        address = desk.url(f"/shelf/{self._ticket}")
+        image = self._image()
+        image.props["src"] = address
+        if old is not None:
+            desk.house.shelf.drop(old)
+
+    def _image(self) -> TextElement:
+        if self._shown is None:
+            self._picture.set_visibility(True)
+            with self._picture:
+                self._shown = tag("img", alt=self._desk.texts("degrees.preview"))
+        return self._shown
+
+    def _forget(self) -> None:
+        self._photo = None
+        if self._ticket is not None:
+            self._desk.house.shelf.drop(self._ticket)
+            self._ticket = None

@@ -1,0 +1,307 @@
+"""The review: a queue of large pictures that are approved or rejected, also with keys alone."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from nicegui import ui
+from nicegui.events import KeyEventArguments
+
+from facemeld.console.desk import Desk
+from facemeld.console.house import House
+from facemeld.console.pages.page import Page
+from facemeld.console.parts.dialogs import dialog
+from facemeld.console.parts.faces import Faces, picture_address
+from facemeld.console.parts.feedback import tell_failure, toast
+from facemeld.console.parts.fields import Field, switch, text_field
+from facemeld.console.parts.history import draw as draw_history
+from facemeld.console.parts.pieces import button, empty, id_chip, link, moment, tag
+from facemeld.console.parts.states import GROUPS, status_badge, status_text
+from facemeld.services.administration import Activity, AuditEntry, Material, MaterialStatus
+from facemeld.services.errors import FacemeldError, MaterialDeleted, MaterialNotFound
+from facemeld.services.materials import Choice, choices
+from facemeld.services.signin import Act
+
+SIZE = 60
+HISTORY = 20
+LONGEST_REASON = 1000
+QUEUES = ("waiting", "appealed", "refused", "usable")
+REASONS = ("permission", "quality", "unfit")
+"""What is often the matter, as words that one press puts into the reason."""
+
+KEYS = ("next", "previous", "approve", "reject", "help")
+_LETTERS = {"next": "J", "previous": "K", "approve": "A", "reject": "R", "help": "?"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What the panel shows of one material."""
+
+    material: Material
+    activity: Activity
+    history: tuple[AuditEntry, ...]
+
+
+async def build(desk: Desk) -> None:
+    """Draw the page."""
+    asked = desk.query.get("queue", "")
+    queue = asked if asked in QUEUES else QUEUES[0]
+    wanted = desk.query.get("material")
+    counts, items, more = await desk.run(Act.READ, lambda house: _read(house, queue, wanted))
+    _tabs(desk, queue, counts)
+    if not items:
+        with tag("section", classes="fm-card"), empty("task_alt", desk.texts(f"review.none_{queue}"), desk.texts("review.none_advice")):
+            tag("a", desk.texts("activities.title"), "fm-button", href=desk.url("/activities"))
+        return
+    await _Review(desk, queue, items, more).draw(wanted)
+
+
+def _read(house: House, queue: str, wanted: str | None) -> tuple[Mapping[str, int], list[Material], int]:
+    """How long each queue is, the beginning of one, and how many more it has."""
+    materials = house.administration.materials
+    by_status: dict[MaterialStatus, int] = {}
+    for counts in materials.counts().values():
+        for status, count in counts.items():
+            by_status[status] = by_status.get(status, 0) + count
+    # What waits is taken in its order; of what was decided, the newest is looked for.
+    page = materials.materials(None, None, limit=SIZE, status=GROUPS[queue], newest=queue in {"refused", "usable"})
+    items = list(page.items)
+    if wanted and all(item.id != wanted for item in items):
+        try:
+            items.insert(0, materials.get(None, wanted))
+        except (MaterialDeleted, MaterialNotFound):
+            wanted = None
+    return {name: sum(by_status.get(status, 0) for status in GROUPS[name]) for name in QUEUES}, items, max(0, page.total - len(page.items))
+
+
+def _tabs(desk: Desk, queue: str, counts: Mapping[str, int]) -> None:
+    with tag("nav", classes="fm-tabs", aria_label=desk.texts("review.queues")):
+        for name in QUEUES:
+            address = desk.url("/review", queue=None if name == QUEUES[0] else name)
+            with tag("a", classes="fm-tab", href=address, aria_current="page" if name == queue else None):
+                tag("span", desk.texts(f"status.group_{name}"))
+                tag("span", f"{counts[name]:,}", "fm-tab-count")
+
+
+class _Review:
+    """The queue on one side, one of its pictures at large, what is to be decided on the other."""
+
+    def __init__(self, desk: Desk, queue: str, items: list[Material], more: int) -> None:
+        self._desk = desk
+        self._queue = queue
+        self._items = items
+        self._more = more
+        self._at = 0
+        self._reason: Field[str] | None = None
+        self._possible: frozenset[Choice] = frozenset()
+        self._working = False
+
+    async def draw(self, wanted: str | None) -> None:
+        """Draw everything, beginning with one material or the first."""
+        self._at = next((at for at, item in enumerate(self._items) if item.id == wanted), 0)
+        with tag("div", classes="fm-review"):
+            self._strip = tag("nav", classes="fm-strip", aria_label=self._desk.texts("review.queue"))
+            self._stage = tag("section", classes="fm-card fm-picture-card", aria_label=self._desk.texts("material.picture"))
+            self._panel = tag("section", classes="fm-card fm-side", aria_label=self._desk.texts("review.decision"))
+        self._keyboard = ui.keyboard(self._press, repeating=False, ignore=["input", "select", "textarea"])
+        await self._show()
+
+    async def _show(self) -> None:
+        material = self._items[self._at]
+        try:
+            act = Act.DECIDE if self._desk.may(Act.DECIDE) else Act.READ
+            shown = await self._desk.run(act, lambda house: self._look(house, material.id))
+        except (MaterialDeleted, MaterialNotFound) as error:
+            tell_failure(self._desk, error)
+            shown = None
+        if shown is not None:
+            self._items[self._at] = shown.material
+        self._draw_strip()
+        self._stage.clear()
+        self._panel.clear()
+        if shown is None:
+            self._possible = frozenset()
+            with self._panel:
+                tag("p", self._desk.texts("errors.MaterialDeleted"), "fm-hint")
+            return
+        faces = Faces(self._desk, shown.material)
+        with self._stage:
+            faces.draw_picture()
+            self._key_line()
+        with self._panel:
+            self._draw_panel(shown, faces)
+
+    def _look(self, house: House, material: str) -> _Shown:
+        admin = house.administration
+        found = admin.materials.get(None, material)
+        history = admin.audit.entries(subject=material, limit=HISTORY) if self._desk.may(Act.DECIDE) else ()
+        return _Shown(found, admin.activities.get(None, found.activity_id), history)
+
+    def _draw_strip(self) -> None:
+        desk, texts = self._desk, self._desk.texts
+        self._strip.clear()
+        with self._strip:
+            with tag("ol", classes="fm-strip-list"):
+                for at, item in enumerate(self._items):
+                    with tag("li"):
+                        here = at == self._at
+                        chosen = tag("button", classes="fm-strip-item", type="button", aria_current="true" if here else None)
+                        chosen.on("click", lambda _, at=at: self._go(at), args=[])
+                        with chosen:
+                            tag("img", src=picture_address(desk, item, "thumbnail"), alt="", loading="lazy")
+                            tag("span", item.name, "fm-strip-name")
+                            if item.status not in GROUPS[self._queue]:
+                                status_badge(desk, item.status)
+            if self._more:
+                tag("p", texts("review.more", count=f"{self._more:,}"), "fm-hint")
+
+    def _draw_panel(self, shown: _Shown, faces: Faces) -> None:
+        desk, texts, material = self._desk, self._desk.texts, shown.material
+        with tag("div", classes="fm-object-title"):
+            tag("h2", material.name)
+            status_badge(desk, material.status)
+        with tag("div", classes="fm-object-facts"):
+            id_chip(desk, material.id)
+            link(shown.activity.name, desk.url(f"/activities/{shown.activity.id}"))
+            with tag("span", classes="fm-hint"):
+                moment(desk, material.created_at)
+        if material.status in GROUPS["appealed"] and material.audit_result:
+            tag("h3", texts("review.appeal_says"))
+            tag("p", material.audit_result, "fm-quote")
+        tag("h3", texts("review.findings"))
+        if not material.findings:
+            tag("p", texts("review.no_findings"), "fm-hint")
+        faces.draw_list()
+        self._decision(material)
+        if desk.may(Act.DECIDE):
+            tag("h3", texts("history.title"))
+            draw_history(desk, shown.history)
+
+    def _decision(self, material: Material) -> None:
+        desk, texts = self._desk, self._desk.texts
+        possible = choices(material)
+        self._possible = frozenset(one for one in possible if desk.may(Act.EDIT if one == "appeal" else Act.DECIDE))
+        self._reason = None
+        tag("h3", texts("review.decision"))
+        if not self._possible:
+            tag("p", texts("review.nothing" if desk.may(Act.DECIDE) else "review.only_look"), "fm-hint")
+            return
+        reason = self._reason = text_field(texts("review.reason"), longest=LONGEST_REASON, rows=3, hint=texts("review.reason_hint"))
+        if "reject" in self._possible:
+            with tag("div", classes="fm-suggestions"):
+                for name in REASONS:
+                    self._suggestion(texts(f"review.because_{name}"), reason)
+        with tag("div", classes="fm-actions fm-decisions"):
+            if "appeal" in self._possible:
+                button(texts("review.appeal"), lambda: self._decide("appeal"))
+            if "reject" in self._possible:
+                button(texts("review.reject"), lambda: self._decide("reject"), kind="danger")
+            if "approve" in self._possible:
+                button(texts("review.approve"), lambda: self._decide("approve"), kind="primary")
+        reason.on_enter(lambda: self._decide("reject" if "reject" in self._possible else "appeal"))
+
+    def _suggestion(self, text: str, reason: Field[str]) -> None:
+        async def fill() -> None:
+            reason.show(text)
+            reason.focus()
+
+        button(text, fill, kind="quiet").classes("fm-small")
+
+    def _key_line(self) -> None:
+        with tag("ul", classes="fm-keys", aria_label=self._desk.texts("review.keys")):
+            for name in KEYS:
+                if name in {"approve", "reject"} and not self._desk.may(Act.DECIDE):
+                    continue
+                with tag("li"):
+                    tag("kbd", _LETTERS[name])
+                    tag("span", self._desk.texts(f"review.key_{name}"))
+
+    async def _press(self, event: KeyEventArguments) -> None:
+        held = event.modifiers
+        if not event.action.keydown or held.ctrl or held.alt or held.meta:
+            return
+        key = event.key.name.lower()
+        acts: dict[str, Callable[[], Awaitable[None]]] = {
+            "j": lambda: self._go(self._at + 1),
+            "k": lambda: self._go(self._at - 1),
+            "a": lambda: self._decide("approve"),
+            "r": self._reject_by_key,
+            "?": self._help,
+        }
+        if key in acts:
+            await acts[key]()
+
+    async def _go(self, at: int) -> None:
+        if 0 <= at < len(self._items) and at != self._at:
+            self._at = at
+            await self._show()
+
+    async def _reject_by_key(self) -> None:
+        """The first press leads to the reason, which a rejection needs; one that has a reason rejects."""
+        if self._reason is not None and "reject" in self._possible:
+            if self._reason.value.strip():
+                await self._decide("reject")
+            else:
+                self._reason.focus()
+
+    async def _decide(self, choice: Choice) -> None:
+        if self._working or choice not in self._possible or self._reason is None:
+            return
+        desk, reason, material = self._desk, self._reason.value.strip(), self._items[self._at]
+        if choice != "approve" and not reason:
+            self._reason.complain(desk.texts("material.reason_missing"))
+            self._reason.focus()
+            return
+        self._working = True
+        try:
+            decided = await self._send(choice, material, reason)
+        except FacemeldError:
+            # Somebody else was faster, perhaps: what is shown must be what is.
+            await self._show()
+            raise
+        finally:
+            self._working = False
+        self._items[self._at] = decided
+        toast(desk, desk.texts("review.decided", name=material.name, status=status_text(desk, decided.status)))
+        self._at = self._next_open()
+        await self._show()
+
+    async def _send(self, choice: Choice, material: Material, reason: str) -> Material:
+        desk = self._desk
+
+        def send(house: House) -> Material:
+            admin = house.administration
+            act = {"approve": admin.approve, "reject": admin.reject, "appeal": admin.appeal}[choice]
+            return act(material.id, reason, actor=desk.actor)
+
+        return await desk.run(Act.EDIT if choice == "appeal" else Act.DECIDE, send)
+
+    def _next_open(self) -> int:
+        """The next one that nobody has decided; after the last, the first."""
+        order = [*range(self._at + 1, len(self._items)), *range(self._at)]
+        return next((at for at in order if self._items[at].status in GROUPS[self._queue]), self._at)
+
+    async def _help(self) -> None:
+        texts = self._desk.texts
+        with dialog(self._desk, texts("review.keys")) as opened:
+            with tag("dl", classes="fm-facts"):
+                for name in KEYS:
+                    with tag("dt"):
+                        tag("kbd", _LETTERS[name])
+                    tag("dd", texts(f"review.explain_{name}"))
+            active = switch(texts("review.keys_on"), self._keyboard.active, hint=texts("review.keys_hint"))
+
+            async def turn() -> None:
+                self._keyboard.active = active.value
+
+            active.on_change(turn)
+
+            async def close() -> None:
+                opened.close()
+
+            with tag("div", classes="fm-actions"):
+                button(texts("parts.close"), close, kind="primary")
+
+
+PAGE = Page("review", "/review", Act.READ, build, icon="how_to_reg")
