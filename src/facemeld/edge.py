@@ -51,6 +51,27 @@ _NO_ROOM = _Refusal("bodies", 503, "too much is being uploaded at this moment")
 _SLOW = _Refusal("slow body", 408, "the body did not arrive in time")
 
 
+class _Shares:
+    """What each address has of something, and all of them together."""
+
+    def __init__(self) -> None:
+        self.total = 0
+        self._parts: dict[str, int] = {}
+
+    def of(self, address: str) -> int:
+        """What an address has."""
+        return self._parts.get(address, 0)
+
+    def add(self, address: str, amount: int) -> None:
+        """Give an address more, or take back what it had; addresses that have nothing are forgotten."""
+        left = self._parts.get(address, 0) + amount
+        self.total += amount
+        if left:
+            self._parts[address] = left
+        else:
+            self._parts.pop(address, None)
+
+
 class Edge:
     """Wraps an ASGI application; belongs to one event loop.
 
@@ -64,20 +85,20 @@ class Edge:
         self._app = app
         self._limits = limits
         self._refused = refused
-        self._held: Counter[str] = Counter()
-        self._running: Counter[str] = Counter()
+        self._held = _Shares()
+        self._running = _Shares()
         self.answered: Counter[tuple[str, int]] = Counter()
         """Replies by kind of address and status."""
 
     @property
     def held(self) -> int:
         """Bytes of bodies that are held now."""
-        return self._held.total()
+        return self._held.total
 
     @property
     def running(self) -> int:
         """Requests that are being answered now."""
-        return self._running.total()
+        return self._running.total
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
@@ -89,16 +110,16 @@ class Edge:
             # A proxy may pass on what its client made up; nobody behind this takes it for an address.
             scope = {**scope, "client": None}
         exchange = _Exchange(self, scope, address, receive, send)
-        self._running[address] += 1
+        self._running.add(address, 1)
         try:
             await exchange.run(self._app)
         finally:
-            self._running -= Counter({address: 1})
-            self._held -= Counter({address: exchange.held})
+            self._running.add(address, -1)
+            self._held.add(address, -exchange.held)
 
     def refuses(self, address: str, announced: int) -> _Refusal | None:
         """Why a request may not even begin, or None."""
-        if self._running[address] > self._limits.per_address:
+        if self._running.of(address) > self._limits.per_address:
             return _TOO_MANY
         # What could never fit is for the application to refuse, which knows its own limits and has words for it.
         room = announced > self._limits.bodies // 2 or self._fits(address, announced)
@@ -108,7 +129,7 @@ class Edge:
         """Whether there is room for more of a body; if so, it counts until the request ends."""
         if not self._fits(address, size):
             return False
-        self._held[address] += size
+        self._held.add(address, size)
         return True
 
     def count_refusal(self, reason: str) -> None:
@@ -122,7 +143,7 @@ class Edge:
 
     def _fits(self, address: str, size: int) -> bool:
         most = self._limits.bodies
-        return self.held + size <= most and self._held[address] + size <= most // 2
+        return self._held.total + size <= most and self._held.of(address) + size <= most // 2
 
 
 class _Exchange:

@@ -56,15 +56,14 @@ class CallMetrics:
         self._seconds = Histogram(
             "facemeld_call_seconds", "Time of calls that were answered.", names, registry=registry, buckets=_CALL_BUCKETS
         )
-        self._stages = Histogram("facemeld_stage_seconds", "Time of calls by stage.", ["stage"], registry=registry, buckets=_STAGE_BUCKETS)
+        stages = Histogram("facemeld_stage_seconds", "Time of calls by stage.", ["stage"], registry=registry, buckets=_STAGE_BUCKETS)
+        self._stages = {stage: stages.labels(stage) for stage in STAGES}
         self._bytes = Counter("facemeld_call_bytes", "Bytes of calls and replies.", ["direction"], registry=registry)
         self._faces = Counter("facemeld_faces_fused", "Faces that were fused.", registry=registry)
         self._gone = Counter("facemeld_hang_ups", "Calls whose client hung up before the reply.", registry=registry)
         for version, action in sorted(self._known):
             self._seconds.labels(version, action)
             self._calls.labels(version, action, "OK")
-        for stage in STAGES:
-            self._stages.labels(stage)
         for direction in ("in", "out"):
             self._bytes.labels(direction)
 
@@ -84,8 +83,8 @@ class CallMetrics:
         if call is not None and not record.code:
             self._faces.inc(call.notes.faces)
         for stage, milliseconds in record.stages.items():
-            if stage in STAGES:
-                self._stages.labels(stage).observe(milliseconds / 1000)
+            if stage in self._stages:
+                self._stages[stage].observe(milliseconds / 1000)
 
 
 @dataclass(frozen=True, slots=True)
