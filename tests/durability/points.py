@@ -24,7 +24,7 @@ from typing import Any
 from facemeld.accounts import AccountChange
 from facemeld.accounts.charges import Reserve, Settle
 from facemeld.app import Application, open_application
-from facemeld.catalog import FaceBox, MaterialDeleted, NewMaterial, compare, remove_orphans
+from facemeld.catalog import FaceBox, MaterialDeleted, NewMaterial, compare, remove_orphans, settle_all
 from facemeld.db import StateError, utc_now
 from facemeld.errors import FacemeldError
 from facemeld.results import ResultId, ResultNotFound
@@ -101,6 +101,13 @@ def review(base: Base, promise: Promise) -> None:
         promise("approved", base.waiting)
 
 
+def replace(base: Base, promise: Promise) -> None:
+    with opened_at(base.folder) as opened:
+        new = NewMaterial("new.jpg", picture(5), PLAN + PLAN, "jpeg", 64, 64, [FaceBox(1, 2, 40, 40)])
+        opened.materials.replace(None, base.waiting, new, actor="test")
+        promise("replaced", base.waiting)
+
+
 def renew_plan(base: Base, promise: Promise) -> None:
     with opened_at(base.folder) as opened:
         number = opened.materials.get(None, base.waiting).number
@@ -166,7 +173,8 @@ def maker(opened: Application) -> BackupMaker:
 
 
 SCENARIOS: dict[str, Callable[[Base, Promise], None]] = {
-    act.__name__: act for act in (first_start, import_material, review, renew_plan, delete, fuse, expire, purge, back_up, bring_back)
+    act.__name__: act
+    for act in (first_start, import_material, review, replace, renew_plan, delete, fuse, expire, purge, back_up, bring_back)
 }
 
 
@@ -178,16 +186,17 @@ def check(folder: Path, promises: list[tuple[str, str]], base: Base, scenario: s
             state = connection.exec_driver_sql("PRAGMA integrity_check").scalar_one()
         if state != "ok":
             wrong.append(f"integrity_check: {state}")
+        settle_all(opened.database, opened.materials.files)
         wrong += [f"{kind} {what}" for kind, what in promises if not HOLDS[kind](opened, what)]
         if scenario != "first_start":
-            wrong += _check_store(opened, base)
+            wrong += _check_store(opened, base, scenario)
         wrong += _check_copies(folder)
         if not _result_is_whole(opened, base.result) and scenario != "purge":
             wrong.append("a result of before is gone")
     return wrong
 
 
-def _check_store(opened: Application, base: Base) -> list[str]:
+def _check_store(opened: Application, base: Base, scenario: str) -> list[str]:
     files = opened.materials.files
     if lost := compare(opened.database, files, clock=_later).lost:
         return [f"lost {number}" for number in lost]
@@ -196,7 +205,8 @@ def _check_store(opened: Application, base: Base) -> list[str]:
         stored = files.read_picture(material.number, material.format)
         if hashlib.sha256(stored).hexdigest() != material.sha256:
             wrong.append(f"damaged {material.id}")
-        if files.read_plan(material.number) not in {PLAN, PLAN + PLAN}:
+        belongs = {PLAN + PLAN} if material.sha256 == hashlib.sha256(picture(5)).hexdigest() else {PLAN}
+        if files.read_plan(material.number) not in belongs | ({PLAN + PLAN} if scenario == "renew_plan" else set()):
             wrong.append(f"damaged plan of {material.id}")
     remove_orphans(files, compare(opened.database, files, clock=_later))
     if compare(opened.database, files, clock=_later):
@@ -260,6 +270,7 @@ HOLDS: dict[str, Callable[[Application, str], bool]] = {
     "key": lambda opened, key: opened.accounts.credential(key) is not None,
     "material": lambda opened, material: opened.materials.get(None, material).sha256 == hashlib.sha256(picture(3)).hexdigest(),
     "approved": lambda opened, material: opened.materials.get(None, material).status.usable,
+    "replaced": lambda opened, material: opened.materials.get(None, material).sha256 == hashlib.sha256(picture(5)).hexdigest(),
     "plan": _plan_is_new,
     "deleted": _is_deleted,
     "result": _result_is_whole,
@@ -310,7 +321,7 @@ def _leftovers(data: Path, base: Base, promises: list[tuple[str, str]]) -> list[
     for name in sorted(files_of(data) - files_of(base.folder)):
         parts = Path(name).parts
         unfinished = any(part.startswith(".tmp-") for part in parts)
-        stranger = parts[0] == "materials" and f"mt_{parts[2]}" not in known
+        stranger = parts[0] == "materials" and f"mt_{parts[2]}" not in known | {base.waiting}
         if unfinished or stranger:
             wrong.append(f"left behind: {name}")
     return wrong

@@ -20,6 +20,7 @@ POINTS = {
     "first_start": 80,
     "import_material": 20,
     "review": 8,
+    "replace": 20,
     "renew_plan": 8,
     "delete": 10,
     "fuse": 18,

@@ -282,17 +282,36 @@ def test_only_paths_of_backups_are_paths() -> None:
     assert [is_path(text) for text in good + bad] == [True] * len(good) + [False] * len(bad)
 
 
-def test_a_backup_made_while_others_import_and_delete_is_consistent(installation: Installation, tmp_path: Path) -> None:
+def picture_and_plan(picture_format: str = "png") -> NewMaterial:
+    """A material whose plan names its picture."""
+    picture = os.urandom(30_000)
+    return NewMaterial("a", picture, hashlib.sha256(picture).digest() * 30, picture_format, 64, 64, [FaceBox(1, 2, 40, 40)])
+
+
+@pytest.mark.parametrize("links", [True, False], ids=["links", "copies"])
+def test_a_backup_made_while_others_import_replace_and_delete_is_consistent(
+    installation: Installation, tmp_path: Path, links: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not links:
+        real = os.link
+
+        def no_links(source: str, target: str, **options: Any) -> None:
+            if ".tmp-backup" in str(target):
+                raise OSError(18, "Invalid cross-device link")
+            real(source, target, **options)
+
+        monkeypatch.setattr(os, "link", no_links)
     stop = threading.Event()
     done: list[int] = []
 
     def work() -> None:
         with installation.opened() as opened:
+            store = opened.materials
             while not stop.is_set():
-                new = NewMaterial("a.png", os.urandom(30_000), b"plan" * 1000, "png", 64, 64, [FaceBox(1, 2, 40, 40)])
-                ids = [opened.materials.add(None, installation.activity, new, actor="test").id for _ in range(3)]
-                for material in ids[1:]:
-                    opened.materials.delete(None, material, actor="test")
+                ids = [store.add(None, installation.activity, picture_and_plan(), actor="test").id for _ in range(3)]
+                for number, material in enumerate(ids):
+                    store.replace(None, material, picture_and_plan(("png", "jpeg")[number % 2]), actor="test")
+                store.delete(None, ids[0], actor="test")
                 opened.results.put(os.urandom(1000), "image/png", utc_now() + timedelta(hours=1))
                 done.append(1)
 
@@ -304,14 +323,20 @@ def test_a_backup_made_while_others_import_and_delete_is_consistent(installation
             made = backed_up(installation, tmp_path / (f"backup{number}" + ".tar" * (number % 2)), "--include-keys", "--results")
             data = tmp_path / f"restored{number}"
             installation.run("restore", made, "--data", data)
-            with open_application(Settings(data=data)) as opened:
-                found = compare(opened.database, opened.materials.files, clock=lambda: utc_now() + timedelta(days=1))
-                assert not found
-                assert found.known > number
-                for material in opened.materials.materials(None, installation.activity, limit=1000).items:
-                    assert opened.materials.files.digest(material.number, material.format) == material.sha256
+            check_pairs(data, {one.id for one in installation.materials})
     finally:
         stop.set()
         for thread in threads:
             thread.join()
-    assert len(done) > 4
+    assert len(done) > 2
+
+
+def check_pairs(data: Path, others: set[str]) -> None:
+    """Every material has the picture of its row and the plan of its picture."""
+    with open_application(Settings(data=data)) as opened:
+        files = opened.materials.files
+        assert not compare(opened.database, files, clock=lambda: utc_now() + timedelta(days=1))
+        for material in opened.materials.materials(None, None, limit=1000).items:
+            assert files.digest(material.number, material.format) == material.sha256
+            if material.id not in others:
+                assert files.read_plan(material.number) == bytes.fromhex(material.sha256) * 30

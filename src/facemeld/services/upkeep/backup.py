@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
-import os
 import secrets
 import shutil
-import tarfile
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from facemeld.catalog import Material, MaterialFiles, MaterialStore
-from facemeld.catalog.files import EXTENSIONS, PLAN
+from facemeld.catalog import Material, MaterialDeleted, MaterialFiles, MaterialStore
+from facemeld.catalog.files import EXTENSIONS, PLAN, PREVIOUS
 from facemeld.db import AuditLog, Clock, Database
-from facemeld.db.durable import PRIVATE_FILE, TEMPORARY_PREFIX, make_folder, sync_folder, write_synced
+from facemeld.db.durable import TEMPORARY_PREFIX, make_folder, write_synced
 from facemeld.db.inspection import snapshot
 from facemeld.results import LocalResultStore
+from facemeld.services.upkeep.copying import deliver, take
 from facemeld.services.upkeep.errors import BackupImpossible
 from facemeld.services.upkeep.manifest import DATABASE, MASTER_KEY, NAME, Entry, KeyPlace, Manifest
 
-_TRIES = 10
-_CHUNK = 1 << 20
-_NO_LINKS = {errno.EXDEV, errno.EPERM, errno.ENOTSUP, errno.EMLINK}
+_TRIES = 4
+_LOOKS = 250
+_PAUSE = 0.02
 _KEY_FILES = ("signing/authority.pem", "signing/signer.pem", "signing/signer.key")
 
 
@@ -89,7 +89,7 @@ class BackupMaker:
         """Make a backup; complete and on the disk when this returns, else nothing is left of it.
 
         Files are first linked, or copied where the system has no links, into a folder beside the data: a material that is deleted
-        meanwhile stays in the backup if the copy of the database still has it.
+        meanwhile stays in the backup if the copy of the database still has it, and one that is replaced comes as the copy knows it.
 
         Raises:
             BackupImpossible: the database is not SQLite, the target exists or cannot be written, materials are missing.
@@ -108,7 +108,7 @@ class BackupMaker:
             damaged = self._stage(stage, self.database.file, plan)
             manifest = self._manifest(stage, plan)
             write_synced(stage / NAME, manifest.to_bytes(self.key))
-            _deliver(stage, plan)
+            deliver(stage, plan.target, tar=plan.tar, copy=plan.copy)
         except OSError as error:
             raise BackupImpossible(f"the backup {plan.target} must be writable, got: {error.strerror}") from error
         finally:
@@ -117,12 +117,16 @@ class BackupMaker:
 
     def _stage(self, stage: Path, database: Path, plan: BackupPlan) -> tuple[str, ...]:
         """Gather one consistent state; ids of damaged materials."""
+        verified: dict[int, str] = {}
         for material in _living(self.materials):
             self._take_material(stage, material)
-        for _ in range(_TRIES):
-            (stage / DATABASE).unlink(missing_ok=True)
-            snapshot(database, stage / DATABASE)
-            if (damaged := self._complete(stage)) is not None:
+        for number in range(_TRIES):
+            # Whoever replaces or deletes something makes the copy of the database old; in the end they wait for a moment.
+            with self._others_waiting() if number == _TRIES - 1 else nullcontext():
+                (stage / DATABASE).unlink(missing_ok=True)
+                snapshot(database, stage / DATABASE)
+                damaged = self._complete(stage, verified)
+            if damaged is not None:
                 break
         else:
             raise BackupImpossible("the files of every material must be in the store, some are missing; `facemeld doctor` names them")
@@ -132,8 +136,23 @@ class BackupMaker:
             self._take_results(stage)
         return damaged
 
-    def _complete(self, stage: Path) -> tuple[str, ...] | None:
-        """Bring the materials to the state of the copied database; None when one is missing, as after a deletion right now."""
+    @contextmanager
+    def _others_waiting(self) -> Iterator[None]:
+        """Keep all others from writing to the database during a block."""
+        with self.database.transaction() as session:
+            session.connection()  # a session takes the lock with its first use only
+            yield
+
+    def _complete(self, stage: Path, verified: dict[int, str]) -> tuple[str, ...] | None:
+        """Bring the materials to the state of the copied database.
+
+        Args:
+            stage: Where the copy is, and what was gathered so far.
+            verified: Digests of gathered pictures that are known to be right; added to.
+
+        Returns:
+            Ids of damaged materials; None when one was deleted or replaced after the database was copied, or is lost.
+        """
         copy = Database.at(stage / DATABASE)
         kept, damaged = MaterialFiles(stage / "materials"), []
         try:
@@ -141,34 +160,57 @@ class BackupMaker:
         finally:
             copy.close()
         for material in living:
-            if not kept.complete(material.number, material.format, material.size) and not self._take_material(stage, material):
+            if verified.get(material.number) == material.sha256:
+                continue
+            if not _is_right(kept, material) and not self._take_material(stage, material):
                 return None
-            if kept.digest(material.number, material.format) != material.sha256:
+            if _is_right(kept, material):
+                verified[material.number] = material.sha256
+            elif self._is_unchanged(material):
                 damaged.append(material.id)
+            else:
+                return None
         wanted = {material.number for material in living}
         for folder in (stage / "materials").glob("*/*"):
             if int(folder.name) not in wanted:
                 shutil.rmtree(folder)
         return tuple(damaged)
 
+    def _is_unchanged(self, material: Material) -> bool:
+        """Whether the database still says of a material what its copy says."""
+        try:
+            return self.materials.get(None, material.id).sha256 == material.sha256
+        except MaterialDeleted:
+            return False
+
     def _take_material(self, stage: Path, material: Material) -> bool:
-        """Take picture and plan of a material; False where a file is missing."""
+        """Take picture and plan of a material as they belong together; False where a file is missing or is being replaced."""
         source, target = self.materials.files.folder(material.number), MaterialFiles(stage / "materials").folder(material.number)
-        target.mkdir(mode=0o700, parents=True, exist_ok=True)
-        picture = f"picture.{EXTENSIONS[material.format]}"
-        return _take(source / picture, target / picture) and _take(source / PLAN, target / PLAN)
+        names = (f"picture.{EXTENSIONS[material.format]}", PLAN)
+        for _ in range(_LOOKS):
+            shutil.rmtree(target, ignore_errors=True)
+            target.mkdir(mode=0o700, parents=True)
+            if (source / PREVIOUS).exists():
+                time.sleep(_PAUSE)  # it is just being replaced
+                continue
+            before = _identities(source, names)
+            if before is None or not all(take(source / name, target / name) for name in names):
+                return False
+            if _identities(source, names) == before and not (source / PREVIOUS).exists():
+                return True
+        return False
 
     def _take_keys(self, stage: Path) -> None:
         names = [*_KEY_FILES, *([] if self.key_in_settings else [MASTER_KEY])]
         for name in names:
             (stage / name).parent.mkdir(mode=0o700, exist_ok=True)
-            _take(self.folder / name, stage / name)
+            take(self.folder / name, stage / name)
 
     def _take_results(self, stage: Path) -> None:
         for file in self.results.files(self.clock()):
             target = stage / "results" / file.parent.name / file.name
             target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _take(file, target)
+            take(file, target)
 
     def _manifest(self, stage: Path, plan: BackupPlan) -> Manifest:
         files = sorted(path for path in stage.rglob("*") if path.is_file())
@@ -193,81 +235,22 @@ def _living(materials: MaterialStore) -> Iterator[Material]:
         after = page.next
 
 
-def _take(source: Path, target: Path) -> bool:
-    """Link a file, or copy it where links are not possible; False where there is none, or no longer."""
-    if target.exists():
-        return True
-    try:
-        try:
-            target.hardlink_to(source)
-        except OSError as error:
-            if error.errno not in _NO_LINKS:
-                raise
-            _copy(source, target)
-    except FileNotFoundError:
+def _is_right(files: MaterialFiles, material: Material) -> bool:
+    """Whether both files are there and the picture is the one of the row."""
+    if not files.complete(material.number, material.format, material.size):
         return False
-    return True
+    return files.digest(material.number, material.format) == material.sha256
 
 
-def _copy(source: Path, target: Path) -> None:
-    with source.open("rb") as reading, os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE), "wb") as writing:
-        shutil.copyfileobj(reading, writing, _CHUNK)
-        writing.flush()
-        os.fsync(writing.fileno())
+def _identities(folder: Path, names: tuple[str, ...]) -> tuple[tuple[int, int, int], ...] | None:
+    """What tells one state of a material's files from another; None where one is missing."""
+    try:
+        found = [(folder / name).stat() for name in names]
+    except FileNotFoundError:
+        return None
+    return tuple((status.st_ino, status.st_mtime_ns, status.st_size) for status in found)
 
 
 def _digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _deliver(stage: Path, plan: BackupPlan) -> None:
-    """Move or copy what was gathered to the target, under a temporary name until it is complete and on the disk."""
-    make_folder(plan.target.absolute().parent)
-    unfinished = plan.target.with_name(f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}")
-    try:
-        if plan.tar:
-            _write_tar(stage, unfinished)
-        else:
-            _write_folder(stage, unfinished, copy=plan.copy)
-        unfinished.rename(plan.target)
-    except BaseException:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        if unfinished.exists():
-            unfinished.unlink()
-        raise
-    sync_folder(plan.target.absolute().parent)
-
-
-def _write_tar(stage: Path, target: Path) -> None:
-    with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE), "wb") as file:
-        with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as archive:
-            # The manifest comes first, so that whoever reads the file knows what to expect.
-            for path in sorted((path for path in stage.rglob("*") if path.is_file()), key=lambda path: (path.name != NAME, path)):
-                with path.open("rb") as content:
-                    archive.addfile(_member(path.relative_to(stage).as_posix(), os.fstat(content.fileno())), content)
-                os.utime(stage)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _member(name: str, status: os.stat_result) -> tarfile.TarInfo:
-    """A plain private file of nobody: users of this machine do not concern those who read the backup."""
-    info = tarfile.TarInfo(name)
-    info.size, info.mtime, info.mode = status.st_size, int(status.st_mtime), PRIVATE_FILE
-    return info
-
-
-def _write_folder(stage: Path, target: Path, *, copy: bool) -> None:
-    target.mkdir(mode=0o700)
-    for path in sorted(stage.rglob("*")):
-        there = target / path.relative_to(stage)
-        if path.is_dir():
-            there.mkdir(mode=0o700)
-        elif copy:
-            _copy(path, there)
-        else:
-            _take(path, there)
-        os.utime(stage)
-    for folder in (target, *(path for path in target.rglob("*") if path.is_dir())):
-        sync_folder(folder)

@@ -165,15 +165,22 @@ class StoreChecks:
         count, damaged = 0, []
         for material in self.living():
             count += 1
-            try:
-                whole = self._materials.files.digest(material.number, material.format) == material.sha256
-            except MaterialDeleted:
-                continue  # told by the check of the materials, unless somebody has deleted it just now
-            if not whole:
+            if self._is_damaged(material):
                 damaged.append(material.id)
         if not damaged:
             return Report(f"{count} pictures have the digests that they were imported with")
         return Report("", (Trouble(f"{len(damaged)} pictures are damaged", _FROM_BACKUP, tuple(damaged)),))
+
+    def _is_damaged(self, material: Material) -> bool:
+        # One that is being replaced is looked at once more, with its new row.
+        for _ in range(2):
+            try:
+                if self._materials.files.digest(material.number, material.format) == material.sha256:
+                    return False
+                material = self._materials.get(None, material.id)
+            except MaterialDeleted:
+                return False  # told by the check of the materials, unless somebody has deleted it just now
+        return True
 
     def _look_at_results(self) -> Report:
         with self._since() as before:
