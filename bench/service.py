@@ -16,11 +16,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from bench import growth, machine, references, report
 from bench.cases import BASE, CASES, QUICK, Case, materials, photos, prepare
 from bench.load import Run
 from bench.world import World, file_server, new_world, percentile
 
+from bench import growth, machine, references, report
 from facemeld.db import Database
 from facemeld.timing import STAGES
 from facemeld.usage import UsageStore
@@ -138,12 +138,19 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="fewer kinds of calls and fewer calls: about a minute")
     parser.add_argument("--record", action="store_true", help="write the figures into docs/performance.md and beside it")
     parser.add_argument("--output", type=Path, help="folder for report.json, report.md and the plots")
+    parser.add_argument("--calls", type=int, help="calls of each kind (40, quick 8)")
+    parser.add_argument("--seconds", type=float, help="length of each open loop (15, quick 4)")
+    parser.add_argument("--rates", type=float, nargs="+", help="calls a second of the open loops")
+    parser.add_argument("--without", choices=("network", "growth"), nargs="*", default=[], help="what to leave out")
     arguments = parser.parse_args()
-    if arguments.quick:
-        found = measure(QUICK, calls=8, rates=(2, 5), seconds=4, parts=frozenset())
-    else:
-        rates = (2, 5, 10, 15, 20, 22, 25, 30)
-        found = measure(CASES, calls=40, rates=rates, seconds=15, parts=frozenset({"network", "growth"}))
+    parts = frozenset() if arguments.quick else frozenset({"network", "growth"}.difference(arguments.without))
+    found = measure(
+        QUICK if arguments.quick else CASES,
+        calls=arguments.calls or (8 if arguments.quick else 40),
+        rates=arguments.rates or ((2, 5) if arguments.quick else (2, 5, 10, 15, 20, 22, 25, 30)),
+        seconds=arguments.seconds or (4 if arguments.quick else 15),
+        parts=parts,
+    )
     if arguments.record:
         report.record(found)
     if arguments.output is not None:

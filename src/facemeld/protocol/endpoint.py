@@ -42,7 +42,7 @@ logger = logging.getLogger(__name__)
 _LONGEST_TRACEPARENT = 256
 _REGION = re.compile(r"[A-Za-z0-9._-]{1,64}")
 # Hashing more than this would hold up other calls for longer than handing it to a thread does.
-_LARGE = 256 * 1024
+_LARGE = 1024 * 1024
 
 
 @dataclass(slots=True)

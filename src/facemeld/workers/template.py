@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 
 import numpy as np
@@ -108,12 +109,22 @@ def load(engine: Engine, file: TemplateFile) -> tuple[Template, int]:
         TemplateMissing: neither the plan nor the picture is there.
     """
     try:
-        data = file.plan.read_bytes()
-        return unpack(engine, data), len(data)
+        template = unpack(engine, file.plan.read_bytes())
     except (PlanOutdated, FileNotFoundError):
         try:
             image = decode(file.picture.read_bytes(), file.limits)
         except FileNotFoundError as error:
             raise TemplateMissing("the template's picture must be in the store, and is gone") from error
         template = make(engine, image)
-        return template, image.rgb.nbytes * 2
+    return template, weight(template)
+
+
+def weight(value: object) -> int:
+    """Bytes of all arrays in a value, through dataclasses, tuples, lists and dictionaries; an array that is met twice counts twice."""
+    if isinstance(value, np.ndarray):
+        return int(value.nbytes)
+    if is_dataclass(value):
+        return sum(weight(getattr(value, one.name)) for one in fields(value))
+    if isinstance(value, Mapping):
+        return sum(weight(one) for one in value.values())
+    return sum(weight(one) for one in value) if isinstance(value, tuple | list) else 0
