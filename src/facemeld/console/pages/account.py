@@ -90,7 +90,7 @@ def _change(desk: Desk, view: AccountView) -> None:
                 deny_ips=[denied.value],
             )
             await desk.run(Act.ACCOUNTS, lambda house: house.administration.accounts.change(account.name, change, actor=desk.actor))
-            desk.client.open(account_address(desk, account.name))
+            desk.go(account_address(desk, account.name))
 
         with tag("div", classes="fm-actions"):
             button(texts("account.save"), save, kind="primary")

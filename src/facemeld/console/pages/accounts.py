@@ -72,7 +72,7 @@ def _create(desk: Desk) -> None:
 
         async def create() -> None:
             made = await desk.run(Act.ACCOUNTS, lambda house: house.administration.accounts.create(name.value.strip(), actor=desk.actor))
-            desk.client.open(account_address(desk, made.name))
+            desk.go(account_address(desk, made.name))
 
         name.on_enter(create)
         dialog_buttons(desk, opened, texts("accounts.create"), create)

@@ -16,6 +16,9 @@ from facemeld.services.administration import Administration, AuditEntry, AuditVe
 from facemeld.services.signin import Act
 
 _HASH = re.compile(r"[0-9a-f]{64}")
+_SHOWN = 12
+"""Digits of a hash that tell it from others."""
+
 _FIELDS = ("actor", "act", "subject", "since", "until")
 
 
@@ -52,7 +55,9 @@ async def _list(desk: Desk) -> None:
     ]
     with section(texts("audit.acts"), wide=True):
         _filters(desk)
-        await Table(desk, texts("audit.acts"), columns, fetch, none=texts("audit.none")).load()
+        table = Table(desk, texts("audit.acts"), columns, fetch, none=texts("audit.none"))
+        table.classes("fm-wrap")
+        await table.load()
 
 
 def _filters(desk: Desk) -> None:
@@ -68,7 +73,7 @@ def _filters(desk: Desk) -> None:
 
         async def apply() -> None:
             wanted = {name: field.value.strip() for name, field in fields.items()}
-            desk.client.open(desk.url("/audit", **{name: value for name, value in wanted.items() if value}))
+            desk.go(desk.url("/audit", **{name: value for name, value in wanted.items() if value}))
 
         for field in fields.values():
             field.on_enter(apply)
@@ -79,7 +84,7 @@ def _filters(desk: Desk) -> None:
 
 
 def _row(entry: AuditEntry) -> Row:
-    detail = ", ".join(f"{name}: {_value(value)}" for name, value in entry.detail.items())
+    detail = ", ".join(f"{name}: {_value(value)}" for name, value in entry.detail.items() if value not in ("", None))
     cells: dict[str, Cell | str] = {
         "at": time_cell(entry.at),
         "actor": entry.actor,
@@ -91,7 +96,8 @@ def _row(entry: AuditEntry) -> Row:
 
 
 def _value(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return f"{text[:_SHOWN]}…" if _HASH.fullmatch(text) else text
 
 
 def _chain(desk: Desk) -> None:

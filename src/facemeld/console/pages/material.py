@@ -202,7 +202,7 @@ async def _delete(desk: Desk, seen: _Seen, whole: TextElement) -> None:
 
 
 def _reopen(desk: Desk, material: Material) -> None:
-    desk.client.open(desk.url(f"/materials/{material.id}"))
+    desk.go(desk.url(f"/materials/{material.id}"))
 
 
 def _choose(desk: Desk, opened: ui.dialog, action: str, act: Callable[[], Awaitable[None]]) -> None:

@@ -52,7 +52,7 @@ async def _create(desk: Desk, form: ActivityForm, account: Field[str], *, new_ac
         return admin.activities.create(owner.id, actor=desk.actor, published=True, **values)
 
     made = await desk.run(Act.ACCOUNTS if new_account else Act.EDIT, create)
-    desk.client.open(desk.url(f"/activities/{made.id}"))
+    desk.go(desk.url(f"/activities/{made.id}"))
 
 
 PAGE = Page("newactivity", "/activities/new", Act.EDIT, build, heading=False, parent="activities")

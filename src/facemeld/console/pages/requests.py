@@ -53,7 +53,7 @@ def _find(desk: Desk) -> None:
             async def find() -> None:
                 text = asked.value.strip().lower()
                 if _REQUEST_ID.fullmatch(text):
-                    desk.client.open(request_address(desk, text))
+                    desk.go(request_address(desk, text))
                 else:
                     asked.complain(texts("requests.not_an_id"))
 
@@ -94,7 +94,7 @@ def _filters(desk: Desk, choices: _Choices) -> None:
                 account.complain(texts("requests.no_account"))
                 return
             moments = {"since": since.value, "until": until.value}
-            desk.client.open(desk.url("/requests", **{name: value for name, value in {**wanted, **moments}.items() if value}))
+            desk.go(desk.url("/requests", **{name: value for name, value in {**wanted, **moments}.items() if value}))
 
         code.on_settle(apply)
         for field in (account, activity, since, until):
@@ -125,6 +125,7 @@ async def _list(desk: Desk, choices: _Choices) -> None:
     with section(texts("requests.calls"), wide=True):
         _filters(desk, choices)
         table = Table(desk, texts("requests.calls"), columns, fetch, none=texts("requests.none"))
+        table.classes("fm-wrap")
         await table.load()
 
 

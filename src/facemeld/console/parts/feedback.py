@@ -23,7 +23,7 @@ def toast(desk: Desk, text: str, kind: Literal["positive", "negative", "warning"
 def tell_failure(desk: Desk, error: Exception) -> None:
     """Say what a use case refused; whoever has no session any more is sent to the sign-in page."""
     if isinstance(error, TokenInvalid):
-        desk.client.open(desk.url("/sign-in"))
+        desk.go(desk.url("/sign-in"))
         return
     toast(desk, desk.texts.failure(error) if isinstance(error, FacemeldError) else desk.texts("errors.unexpected"), "negative")
 
