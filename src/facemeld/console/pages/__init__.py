@@ -12,6 +12,7 @@ from facemeld.console.pages.keys import PAGE as KEYS
 from facemeld.console.pages.material import PAGE as MATERIAL
 from facemeld.console.pages.newactivity import PAGE as NEW_ACTIVITY
 from facemeld.console.pages.page import Page
+from facemeld.console.pages.playground import PAGE as PLAYGROUND
 from facemeld.console.pages.request import PAGE as REQUEST
 from facemeld.console.pages.requests import PAGE as REQUESTS
 from facemeld.console.pages.results import PAGE as RESULTS
@@ -29,6 +30,7 @@ PAGES: tuple[Page, ...] = (
     ACTIVITY,
     MATERIAL,
     REVIEW,
+    PLAYGROUND,
     REQUESTS,
     REQUEST,
     RESULTS,

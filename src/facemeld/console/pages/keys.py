@@ -54,6 +54,7 @@ async def build(desk: Desk) -> None:
             if wanted is not None:
                 link(texts("keys.show_all"), desk.url("/keys"))
         table = Table(desk, texts("keys.title"), columns, fetch, none=texts("keys.none"))
+        table.classes("fm-wrap")
 
     async def act(name: str, key: str) -> None:
         await _act(desk, name, known[key], table.reload)

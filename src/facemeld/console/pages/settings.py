@@ -62,10 +62,11 @@ def _draw(desk: Desk, view: SettingView) -> TextElement:
     texts = desk.texts
     with tag("div", classes="fm-setting") as row:
         with tag("div", classes="fm-setting-head"):
-            tag("code", view.variable, "fm-strong")
-            if view.source is not Source.DEFAULT:
-                badge(texts(f"settings.source_{view.source.value}"), _TONES[view.source])
-        tag("code", view.value or texts("settings.empty"), "fm-setting-value" if view.value else "fm-setting-value fm-hint")
+            with tag("div", classes="fm-row"):
+                tag("code", view.variable, "fm-strong")
+                if view.source is not Source.DEFAULT:
+                    badge(texts(f"settings.source_{view.source.value}"), _TONES[view.source])
+            tag("code", view.value or texts("settings.empty"), "fm-setting-value" if view.value else "fm-setting-value fm-hint")
         # The catalogue of settings is written in English.
         tag("p", view.description, "fm-hint", lang="en")
     return row

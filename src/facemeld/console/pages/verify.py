@@ -70,4 +70,4 @@ def _calls(desk: Desk, calls: Sequence[Usage]) -> None:
                 link(texts("verify.record"), request_address(desk, usage.request_id))
 
 
-PAGE = Page("verify", "/verify", Act.READ, build, icon="fact_check")
+PAGE = Page("verify", "/verify", Act.READ, build, icon="verified")

@@ -1,0 +1,36 @@
+"""The playground: a template, photos, switches and sliders; what the API makes of them, and the same call as code."""
+
+from __future__ import annotations
+
+from facemeld.console.desk import Desk
+from facemeld.console.pages.page import Page
+from facemeld.console.parts.pieces import section, tag
+from facemeld.console.playground.bench import Bench
+from facemeld.console.playground.choosing import choosing
+from facemeld.console.playground.controls import controls
+from facemeld.console.playground.outcome import Code, Outcome
+from facemeld.console.playground.photos import Photos, Template
+from facemeld.services.signin import Act
+
+
+async def build(desk: Desk) -> None:
+    """Draw the page."""
+    texts, bench = desk.texts, Bench(desk)
+    with tag("div", classes="fm-try"):
+        with tag("div", classes="fm-stack"):
+            with section(texts("playground.step_template")):
+                chosen = tag("div", classes="fm-fields")
+                template = Template(bench)
+            with section(texts("playground.step_photos")):
+                template.photos = Photos(bench)
+        with section(texts("playground.step_settings")):
+            controls(bench)
+            outcome = Outcome(bench)
+    outcome.draw()
+    Code(bench)
+    with chosen:
+        await choosing(bench)
+    await bench.changed()
+
+
+PAGE = Page("playground", "/playground", Act.EDIT, build, icon="science")

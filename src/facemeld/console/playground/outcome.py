@@ -1,0 +1,173 @@
+"""The call itself: made for the account of the activity, shown with its picture, its timing, its request and its reply."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from facemeld.console.parts.addresses import beside, request_address
+from facemeld.console.parts.calls import outcome_badge, stage_bar
+from facemeld.console.parts.codetabs import CodeTabs
+from facemeld.console.parts.compare import Compare
+from facemeld.console.parts.faces import picture_address
+from facemeld.console.parts.pieces import button, id_chip, link, section, tag
+from facemeld.console.playground.bench import Bench
+from facemeld.console.playground.draft import FileText, shortened
+from facemeld.console.playground.snippets import SNIPPETS, Recipe
+from facemeld.services.administration import Material
+from facemeld.services.signin import Act
+from facemeld.services.trying import Trial, Tried
+
+
+class Outcome:
+    """The button that makes the call, and what came of it.
+
+    Args:
+        bench: The playground.
+    """
+
+    def __init__(self, bench: Bench) -> None:
+        self._bench = bench
+        self._busy = False
+        self._shown = ""
+        texts = bench.desk.texts
+        with tag("div", classes="fm-try-act"):
+            self._button = button(texts("playground.fuse"), self._fuse, kind="primary", symbol="auto_awesome")
+            self._said = tag("p", "", "fm-hint", role="status")
+        bench.on_change(self._judge)
+        bench.desk.client.on_delete(self._drop)
+
+    def draw(self) -> None:
+        """Draw where the result will be."""
+        self._area = tag("div", classes="fm-stack", tabindex="-1")
+
+    async def _judge(self) -> None:
+        """Whether there is enough for a call."""
+        draft, texts = self._bench.draft, self._bench.desk.texts
+        missing = "" if draft.model_id else "playground.needs_material"
+        missing = missing or ("" if draft.photos else "playground.needs_photo")
+        self._button.props["disabled"] = bool(missing) or self._busy
+        if not self._busy:
+            self._said.text = texts(missing) if missing else texts("playground.counts")
+
+    async def _fuse(self) -> None:
+        if self._busy:
+            return
+        self._busy = True
+        self._said.text = self._bench.desk.texts("playground.fusing")
+        await self._judge()
+        try:
+            await self._call()
+        finally:
+            self._busy = False
+            await self._judge()
+
+    async def _call(self) -> None:
+        desk, draft, material, activity = self._bench.desk, self._bench.draft, self._bench.material, self._bench.activity
+        if material is None or activity is None or not draft.photos:
+            return
+        needs_template = draft.action == "FuseFaceUltra"
+        template = (
+            await desk.run(Act.READ, lambda house: house.administration.materials.files.read_picture(material.number, material.format))
+            if needs_template
+            else b""
+        )
+        files = {photo.name: photo.data for photo in draft.photos} | {draft.template: template}
+        parameters = await asyncio.to_thread(draft.parameters, lambda name: base64.b64encode(files[name]).decode("ascii"))
+        trial = Trial(
+            account_id=activity.account_id,
+            action=draft.action,
+            parameters=parameters,
+            consent=draft.consent or None,
+            language=desk.texts.tag,
+            base_url=_server(self._bench),
+        )
+        tried = await desk.call(Act.EDIT, lambda house: house.calls.call(trial))
+        self._drop()
+        self._area.clear()
+        with self._area:
+            self._show(tried, parameters, material)
+        desk.client.run_javascript(f"getHtmlElement({self._area.id}).scrollIntoView({{ block: 'start' }})")
+
+    def _show(self, tried: Tried, parameters: Mapping[str, Any], material: Material) -> None:
+        desk = self._bench.desk
+        texts = desk.texts
+        reply = tried.reply["Response"]
+        with section(texts("playground.result"), wide=True):
+            with tag("div", classes="fm-row"):
+                outcome_badge(desk, tried.code)
+                id_chip(desk, tried.request_id)
+                link(texts("playground.record"), request_address(desk, tried.request_id))
+            if tried.code:
+                tag("p", reply["Error"]["Message"], "fm-alert")
+            else:
+                self._picture(reply["FusedImage"], material)
+            if tried.stages:
+                tag("h3", texts("playground.timing"))
+                stage_bar(desk, tried.stages, max(tried.milliseconds, sum(tried.stages.values())))
+        with section(texts("playground.wire"), wide=True):
+            tabs = CodeTabs(desk, texts("playground.wire"))
+            tabs.show({texts("playground.request"): _json(parameters), texts("playground.reply"): _json(tried.reply)})
+
+    def _picture(self, fused: str, material: Material) -> None:
+        desk = self._bench.desk
+        if fused.startswith(("http://", "https://")):
+            # The same file under the console's own host, because pages may load pictures from there alone.
+            parts = urlsplit(fused)
+            address = beside(desk, f"{parts.path}?{parts.query}")
+        else:
+            self._shown = desk.house.shelf.put(desk.principal, base64.b64decode(fused))
+            address = desk.url(f"/shelf/{self._shown}")
+        Compare(desk, picture_address(desk, material), address, material.width / material.height)
+        with tag("div", classes="fm-row"):
+            made = link(desk.texts("playground.download"), address, "fm-button")
+            made.props["download"] = self._bench.draft.template.replace("template", "result")
+
+    def _drop(self) -> None:
+        if self._shown:
+            self._bench.desk.house.shelf.drop(self._shown)
+            self._shown = ""
+
+
+class Code:
+    """The same call as code, always up to date.
+
+    Args:
+        bench: The playground.
+    """
+
+    def __init__(self, bench: Bench) -> None:
+        self._bench = bench
+        texts = bench.desk.texts
+        with section(texts("playground.code"), wide=True):
+            tag("p", texts("playground.code_hint"), "fm-hint")
+            self._tabs = CodeTabs(bench.desk, texts("playground.code"))
+        bench.on_change(self._write)
+
+    async def _write(self) -> None:
+        desk, draft = self._bench.desk, self._bench.draft
+        address = urlsplit(_server(self._bench))
+        recipe = Recipe(
+            action=draft.action,
+            parameters=draft.parameters(FileText),
+            endpoint=address.netloc,
+            secure=address.scheme == "https",
+            language=desk.texts.tag,
+            result=draft.template.replace("template", "result") if draft.kind == "base64" else "",
+            consent=draft.consent,
+        )
+        self._tabs.show({name: write(recipe) for name, write in SNIPPETS.items()})
+
+
+def _server(bench: Bench) -> str:
+    """The address under which programs reach the API, without a slash at its end."""
+    request, announced = bench.desk.request, bench.desk.house.settings.public_url
+    return announced.rstrip("/") or f"{request.url.scheme}://{request.url.netloc}"
+
+
+def _json(value: Any) -> str:
+    return json.dumps(shortened(value), indent=2, ensure_ascii=False)
