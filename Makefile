@@ -9,7 +9,7 @@ NODE_CLIENTS := tencentcloud-sdk-nodejs@4.1.313 tencentcloud-sdk-nodejs-intl-en@
 TCCLI := tccli==3.1.189.1
 AXE := axe-core@4.14.1
 
-.PHONY: demo test slow clients console lint bench docs lock clean
+.PHONY: demo test slow clients console lint bench gate docs lock clean
 
 demo: $(VENV)/.demo
 	$(RUN) -m scripts.demo
@@ -54,8 +54,13 @@ lint: $(VENV)/.dev
 	$(BIN)/lint-imports
 	$(RUN) -m scripts.make_docs --check
 
-bench: $(VENV)/.dev
-	$(RUN) -m bench.fuse_latency
+bench: $(VENV)/.bench
+	$(BIN)/facemeld models fetch
+	$(RUN) -m bench.service --record
+
+gate: $(VENV)/.dev
+	$(BIN)/facemeld models fetch
+	$(RUN) -m bench.gate
 
 docs: $(VENV)/.dev
 	$(RUN) -m scripts.make_docs
@@ -77,6 +82,11 @@ $(VENV)/.dev: requirements/dev.lock pyproject.toml | $(VENV)/.python
 	@echo "Installing Facemeld and its development tools (about 300 MB to download the first time) ..."
 	$(BIN)/pip install --require-hashes -r requirements/dev.lock
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.bench: requirements/bench.lock $(VENV)/.dev
+	@echo "Installing what measuring needs besides (about 250 MB to download the first time) ..."
+	$(BIN)/pip install --require-hashes -r requirements/bench.lock
 	@touch $@
 
 $(VENV)/.python:

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench import pictures
 from bench.pixels import Studio
 from bench.references import floor, processor_ms
 from sqlalchemy import insert
 
+from bench import pictures
 from facemeld.app import Application, open_application
 from facemeld.catalog import MaterialStatus
 from facemeld.db import utc_now
@@ -93,7 +93,7 @@ def _catalogue(sizes: Iterable[int]) -> Iterator[dict[str, float]]:
                 "x": size,
                 "lookup_us": microseconds([_lookup(application, owner.id, activity.id, model) for model in chosen]),
                 "list_us": microseconds([lambda: application.materials.materials(owner.id, activity.id, limit=20)] * 50),
-                "file_mb": (application.settings.data / "facemeld.sqlite3").stat().st_size / 2**20,
+                "file_mb": sum(file.stat().st_size for file in application.settings.data.glob("facemeld.sqlite3*")) / 2**20,
             }
 
 

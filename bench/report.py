@@ -154,8 +154,10 @@ def record(found: Found) -> None:
     FIGURES.write_text(json.dumps(rounded(found), indent=1, ensure_ascii=False) + "\n")
     kept = json.loads(FIGURES.read_text())
     PAGE.write_text(page(PAGE.read_text(), kept))
-    PLOTS.mkdir(exist_ok=True)
     plots(kept, PLOTS)
+    for path in (FIGURES, PAGE, *PLOTS.glob("performance-*.svg")):
+        # The service's own folders are private, and it makes the whole process so.
+        path.chmod(0o644)
 
 
 def write(found: Found, folder: Path) -> None:
@@ -172,9 +174,8 @@ def plots(found: Found, folder: Path) -> None:
 
     matplotlib.use("svg")
     # The same figures always make the same file.
-    matplotlib.rcParams.update(
-        {"svg.hashsalt": "facemeld", "font.size": 9, "axes.grid": True, "grid.alpha": 0.3, "figure.constrained_layout.use": True}
-    )
+    matplotlib.rcParams.update({"svg.hashsalt": "facemeld", "svg.fonttype": "none", "font.size": 9})
+    matplotlib.rcParams.update({"axes.grid": True, "grid.alpha": 0.3, "figure.constrained_layout.use": True})
     from matplotlib import pyplot
 
     def save(figure: Any, name: str) -> None:
