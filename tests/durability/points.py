@@ -27,6 +27,7 @@ from facemeld.app import Application, open_application
 from facemeld.catalog import FaceBox, MaterialDeleted, NewMaterial, compare, remove_orphans, settle_all
 from facemeld.db import StateError, utc_now
 from facemeld.errors import FacemeldError
+from facemeld.marks.errors import MarkError
 from facemeld.results import ResultId, ResultNotFound
 from facemeld.services.upkeep.backup import BackupMaker, BackupPlan
 from facemeld.services.upkeep.errors import BackupError
@@ -88,6 +89,16 @@ def first_start(base: Base, promise: Promise) -> None:
     with opened_at(base.folder) as opened:
         opened.accounts.create("acme", actor="test")
         promise("key", opened.accounts.create_key("acme", actor="test").secret_id)
+
+
+def first_signature(base: Base, promise: Promise) -> None:
+    with opened_at(base.folder) as opened:
+        try:
+            identity = opened.signing_identity()
+        except MarkError as error:
+            raise StateError(str(error)) from error
+        assert identity is not None
+        promise("signer", hashlib.sha256(identity.chain.encode()).hexdigest())
 
 
 def import_material(base: Base, promise: Promise) -> None:
@@ -174,7 +185,20 @@ def maker(opened: Application) -> BackupMaker:
 
 SCENARIOS: dict[str, Callable[[Base, Promise], None]] = {
     act.__name__: act
-    for act in (first_start, import_material, review, replace, renew_plan, delete, fuse, expire, purge, back_up, bring_back)
+    for act in (
+        first_start,
+        first_signature,
+        import_material,
+        review,
+        replace,
+        renew_plan,
+        delete,
+        fuse,
+        expire,
+        purge,
+        back_up,
+        bring_back,
+    )
 }
 
 
@@ -262,12 +286,18 @@ def _is_deleted(opened: Application, material: str) -> bool:
     return False
 
 
+def _is_signer(opened: Application, digest: str) -> bool:
+    identity = opened.signing_identity()
+    return identity is not None and hashlib.sha256(identity.chain.encode()).hexdigest() == digest
+
+
 def _plan_is_new(opened: Application, material: str) -> bool:
     return opened.materials.files.read_plan(opened.materials.get(None, material).number) == PLAN + PLAN
 
 
 HOLDS: dict[str, Callable[[Application, str], bool]] = {
     "key": lambda opened, key: opened.accounts.credential(key) is not None,
+    "signer": _is_signer,
     "material": lambda opened, material: opened.materials.get(None, material).sha256 == hashlib.sha256(picture(3)).hexdigest(),
     "approved": lambda opened, material: opened.materials.get(None, material).status.usable,
     "replaced": lambda opened, material: opened.materials.get(None, material).sha256 == hashlib.sha256(picture(5)).hexdigest(),
@@ -358,7 +388,7 @@ def main(scenario: str, fault: str, folder: str, first: str = "1", step: str = "
         point, found = run_once(scenario, Fault(fault), at, base, work)
         if found:
             wrong[f"{at} {point}"] = found
-        if not point:
+        if point in {"", "error"}:
             break
         tried += 1
     sys.stdout.write(json.dumps({"points": tried, "wrong": wrong}))

@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # How many points each has at least, so that a fault that never happens is noticed.
 POINTS = {
     "first_start": 80,
+    "first_signature": 5,
     "import_material": 20,
     "review": 8,
     "replace": 20,

@@ -144,7 +144,10 @@ def _make(folder: Path) -> None:
     try:
         for name, data in files.items():
             _write(temporary / name, data)
+        _sync(temporary)
         temporary.rename(folder)
+        # Without this, a power cut could take the authority back that has already signed results.
+        _sync(folder.parent)
     except OSError:
         shutil.rmtree(temporary)
         if not (folder / "signer.pem").exists():
@@ -201,6 +204,14 @@ def _write(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _read(path: Path) -> str:
