@@ -42,6 +42,9 @@ FLAGS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    # A picture that moves instead of a camera, and no question whether the page may see it.
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
 )
 WIDE, NARROW = (1280, 900), (390, 844)
 
@@ -58,13 +61,20 @@ def chromium() -> str:
 
 @dataclass(frozen=True)
 class ConsoleWorld:
-    """A server with a campaign, a user of each role, and a session for each."""
+    """A server with a campaign, a user of each role, and a session for each.
+
+    Attributes:
+        user_photo, other_photo: JPEGs of two people.
+        failed: RequestId of a call that failed, because there is no material of its id.
+    """
 
     server: LiveServer
     campaign: Campaign
     users: Mapping[Role, str]
     sessions: Mapping[Role, str]
     user_photo: bytes
+    other_photo: bytes
+    failed: str
 
     @property
     def address(self) -> str:

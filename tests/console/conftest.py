@@ -56,8 +56,8 @@ def console_world(
     try:
         client, user = server.client(campaign.key), jpeg(astronaut)
         client.FuseFace(fuse_request(campaign.project_id, campaign.materials["hopper.png"].id, photo(user)))
-        failure(lambda: client.FuseFace(fuse_request(campaign.project_id, "mt_1", photo(user))))
-        yield ConsoleWorld(server, campaign, {role: role.value for role in Role}, sessions, user)
+        failed = failure(lambda: client.FuseFace(fuse_request(campaign.project_id, "mt_1", photo(user)))).requestId
+        yield ConsoleWorld(server, campaign, {role: role.value for role in Role}, sessions, user, jpeg(hopper), str(failed))
     finally:
         server.stop()
 

@@ -15,7 +15,8 @@ LOOKS = [("light", WIDE, "en"), ("dark", WIDE, "zh"), ("light", NARROW, "zh"), (
 
 def path_of(name: str, path: str, world: ConsoleWorld) -> str:
     """A page's path with ids of the campaign in its variable parts."""
-    return path.format(activity=world.campaign.project_id, material=world.campaign.materials["hopper.png"].id, account="default")
+    material = world.campaign.materials["hopper.png"].id
+    return path.format(activity=world.campaign.project_id, material=material, account="default", request=world.failed)
 
 
 @pytest.mark.parametrize(("theme", "size", "language"), LOOKS, ids=["light-wide", "dark-wide", "light-narrow", "dark-narrow"])

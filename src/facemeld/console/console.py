@@ -100,6 +100,8 @@ def create_console(house: House) -> Console:
         tailwind=False,
         show_welcome_message=False,
     )
+    # The library's bar for requests under way has no name, and what takes its time says so itself.
+    nicegui.app.config.quasar_config["loadingBar"]["skipHijack"] = True
     nicegui.app.exception_handler(404)(_not_found)
     logging.getLogger("nicegui").addFilter(_not_expected)
     inner = Starlette(

@@ -157,7 +157,7 @@ def _add_package(desk: Desk, account: str, table: Table) -> None:
     texts = desk.texts
     actions = {_EVERY: texts("account.every_action"), **{name: name for name in sorted(ACTION_NAMES)}}
     with tag("div", classes="fm-filter"):
-        calls = text_field(texts("account.package_calls"), longest=10, kind="number", required=True)
+        calls = text_field(texts("account.package_calls"), longest=10, required=True)
         action = choice(texts("account.package_action"), _EVERY, actions)
         ends = moment_field(texts("account.package_ends"), hint=texts("account.package_ends_hint"))
 

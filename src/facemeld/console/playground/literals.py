@@ -35,7 +35,7 @@ class Style:
 
 def quoted(text: str) -> str:
     """A text in double quotes, which Python, JavaScript, Go and JSON read alike."""
-    return json.dumps(text)
+    return json.dumps(text, ensure_ascii=False)
 
 
 def literal(value: Any, style: Style, depth: int = 0) -> str:
