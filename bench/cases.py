@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bench import pictures, references
 from bench.world import World
+
+from bench import pictures, references
 
 
 @dataclass(frozen=True, slots=True)

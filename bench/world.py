@@ -18,9 +18,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench import machine
 from bench.load import Load, Run, apart
 
+from bench import machine
 from facemeld.accounts import NewKey
 from facemeld.app import open_application
 from facemeld.settings import Settings
