@@ -62,10 +62,10 @@ def test_settings_of_an_activity_are_saved(visit: Visit, console_world: ConsoleW
     page = visit(f"/activities/{activity.id}", Role.OPERATOR)
     page.get_by_role("link", name="Settings").last.click()
     connected(page)
-    shape = page.get_by_label("Face shape (FuseProfileDegree)")
+    shape = page.get_by_label("Face shape")
     for _ in range(20):
         shape.press("ArrowLeft")
-    page.get_by_label("Features (FuseFaceDegree)").press("End")
+    page.get_by_label("Features").press("End")
     page.get_by_role("switch", name="Every call must name a consent").check()
     rate = page.get_by_label("Calls per second")
     rate.fill("fast")
@@ -82,7 +82,7 @@ def test_settings_of_an_activity_are_saved(visit: Visit, console_world: ConsoleW
     page.reload()
     connected(page)
     expect(page.get_by_label("Calls per second")).to_have_value("20")
-    expect(page.get_by_label("Face shape (FuseProfileDegree)")).to_have_value("30")
+    expect(page.get_by_label("Face shape")).to_have_value("30")
 
 
 def test_activities_are_found(visit: Visit, console_world: ConsoleWorld) -> None:

@@ -211,7 +211,8 @@ class _Materials:
                 tag("span", material.name, "fm-tile-name")
             with tag("div", classes="fm-tile-facts"):
                 status_badge(desk, material.status)
-                tag("span", texts.count("activity.faces", len(material.faces)), "fm-hint")
+                if material.faces:
+                    tag("span", texts.count("activity.faces", len(material.faces)), "fm-hint")
                 if material.findings:
                     _warnings(desk, material)
             id_chip(desk, material.id)
@@ -236,7 +237,8 @@ def _warnings(desk: Desk, material: Material) -> TextElement:
     made = tag("span", classes="fm-tile-warnings fm-bad" if failed else "fm-tile-warnings")
     with made:
         icon("warning")
-        tag("span", desk.texts.count("activity.warnings", len(material.findings)))
+        tag("span", desk.texts("status.warning"), "fm-hidden")
+        tag("span", str(len(material.findings)))
     return made
 
 

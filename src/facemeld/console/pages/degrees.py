@@ -59,15 +59,13 @@ class _Degrees:
         texts, material = self._desk.texts, self._material
         own = material.shape_degree is not None or material.feature_degree is not None
         with tag("div", classes="fm-degrees"):
-            with tag("div", classes="fm-fields"):
-                self._own = switch(texts("degrees.own_switch"), own, hint=texts("degrees.own_hint"))
-                self._shape, self._features = degree_sliders(self._desk, *_held(material, self._activity))
-                for field in (self._shape, self._features):
-                    field.enable(own)
-                    field.on_change(self._refresh)
-                self._own.on_change(self._switch)
-                with tag("div", classes="fm-actions"):
-                    button(texts("degrees.save"), self._save, kind="primary")
+            self._own = switch(texts("degrees.own_switch"), own, hint=texts("degrees.own_hint"))
+            self._shape, self._features = degree_sliders(self._desk, *_held(material, self._activity))
+            for field in (self._shape, self._features):
+                field.on_change(self._move)
+            self._own.on_change(self._switch)
+            with tag("div", classes="fm-actions"):
+                button(texts("degrees.save"), self._save, kind="primary")
             if material.faces:
                 self._draw_preview(needs_consent)
 
@@ -88,12 +86,16 @@ class _Degrees:
                 max_bytes=self._desk.house.previews.largest_photo,
             )
 
+    async def _move(self) -> None:
+        """Whoever moves a slider wants degrees of this material's own."""
+        if not self._own.value:
+            self._own.show(True)
+        await self._refresh()
+
     async def _switch(self) -> None:
-        own = self._own.value
-        for field, inherited in ((self._shape, self._activity.shape_degree), (self._features, self._activity.feature_degree)):
-            field.enable(own)
-            if not own:
-                field.show(inherited)
+        if not self._own.value:
+            self._shape.show(self._activity.shape_degree)
+            self._features.show(self._activity.feature_degree)
         await self._refresh()
 
     async def _save(self) -> None:

@@ -41,8 +41,9 @@ async def build(desk: Desk) -> None:
         link(texts("activities.title"), desk.url("/activities"))
         link(seen.activity.name, desk.url(f"/activities/{seen.activity.id}"))
     whole = tag("div", classes="fm-stack")
+    gone = _gone(desk, seen.activity)
     with whole:
-        _head(desk, seen, whole)
+        _head(desk, seen.material, whole, gone)
         _state(desk, seen.material)
         with tag("div", classes="fm-main-and-side"):
             faces = Faces(desk, seen.material)
@@ -52,7 +53,8 @@ async def build(desk: Desk) -> None:
                 with section(texts("material.degrees")):
                     await draw_degrees(desk, seen.material, seen.activity, faces)
             with tag("div", classes="fm-stack fm-side"):
-                with section(texts("material.faces")):
+                with section(texts("material.faces")) as area:
+                    area.classes("fm-faces-card")
                     faces.draw_list()
                 with section(texts("material.facts")):
                     _facts(desk, seen.material)
@@ -66,8 +68,8 @@ def _read(house: House, name: str) -> _Seen:
     return _Seen(material, house.administration.activities.get(None, material.activity_id))
 
 
-def _head(desk: Desk, seen: _Seen, whole: TextElement) -> None:
-    texts, material = desk.texts, seen.material
+def _head(desk: Desk, material: Material, whole: TextElement, gone: TextElement) -> None:
+    texts = desk.texts
     with tag("div", classes="fm-object-head"):
         with tag("div", classes="fm-object-title"):
             tag("h1", material.name)
@@ -81,7 +83,7 @@ def _head(desk: Desk, seen: _Seen, whole: TextElement) -> None:
             with tag("div", classes="fm-actions"):
                 button(texts("material.rename"), lambda: _rename(desk, material))
                 button(texts("material.replace"), lambda: _replace(desk, material))
-                button(texts("material.delete"), lambda: _delete(desk, seen, whole))
+                button(texts("material.delete"), lambda: _delete(desk, material, whole, gone))
 
 
 def _state(desk: Desk, material: Material) -> None:
@@ -184,21 +186,29 @@ async def _replace(desk: Desk, material: Material) -> None:
             button(texts("parts.cancel"), _closing(opened))
 
 
-async def _delete(desk: Desk, seen: _Seen, whole: TextElement) -> None:
-    texts, material = desk.texts, seen.material
-    whole.set_visibility(False)
-    gone = tag("section", classes="fm-card")
-    with desk.client.content, gone, empty("delete", texts("material.deleted"), texts("material.deleted_advice")):
-        tag("a", texts("material.back"), "fm-button", href=desk.url(f"/activities/{seen.activity.id}"))
+def _gone(desk: Desk, activity: Activity) -> TextElement:
+    """What stands in the place of everything when the material is deleted."""
+    texts = desk.texts
+    area = tag("section", classes="fm-card")
+    with area, empty("delete", texts("material.deleted"), texts("material.deleted_advice")):
+        tag("a", texts("material.back"), "fm-button", href=desk.url(f"/activities/{activity.id}"))
+    area.set_visibility(False)
+    return area
+
+
+async def _delete(desk: Desk, material: Material, whole: TextElement, gone: TextElement) -> None:
+    def show(there: bool) -> None:
+        whole.set_visibility(there)
+        gone.set_visibility(not there)
 
     async def act() -> None:
         await desk.run(Act.EDIT, lambda house: house.administration.materials.delete(None, material.id, actor=desk.actor))
 
     async def undone() -> None:
-        gone.delete()
-        whole.set_visibility(True)
+        show(True)
 
-    Undoable(desk, texts("material.deleted_note"), act, undone)
+    show(False)
+    Undoable(desk, desk.texts("material.deleted_note"), act, undone)
 
 
 def _reopen(desk: Desk, material: Material) -> None:

@@ -9,7 +9,7 @@ export default {
         <span class="fm-drop-label">{{ label }}</span>
         <span class="fm-hint" v-if="hint">{{ hint }}</span>
       </label>
-      <ul class="fm-files" v-if="listed && files.length" :aria-label="words.files" aria-live="polite">
+      <ul class="fm-files" v-if="listed && files.length" :aria-label="words.files" aria-live="polite" tabindex="0">
         <li v-for="file in files" :key="file.number" :data-state="file.state">
           <span class="fm-file-name">{{ file.name }}</span>
           <progress v-if="file.state === 'sending'" :value="file.sent" max="1" :aria-label="file.name"></progress>

@@ -51,7 +51,8 @@ class Faces:
             tag("img", src=picture_address(self._desk, material), alt=texts("faces.picture", name=material.name))
             for face in material.faces:
                 failed = any(one.failure for one in self._findings(face.number))
-                with self._picker(face.number, "fm-face-box fm-face-bad" if failed else "fm-face-box") as box:
+                classes = f"fm-face-box{' fm-face-bad' if failed else ''}{' fm-face-several' if count > 1 else ''}"
+                with self._picker(face.number, classes) as box:
                     left, top = face.box.x / material.width, face.box.y / material.height
                     width, height = face.box.width / material.width, face.box.height / material.height
                     box.style(f"left: {left:.4%}; top: {top:.4%}; width: {width:.4%}; height: {height:.4%}")
