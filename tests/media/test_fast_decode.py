@@ -7,7 +7,7 @@ import io
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
@@ -24,6 +24,7 @@ def jpeg(width: int, height: int, mode: str, **options: object) -> bytes:
     return file_of(Image.fromarray(scene(width, height) + noise).convert(mode), "JPEG", **options)
 
 
+@settings(deadline=None)
 @given(
     width=st.integers(1, 70),
     height=st.integers(1, 70),

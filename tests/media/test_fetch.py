@@ -112,6 +112,7 @@ GOOD = {
 }
 
 
+@pytest.mark.vectors("good", "answers")
 @pytest.mark.parametrize("answer", GOOD.values(), ids=GOOD.keys())
 def test_good_answers(answer: bytes) -> None:
     assert asyncio.run(fetch(answer, max_bytes=len(BODY))) == BODY
@@ -142,15 +143,25 @@ BAD = {
     "redirect to a private name": reply(b"", "302 Found", Location="//10.0.0.1/"),
     "redirect with credentials": reply(b"", "302 Found", Location="http://a:b@127.0.0.1/"),
     "redirect in circles": reply(b"", "302 Found", Location="/a.jpg"),
+    "redirect to a mapped address": reply(b"", "308 Permanent Redirect", Location="http://[::ffff:127.0.0.1]/"),
+    "redirect to a number": reply(b"", "303 See Other", Location="http://2130706433/"),
+    "redirect by a relative host": reply(b"", "302 Found", Location="/\\127.0.0.2/"),
+    "redirect to another scheme": reply(b"", "302 Found", Location="gopher://127.0.0.1:70/_x"),
+    "redirect with control characters": reply(b"", "302 Found", Location="http://127.0.0.1/\ta"),
+    "redirect in latin-1": b"HTTP/1.1 302 Found\r\nLocation: http://\xe9.test/\r\nContent-Length: 0\r\n\r\n",
+    "two codings": reply(Transfer_Encoding="gzip, chunked"),
+    "brotli": reply(Content_Encoding="br"),
     "redirect to ipv6 loopback": reply(b"", "307 Temporary Redirect", Location="http://[::1]/"),
 }
 
 
+@pytest.mark.vectors("hostile", "answers and redirects of servers")
 @pytest.mark.parametrize("answer", BAD.values(), ids=BAD.keys())
 def test_bad_answers_all_look_the_same_to_the_caller(answer: bytes) -> None:
     assert reason(answer)
 
 
+@pytest.mark.vectors("hostile", "endless bodies")
 def test_too_many_bytes_announced_or_sent() -> None:
     with pytest.raises(ImageTooManyBytes, match="at most 699 bytes, got 700"):
         asyncio.run(fetch(reply(), max_bytes=len(BODY) - 1))
@@ -158,6 +169,7 @@ def test_too_many_bytes_announced_or_sent() -> None:
         asyncio.run(fetch(b"HTTP/1.1 200 OK\r\n\r\n" + BODY, max_bytes=len(BODY) - 1))
 
 
+@pytest.mark.vectors("hostile", "endless bodies")
 def test_an_endless_body_ends_at_the_limit() -> None:
     async def endless(head: bytes, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
@@ -167,6 +179,35 @@ def test_an_endless_body_ends_at_the_limit() -> None:
 
     with pytest.raises(ImageTooManyBytes):
         asyncio.run(fetch(endless, max_bytes=1_000_000))
+
+
+@pytest.mark.vectors("hostile", "endless bodies")
+@pytest.mark.parametrize("forever", [b"8\r\n01234567\r\n", b"1;" + b"a" * 8000 + b"\r\nx\r\n"], ids=["chunks", "extensions of chunks"])
+def test_endless_chunks_end_at_the_limit(forever: bytes) -> None:
+    async def endless(head: bytes, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        while True:
+            writer.write(forever * 100)
+            await writer.drain()
+
+    with pytest.raises(ImageTooManyBytes):
+        asyncio.run(fetch(endless, max_bytes=1000))
+
+
+@pytest.mark.vectors("hostile", "endless bodies")
+@pytest.mark.parametrize(
+    "head",
+    [b"HTTP/1.1 200 OK\r\nX-A: ", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX-A: ", b""],
+    ids=["head", "trailers", "status"],
+)
+def test_lines_without_end_are_given_up(head: bytes) -> None:
+    async def endless(_: bytes, writer: asyncio.StreamWriter) -> None:
+        writer.write(head)
+        while True:
+            writer.write(b"a" * 65536)
+            await writer.drain()
+
+    assert "ProtocolError" in reason(endless)
 
 
 async def drip(head: bytes, writer: asyncio.StreamWriter) -> None:
@@ -189,13 +230,35 @@ async def silent(head: bytes, writer: asyncio.StreamWriter) -> None:
     await asyncio.sleep(2)
 
 
-@pytest.mark.parametrize("handler", [drip, drip_header, silent])
+async def drip_chunks(head: bytes, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+    while not writer.is_closing():
+        writer.write(b"1\r\nx\r\n")
+        await writer.drain()
+        await asyncio.sleep(0.05)
+
+
+async def drip_hints(head: bytes, writer: asyncio.StreamWriter) -> None:
+    while not writer.is_closing():
+        writer.write(b"HTTP/1.1 103 Early Hints\r\n\r\n")
+        await writer.drain()
+        await asyncio.sleep(0.01)
+
+
+async def drip_redirects(head: bytes, writer: asyncio.StreamWriter) -> None:
+    await asyncio.sleep(0.15)
+    writer.write(reply(b"", "302 Found", Location="/again"))
+
+
+@pytest.mark.vectors("hostile", "slow answers")
+@pytest.mark.parametrize("handler", [drip, drip_header, drip_chunks, drip_hints, drip_redirects, silent])
 def test_slow_answers_end_at_the_total_time(handler: Handler) -> None:
     began = time.monotonic()
     assert "more than 0.4 s" in reason(handler, total=0.4)
     assert time.monotonic() - began < 4
 
 
+@pytest.mark.vectors("hostile", "slow answers")
 def test_a_resolver_that_hangs_ends_at_the_connect_time() -> None:
     async def hanging(host: str, port: int) -> Sequence[str]:
         await asyncio.sleep(60)
@@ -239,6 +302,7 @@ def test_redirects_are_followed_to_the_limit() -> None:
     assert "more than 2 redirects" in caught.value.reason
 
 
+@pytest.mark.vectors("hostile", "redirects from public to private")
 def test_every_redirect_is_vetted_before_anything_is_connected_to() -> None:
     async def scenario() -> None:
         async with Server(reply()) as inside, Server(reply(b"", "302 Found", Location=f"http://inside.test:{inside.port}/")) as outside:
@@ -252,6 +316,7 @@ def test_every_redirect_is_vetted_before_anything_is_connected_to() -> None:
     asyncio.run(scenario())
 
 
+@pytest.mark.vectors("hostile", "DNS rebinding")
 def test_a_name_that_changes_its_answer_cannot_move_the_connection() -> None:
     async def scenario() -> list[str]:
         asked: list[str] = []
@@ -273,6 +338,50 @@ def test_a_name_that_changes_its_answer_cannot_move_the_connection() -> None:
         return asked
 
     assert asyncio.run(scenario()) == ["rebind.test"] * 2
+
+
+@pytest.mark.vectors("hostile", "DNS rebinding")
+def test_a_name_that_changes_its_answer_between_redirects_is_refused() -> None:
+    async def scenario() -> None:
+        asked = 0
+
+        async def rebinding(host: str, port: int) -> Sequence[str]:
+            nonlocal asked
+            asked += 1
+            return ["127.0.0.1"] if asked == 1 else ["127.0.0.1", "169.254.169.254"]
+
+        async with Server(reply(b"", "302 Found", Location="/again")) as server:
+            with pytest.raises(DownloadFailed) as caught:
+                await fetcher(server.port, resolver=rebinding).fetch(f"http://rebind.test:{server.port}/", max_bytes=10_000)
+            assert "169.254.169.254 is not a public address" in caught.value.reason
+            assert (server.connections, asked) == (1, 2)
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.vectors("hostile", "slow answers")
+def test_a_handshake_without_end_ends_at_the_connect_time() -> None:
+    async def scenario() -> None:
+        served: list[asyncio.Task[None] | None] = []
+
+        async def swallow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            served.append(asyncio.current_task())
+            while await reader.read(100):
+                pass
+            writer.close()
+            await writer.wait_closed()
+
+        server = await asyncio.start_server(swallow, "127.0.0.1", 0)
+        async with server:
+            port = server.sockets[0].getsockname()[1]
+            policy = FetchPolicy(frozenset({port}), LOCAL, connect_seconds=0.3, total_seconds=10)
+            began = time.monotonic()
+            with pytest.raises(DownloadFailed):
+                await Fetcher(policy).fetch(f"https://127.0.0.1:{port}/", max_bytes=10)
+            assert time.monotonic() - began < 5
+            await asyncio.gather(*filter(None, served))
+
+    asyncio.run(scenario())
 
 
 def test_connecting_is_tried_again_once_and_with_the_other_address() -> None:
