@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.applications import Starlette
 from starlette.routing import Route
@@ -135,6 +135,7 @@ def test_conditions_are_kept(site: Site) -> None:
             assert site.call(address, method, **headers).status_code == expected, (method, headers)
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from(["GET", "HEAD"]),
     st.dictionaries(st.sampled_from(["range", "if-range", "if-match", "if-none-match"]), st.text(max_size=30)),
@@ -145,6 +146,7 @@ def test_no_header_leads_outside_the_file(method: str, headers: dict[str, str], 
     assert isinstance(answer, Refusal) or 0 <= answer.start <= answer.stop <= size
 
 
+@settings(deadline=None)
 @given(st.integers(0, 20), st.one_of(st.none(), st.integers(0, 20)), st.integers(0, 20))
 def test_every_range_is_what_slicing_gives(first: int, last: int | None, size: int) -> None:
     content = bytes(range(size))
