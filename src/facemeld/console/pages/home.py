@@ -186,26 +186,29 @@ async def _failures(desk: Desk, failures: Sequence[Usage]) -> None:
 
 def _guide(desk: Desk, steps: FirstSteps) -> None:
     texts = desk.texts
-    project = steps.activity or "at_…"
     todo = (
-        ("activity", steps.activity is not None, "facemeld activity create spring"),
-        ("material", steps.material, f"facemeld material add {project} portrait.jpg --approve"),
-        ("key", steps.key, "facemeld key create"),
-        ("fuse", steps.fused, ""),
+        ("activity", steps.activity is not None, Act.EDIT, "/activities/new"),
+        ("material", steps.material, Act.EDIT, f"/activities/{steps.activity}" if steps.activity else "/activities"),
+        ("key", steps.key, Act.KEYS, "/keys"),
+        ("fuse", steps.fused, Act.EDIT, "/playground"),
     )
+    following = next((name for name, done, _, _ in todo if not done), "")
     with section(texts("home.guide"), wide=True):
         tag("p", texts("home.guide_intro"), "fm-hint")
         with tag("ol", classes="fm-steps"):
-            for name, done, command in todo:
+            for name, done, act, path in todo:
                 with tag("li", classes="fm-step-done" if done else ""):
                     icon("check_circle" if done else "radio_button_unchecked")
                     with tag("div"):
                         tag("h3", texts(f"home.step_{name}"))
                         tag("p", texts(f"home.step_{name}_how"), "fm-hint")
-                        if command and not done:
-                            tag("p", texts("home.step_command"), "fm-hint")
-                            tag("code", command, "fm-command")
-                    badge(texts("home.step_done" if done else "home.step_open"), "good" if done else "neutral")
+                    if done:
+                        badge(texts("home.step_done"), "good")
+                    elif desk.may(act):
+                        classes = "fm-button fm-small fm-primary" if name == following else "fm-button fm-small"
+                        tag("a", texts(f"home.step_{name}_go"), classes, href=desk.url(path))
+                    else:
+                        badge(texts("home.step_open"))
 
 
 def _share(share: float | None) -> str:
