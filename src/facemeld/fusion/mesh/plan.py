@@ -67,7 +67,7 @@ class MeshPlan:
     def to_bytes(self) -> bytes:
         """The plan as a zip of plain arrays (no pickled objects) with the picture as PNG."""
         arrays: dict[str, NDArray[Any]] = {}
-        done, png = cv2.imencode(".png", cv2.cvtColor(self.picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_PNG_COMPRESSION, 3])
+        done, png = cv2.imencode(".png", cv2.cvtColor(self.picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_PNG_COMPRESSION, 1])
         if not done:
             raise PlanOutdated(f"a template of {self.picture.shape[1]} x {self.picture.shape[0]} pixels could not be stored")
         arrays["picture"] = png
@@ -75,9 +75,7 @@ class MeshPlan:
         for index, (face, detail) in enumerate(zip(self.faces, self.details, strict=True)):
             heads.append(_pack(arrays, f"{index}.", face, detail))
         arrays["head"] = np.frombuffer(json.dumps({"format": FORMAT, "engine": self.engine, "faces": heads}).encode(), np.uint8)
-        buffer = io.BytesIO()
-        np.savez_compressed(buffer, allow_pickle=False, **arrays)
-        return buffer.getvalue()
+        return _archive(arrays)
 
     @classmethod
     def from_bytes(cls, data: bytes, engine: str) -> MeshPlan:
@@ -101,6 +99,18 @@ class MeshPlan:
         except (zipfile.BadZipFile, zlib.error, OSError, EOFError, KeyError, ValueError, TypeError, cv2.error) as error:
             raise PlanOutdated(f"the stored plan is damaged: {error}") from error
         return cls(picture, tuple(face for face, _ in unpacked), tuple(detail for _, detail in unpacked), engine)
+
+
+def _archive(arrays: dict[str, NDArray[Any]]) -> bytes:
+    """Arrays as NumPy's zip format; the picture, compressed already, is stored as it is, for it is most of the bytes."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, array in arrays.items():
+            entry = zipfile.ZipInfo(f"{name}.npy")
+            entry.compress_type = zipfile.ZIP_STORED if name == "picture" else zipfile.ZIP_DEFLATED
+            with archive.open(entry, "w") as file:
+                np.lib.format.write_array(file, array, allow_pickle=False)
+    return buffer.getvalue()
 
 
 def _pack(arrays: dict[str, NDArray[Any]], prefix: str, face: Face, detail: FacePlan) -> dict[str, Any]:
