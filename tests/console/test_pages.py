@@ -41,4 +41,4 @@ def test_roles_see_what_they_may(visit: Visit, console_world: ConsoleWorld, name
         page = visit(path_of(name, described.path, console_world), role, statuses=() if allowed else (403,))
         assert (page.locator("header").count() == 1) == allowed
         if allowed and described.icon:
-            assert page.locator("nav a[aria-current]").count() == 1
+            assert page.locator("nav a.fm-menu-link[aria-current]").count() == 1
