@@ -13,10 +13,14 @@ from pathlib import Path
 from facemeld.fusion.types import Face, Rect
 from facemeld.media.decode import DecodeLimits, decode
 from facemeld.workers.context import WorkerContext
-from facemeld.workers.errors import FacesMoved
+from facemeld.workers.errors import WorkerError
 from facemeld.workers.template import HEAD, Template, pack
 
 _LEAST_OVERLAP = 0.5
+
+
+class FacesMoved(WorkerError):
+    """The engine finds the faces of a stored template elsewhere than when it was imported."""
 
 
 class PlanState(StrEnum):
