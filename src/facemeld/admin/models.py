@@ -7,6 +7,7 @@ from typing import Annotated, Any, Generic, Self, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from facemeld.admin.values import Flag, Moment
 from facemeld.services.administration import (
     AccessKey,
     AccountState,
@@ -110,7 +111,7 @@ class UserChangeRequest(Request):
     """What to change about a user; absent fields stay."""
 
     role: Role | None = None
-    disabled: bool | None = None
+    disabled: Flag | None = None
     password: Password | None = None
 
 
@@ -215,7 +216,7 @@ class AccountChangeRequest(Request):
 
     state: AccountState | None = None
     balance: int | str | None = Field(default=None, description="Calls left besides packages, or `unlimited`.")
-    auto_open: bool | None = None
+    auto_open: Flag | None = None
     rates: dict[str, int | str] | None = Field(default=None, description="Calls a second by action or scope, or `unlimited`, `default`.")
     allow_ips: list[str] | None = None
     deny_ips: list[str] | None = None
@@ -226,7 +227,7 @@ class NewPackageRequest(Request):
 
     calls: Annotated[int, Field(ge=1)]
     action: str | None = None
-    expires_at: datetime | None = None
+    expires_at: Moment | None = None
 
 
 class KeyReply(BaseModel):
@@ -272,9 +273,9 @@ class NewKeyReply(BaseModel):
 class KeyChangeRequest(Request):
     """What to change about a key; absent fields stay."""
 
-    enabled: bool | None = Field(default=None, description="Whether it is accepted.")
+    enabled: Flag | None = Field(default=None, description="Whether it is accepted.")
     actions: list[str] | None = Field(default=None, description="The only actions that it may call from now on.")
-    all_actions: bool = Field(default=False, description="Allow all actions; instead of `actions`.")
+    all_actions: Flag = Field(default=False, description="Allow all actions; instead of `actions`.")
 
 
 class NewTemporaryKeyRequest(Request):
@@ -319,10 +320,10 @@ class NewActivityRequest(Request):
     account: str
     name: str
     description: str = ""
-    published: bool = True
+    published: Flag = True
     shape_degree: Degree = 50
     feature_degree: Degree = 50
-    consent_required: bool = False
+    consent_required: Flag = False
     rate: Rate = ""
 
 
@@ -331,11 +332,11 @@ class ActivityChangeRequest(Request):
 
     name: str | None = None
     description: str | None = None
-    published: bool | None = None
-    disabled: bool | None = None
+    published: Flag | None = None
+    disabled: Flag | None = None
     shape_degree: Degree | None = None
     feature_degree: Degree | None = None
-    consent_required: bool | None = None
+    consent_required: Flag | None = None
     rate: Rate | None = None
 
 
@@ -432,7 +433,7 @@ class MaterialChangeRequest(Request):
     name: str | None = None
     shape_degree: Degree | None = None
     feature_degree: Degree | None = None
-    inherit_degrees: bool = Field(default=False, description="Forget both own degrees first, so that those of the activity hold.")
+    inherit_degrees: Flag = Field(default=False, description="Forget both own degrees first, so that those of the activity hold.")
 
 
 class DecisionRequest(Request):

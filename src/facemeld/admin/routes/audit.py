@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -10,6 +9,7 @@ from fastapi import APIRouter, Query
 from facemeld.admin.access import PAGE, Admin, Auditor, Cursor, Limit, aware
 from facemeld.admin.cursors import read_number, write_cursor
 from facemeld.admin.models import AuditReply, AuditVerdictReply, Page
+from facemeld.admin.values import Moment
 
 router = APIRouter(prefix="/audit", tags=["audit"])
 
@@ -21,8 +21,8 @@ def list_audit(
     subject: Annotated[str | None, Query(description="Only acts on this object, such as `mt_1`, `user:ann`, `account:acme`.")] = None,
     actor: Annotated[str | None, Query(description="Only acts of this actor, such as `user:ann` or `cli:root`.")] = None,
     act: Annotated[str | None, Query(description="Only acts of this name, such as `key.disable`, or on this kind, such as `key`.")] = None,
-    since: Annotated[datetime | None, Query(description="Only acts from this moment on; without a zone it is UTC.")] = None,
-    until: Annotated[datetime | None, Query(description="Only acts before this moment; without a zone it is UTC.")] = None,
+    since: Annotated[Moment | None, Query(description="Only acts from this moment on; without a zone it is UTC.")] = None,
+    until: Annotated[Moment | None, Query(description="Only acts before this moment; without a zone it is UTC.")] = None,
     limit: Limit = PAGE,
     cursor: Cursor = None,
 ) -> Page[AuditReply]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -10,6 +9,7 @@ from fastapi import APIRouter, Query
 from facemeld.admin.access import PAGE, Admin, Cursor, Limit, Reader, aware
 from facemeld.admin.cursors import read_number, write_cursor
 from facemeld.admin.models import Page, UsageReply, UsageTotalReply
+from facemeld.admin.values import Moment
 from facemeld.services.administration import CallFilter, Grouping
 
 router = APIRouter(prefix="/usage", tags=["usage"])
@@ -21,7 +21,7 @@ def totals(
     _: Reader,
     by: Annotated[Grouping, Query(description="What the calls of one sum share.")] = Grouping.DAY,
     account: Annotated[str | None, Query(description="Only this account's calls.")] = None,
-    since: Annotated[datetime | None, Query(description="Only calls from this moment on; without a zone it is UTC.")] = None,
+    since: Annotated[Moment | None, Query(description="Only calls from this moment on; without a zone it is UTC.")] = None,
 ) -> Page[UsageTotalReply]:
     """Sums over calls by day, action or code; always one page."""
     found = admin.usage.totals(by, account_id=admin.account_number(account), since=aware(since))
@@ -35,8 +35,8 @@ def calls(
     account: Annotated[str | None, Query(description="Only this account's calls.")] = None,
     activity: Annotated[str | None, Query(description="Only calls that named this activity.")] = None,
     code: Annotated[str | None, Query(description="Only calls that ended with this code; `OK` for success, `error` for any error.")] = None,
-    since: Annotated[datetime | None, Query(description="Only calls from this moment on; without a zone it is UTC.")] = None,
-    until: Annotated[datetime | None, Query(description="Only calls before this moment; without a zone it is UTC.")] = None,
+    since: Annotated[Moment | None, Query(description="Only calls from this moment on; without a zone it is UTC.")] = None,
+    until: Annotated[Moment | None, Query(description="Only calls before this moment; without a zone it is UTC.")] = None,
     request_id: Annotated[str | None, Query(description="Only the call of this RequestId, which a result's label names.")] = None,
     mark: Annotated[
         str | None,
