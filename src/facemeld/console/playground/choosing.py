@@ -115,6 +115,9 @@ class _Gallery:
     def _thumbnail(self, material: Material) -> None:
         desk = self._bench.desk
         name = desk.texts("playground.material_name", name=material.name, faces=len(material.faces))
+        status = "" if material.status.usable else status_text(desk, material.status)
+        if status:  # what is to be seen on the button must be in its name
+            name = f"{name}, {status}"
         made = tag("button", classes="fm-choice", type="button", aria_label=name, title=name)
 
         async def pick() -> None:
@@ -123,8 +126,8 @@ class _Gallery:
         made.on("click", lambda _: pick(), args=[])
         with made:
             tag("img", src=picture_address(desk, material, "thumbnail"), alt="", loading="lazy")
-            if not material.status.usable:
-                badge(status_text(desk, material.status), status_tone(material.status))
+            if status:
+                badge(status, status_tone(material.status))
         self._buttons[material.id] = made
 
     def _mark(self) -> None:
