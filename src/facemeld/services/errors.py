@@ -43,6 +43,7 @@ from facemeld.users.errors import (
 from facemeld.workers.errors import (
     DeadlineExceeded,
     FaceOutsidePicture,
+    FacesMoved,
     FaceTooSmall,
     InputSynthetic,
     LandmarksOutsideBox,
@@ -141,6 +142,7 @@ __all__ = [
     "FaceRectInvalid",
     "FaceTooSmall",
     "FacemeldError",
+    "FacesMoved",
     "FieldInvalid",
     "FusionError",
     "IllegalUrl",

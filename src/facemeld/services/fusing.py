@@ -17,13 +17,13 @@ from facemeld.services.owners import account
 from facemeld.services.photos import UserFace, check_image, check_rect, gather_images
 from facemeld.services.rates import ActivityRates
 from facemeld.services.requests import MarkRequest
+from facemeld.services.templates import stored_template
 from facemeld.timing import stage
 from facemeld.workers.executor import Executor
-from facemeld.workers.incoming import from_records, records
+from facemeld.workers.incoming import records
 from facemeld.workers.marking import FusedFile
 from facemeld.workers.photos import ImageSource, UserPhoto
 from facemeld.workers.tasks import CheckPhotos, Fuse
-from facemeld.workers.template import TemplateFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ class FuseService:
         with noting_marks(facts):
             photos = await self._photos(request, sources, numbers)
         task = Fuse(
-            template=self._template(material),
+            template=stored_template(material, self._materials.files, self._rules.material_limits),
             photos=photos,
             rules=self._rules.photos,
             options=self._options(request, material),
@@ -142,16 +142,6 @@ class FuseService:
                 raise source
             photos.append(UserPhoto(source, user.rect, number - 1))
         return tuple(photos)
-
-    def _template(self, material: MaterialRecord) -> TemplateFile:
-        return TemplateFile(
-            key=f"{material.id}/{material.sha256}",
-            plan=self._materials.files.plan_path(material.number),
-            picture=self._materials.files.picture_path(material.number, material.format),
-            limits=self._rules.material_limits,
-            digest=material.sha256,
-            incoming=from_records("template", material.incoming),
-        )
 
     def _options(self, request: FuseRequest, material: MaterialRecord) -> FuseOptions:
         shape = material.shape_degree if request.shape is None else request.shape

@@ -15,12 +15,11 @@ from facemeld.services.errors import ConsentMissing
 from facemeld.services.finishing import Finisher
 from facemeld.services.owners import OPERATORS
 from facemeld.services.requests import MarkRequest
+from facemeld.services.templates import stored_template
 from facemeld.workers.executor import Executor
-from facemeld.workers.incoming import from_records
 from facemeld.workers.marking import FusedFile
 from facemeld.workers.photos import ImageSource, UserPhoto
 from facemeld.workers.tasks import Fuse
-from facemeld.workers.template import TemplateFile
 
 _REFERENCE = re.compile(r"[ -~]{1,128}")
 
@@ -130,16 +129,9 @@ class PreviewService:
             raise ConsentMissing(f"the permit must be one of {material.activity_id}, got one of {permit.activity}")
         if all(face.number != request.face for face in material.faces):
             raise FaceNotFound(f"the face must be one of the material's {len(material.faces)}, got {request.face}")
-        rules, files = self._finisher.rules, self._materials.files
+        rules = self._finisher.rules
         task = Fuse(
-            template=TemplateFile(
-                key=f"{material.id}/{material.sha256}",
-                plan=files.plan_path(material.number),
-                picture=files.picture_path(material.number, material.format),
-                limits=rules.material_limits,
-                digest=material.sha256,
-                incoming=from_records("template", material.incoming),
-            ),
+            template=stored_template(material, self._materials.files, rules.material_limits),
             photos=(UserPhoto(ImageSource(data=request.photo), None, request.face - 1),),
             rules=rules.photos,
             options=FuseOptions(shape=request.shape / 100, features=request.features / 100),

@@ -35,6 +35,10 @@ class TemplateMissing(WorkerError):
     """The stored files of a template are gone."""
 
 
+class FacesMoved(WorkerError):
+    """The engine finds the faces of a stored template elsewhere than when it was imported."""
+
+
 class PhotoError(FacemeldError):
     """A photo could be decoded, but not used."""
 

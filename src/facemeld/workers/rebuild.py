@@ -5,22 +5,14 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from facemeld.fusion.types import Face, Rect
+from facemeld.fusion.types import Rect
 from facemeld.media.decode import DecodeLimits, decode
 from facemeld.workers.context import WorkerContext
-from facemeld.workers.errors import WorkerError
-from facemeld.workers.template import HEAD, Template, pack
-
-_LEAST_OVERLAP = 0.5
-
-
-class FacesMoved(WorkerError):
-    """The engine finds the faces of a stored template elsewhere than when it was imported."""
+from facemeld.workers.template import HEAD, pack, remake
 
 
 class PlanState(StrEnum):
@@ -72,25 +64,4 @@ class RebuildPlan:
         Raises:
             FacesMoved: a face is not found where it was.
         """
-        image = decode(self.data, self.limits)
-        found = context.engine.analyse(image.rgb, search="every")
-        faces = [_match(box, found) for box in self.boxes]
-        return pack(context.engine, Template(context.engine.plan(image.rgb, faces), image.alpha, image.format))
-
-
-def _match(box: Rect, faces: Sequence[Face]) -> Face:
-    """The face that overlaps a box most.
-
-    Raises:
-        FacesMoved: none covers it well enough.
-    """
-    best = max(faces, key=lambda face: _overlap(box, face.box), default=None)
-    if best is None or _overlap(box, best.box) < _LEAST_OVERLAP:
-        raise FacesMoved(f"a face must be where it was, at {box.x},{box.y} with {box.width}x{box.height} pixels, found none")
-    return best
-
-
-def _overlap(one: Rect, other: Rect) -> float:
-    """Intersection over union."""
-    common = one.intersect(other).area
-    return common / max(1, one.area + other.area - common)
+        return pack(context.engine, remake(context.engine, decode(self.data, self.limits), self.boxes))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 
@@ -14,15 +14,18 @@ from numpy.typing import NDArray
 
 from facemeld.fusion.engine import Engine, Plan
 from facemeld.fusion.errors import PlanOutdated
+from facemeld.fusion.types import Face, Rect
 from facemeld.media.decode import DecodedImage, DecodeLimits, decode
 from facemeld.media.headers import ImageFormat
-from facemeld.workers.errors import TemplateMissing
+from facemeld.workers.errors import FacesMoved, TemplateMissing
 from facemeld.workers.incoming import FoundMark
 
 HEAD = "head.json"
 """Name of the part that says which engine made a stored template."""
 
 _PLAN, _ALPHA = "plan", "alpha.npy"
+
+_LEAST_OVERLAP = 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,6 +54,7 @@ class TemplateFile:
         limits: Limits for decoding that picture.
         digest: SHA-256 of that picture's file, hexadecimal.
         incoming: Marks that the picture came with.
+        boxes: Its faces in the order that clients know, from the import; a plan made anew keeps it.
     """
 
     key: str
@@ -59,11 +63,38 @@ class TemplateFile:
     limits: DecodeLimits
     digest: str
     incoming: tuple[FoundMark, ...] = ()
+    boxes: tuple[Rect, ...] = ()
 
 
 def make(engine: Engine, image: DecodedImage) -> Template:
     """Analyse and plan a decoded picture."""
     return Template(engine.plan(image.rgb, engine.analyse(image.rgb, search="every")), image.alpha, image.format)
+
+
+def remake(engine: Engine, image: DecodedImage, boxes: Sequence[Rect]) -> Template:
+    """Analyse and plan a decoded picture again, with its faces in the order of an earlier analysis.
+
+    Args:
+        boxes: Where each face was then; another version of the engine may find more faces, or find them in another order.
+
+    Raises:
+        FacesMoved: a face is not found where it was.
+    """
+    found = engine.analyse(image.rgb, search="every")
+    return Template(engine.plan(image.rgb, [_match(box, found) for box in boxes]), image.alpha, image.format)
+
+
+def _match(box: Rect, faces: Sequence[Face]) -> Face:
+    best = max(faces, key=lambda face: _overlap(box, face.box), default=None)
+    if best is None or _overlap(box, best.box) < _LEAST_OVERLAP:
+        raise FacesMoved(f"a face must be where it was, at {box.x},{box.y} with {box.width}x{box.height} pixels, found none")
+    return best
+
+
+def _overlap(one: Rect, other: Rect) -> float:
+    """Intersection over union."""
+    common = one.intersect(other).area
+    return common / max(1, one.area + other.area - common)
 
 
 def pack(engine: Engine, template: Template) -> bytes:
@@ -107,6 +138,7 @@ def load(engine: Engine, file: TemplateFile) -> tuple[Template, int]:
 
     Raises:
         TemplateMissing: neither the plan nor the picture is there.
+        FacesMoved: it was made anew, and a face is not where it was.
     """
     try:
         template = unpack(engine, file.plan.read_bytes())
@@ -115,7 +147,7 @@ def load(engine: Engine, file: TemplateFile) -> tuple[Template, int]:
             image = decode(file.picture.read_bytes(), file.limits)
         except FileNotFoundError as error:
             raise TemplateMissing("the template's picture must be in the store, and is gone") from error
-        template = make(engine, image)
+        template = remake(engine, image, file.boxes) if file.boxes else make(engine, image)
     return template, weight(template)
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from facemeld.catalog import Material, MaterialFiles, MaterialNotSaved
 from facemeld.errors import FacemeldError
-from facemeld.fusion.types import Rect
 from facemeld.media.decode import DecodeLimits
 from facemeld.services.owners import UPKEEP
+from facemeld.services.templates import numbered_boxes
 from facemeld.services.upkeep.checks import Check, Report, Trouble, one_line
 from facemeld.workers.executor import Executor
 from facemeld.workers.rebuild import PlanState, RebuildPlan, plan_state
@@ -33,10 +33,11 @@ class PlanMaker:
         """Make the plans of materials anew, one after the other; how many, and what went wrong with the others."""
         done, failed = 0, []
         for material in materials:
-            boxes = tuple(Rect(face.box.x, face.box.y, face.box.width, face.box.height) for face in material.faces)
             try:
                 picture = self.files.read_picture(material.number, material.format)
-                plan = await self.executor.run(RebuildPlan(picture, self.limits, boxes), self.seconds, owner=UPKEEP)
+                plan = await self.executor.run(
+                    RebuildPlan(picture, self.limits, numbered_boxes(material.faces)), self.seconds, owner=UPKEEP
+                )
                 self.files.replace_plan(material.number, plan)
             except FacemeldError as error:
                 failed.append(f"{material.id}: {one_line(error)}")
