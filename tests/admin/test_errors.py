@@ -76,6 +76,22 @@ def test_every_error_has_the_same_shape(shared: World, method: str, path: str, o
     assert reply.headers["X-Content-Type-Options"] == "nosniff"
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("PUT", "/me", {"GET"}),
+        ("OPTIONS", "/accounts", {"GET", "POST"}),
+        ("DELETE", "/deletions", {"GET", "POST"}),
+        ("PUT", "/materials/mt_1", {"GET", "PATCH", "DELETE"}),
+        ("PATCH", "/materials/mt_1/picture", {"GET", "PUT"}),
+        ("POST", "/openapi.json", {"GET", "HEAD"}),
+    ],
+)
+def test_a_refused_method_is_told_all_that_are_allowed(shared: World, method: str, path: str, allowed: set[str]) -> None:
+    reply = shared.call(method, path)
+    assert (reply.status_code, set(reply.headers["Allow"].split(", "))) == (405, allowed)
+
+
 def assert_shape(body: Any, request_id: str) -> None:
     assert set(body) == {"error"}
     assert set(body["error"]) == {"code", "message", "request_id"}

@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.routing import Route
 
 from facemeld.admin.envelope import Envelope
 from facemeld.admin.errors import ErrorReply, on_http_error, on_service_error, on_validation_error
@@ -41,8 +42,15 @@ def create_admin(administration: Administration, *, version: str, upload_bytes: 
         responses={"4XX": {"model": ErrorReply}, "5XX": {"model": ErrorReply}},
     )
     app.state.administration = administration
-    for module in (session, users, accounts, activities, materials, usage, results, deletions, audit, configuration):
-        app.include_router(module.router)
+    routers = [
+        module.router for module in (session, users, accounts, activities, materials, usage, results, deletions, audit, configuration)
+    ]
+    # The framework keeps included routers to itself; the answer to a method that a path does not allow names those that it does.
+    app.state.endpoints = tuple(
+        route for routes in (app.routes, *(router.routes for router in routers)) for route in routes if isinstance(route, Route)
+    )
+    for router in routers:
+        app.include_router(router)
     app.add_exception_handler(FacemeldError, on_service_error)
     app.add_exception_handler(RequestValidationError, on_validation_error)
     app.add_exception_handler(HTTPException, on_http_error)

@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Match, Route
 
 from facemeld.services import errors as service
 from facemeld.services.errors import FacemeldError
@@ -127,7 +128,15 @@ async def on_http_error(request: Request, error: Exception) -> Response:
     message = {"not_found": "there is no such path", "method_not_allowed": "the path does not allow this method"}.get(
         code, str(error.detail)
     )
-    return error_response(request_id(request), error.status_code, code, message, error.headers)
+    headers = {**(error.headers or {}), "Allow": _allowed(request)} if error.status_code == 405 else error.headers
+    return error_response(request_id(request), error.status_code, code, message, headers)
+
+
+def _allowed(request: Request) -> str:
+    """All methods of a path; the framework tells those of its first endpoint alone."""
+    endpoints: tuple[Route, ...] = request.app.state.endpoints
+    matching = (endpoint for endpoint in endpoints if endpoint.matches(request.scope)[0] is not Match.NONE)
+    return ", ".join(sorted({method for endpoint in matching for method in endpoint.methods or ()}))
 
 
 def _place(fault: dict[str, Any]) -> str:
