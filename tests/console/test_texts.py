@@ -11,6 +11,7 @@ import pytest
 import facemeld.console
 from facemeld.console.pages import PAGES
 from facemeld.console.texts import LANGUAGES, Texts, catalogue, choose_language
+from facemeld.services.review import REVIEW_TEXTS
 
 SOURCES = [
     file
@@ -45,6 +46,11 @@ def test_every_page_has_a_title() -> None:
     for page in PAGES:
         for language in LANGUAGES:
             assert Texts(language)(f"{page.name}.title")
+
+
+def test_every_finding_comes_with_advice() -> None:
+    """Whatever the automatic review can notice, the console says what to do about it."""
+    assert Texts("en").group("findings").keys() == REVIEW_TEXTS.keys()
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,7 @@ LIMITS = ReviewLimits()
         ({"brightness": 34.0}, "face_dark", False),
         ({"brightness": 226.0}, "face_bright", False),
         ({"outside": 0.11}, "face_cut_off", False),
+        ({"covered": 0.21}, "face_covered", False),
     ],
 )
 def test_each_fault_of_a_face_is_noticed(change: dict[str, Any], code: str, fails: bool) -> None:
@@ -47,7 +48,16 @@ def test_each_fault_of_a_face_is_noticed(change: dict[str, Any], code: str, fail
 
 
 @pytest.mark.parametrize(
-    "change", [{"box": Rect(0, 0, 64, 64)}, {"yaw": 30.0}, {"pitch": -30.0}, {"sharpness": 0.02}, {"brightness": 35.0}, {"outside": 0.1}]
+    "change",
+    [
+        {"box": Rect(0, 0, 64, 64)},
+        {"yaw": 30.0},
+        {"pitch": -30.0},
+        {"sharpness": 0.02},
+        {"brightness": 35.0},
+        {"outside": 0.1},
+        {"covered": 0.2},
+    ],
 )
 def test_what_keeps_to_its_limit_is_not_noticed(change: dict[str, Any]) -> None:
     assert assess([replace(GOOD, **change)], LIMITS) == ()
@@ -76,6 +86,7 @@ qualities = st.builds(
     sharpness=st.floats(0, 20),
     brightness=st.floats(0, 255),
     outside=st.floats(0, 1),
+    covered=st.floats(0, 1),
 )
 
 

@@ -17,6 +17,7 @@ from facemeld.media.decode import DecodeLimits
 from facemeld.services.review import ReviewLimits, assess
 from facemeld.workers.context import WorkerConfig, context_for
 from facemeld.workers.facequality import measure
+from facemeld.workers.tasks import ImportTemplate
 from facemeld.workers.thumbnail import LONGEST_SIDE, MakeThumbnail
 
 
@@ -75,3 +76,19 @@ def test_thumbnails_are_small_upright_and_white_where_transparent(bundle_path: P
         small = np.asarray(image)
     assert small[90, 40].min() > 250
     assert np.allclose(small[90, 300], (200, 0, 0), atol=6)
+
+
+@pytest.mark.parametrize("name", ["hopper", "astronaut"])
+def test_a_face_behind_a_bar_is_told_to_be_covered(name: str, bundle_path: Path, request: pytest.FixtureRequest) -> None:
+    """The whole import of a picture says so; of the same picture without the bar it does not."""
+    picture: NDArray[np.uint8] = request.getfixturevalue(name)
+    context = context_for(WorkerConfig(bundle_path))
+    box = context.engine.analyse(picture)[0].box
+    barred = picture.copy()
+    barred[box.y + box.height // 5 : box.y + 2 * box.height // 5, box.x - 10 : box.right + 10] = 20
+    for pixels, expected in ((picture, False), (barred, True)):
+        file = io.BytesIO()
+        Image.fromarray(pixels).save(file, "PNG")
+        imported = ImportTemplate(file.getvalue(), DecodeLimits(min_side=64, max_side=8000))(context)
+        found = [finding.code for finding in assess(imported.quality[:1], ReviewLimits())]
+        assert ("face_covered" in found) == expected, (imported.quality[0].covered, found)

@@ -27,6 +27,7 @@ class ReviewLimits:
         sharpness: Least sharpness, see ``FaceQuality``.
         dark, bright: Mean brightness that a face should keep between, 0-255.
         outside: Largest share of a face beyond the picture's edge.
+        covered: Largest share of a face that something hides.
     """
 
     faces: int = 6
@@ -38,6 +39,7 @@ class ReviewLimits:
     dark: float = 35.0
     bright: float = 225.0
     outside: float = 0.1
+    covered: float = 0.2
 
 
 def assess(faces: Sequence[FaceQuality], limits: ReviewLimits) -> tuple[Finding, ...]:
@@ -81,6 +83,8 @@ def _assess_face(face: FaceQuality, number: int, limits: ReviewLimits) -> Iterat
         yield Finding("face_bright", False, number, round(face.brightness), limits.bright)
     if face.outside > limits.outside:
         yield Finding("face_cut_off", False, number, round(face.outside, 2), limits.outside)
+    if face.covered > limits.covered:
+        yield Finding("face_covered", False, number, round(face.covered, 2), limits.covered)
 
 
 REVIEW_TEXTS = MappingProxyType(
@@ -107,6 +111,10 @@ REVIEW_TEXTS = MappingProxyType(
         "face_bright": ("人脸{face}过亮。", "Face {face} is very bright."),
         "labelled": ("图片带有人工智能生成合成标识。", "The picture carries a mark of AI-made content."),
         "face_cut_off": ("人脸{face}超出图片边缘。", "Face {face} is cut off by the picture's edge."),
+        "face_covered": (
+            "人脸{face}被遮挡{value:.0%}，应不超过{limit:.0%}。",
+            "{value:.0%} of face {face} is covered by something in front of it, expected at most {limit:.0%}.",
+        ),
     }
 )
 """What each finding is called, in Chinese and English."""

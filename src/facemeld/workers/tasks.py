@@ -13,7 +13,7 @@ from facemeld.media.encode import CONTENT_TYPES
 from facemeld.media.headers import ImageFormat
 from facemeld.timing import stage
 from facemeld.workers.context import WorkerContext
-from facemeld.workers.facequality import FaceQuality, measure
+from facemeld.workers.facequality import FaceQuality, covered_shares, measure
 from facemeld.workers.marking import FusedFile, Inputs, Marking, read_logo, write
 from facemeld.workers.photos import PhotoReader, PhotoRules, UserPhoto
 from facemeld.workers.template import TemplateFile, make, pack
@@ -103,7 +103,9 @@ class ImportTemplate:
             format=image.format,
             digest=hashlib.sha256(self.data).hexdigest(),
             faces=template.plan.faces,
-            quality=tuple(measure(image.rgb, face) for face in template.plan.faces),
+            quality=tuple(
+                measure(image.rgb, face, covered) for face, covered in zip(template.plan.faces, covered_shares(template.plan), strict=True)
+            ),
             plan=pack(context.engine, template),
             incoming=notice(self.data, CONTENT_TYPES[image.format], rgb=image.rgb, key=context.mark_key),
         )
