@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 from facemeld.fusion.types import FloatArray
 
+Places = tuple[FloatArray, FloatArray]
+"""Fractional places in a picture: x and y, each float32 (h, w)."""
+
 
 def smoothstep(x: NDArray[np.number] | float, low: float, high: float) -> FloatArray:
     """0 up to ``low``, 1 from ``high``, smooth between."""
@@ -39,6 +42,15 @@ def sample(picture: NDArray[Any], place: FloatArray, kernel: int = cv2.INTER_LIN
     Returns:
         (h, w) or (h, w, channels), the picture's type.
     """
+    return read(picture, planes(place), kernel, border)
+
+
+def planes(place: FloatArray) -> Places:
+    """The x and the y of fractional places, each on its own."""
+    return f32(cv2.extractChannel(place, 0)), f32(cv2.extractChannel(place, 1))
+
+
+def read(picture: NDArray[Any], where: Places, kernel: int = cv2.INTER_LINEAR, border: int = cv2.BORDER_REPLICATE) -> NDArray[Any]:
+    """The same as ``sample`` for two float32 (h, w), x and y in pixels of the picture."""
     # Both coordinates in one map give wrong pixels in OpenCV 5.0 with the linear and nearest kernels.
-    x, y = (cv2.extractChannel(place, k) for k in (0, 1))
-    return np.asarray(cv2.remap(picture, x, y, kernel, borderMode=border))
+    return np.asarray(cv2.remap(picture, *where, kernel, borderMode=border))

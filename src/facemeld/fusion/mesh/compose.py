@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from cv2.typing import MatLike
 from numpy.typing import NDArray
 
-from facemeld.fusion.mesh.arrays import f32, sample, smoothstep
+from facemeld.fusion.mesh.arrays import f32, smoothstep
 from facemeld.fusion.mesh.atlas import GRID, Atlas
+from facemeld.fusion.mesh.bend import bend, bent_strips
 from facemeld.fusion.mesh.blend import cell_means, join
 from facemeld.fusion.mesh.gaze import follow_gaze
 from facemeld.fusion.mesh.layout import Layout, Window, lay_out
@@ -27,7 +26,6 @@ from facemeld.fusion.types import Face, FloatArray, FuseOptions, Picture
 from facemeld.timing import stage
 
 _LIP_LINE = 0.8  # share of the template's line between closed lips that stays where the user's mouth is open
-_STILL = 0.1  # pixels: what is bent less keeps its exact value
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,8 +49,9 @@ class Fused:
         mask = np.zeros(self.picture.shape[:2], np.float32)
         if self.layout is None:
             return mask
-        for strip, inner, area, moving in _bent_strips(self.layout):
-            mask[area] = (strip.up(moving)[inner] > 0) * np.float32(0.004)
+        moving, strips = bent_strips(self.layout)
+        for strip in strips:
+            mask[strip.area] = (strip.window.up(moving)[strip.inner] > 0) * np.float32(0.004)
         if self.alpha is not None and self.allowed is not None:
             window = self.layout.window
             blended = (window.grid.up(self.allowed) > 0) * np.float32(0.01)
@@ -62,7 +61,14 @@ class Fused:
 
 
 def fuse_face(
-    ground: Picture, plan: FacePlan, picture: Picture, user: Face, options: FuseOptions, atlas: Atlas, target: FloatArray
+    ground: Picture,
+    plan: FacePlan,
+    picture: Picture,
+    user: Face,
+    options: FuseOptions,
+    atlas: Atlas,
+    target: FloatArray,
+    enlarged: NDArray[np.uint8] | None = None,
 ) -> Fused:
     """Fuse a user into the crop of one planned face.
 
@@ -74,6 +80,7 @@ def fuse_face(
         options: How much of the template to keep.
         atlas: The canonical atlas.
         target: float32 (468, 3), where the user's vertices go, pixels of the crop.
+        enlarged: The ground as ``bend.Enlargements`` gives it, or None.
 
     Returns:
         The new crop and what was done where.
@@ -92,7 +99,7 @@ def fuse_face(
     dark = opaque_lenses(skin, atlas)
     kept = np.maximum(_kept_eyes(dark, parts, plan, atlas), 1 - served) * atlas.covered
     with stage("bend"):
-        out, matte = _bend(ground, plan.matte, layout)
+        out, matte = bend(ground, plan.matte, layout, enlarged)
     wanted = layout.atlas_map(f32(smoothstep(atlas.inset, 0.004, 0.07) * (1 - kept))) * layout.cover
     if not wanted.any():
         return Fused(out, layout)
@@ -118,47 +125,6 @@ def _kept_eyes(dark: float, parts: Parts, plan: FacePlan, atlas: Atlas) -> Float
     right, left = keep_eyes(parts, plan.parts)
     halves = np.where(np.arange(GRID) < GRID / 2, right, left)[None, :] * (1 - dark)
     return f32(atlas.sockets * np.maximum(halves, plan.opaque))
-
-
-def _bent_strips(layout: Layout) -> Iterator[tuple[Window, slice, tuple[slice, slice], FloatArray]]:
-    """Strips of the crop in which the template is bent.
-
-    Yields:
-        A window with a cell more above and below; its rows without them, in pixels; the strip's rows and columns in the crop; and
-        float32 (h, w) of the whole crop's cells, not 0 where it is bent.
-    """
-    moving = f32((np.abs(layout.bend) > _STILL).any(axis=2))
-    rows = np.flatnonzero(moving.any(axis=1))
-    if not rows.size:
-        return
-    whole = layout.whole
-    y0, y1 = max(0, int(rows[0]) - 1), min(whole.y1, int(rows[-1]) + 2)
-    for strip, inner, inside in replace(whole, y0=y0, y1=y1).strips():
-        columns = np.flatnonzero(moving[strip.cells].any(axis=0))
-        if columns.size:
-            narrow = replace(strip, x0=max(0, int(columns[0]) - 1), x1=min(whole.x1, int(columns[-1]) + 2))
-            start = y0 * whole.step
-            yield narrow, inner, (slice(start + inside.start, start + inside.stop), narrow.pixels[1]), moving
-
-
-def _bend(ground: Picture, matte: NDArray[np.uint8], layout: Layout) -> tuple[Picture, NDArray[np.uint8]]:
-    """The ground and the matte in front of it, bent to the target's outline; untouched pixels stay exact."""
-    place = layout.backwards()
-    bent, front = ground.copy(), matte
-    for strip, inner, area, moving in _bent_strips(layout):
-        where = strip.up(place)[inner]
-        touched = (strip.up(moving)[inner] > 0).astype(np.uint8)
-        bent[area] = _replaced(ground[area], sample(ground, where, cv2.INTER_CUBIC, cv2.BORDER_REFLECT_101), touched)
-        if matte[area].any():
-            front = matte.copy() if front is matte else front
-            front[area] = _replaced(matte[area], sample(matte, where), touched)
-    return bent, front
-
-
-def _replaced(old: NDArray[np.uint8], new: MatLike, where: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The old pixels with the new ones where a mask is not 0."""
-    pixels = old.copy()  # OpenCV writes into whole arrays only, not into parts of them
-    return np.asarray(cv2.copyTo(np.ascontiguousarray(new), where, pixels), np.uint8)
 
 
 def _alpha(wanted: FloatArray, matte: NDArray[np.uint8], mouth: NDArray[np.uint8], stays: float, grid: Window) -> NDArray[np.uint8]:

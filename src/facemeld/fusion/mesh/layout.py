@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facemeld.fusion.mesh.arrays import f32, sample, smoothstep
+from facemeld.fusion.mesh.arrays import Places, f32, sample, smoothstep
 from facemeld.fusion.mesh.atlas import Atlas
 from facemeld.fusion.mesh.outline import bend_field
 from facemeld.fusion.mesh.plan import FacePlan
@@ -124,13 +124,11 @@ class Layout:
         """An atlas map drawn onto the window's cells."""
         return f32(sample(field, self.cells))
 
-    def backwards(self) -> FloatArray:
-        """float32 (H, W, 2) of the whole crop's cells: x and y of the template's pixel that is bent to a cell's place."""
-        step = self.whole.step
-        place = self.bend.copy()
-        place[..., 0] += np.arange(place.shape[1], dtype=np.float32) * step + np.float32((step - 1) / 2)
-        place[..., 1] += (np.arange(place.shape[0], dtype=np.float32) * step + np.float32((step - 1) / 2))[:, None]
-        return place
+    def backwards(self) -> Places:
+        """Two float32 (H, W) of the whole crop's cells: x and y of the template's pixel that is bent to a cell's place."""
+        step, (rows, columns) = self.whole.step, self.bend.shape[:2]
+        x, y = (np.arange(count, dtype=np.float32) * step + np.float32((step - 1) / 2) for count in (columns, rows))
+        return self.bend[..., 0] + x, self.bend[..., 1] + y[:, None]
 
 
 def lay_out(target: FloatArray, plan: FacePlan, user: FloatArray, atlas: Atlas) -> Layout | None:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from facemeld.fusion import topology
-from facemeld.fusion.mesh.arrays import f32, sample
+from facemeld.fusion.mesh.arrays import f32
 from facemeld.fusion.mesh.atlas import Atlas
 from facemeld.fusion.mesh.layout import Window
 from facemeld.fusion.mesh.texture import UserTexture
@@ -72,6 +72,7 @@ def read_lips(picture: Picture, texture: UserTexture, lips: LipMap, grid: Window
         lips: The map to the pixel.
         grid: The window as a grid of its own.
     """
-    own, other = (np.asarray(sample(texture.patch, texture.place(field), texture.kernel), np.uint8) for field in (lips.source, lips.twin))
+    own, other = texture.at(lips.source), texture.at(lips.twin)
     share = np.ascontiguousarray(grid.up(texture.share)[lips.part])
-    picture[lips.part] = cv2.blendLinear(own, other, f32(1 - share), share) if share.any() else own
+    mixed = cv2.blendLinear(own, other, f32(1 - share), share) if share.any() else own
+    picture[lips.part] = cv2.cvtColor(mixed, cv2.COLOR_RGBA2RGB)

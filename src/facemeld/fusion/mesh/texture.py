@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from facemeld.fusion.mesh.arrays import f32, sample, vector
+from facemeld.fusion.mesh.arrays import Places, f32, read, vector
 from facemeld.fusion.mesh.layout import Window
 from facemeld.fusion.mesh.shape import face_width
 from facemeld.fusion.types import FloatArray, Picture
@@ -22,16 +23,17 @@ class UserTexture:
     """The user's face and the maps into it.
 
     Attributes:
-        patch: uint8 (H, W, 3), the face, brought to about the size at which it is read.
-        maps: Two float32 (h, w, 2) of a window's cells: x and y in the patch, of the half itself and of the mirrored one.
+        patch: uint8 (H, W, 4), the face, brought to about the size at which it is read; the fourth channel says nothing, but
+            OpenCV's linear interpolation is twice as fast with it.
+        maps: Places in the patch for a window's cells, of the half itself and of the mirrored one.
         share: float32 (h, w), 0-1: how much comes from the mirrored half.
         kernel: OpenCV's name of the interpolation.
         origin: float32 (2,), x and y of the patch's corner in the user's picture.
         scale: float32 (2,), pixels of the patch for one of the picture.
     """
 
-    patch: Picture
-    maps: tuple[FloatArray, FloatArray]
+    patch: NDArray[np.uint8]
+    maps: tuple[Places, Places]
     share: FloatArray
     kernel: int
     origin: FloatArray
@@ -53,7 +55,7 @@ class UserTexture:
         margin = 8 + round(2 * factor)
         low = np.clip(np.floor(mesh[:, :2].min(axis=0)) - margin, 0, [across - 1, height - 1]).astype(int)
         high = np.clip(np.ceil(mesh[:, :2].max(axis=0)) + margin + 1, low + 1, np.maximum([across, height], low + 1)).astype(int)
-        patch = np.ascontiguousarray(picture[low[1] : high[1], low[0] : high[0]])
+        patch = np.asarray(cv2.cvtColor(np.ascontiguousarray(picture[low[1] : high[1], low[0] : high[0]]), cv2.COLOR_RGB2RGBA), np.uint8)
         finer = _FINER if width <= _LARGE else 1.0
         size = np.maximum(1, np.round((high - low) * finer / factor)).astype(int)
         scale = vector(1, 1)
@@ -66,9 +68,9 @@ class UserTexture:
         origin = f32(low - 0.5)
         return cls(patch, (_within(sources[0], origin, scale), _within(sources[1], origin, scale)), share, kernel, origin, scale)
 
-    def place(self, source: FloatArray) -> FloatArray:
-        """Places in the user's picture as places in the patch: float32 (h, w, 2)."""
-        return _within(source, self.origin, self.scale)
+    def at(self, source: FloatArray) -> NDArray[np.uint8]:
+        """The patch at places in the user's picture, float32 (h, w, 2): uint8 (h, w, 4)."""
+        return read(self.patch, _within(source, self.origin, self.scale), self.kernel)
 
     def read(self, grid: Window) -> Picture:
         """The user's pixels over the whole window: uint8 (h, w, 3) RGB.
@@ -78,11 +80,12 @@ class UserTexture:
         """
         out = np.empty((grid.height, grid.width, 3), np.uint8)
         for strip, inner, rows in grid.strips():
-            found = sample(self.patch, strip.up(self.maps[0])[inner], self.kernel)
-            out[rows] = self._mirrored(np.asarray(found, np.uint8), strip, inner)
+            x, y = (strip.up(axis)[inner] for axis in self.maps[0])
+            found = self._mirrored(read(self.patch, (x, y), self.kernel), strip, inner)
+            out[rows] = cv2.cvtColor(found, cv2.COLOR_RGBA2RGB)
         return out
 
-    def _mirrored(self, found: Picture, strip: Window, inner: slice) -> Picture:
+    def _mirrored(self, found: NDArray[np.uint8], strip: Window, inner: slice) -> NDArray[np.uint8]:
         """A strip with its share of the mirrored half."""
         if not (self.share[strip.y0 : strip.y1] > _SEEN).any():
             return found
@@ -90,12 +93,15 @@ class UserTexture:
         columns = np.flatnonzero((share > _SEEN).any(axis=0))
         if columns.size:
             part = np.s_[:, columns[0] : columns[-1] + 1]
-            other = sample(self.patch, np.ascontiguousarray(strip.up(self.maps[1])[inner][part]), self.kernel)
+            x, y = (np.ascontiguousarray(strip.up(axis)[inner][part]) for axis in self.maps[1])
+            other = read(self.patch, (x, y), self.kernel)
             own = np.ascontiguousarray(found[part])
             weight = np.ascontiguousarray(share[part])
             found[part] = cv2.blendLinear(own, other, 1 - weight, weight)
         return found
 
 
-def _within(place: FloatArray, origin: FloatArray, scale: FloatArray) -> FloatArray:
-    return f32((place - origin) * scale - np.float32(0.5))
+def _within(place: FloatArray, origin: FloatArray, scale: FloatArray) -> Places:
+    """Places in the user's picture as places in the patch."""
+    x, y = (place[..., k] * scale[k] - (origin[k] * scale[k] + np.float32(0.5)) for k in (0, 1))
+    return x, y
