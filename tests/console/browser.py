@@ -20,7 +20,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -166,9 +166,34 @@ class Visit:
 
 
 def connected(page: Page) -> None:
-    """Wait until a page is connected to its server, so that buttons do something, and its charts are drawn."""
+    """Wait until a page is connected to its server, so that buttons do something."""
     page.wait_for_function("window.did_handshake === true")
+
+
+def settled(page: Page) -> None:
+    """Wait until a page has loaded what it shows: pictures, charts, symbols. It takes half a second, for nobody knows what comes next."""
     page.wait_for_load_state("networkidle")
+
+
+Listener = tuple[int, str]
+
+
+def listeners(page: Page) -> list[Listener]:
+    """Everything in a page that listens to something: the element's number, and the id by which its server knows the listener."""
+    found = page.evaluate("""() => Object.entries(document.getElementById("app")._vnode.component.data.elements)
+        .flatMap(([id, one]) => (one.events || []).map((event) => [Number(id), event.listener_id]))""")
+    return [(int(number), str(listener)) for number, listener in found]
+
+
+def send_events(page: Page, events: Sequence[Listener], told: Sequence[Mapping[str, Any]] = ()) -> None:
+    """Send events by hand, over the page's own connection: one of each with nothing in it, and one with each of what is ``told``."""
+    script = """async ([events, told]) => {
+        for (const [id, listener_id] of events)
+            for (const args of [[], ...told.map((one) => [one])])
+                window.socket.emit("event", { id, client_id: window.clientId, listener_id, args });
+        await new Promise((resolve) => setTimeout(resolve, 500));
+    }"""
+    page.evaluate(script, [[list(one) for one in events], list(told)])
 
 
 def assert_accessible(page: Page) -> None:
@@ -176,6 +201,7 @@ def assert_accessible(page: Page) -> None:
     path = os.environ.get("FACEMELD_AXE", "")
     if not path:
         pytest.skip("FACEMELD_AXE does not name axe.min.js")
+    settled(page)
     page.evaluate(Path(path).read_text())
     found = page.evaluate("async () => (await axe.run(document, { resultTypes: ['violations'] })).violations")
     serious = [finding for finding in found if finding["impact"] in {"serious", "critical"}]
@@ -193,4 +219,5 @@ def photograph(page: Page, name: str) -> None:
     """Keep a picture of the whole page where ``FACEMELD_SCREENSHOTS`` says."""
     folder = os.environ.get("FACEMELD_SCREENSHOTS")
     if folder:
+        settled(page)
         page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)

@@ -10,6 +10,7 @@ from facemeld.console.desk import Desk
 from facemeld.console.pages import Page
 from facemeld.console.parts.charts import Series, bars
 from facemeld.console.parts.feedback import Undoable, confirm, toast
+from facemeld.console.parts.fields import slider, text_field
 from facemeld.console.parts.pieces import badge, button, empty, id_chip, moment, section, tag
 from facemeld.console.parts.tables import Column, Row, Slice, Table, button_cell, id_cell
 from facemeld.console.parts.uploads import DropZone, Upload
@@ -32,6 +33,8 @@ async def build(desk: Desk) -> None:
     await _table(desk, said)
     with section("Acts"):
         _acts(desk, said)
+    with section("Fields"):
+        _fields(said)
     with section("Files"):
 
         async def take(upload: Upload) -> str | None:
@@ -86,6 +89,22 @@ def _acts(desk: Desk, said: TextElement) -> None:
 
     for text, act in (("Ask", ask), ("Check", check), ("Fail", fail), ("Remove", remove)):
         button(text, act)
+
+
+def _fields(said: TextElement) -> None:
+    text, number = text_field("Text", longest=40), slider("Number", 50)
+
+    async def complain() -> None:
+        text.complain("not this one")
+
+    async def clear() -> None:
+        text.show("")
+
+    async def read() -> None:
+        said.text = f"{text.value} {number.value}"
+
+    for name, act in (("Complain", complain), ("Clear", clear), ("Read", read)):
+        button(name, act)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,11 @@ def press(page: Page, name: str) -> None:
     page.get_by_role("button", name=name, exact=True).click()
 
 
+def click(page: Page, name: str) -> None:
+    """Press a button as a script does: the field that is typed into keeps the cursor."""
+    page.get_by_role("button", name=name, exact=True).evaluate("(one) => one.click()")
+
+
 def said(page: Page, text: str) -> None:
     expect(page.locator("#said")).to_have_text(text, timeout=15_000)
 
@@ -106,6 +111,41 @@ def test_an_operator_may(visit: Visit) -> None:
     page = visit("/showcase", Role.OPERATOR)
     press(page, "Check")
     expect(page.get_by_text("allowed", exact=True)).to_be_visible()
+
+
+def test_what_is_typed_meanwhile_is_kept(page: Page) -> None:
+    """What the server says about a field when it has not heard the latest letters yet takes none of them away."""
+    field = page.get_by_label("Text", exact=True)
+    field.focus()
+    page.keyboard.type("a")
+    click(page, "Read")
+    said(page, "a 50")
+    # As on a slow line: the letters are on their way while the answer to an earlier press comes.
+    page.evaluate("() => { window.whole = window.socket.emit; window.socket.emit = () => {}; }")
+    page.keyboard.type("bc")
+    page.evaluate("() => { window.socket.emit = window.whole; }")
+    click(page, "Complain")
+    expect(page.get_by_text("not this one")).to_be_visible()
+    expect(field).to_have_value("abc")
+    page.keyboard.type("d")
+    click(page, "Read")
+    said(page, "abcd 50")
+    click(page, "Clear")
+    expect(field).to_have_value("")
+
+
+def test_a_slider_is_told_before_the_button_that_follows(page: Page) -> None:
+    """Where it was let go counts, however soon something is pressed."""
+    page.evaluate("""() => {
+        const one = document.querySelector("input[type=range]");
+        for (const value of [51, 58, 66, 73]) {
+            one.value = value;
+            one.dispatchEvent(new Event("input"));
+        }
+        one.dispatchEvent(new Event("change"));
+        [...document.querySelectorAll("button")].find((button) => button.textContent.trim() === "Read").click();
+    }""")
+    said(page, " 73")
 
 
 def test_files_are_sent(page: Page) -> None:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-
-from nicegui import ui
-from nicegui.events import KeyEventArguments
 
 from facemeld.console.desk import Desk
 from facemeld.console.house import House
@@ -16,6 +13,7 @@ from facemeld.console.parts.faces import Faces, picture_address
 from facemeld.console.parts.feedback import tell_failure, toast
 from facemeld.console.parts.fields import Field, switch, text_field
 from facemeld.console.parts.history import draw as draw_history
+from facemeld.console.parts.letters import Letters
 from facemeld.console.parts.pieces import button, empty, id_chip, link, moment, tag
 from facemeld.console.parts.states import GROUPS, status_badge, status_text
 from facemeld.services.administration import Activity, AuditEntry, Material, MaterialStatus
@@ -104,19 +102,22 @@ class _Review:
             self._strip = tag("nav", classes="fm-strip", aria_label=self._desk.texts("review.queue"))
             self._stage = tag("section", classes="fm-card fm-picture-card", aria_label=self._desk.texts("material.picture"))
             self._panel = tag("section", classes="fm-card fm-side", aria_label=self._desk.texts("review.decision"))
-        self._keyboard = ui.keyboard(self._press, repeating=False, ignore=["input", "select", "textarea"])
+        self._letters = Letters([letter.lower() for letter in _LETTERS.values()], self._press)
         await self._show()
 
     async def _show(self) -> None:
-        material = self._items[self._at]
+        at, material = self._at, self._items[self._at]
         try:
             act = Act.DECIDE if self._desk.may(Act.DECIDE) else Act.READ
             shown = await self._desk.run(act, lambda house: self._look(house, material.id))
         except (MaterialDeleted, MaterialNotFound) as error:
             tell_failure(self._desk, error)
             shown = None
+        if self._at != at:  # somebody went on meanwhile, and what is shown must be what is decided
+            return
         if shown is not None:
-            self._items[self._at] = shown.material
+            self._items[at] = shown.material
+        self._letters.be_about(material.id)
         self._draw_strip()
         self._stage.clear()
         self._panel.clear()
@@ -194,12 +195,13 @@ class _Review:
                     self._suggestion(texts(f"review.because_{name}"), reason)
         with tag("div", classes="fm-actions fm-decisions"):
             if "appeal" in self._possible:
-                button(texts("review.appeal"), lambda: self._decide("appeal"))
+                button(texts("review.appeal"), lambda: self._decide("appeal", material.id))
             if "reject" in self._possible:
-                button(texts("review.reject"), lambda: self._decide("reject"), kind="danger")
+                button(texts("review.reject"), lambda: self._decide("reject", material.id), kind="danger")
+                self._letters.lead("r", reason)
             if "approve" in self._possible:
-                button(texts("review.approve"), lambda: self._decide("approve"), kind="primary")
-        reason.on_enter(lambda: self._decide("reject" if "reject" in self._possible else "appeal"))
+                button(texts("review.approve"), lambda: self._decide("approve", material.id), kind="primary")
+        reason.on_enter(lambda: self._decide("reject" if "reject" in self._possible else "appeal", material.id))
 
     def _suggestion(self, text: str, reason: Field[str]) -> None:
         async def fill() -> None:
@@ -217,38 +219,30 @@ class _Review:
                     tag("kbd", _LETTERS[name])
                     tag("span", self._desk.texts(f"review.key_{name}"))
 
-    async def _press(self, event: KeyEventArguments) -> None:
-        held = event.modifiers
-        if not event.action.keydown or held.ctrl or held.alt or held.meta:
-            return
-        key = event.key.name.lower()
-        acts: dict[str, Callable[[], Awaitable[None]]] = {
-            "j": lambda: self._go(self._at + 1),
-            "k": lambda: self._go(self._at - 1),
-            "a": lambda: self._decide("approve"),
-            "r": self._reject_by_key,
-            "?": self._help,
-        }
-        if key in acts:
-            await acts[key]()
+    async def _press(self, letter: str, subject: str) -> None:
+        match letter:
+            case "j":
+                await self._go(self._at + 1)
+            case "k":
+                await self._go(self._at - 1)
+            case "a":
+                await self._decide("approve", subject)
+            case "r":  # with an empty reason, the browser has put the cursor there
+                await self._decide("reject", subject)
+            case "?":
+                await self._help()
 
     async def _go(self, at: int) -> None:
         if 0 <= at < len(self._items) and at != self._at:
             self._at = at
             await self._show()
 
-    async def _reject_by_key(self) -> None:
-        """The first press leads to the reason, which a rejection needs; one that has a reason rejects."""
-        if self._reason is not None and "reject" in self._possible:
-            if self._reason.value.strip():
-                await self._decide("reject")
-            else:
-                self._reason.focus()
-
-    async def _decide(self, choice: Choice) -> None:
-        if self._working or choice not in self._possible or self._reason is None:
+    async def _decide(self, choice: Choice, subject: str) -> None:
+        """Decide about a material, if it is the one that is shown now: whoever decides must have seen it."""
+        at, material = self._at, self._items[self._at]
+        if self._working or material.id != subject or choice not in self._possible or self._reason is None:
             return
-        desk, reason, material = self._desk, self._reason.value.strip(), self._items[self._at]
+        desk, reason = self._desk, self._reason.value.strip()
         if choice != "approve" and not reason:
             self._reason.complain(desk.texts("material.reason_missing"))
             self._reason.focus()
@@ -262,9 +256,10 @@ class _Review:
             raise
         finally:
             self._working = False
-        self._items[self._at] = decided
+        self._items[at] = decided
         toast(desk, desk.texts("review.decided", name=material.name, status=status_text(desk, decided.status)))
-        self._at = self._next_open()
+        if self._at == at:
+            self._at = self._next_open()
         await self._show()
 
     async def _send(self, choice: Choice, material: Material, reason: str) -> Material:
@@ -290,10 +285,10 @@ class _Review:
                     with tag("dt"):
                         tag("kbd", _LETTERS[name])
                     tag("dd", texts(f"review.explain_{name}"))
-            active = switch(texts("review.keys_on"), self._keyboard.active, hint=texts("review.keys_hint"))
+            active = switch(texts("review.keys_on"), self._letters.active, hint=texts("review.keys_hint"))
 
             async def turn() -> None:
-                self._keyboard.active = active.value
+                self._letters.active = active.value
 
             active.on_change(turn)
 

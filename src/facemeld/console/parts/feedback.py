@@ -17,7 +17,9 @@ UNDO_SECONDS = 8.0
 def toast(desk: Desk, text: str, kind: Literal["positive", "negative", "warning", "info"] = "positive") -> None:
     """A message at the edge of the page that goes away by itself; screen readers say it."""
     close = [{"icon": "close", "color": "white", "round": True, "aria-label": desk.texts("parts.close")}]
-    ui.notify(text, type=kind, position="bottom", timeout=8000 if kind == "negative" else 4000, actions=close)
+    # The button that was pressed may be gone by now, and the message with it, if it were drawn there.
+    with desk.client.layout:
+        ui.notify(text, type=kind, position="bottom", timeout=8000 if kind == "negative" else 4000, actions=close)
 
 
 def tell_failure(desk: Desk, error: Exception) -> None:

@@ -39,13 +39,15 @@ export default {
       <p v-if="error" :id="name + '-error'" class="fm-field-error" role="alert">{{ error }}</p>
     </div>`,
   props: {
-    kind: String, name: String, label: String, hint: String, value: [String, Number, Boolean], error: String, options: Array,
+    kind: String, name: String, label: String, hint: String, value: [String, Number, Boolean], shown: Number, error: String, options: Array,
     least: Number, most: Number, step: Number, ends: { type: Array, default: () => [] }, unit: String, longest: Number, rows: Number,
     placeholder: String, disabled: Boolean, required: Boolean, complete: { type: String, default: "off" },
     suggestions: { type: Array, default: () => [] },
   },
   data() { return { current: this.value }; },
-  watch: { value(news) { this.current = news; } },
+  beforeUnmount() { clearTimeout(this.later); },
+  // The value comes along with every other change of the field, and may be older than what is in it: only what was put in on purpose counts.
+  watch: { shown() { this.current = this.value; } },
   computed: {
     described() {
       return [this.hint && `${this.name}-hint`, this.error && `${this.name}-error`].filter(Boolean).join(" ") || null;
@@ -53,7 +55,17 @@ export default {
     spoken() { return this.ends.length ? `${this.current}: 0 ${this.ends[0]}, 100 ${this.ends[1]}` : null; },
   },
   methods: {
-    tell(settled) { this.$emit("news", { value: this.current, settled }); },
+    // A slider that moves tells it ten times a second at most; where it is let go, at once, so that no button pressed next comes before.
+    tell(settled) {
+      clearTimeout(this.later);
+      const early = this.kind === "slider" && !settled ? 100 - (Date.now() - (this.told ?? 0)) : 0;
+      if (early > 0) {
+        this.later = setTimeout(() => this.tell(false), early);
+        return;
+      }
+      this.told = Date.now();
+      this.$emit("news", { value: this.current, settled });
+    },
     enter() { this.tell(true); this.$emit("enter"); },
     focus() { this.$refs.control?.focus(); },
   },

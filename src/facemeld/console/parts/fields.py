@@ -28,15 +28,17 @@ class Field(ui.element, Generic[Value], component="field.js"):
         self.props["name"] = f"f{self.id}"
         self.props["label"] = label
         self.props["value"] = value
+        self.props["shown"] = 0
         for name, one in properties.items():
             if one is not None:
                 self.props[name] = one
-        self.on("news", self._news, throttle=0.1 if kind == "slider" else 0.0)
+        self.on("news", self._news)
 
     def show(self, value: Value) -> None:
         """Put something into the field."""
         self.value = value
         self.props["value"] = value
+        self.props["shown"] = int(self.props["shown"]) + 1
 
     def complain(self, text: str = "") -> None:
         """Say what is wrong with the field; an empty text takes it back."""
@@ -68,7 +70,7 @@ class Field(ui.element, Generic[Value], component="field.js"):
         if value is None:
             return
         fresh, self.value = value != self.value, value
-        # The browser has the value already; what it is told later must not set it back.
+        # The browser has this value already, and perhaps a later one.
         with self.props.suspend_updates():
             self.props["value"] = value
         if self.props.get("error"):
