@@ -74,7 +74,7 @@ class Sender:
 
     def __init__(self, load: Load) -> None:
         # Signed beforehand: a request stays valid for minutes, so that signing is no part of the load.
-        self._requests = cycle([_signed(load, Path(body).read_bytes()) for body in load.bodies])
+        self._requests = cycle([signed(load, Path(body).read_bytes()) for body in load.bodies])
         self._port = load.port
         self._free: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
         self.latencies: list[float] = []
@@ -83,11 +83,7 @@ class Sender:
     async def send(self, due: float) -> None:
         """Send one request and note how long after ``due`` its reply was complete."""
         try:
-            async with self._connection() as (reader, writer):
-                writer.write(next(self._requests))
-                await writer.drain()
-                head = await reader.readuntil(b"\r\n\r\n")
-                body = await reader.readexactly(_length(head))
+            head, body = await self.exchange(next(self._requests))
         except (OSError, asyncio.IncompleteReadError) as error:
             self._failed(type(error).__name__)
             return
@@ -100,8 +96,24 @@ class Sender:
         else:
             self.latencies.append(took)
 
+    async def exchange(self, request: bytes) -> tuple[bytes, bytes]:
+        """Head and body of the reply to a request.
+
+        Raises:
+            OSError: the connection broke, or the reply does not say how long it is.
+            asyncio.IncompleteReadError: the connection ended within the reply.
+        """
+        async with self._connection() as (reader, writer):
+            writer.write(request)
+            await writer.drain()
+            head = await reader.readuntil(b"\r\n\r\n")
+            return head, await reader.readexactly(_length(head))
+
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+        while self._free and self._free[-1][0].at_eof():
+            # The server has closed it, as it does with connections that rest for long.
+            self._free.pop()[1].close()
         pair = self._free.pop() if self._free else await asyncio.open_connection("127.0.0.1", self._port, limit=1 << 20)
         try:
             yield pair
@@ -119,7 +131,8 @@ class Sender:
         self.failures[what] = self.failures.get(what, 0) + 1
 
 
-def _signed(load: Load, body: bytes) -> bytes:
+def signed(load: Load, body: bytes) -> bytes:
+    """A request with its signature, which holds for minutes."""
     headers = signed_headers(f"127.0.0.1:{load.port}", load.secret_id, load.secret_key, load.action, body)
     lines = ["POST / HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items()), f"Content-Length: {len(body)}", "", ""]
     return "\r\n".join(lines).encode() + body

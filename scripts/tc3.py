@@ -57,3 +57,7 @@ class Client:
         """The bytes behind the address of a result."""
         self._connection.request("GET", "/" + url.split("/", 3)[3])
         return self._connection.getresponse().read()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()

@@ -28,8 +28,8 @@ async def server(answer: Callable[[int], Awaitable[bytes]]) -> AsyncIterator[int
         try:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
-                length = next(int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length"))
-                await reader.readexactly(length)
+                lengths = [int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")]
+                await reader.readexactly(sum(lengths))
                 seen += 1
                 body = await answer(seen)
                 writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body))
