@@ -81,7 +81,7 @@ def test_every_search_finds_what_it_should(world: tuple[UsageSearch, Sequence[Us
 def test_the_fewer_records_lead_the_search(world: tuple[UsageSearch, Sequence[Usage]], monkeypatch: pytest.MonkeyPatch) -> None:
     """The answer is the same whichever condition follows the index."""
     search, calls = world
-    monkeypatch.setattr("facemeld.usage.search._FEW", 1)
+    monkeypatch.setattr("facemeld.usage.search.FEW", 1)
     for wanted in (CallFilter(failed=True, account_id=1), CallFilter(failed=True), CallFilter(account_id=1, project_id="at_1")):
         assert [usage for _, usage in search.find(wanted, limit=100)] == list(expected(calls, wanted))
 

@@ -26,3 +26,13 @@ def count_by_status(database: Database, activities: Collection[str] | None) -> M
         for activity, status, number in connection.execute(query):
             found.setdefault(activity_id(activity), {})[MaterialStatus(status)] = number
     return found
+
+
+def count_up_to(database: Database, statuses: Collection[MaterialStatus], most: int) -> int:
+    """How many materials have one of some statuses, at most ``most``; see ``MaterialStore.count``."""
+    total = 0
+    with database.connect() as connection:
+        for status in statuses:
+            some = select(MaterialRow.id).where(MaterialRow.status == status.value, MaterialRow.deleted_at.is_(None)).limit(most - total)
+            total += connection.execute(select(func.count()).select_from(some.subquery())).scalar_one()
+    return total

@@ -6,14 +6,15 @@ from collections.abc import Collection, Mapping
 from contextlib import suppress
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session
 
-from facemeld.catalog.activities import check_degrees, check_name, check_text, count, find_activity, in_order
-from facemeld.catalog.counting import count_by_status
+from facemeld.catalog.activities import check_degrees, check_name, check_text, find_activity
+from facemeld.catalog.counting import count_by_status, count_up_to
 from facemeld.catalog.errors import MaterialNotFound
 from facemeld.catalog.files import MaterialFiles
 from facemeld.catalog.fusable import read_for_fusion
 from facemeld.catalog.ids import material_id
+from facemeld.catalog.pages import read_page
 from facemeld.catalog.replacing import replace_picture
 from facemeld.catalog.review import MaterialStatus, check_transition, decision
 from facemeld.catalog.rows import LONGEST_NAME, check_new, find_material, make_row, read_material
@@ -128,6 +129,7 @@ class MaterialStore:
         after: int | None = None,
         status: MaterialStatus | Collection[MaterialStatus] | None = None,
         newest: bool = False,
+        counted: int | None = None,
     ) -> Page[Material]:
         """A page of an activity's materials, or of all activities', in the order of their import, without deleted ones.
 
@@ -139,25 +141,20 @@ class MaterialStore:
             after: Only those behind this number: ``Page.next`` of the page before.
             status: Only those with this status, or with one of these.
             newest: The newest first.
+            counted: ``Page.total`` is counted up to this number only; None for the whole list.
 
         Raises:
             ActivityNotFound: the account has no such activity.
         """
         with self._database.session() as session:
-            scope = select(MaterialRow).where(MaterialRow.deleted_at.is_(None))
+            scope = select(MaterialRow.id).where(MaterialRow.deleted_at.is_(None))
             if activity is not None:
                 scope = scope.where(MaterialRow.activity_id == find_activity(session, account_id, activity).id)
             elif account_id is not None:
                 owned = select(ActivityRow.id).where(ActivityRow.account_id == account_id)
                 scope = scope.where(MaterialRow.activity_id.in_(owned))
-            if status is not None:
-                wanted = [status] if isinstance(status, MaterialStatus) else status
-                scope = scope.where(MaterialRow.status.in_([one.value for one in wanted]))
-            query = in_order(scope, MaterialRow.id, after, newest=newest).offset(offset).limit(limit + 1)
-            query = query.options(selectinload(MaterialRow.faces))
-            rows = session.scalars(query).all()
-            items = tuple(read_material(row) for row in rows[:limit])
-            return Page(items, count(session, scope), items[-1].number if len(rows) > limit else None)
+            statuses = [status] if isinstance(status, MaterialStatus) else status
+            return read_page(session, scope, statuses, limit=limit, offset=offset, after=after, newest=newest, counted=counted)
 
     def counts(self, activities: Collection[str] | None = None) -> Mapping[str, Mapping[MaterialStatus, int]]:
         """How many materials there are in each status, without deleted ones.
@@ -172,6 +169,10 @@ class MaterialStore:
             IdInvalid: a text is no activity id.
         """
         return count_by_status(self._database, activities)
+
+    def count(self, statuses: Collection[MaterialStatus], *, most: int) -> int:
+        """How many materials of all activities have one of these statuses, without deleted ones; counting ends at ``most``."""
+        return count_up_to(self._database, statuses, most)
 
     def change(
         self,

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import heapq
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Connection, func, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from facemeld.db.chain import GENESIS, entry_hash
 from facemeld.db.clock import Clock, utc_now
 from facemeld.db.database import Database
 from facemeld.db.models import AuditRow
+from facemeld.db.newest import FEW, apart, led, newest, span, values
 
 Detail: TypeAlias = Mapping[str, str | int | bool | None]
 """Facts of an act: never a secret, never a picture."""
 
 _ADVISORY_LOCK = 0x666D61756474  # any number that other programs on the same PostgreSQL server are unlikely to lock
 _READ_AT_ONCE = 1000
+_MOST_ACTS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +118,7 @@ class AuditLog:
         before: int | None = None,
         limit: int = 100,
     ) -> tuple[AuditEntry, ...]:
-        """The newest entries first.
+        """The newest entries first; every search follows one index and reads little more than it returns.
 
         Args:
             subject: Only the acts on this object.
@@ -126,21 +129,13 @@ class AuditLog:
             before: Only entries with a smaller id: the last one of the page before.
             limit: Size of the page, at least 1.
         """
-        query = select(AuditRow).order_by(AuditRow.id.desc()).limit(limit)
-        if subject is not None:
-            query = query.where(AuditRow.subject == subject)
-        if actor is not None:
-            query = query.where(AuditRow.actor == actor)
-        if act is not None:
-            query = query.where((AuditRow.act == act) | AuditRow.act.startswith(f"{act}.", autoescape=True))
-        if since is not None:
-            query = query.where(AuditRow.at >= since)
-        if until is not None:
-            query = query.where(AuditRow.at < until)
-        if before is not None:
-            query = query.where(AuditRow.id < before)
+        named = [(column, value) for column, value in ((AuditRow.subject, subject), (AuditRow.actor, actor)) if value is not None]
         with self._database.session() as session:
-            return tuple(AuditEntry(row.id, row.at, row.actor, row.act, row.subject, row.detail) for row in session.scalars(query))
+            connection = session.connection()
+            rest = [*span(connection, AuditRow.id, AuditRow.at, since, until), *([] if before is None else [AuditRow.id < before])]
+            numbers = _newest(connection, named, act, rest, limit)
+            rows = session.scalars(select(AuditRow).where(AuditRow.id.in_(numbers)).order_by(AuditRow.id.desc()))
+            return tuple(AuditEntry(row.id, row.at, row.actor, row.act, row.subject, row.detail) for row in rows)
 
     def head(self) -> AuditHead:
         """The newest entry; its hash, kept elsewhere, shows later whether the log was cut off or rewritten."""
@@ -167,6 +162,22 @@ class AuditLog:
                     anchored = anchored or row.hash == anchor
         fault = "" if anchored else "no entry has the hash of the anchor: entries at the end were removed, or the log was made anew"
         return AuditVerdict(count, head, None, fault)
+
+
+def _newest(
+    connection: Connection, named: Sequence[tuple[InstrumentedAttribute[str], str]], act: str | None, rest: Sequence[Any], limit: int
+) -> Sequence[int]:
+    """Numbers of the newest entries; see ``AuditLog.entries``."""
+    conditions, leading = led(connection, AuditRow.id, named)
+    if act is None:
+        return newest(connection, AuditRow.id, [*conditions, *rest], limit)
+    acts = [one for one in values(connection, AuditRow.act, _MOST_ACTS) if one == act or one.startswith(f"{act}.")]
+    if leading < FEW:
+        return newest(connection, AuditRow.id, [*conditions, apart(AuditRow.act).in_(acts), *rest], limit)
+    # The newest of each act come from the index one after the other; those of all together would have to be sorted.
+    others = [apart(column) == value for column, value in named]
+    found = [newest(connection, AuditRow.id, [AuditRow.act == one, *others, *rest], limit) for one in acts]
+    return heapq.nlargest(limit, (number for numbers in found for number in numbers))
 
 
 def _page(session: Session, after: int) -> list[tuple[int, AuditRow | None]]:

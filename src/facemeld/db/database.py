@@ -21,7 +21,7 @@ from facemeld.db.durable import PRIVATE_FILE, make_folder
 from facemeld.db.errors import DatabaseUnavailable, DatabaseUrlInvalid
 from facemeld.db.snowflake import next_snowflake
 
-HEAD_REVISION = "0004"
+HEAD_REVISION = "0005"
 """The newest migration. Known here so that opening a database that is up to date need not load Alembic."""
 
 LOCK_SECONDS = 15

@@ -11,6 +11,11 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from facemeld.db.base import Base, RowNumber, UtcDateTime
 
 
+def _some(condition: str, *columns: str) -> Index:
+    """An index of the rows that meet a condition; queries must repeat it in the same words to follow it."""
+    return Index(None, *columns, sqlite_where=text(condition), postgresql_where=text(condition))
+
+
 class AccountRow(Base):
     """A customer of the service; owns keys and activities."""
 
@@ -63,6 +68,7 @@ class ChargeRow(Base):
     """The charge of one call: reserved before the work, then settled or released; kept a while so that neither happens twice."""
 
     __tablename__ = "charges"
+    __table_args__ = (_some("state = 'reserved'", "account_id"),)
 
     request_id: Mapped[str] = mapped_column(String(36), primary_key=True)
     account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"))
@@ -147,7 +153,11 @@ class MaterialRow(Base):
     """A template picture; its files lie beside the database under the same snowflake."""
 
     __tablename__ = "materials"
-    __table_args__ = (Index(None, "activity_id", "id"), Index(None, "status", "id"))
+    __table_args__ = (
+        _some("deleted_at IS NULL", "activity_id", "id"),
+        _some("deleted_at IS NULL", "activity_id", "status", "id"),
+        _some("deleted_at IS NULL", "status", "id"),
+    )
 
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     activity_id: Mapped[int] = mapped_column(ForeignKey("activities.id"))
@@ -218,12 +228,13 @@ class AuditRow(Base):
     """One administrative act; the migration adds triggers that refuse to change or delete it."""
 
     __tablename__ = "audit_log"
+    __table_args__ = (Index(None, "subject", "id"), Index(None, "actor", "id"), Index(None, "act", "id"))
 
     id: Mapped[int] = mapped_column(RowNumber, primary_key=True)
-    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     actor: Mapped[str] = mapped_column(String(128))
     act: Mapped[str] = mapped_column(String(64))
-    subject: Mapped[str] = mapped_column(String(128), index=True)
+    subject: Mapped[str] = mapped_column(String(128))
     detail: Mapped[dict[str, Any]] = mapped_column(JSON)
     previous: Mapped[str] = mapped_column(String(64), server_default=text("''"))
     hash: Mapped[str] = mapped_column(String(64), server_default=text("''"))
