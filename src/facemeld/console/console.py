@@ -27,6 +27,7 @@ from facemeld.console.house import House
 from facemeld.console.pages import PAGES, Page
 from facemeld.console.parts.shell import shell
 from facemeld.console.plain import problem
+from facemeld.console.sockets import guard_messages
 from facemeld.console.visits import Visits
 from facemeld.services.errors import (
     AccountNotFound,
@@ -100,6 +101,7 @@ def create_console(house: House) -> Console:
         tailwind=False,
         show_welcome_message=False,
     )
+    guard_messages()
     # The library's bar for requests under way has no name, and what takes its time says so itself.
     nicegui.app.config.quasar_config["loadingBar"]["skipHijack"] = True
     nicegui.app.exception_handler(404)(_not_found)

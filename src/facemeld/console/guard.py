@@ -8,7 +8,6 @@ import secrets
 from collections.abc import Mapping
 from urllib.parse import parse_qs, quote, urlsplit
 
-from nicegui import Client
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
@@ -16,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from facemeld.console.house import House
 from facemeld.console.plain import problem
+from facemeld.console.sockets import connection_is_of, page_is_of
 from facemeld.console.wishes import SESSION_COOKIE, base_of
 from facemeld.services.errors import DatabaseUnavailable, TokenInvalid
 from facemeld.services.signin import Principal
@@ -108,7 +108,7 @@ class Guard:
         except DatabaseUnavailable:
             return problem(connection, 503, "unavailable")
         scope["state"]["principal"] = principal
-        if path.startswith(_SOCKET) and not _owns_page(connection, principal):
+        if path.startswith(_SOCKET) and not _is_own(connection, principal):
             return PlainTextResponse("the page belongs to another session", 403)
         return None
 
@@ -145,13 +145,10 @@ def session_of(connection: HTTPConnection) -> str:
     return connection.cookies.get(SESSION_COOKIE, "")
 
 
-def _owns_page(connection: HTTPConnection, principal: Principal) -> bool:
-    """Whether the page that wants to talk to its server was made for this session; one that is not known will be told to reload."""
-    client = Client.instances.get(parse_qs(connection.scope["query_string"].decode("latin-1")).get("client_id", [""])[0])
-    if client is None:
-        return True
-    owner: Principal | None = client.request.scope["state"]["principal"]
-    return owner is not None and owner.token_id == principal.token_id
+def _is_own(connection: HTTPConnection, principal: Principal) -> bool:
+    """Whether a page that wants to talk to its server was made for this session, and this session began the talk."""
+    query = parse_qs(connection.scope["query_string"].decode("latin-1"))
+    return page_is_of(query.get("client_id", [""])[0], principal) and connection_is_of(query.get("sid", [""])[0], principal)
 
 
 def _place(scheme: str, netloc: str) -> tuple[str, int]:
