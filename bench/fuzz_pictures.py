@@ -21,6 +21,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -82,6 +83,7 @@ class Sender:
     def __init__(self, target: Target) -> None:
         self._target = target
         self._own = threading.local()
+        self._connections: list[http.client.HTTPConnection] = []
 
     def send(self, made: Mutant, way: str) -> str:
         """How the server answers to a mutant on one of the ``WAYS``: ``ok`` or a code."""
@@ -108,6 +110,11 @@ class Sender:
         except (ValueError, KeyError, TypeError, StopIteration):
             return f"not the envelope of {kind}: {reply.body[:80]!r}"
 
+    def close(self) -> None:
+        """Close all connections."""
+        for connection in self._connections:
+            connection.close()
+
     @property
     def token(self) -> str:
         """Bearer token of an operator."""
@@ -128,6 +135,7 @@ class Sender:
         connection: http.client.HTTPConnection | None = getattr(self._own, "connection", None)
         if connection is None:
             connection = self._own.connection = http.client.HTTPConnection("127.0.0.1", self._target.port, timeout=DEADLINE)
+            self._connections.append(connection)
         try:
             connection.request(method, path, body, dict(headers))
             answer = connection.getresponse()
@@ -320,7 +328,8 @@ def run(count: int, seed: int, folder: Path | None = None, only: int | None = No
             secret = (catalogue.key.secret_id, catalogue.key.secret_key)
             target = Target(world.port, secret, token, catalogue.project_id, catalogue.models["template"], photo)
             started = time.monotonic()
-            tally, memory = attack(world, Sender(target), [only] if only is not None else range(count), seed, pictures)
+            with closing(Sender(target)) as sender:
+                tally, memory = attack(world, sender, [only] if only is not None else range(count), seed, pictures)
             after = metrics(world.port)
         log = (world.data.parent / "server.log").read_text()
     limit = Settings.model_fields["worker_memory_mb"].default
