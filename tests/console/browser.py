@@ -10,9 +10,10 @@ A test takes the fixture ``visit`` and opens a page as someone::
 is asked of another host. ``console_world`` is the server with its campaign; its ``outside`` runs code that needs an event loop of its own.
 Every page also belongs into ``test_pages.py``, which looks at all of them in both languages, themes and widths with axe.
 
-``make console`` runs them: they are marked ``browser`` and left out of other runs. Environment: ``FACEMELD_REQUIRE_CHROMIUM=1``
-turns a missing browser from a skip into a failure; ``FACEMELD_AXE`` is the path of ``axe.min.js``; ``FACEMELD_SCREENSHOTS`` is a folder
-to keep pictures in.
+``make console`` runs them: they are marked ``browser`` and left out of other runs; those that are marked ``slow`` too are left to
+``make slow``. The world is shared, so tests look at what they made themselves, under names of their own. Environment:
+``FACEMELD_REQUIRE_CHROMIUM=1`` turns a missing browser from a skip into a failure; ``FACEMELD_AXE`` is the path of ``axe.min.js``;
+``FACEMELD_SCREENSHOTS`` is a folder to keep pictures in.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Response
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Request, Response, expect
 
 from facemeld.users import Role
 from tests.api.live import Campaign, LiveServer
@@ -168,6 +169,18 @@ class Visit:
 def connected(page: Page) -> None:
     """Wait until a page is connected to its server, so that buttons do something."""
     page.wait_for_function("window.did_handshake === true")
+
+
+def follow(page: Page, control: Locator) -> None:
+    """Press what leads to another page, and wait until that is connected: until then, what is looked for may be found on the old one."""
+    with page.expect_navigation():
+        control.click()
+    connected(page)
+
+
+def closed(page: Page) -> None:
+    """Wait until no dialog is there any more: one that closes fades, and its buttons would be found beside those of the next."""
+    expect(page.get_by_role("dialog")).to_have_count(0)
 
 
 def settled(page: Page) -> None:

@@ -8,7 +8,7 @@ from facemeld.app import open_application
 from facemeld.catalog import Activity
 from facemeld.settings import Settings
 from facemeld.users import Role
-from tests.console.browser import NARROW, ConsoleWorld, Visit, assert_accessible, assert_fits, connected, photograph
+from tests.console.browser import NARROW, ConsoleWorld, Visit, assert_accessible, assert_fits, closed, connected, follow, photograph
 
 
 def stored(world: ConsoleWorld, name: str) -> Activity:
@@ -25,8 +25,7 @@ def press(page: Page, name: str) -> None:
 def test_an_activity_is_made_set_published_and_disabled(visit: Visit, console_world: ConsoleWorld) -> None:
     """From the list through the form to its own page; everything is in the database afterwards."""
     page = visit("/activities", Role.OPERATOR)
-    page.get_by_role("link", name="New activity").click()
-    connected(page)
+    follow(page, page.get_by_role("link", name="New activity"))
     press(page, "Create activity")
     expect(page.get_by_text("A name needs 1 to 32 characters.")).to_be_visible()
     page.get_by_label("Name", exact=True).fill("Summer fair")
@@ -47,7 +46,9 @@ def test_an_activity_is_made_set_published_and_disabled(visit: Visit, console_wo
     expect(page.get_by_role("button", name="Enable")).to_be_visible()
     disabled = stored(console_world, "Summer fair")
     assert (disabled.published, disabled.disabled) == (False, True)
+    closed(page)
     press(page, "Enable")
+    expect(page.get_by_role("button", name="Disable")).to_be_visible()
     press(page, "Publish")
     expect(page.get_by_text("Published", exact=True)).to_be_visible()
     published = stored(console_world, "Summer fair")
@@ -60,8 +61,7 @@ def test_settings_of_an_activity_are_saved(visit: Visit, console_world: ConsoleW
         owner = application.accounts.get("default")
         activity = application.activities.create(owner.id, "Autumn fair", actor="test")
     page = visit(f"/activities/{activity.id}", Role.OPERATOR)
-    page.get_by_role("link", name="Settings").last.click()
-    connected(page)
+    follow(page, page.get_by_role("link", name="Settings").last)
     shape = page.get_by_label("Face shape")
     for _ in range(20):
         shape.press("ArrowLeft")
@@ -120,8 +120,7 @@ def test_a_viewer_changes_nothing(visit: Visit, console_world: ConsoleWorld) -> 
     for name in ("Publish", "Unpublish", "Disable", "Enable"):
         assert page.get_by_role("button", name=name, exact=True).count() == 0
     assert page.locator("input[type=file]").count() == 0
-    page.get_by_role("link", name="Settings").last.click()
-    connected(page)
+    follow(page, page.get_by_role("link", name="Settings").last)
     assert page.locator("main input").count() == 0
     expect(page.get_by_text("as the service allows")).to_be_visible()
     page = visit("/activities/new", Role.VIEWER, statuses=(403,))

@@ -10,15 +10,11 @@ from playwright.sync_api import Page, expect
 from facemeld.app import open_application
 from facemeld.settings import Settings
 from facemeld.users import Role, TokenKind
-from tests.console.browser import NARROW, ConsoleWorld, Visit, assert_accessible, assert_fits, connected, photograph
+from tests.console.browser import NARROW, ConsoleWorld, Visit, assert_accessible, assert_fits, closed, connected, follow, photograph
 
 
 def save(page: Page) -> None:
     page.get_by_role("button", name="Save", exact=True).click()
-
-
-def row(page: Page, key: str) -> str:
-    return page.locator(f"tr[data-key='{key}']").inner_text()
 
 
 def test_an_account_is_made_and_changed(visit: Visit, console_world: ConsoleWorld) -> None:
@@ -91,12 +87,13 @@ def test_users_are_made_changed_and_disabled(visit: Visit, console_world: Consol
     name, password = (str(one.get_attribute("value")) for one in dialog.locator("fm-id").all())
     page.get_by_role("button", name="I have kept it").click()
     expect(dialog).to_have_count(0)
-    assert "Reviewer" in row(page, "mary")
+    expect(page.locator("tr[data-key=mary]")).to_contain_text("Reviewer")
     assert password not in page.content()
     page.locator("tr[data-key=mary]").get_by_role("button", name="Role").click()
     dialog.get_by_label("Role").select_option("operator")
     save(page)
     expect(page.locator("tr[data-key=mary]")).to_contain_text("Operator")
+    closed(page)
     with open_application(Settings(data=console_world.server.data)) as application:
         assert application.users.check_password(name, password).role is Role.OPERATOR
         session = application.users.create_token("mary", life=timedelta(hours=1), kind=TokenKind.SESSION, actor="test")
@@ -109,6 +106,7 @@ def test_users_are_made_changed_and_disabled(visit: Visit, console_world: Consol
         save(page)
         expect(page.get_by_text("mary has a new password")).to_be_visible()
         assert application.users.check_password("mary", "a much longer one")
+    closed(page)
     page.locator("tr[data-key=mary]").get_by_role("button", name="Disable").click()
     dialog.get_by_role("button", name="Disable").click()
     expect(page.locator("tr[data-key=mary]")).to_contain_text("Disabled")
@@ -173,8 +171,7 @@ def test_language_and_theme_are_switched(visit: Visit, path: str) -> None:
     """On each page, without losing it; and on the width of a phone."""
     page = visit(path, theme="light", size=NARROW)
     title = page.title()
-    page.get_by_role("button", name="中文").click()
-    connected(page)
+    follow(page, page.get_by_role("button", name="中文"))
     assert page.url.endswith(path)
     assert page.title() != title
     assert page.evaluate("document.documentElement.lang") == "zh-CN"

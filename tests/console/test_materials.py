@@ -16,7 +16,7 @@ from facemeld.catalog import FaceBox, NewMaterial
 from facemeld.settings import Settings
 from facemeld.users import Role
 from tests.api.live import eventually
-from tests.console.browser import NARROW, ConsoleWorld, Visit, assert_accessible, assert_fits, connected, photograph
+from tests.console.browser import NARROW, ConsoleWorld, Visit, assert_accessible, assert_fits, connected, follow, photograph
 from tests.console.pictures import ask, encoded, file, material, new_activity, new_material
 
 Draw = Callable[[int], bytes]
@@ -71,8 +71,7 @@ def test_twenty_pictures_are_dropped(visit: Visit, console_world: ConsoleWorld, 
     page.wait_for_function("[...document.querySelectorAll('.fm-tile img')].filter((one) => one.complete && one.naturalWidth).length >= 8")
     assert_accessible(page)
     photograph(page, "materials-uploaded")
-    page.get_by_role("link", name="Refused 1").click()
-    connected(page)
+    follow(page, page.get_by_role("link", name="Refused 1"))
     expect(page.locator(".fm-tile")).to_have_count(1)
     expect(page.locator(".fm-tile")).to_contain_text("Failed automatically")
 

@@ -234,13 +234,16 @@ def test_files_that_are_no_photos_are_refused(visit: Visit, console_world: Conso
 
 def test_templates_are_chosen_by_their_pictures(visit: Visit, console_world: ConsoleWorld) -> None:
     """The newest is taken first; another click takes another, and the code follows."""
-    page = visit("/playground")
+    page = visit(f"/playground?activity={console_world.campaign.project_id}")
     pictures = page.get_by_role("list", name="Materials of the activity").get_by_role("button")
     expect(pictures).to_have_count(len(console_world.campaign.materials))
     expect(page.get_by_text("Add a photo first.")).to_be_visible()
+    newest, other = list(console_world.campaign.materials.values())[::-1]
+    expect(page.locator(".fm-face-box")).to_have_count(len(newest.faces))
     page.get_by_role("button", name="hopper.png, faces: 1").click()
     expect(page.locator(".fm-face-box")).to_have_count(1)
-    assert console_world.campaign.materials["hopper.png"].id in code(page, "curl")
+    page.get_by_role("tab", name="curl").click()
+    expect(page.get_by_role("tabpanel", name="curl")).to_contain_text(other.id)
 
 
 def test_a_viewer_has_no_playground(visit: Visit) -> None:

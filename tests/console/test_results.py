@@ -8,14 +8,14 @@ import urllib.request
 import uuid
 
 import pytest
-from playwright.sync_api import FilePayload, Page, expect
+from playwright.sync_api import FilePayload, expect
 
 from facemeld.app import open_application
 from facemeld.privacy import parse_receipt
 from facemeld.settings import Settings
 from facemeld.users import Role
 from tests.api.live import fuse_request, photo
-from tests.console.browser import ConsoleWorld, Visit, assert_accessible, photograph
+from tests.console.browser import ConsoleWorld, Visit, assert_accessible, closed, photograph
 
 
 @pytest.fixture
@@ -34,10 +34,6 @@ def status(address: str, headers: dict[str, str] | None = None) -> int:
             return int(reply.status)
     except urllib.error.HTTPError as error:
         return error.code
-
-
-def rows(page: Page, name: str) -> int:
-    return page.get_by_role("table", name=name).locator("tbody tr").count()
 
 
 def test_marks_of_a_stored_result(visit: Visit, fused: tuple[str, str]) -> None:
@@ -59,9 +55,10 @@ def test_a_result_is_ended(visit: Visit, fused: tuple[str, str]) -> None:
     """From the record of its call; its address answers no more."""
     request_id, address = fused
     page = visit(f"/requests/{request_id}", Role.OPERATOR)
-    assert rows(page, "Stored results") == 1
+    expect(page.get_by_role("table", name="Stored results").locator("tbody tr")).to_have_count(1)
     page.get_by_role("button", name="Delete").click()
     page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
+    closed(page)
     assert status(address) == 200
     page.get_by_role("button", name="Delete").click()
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()

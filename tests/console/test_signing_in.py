@@ -13,7 +13,7 @@ from playwright.sync_api import expect
 from facemeld.app import open_application
 from facemeld.settings import Settings
 from facemeld.users import Role, TokenKind
-from tests.console.browser import NARROW, ConsoleWorld, Visit, assert_accessible, connected, photograph
+from tests.console.browser import NARROW, ConsoleWorld, Visit, assert_accessible, connected, follow, photograph
 from tests.console.conftest import PASSWORD
 
 
@@ -44,8 +44,7 @@ def test_signing_in_and_out(visit: Visit) -> None:
     expect(page.get_by_role("alert")).to_contain_text("do not belong together")
     expect(page.get_by_label("Name")).to_have_value("owner")
     page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-    connected(page)
+    follow(page, page.get_by_role("button", name="Sign in"))
     assert page.url.endswith("/console/showcase?a=1")
     session = next(one for one in page.context.cookies() if one["name"] == "facemeld_session")
     assert session["httpOnly"]
@@ -64,8 +63,7 @@ def test_a_session_that_was_ended_is_over(visit: Visit, console_world: ConsoleWo
     page = visit("/showcase", None)
     page.get_by_label("Name").fill("operator")
     page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-    connected(page)
+    follow(page, page.get_by_role("button", name="Sign in"))
     token = next(one for one in page.context.cookies() if one["name"] == "facemeld_session")["value"]
     assert ask(console_world, "POST", "/sign-out", {"Origin": console_world.address, "Cookie": f"facemeld_session={token}"}).status == 303
     page.get_by_role("button", name="Check").click()
@@ -212,8 +210,7 @@ def test_theme_is_remembered(visit: Visit) -> None:
 def test_language_is_changed(visit: Visit) -> None:
     """The button leads back to the same page in the other language."""
     page = visit("/showcase?a=1")
-    page.get_by_role("button", name="中文").click()
-    connected(page)
+    follow(page, page.get_by_role("button", name="中文"))
     assert page.url.endswith("/showcase?a=1")
     expect(page).to_have_title("首页 · Facemeld")
     assert page.evaluate("document.documentElement.lang") == "zh-CN"
