@@ -7,7 +7,7 @@ from typing import Annotated, Any, Generic, Self, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from facemeld.admin.values import Flag, Moment
+from facemeld.admin.values import Flag, Moment, Number, Whole
 from facemeld.services.administration import (
     AccessKey,
     AccountState,
@@ -34,7 +34,7 @@ from facemeld.services.administration import (
 )
 
 Item = TypeVar("Item")
-Degree: TypeAlias = Annotated[int, Field(ge=0, le=100)]
+Degree: TypeAlias = Annotated[Whole, Field(ge=0, le=100)]
 Password: TypeAlias = Annotated[str, Field(max_length=1024)]
 Reason: TypeAlias = Annotated[str, Field(max_length=1000)]
 Rate: TypeAlias = Annotated[str, Field(max_length=16, description="Calls a second; empty for the settings'.", examples=["20/second"])]
@@ -119,7 +119,7 @@ class NewTokenRequest(Request):
     """A new bearer token for a program."""
 
     label: str = ""
-    days: Annotated[float, Field(gt=0, le=366)] = 90
+    days: Annotated[Number, Field(gt=0, le=366)] = 90
     role: Role | None = Field(default=None, description="The most that it may be used for; never more than the caller may.")
 
 
@@ -215,9 +215,9 @@ class AccountChangeRequest(Request):
     """What to change about an account; absent fields stay. Lists are replaced, rates are changed one by one."""
 
     state: AccountState | None = None
-    balance: int | str | None = Field(default=None, description="Calls left besides packages, or `unlimited`.")
+    balance: Whole | str | None = Field(default=None, description="Calls left besides packages, or `unlimited`.")
     auto_open: Flag | None = None
-    rates: dict[str, int | str] | None = Field(default=None, description="Calls a second by action or scope, or `unlimited`, `default`.")
+    rates: dict[str, Whole | str] | None = Field(default=None, description="Calls a second by action or scope, or `unlimited`, `default`.")
     allow_ips: list[str] | None = None
     deny_ips: list[str] | None = None
 
@@ -225,7 +225,7 @@ class AccountChangeRequest(Request):
 class NewPackageRequest(Request):
     """Calls bought in advance."""
 
-    calls: Annotated[int, Field(ge=1)]
+    calls: Annotated[Whole, Field(ge=1)]
     action: str | None = None
     expires_at: Moment | None = None
 
@@ -281,7 +281,7 @@ class KeyChangeRequest(Request):
 class NewTemporaryKeyRequest(Request):
     """A new key that acts on behalf of another for a while."""
 
-    minutes: Annotated[int, Field(ge=1, le=2160)] = 60
+    minutes: Annotated[Whole, Field(ge=1, le=2160)] = 60
 
 
 class NewTemporaryKeyReply(BaseModel):

@@ -22,3 +22,9 @@ Moment: TypeAlias = Annotated[datetime, BeforeValidator(_not_a_number)]
 
 Flag: TypeAlias = Annotated[bool, Field(strict=True)]
 """``true`` or ``false`` in a body, and neither 1 nor ``"yes"``."""
+
+Whole: TypeAlias = Annotated[int, Field(strict=True)]
+"""An integer in a body, and neither ``"1"`` nor ``true``."""
+
+Number: TypeAlias = Annotated[float, Field(strict=True)]
+"""A number in a body, and neither ``"1"`` nor ``true``."""
