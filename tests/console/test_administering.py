@@ -164,6 +164,10 @@ def test_settings_are_read(visit: Visit, console_world: ConsoleWorld) -> None:
     page.get_by_role("switch", name="Only what was set").click()
     expect(page.locator(".fm-setting", has_text="FACEMELD_JPEG_QUALITY")).to_be_hidden()
     expect(workers).to_be_visible()
+    page = visit("/settings", Role.OPERATOR, language="zh")
+    page.get_by_role("searchbox").fill("结果图的质量")
+    expect(page.locator(".fm-setting", has_text="FACEMELD_JPEG_QUALITY")).to_contain_text("JPEG 结果图的质量。")
+    expect(page.locator(".fm-setting", has_text="FACEMELD_WORKERS")).to_be_hidden()
 
 
 @pytest.mark.parametrize("path", ["/requests", "/keys", "/users", "/audit", "/settings", "/verify", "/playground", "/results"])

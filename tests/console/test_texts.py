@@ -10,14 +10,19 @@ import pytest
 
 import facemeld.console
 from facemeld.console.pages import PAGES
-from facemeld.console.texts import LANGUAGES, Texts, catalogue, choose_language
+from facemeld.console.texts import LANGUAGES, Texts, catalogue, choose_language, settings_in_chinese
 from facemeld.services.review import REVIEW_TEXTS
+from facemeld.settings import Settings
 
 SOURCES = [
     file
     for file in Path(facemeld.console.__file__).parent.rglob("*")
     if file.suffix in {".py", ".html"} and file != Path(facemeld.console.__file__)
 ]
+
+
+NAMES_IN_SETTINGS = re.compile(r"(?:https?|memory|redis)://|/(?:metrics|console|verify)\b|X-[A-Za-z-]+|\bFuseFace\w*|\b[a-z]+_[a-z_]+")
+"""What stays the same in every language."""
 
 
 def fields(text: str) -> set[str]:
@@ -46,6 +51,16 @@ def test_every_page_has_a_title() -> None:
     for page in PAGES:
         for language in LANGUAGES:
             assert Texts(language)(f"{page.name}.title")
+
+
+def test_every_setting_is_described_in_chinese() -> None:
+    """The English is the catalogue's own; the values that both name are the same."""
+    chinese = settings_in_chinese()
+    assert chinese.keys() == Settings.model_fields.keys()
+    for name, field in Settings.model_fields.items():
+        assert re.search("[\u4e00-\u9fff]", chinese[name]), name
+        for literal in NAMES_IN_SETTINGS.findall(field.description or ""):
+            assert literal in chinese[name], (name, literal)
 
 
 def test_every_finding_comes_with_advice() -> None:

@@ -67,6 +67,14 @@ def catalogue(language: Language) -> Mapping[str, str]:
     return MappingProxyType(found)
 
 
+@functools.cache
+def settings_in_chinese() -> Mapping[str, str]:
+    """What each setting does, by its name; the catalogue of settings itself says it in English."""
+    file = resources.files("facemeld.console") / "texts" / "settings_zh.json"
+    found: dict[str, str] = json.loads(file.read_text("utf-8"))
+    return MappingProxyType(found)
+
+
 def choose_language(cookie: str | None, accepted: str | None) -> Language:
     """The language of a request.
 

@@ -11,6 +11,7 @@ from facemeld.console.desk import Desk
 from facemeld.console.pages.page import Page
 from facemeld.console.parts.fields import switch, text_field
 from facemeld.console.parts.pieces import Tone, badge, section, tag
+from facemeld.console.texts import settings_in_chinese
 from facemeld.services.administration import SettingView, Source
 from facemeld.services.signin import Act
 
@@ -34,7 +35,7 @@ async def build(desk: Desk) -> None:
     async def show() -> None:
         text = wanted.value.strip().lower()
         for view, row in rows:
-            found = text in f"{view.variable} {view.description}".lower()
+            found = text in f"{view.variable} {_description(desk, view)}".lower()
             row.set_visibility(found and (view.source is not Source.DEFAULT or not changed.value))
         for card, own in cards:
             card.set_visibility(any(row.visible for row in own))
@@ -67,9 +68,12 @@ def _draw(desk: Desk, view: SettingView) -> TextElement:
                 if view.source is not Source.DEFAULT:
                     badge(texts(f"settings.source_{view.source.value}"), _TONES[view.source])
             tag("code", view.value or texts("settings.empty"), "fm-setting-value" if view.value else "fm-setting-value fm-hint")
-        # The catalogue of settings is written in English.
-        tag("p", view.description, "fm-hint", lang="en")
+        tag("p", _description(desk, view), "fm-hint")
     return row
+
+
+def _description(desk: Desk, view: SettingView) -> str:
+    return settings_in_chinese()[view.name] if desk.texts.language == "zh" else view.description
 
 
 PAGE = Page("settings", "/settings", Act.SETTINGS, build, icon="tune")
