@@ -101,8 +101,12 @@ class Server:
         settings = self._application.settings
         if settings.verify_page:
             page = VerifyPage(self._application.verifying(self._executor), settings.verify_max_mb * MIB, settings.verify_per_minute)
-            yield Route(page.path, page.show, methods=["GET"])
-            yield Route(page.path, page.verify, methods=["POST"])
+
+            # One route, because the framework tells a client whose method is refused the methods of one route alone.
+            async def serve(request: Request) -> Response:
+                return await (page.verify if request.method == "POST" else page.show)(request)
+
+            yield Route(page.path, serve, methods=["GET", "POST"])
 
     def _actions(self) -> Iterator[Action[Any]]:
         """The actions of 2022-09-27."""
