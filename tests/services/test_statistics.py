@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -13,7 +14,7 @@ from facemeld.db import Database
 from facemeld.services import statistics
 from facemeld.services.statistics import UsageStatistics
 from facemeld.usage import Usage, UsageStore
-from facemeld.usage.tallies import SLOWEST, TallyStore, class_bounds
+from facemeld.usage.tallies import SLOWEST, Tally, TallyStore, class_bounds
 
 NOW = datetime(2026, 3, 29, 12, 30, tzinfo=UTC)
 CALL = Usage(
@@ -105,6 +106,34 @@ def test_counting_takes_no_longer_than_allowed(world: World, monkeypatch: pytest
     assert not world.statistics.complete
     while not world.statistics.refresh(0.001):
         pass
+    assert world.statistics.complete
+    assert world.statistics.figures(NOW - timedelta(hours=2), NOW).calls == 35
+
+
+def test_a_page_does_not_wait_for_a_count_that_is_under_way(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What has been counted so far can be looked at while another thread is at work, and says that it is not all."""
+    monkeypatch.setattr(statistics, "CHUNK", 10)
+    world.add(timedelta(hours=1), 35)
+    reached, go_on = threading.Event(), threading.Event()
+    read = world.tallies.tallies
+
+    def slow(after: int, until: int) -> tuple[Tally, ...]:
+        if after == 20:
+            reached.set()
+            assert go_on.wait(10)
+        return read(after, until)
+
+    monkeypatch.setattr(world.tallies, "tallies", slow)
+    counting = threading.Thread(target=world.statistics.refresh, args=(10,))
+    counting.start()
+    try:
+        assert reached.wait(10)
+        assert not world.statistics.refresh(0.01)
+        assert world.statistics.figures(NOW - timedelta(hours=2), NOW).calls == 20
+        assert not world.statistics.complete
+    finally:
+        go_on.set()
+        counting.join(10)
     assert world.statistics.complete
     assert world.statistics.figures(NOW - timedelta(hours=2), NOW).calls == 35
 

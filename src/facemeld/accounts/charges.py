@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TypeAlias
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select, text, update
 
 from facemeld.db.clock import Clock, utc_now
 from facemeld.db.database import Database
@@ -81,7 +81,12 @@ _EXPIRED = (
 )
 _MARK = update(ChargeRow).where(ChargeRow.request_id == bindparam("request")).values(state=bindparam("to"))
 _FORGET = delete(ChargeRow).where(ChargeRow.state != ChargeState.RESERVED.value, ChargeRow.lease_until < bindparam("before"))
-_RESERVED = select(func.count()).where(ChargeRow.account_id == bindparam("account"), ChargeRow.state == ChargeState.RESERVED.value)
+_RESERVED = (
+    select(ChargeRow.account_id, func.count().label("calls"))
+    # In the same words as the index of these few rows, which a parameter would keep from being followed.
+    .where(ChargeRow.account_id.in_(bindparam("accounts", expanding=True)), text(f"state = '{ChargeState.RESERVED.value}'"))
+    .group_by(ChargeRow.account_id)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +139,13 @@ class ChargeStore:
 
     def reserved(self, account_id: int) -> int:
         """How many calls of an account are under way and have reserved their charge."""
+        return self.reserved_by([account_id])[account_id]
+
+    def reserved_by(self, accounts: Collection[int]) -> Mapping[int, int]:
+        """Likewise of several accounts, by their numbers."""
         with self._database.connect() as connection:
-            return connection.execute(_RESERVED, {"account": account_id}).scalar_one()
+            found = {row.account_id: row.calls for row in connection.execute(_RESERVED, {"accounts": list(accounts)})}
+        return {account: found.get(account, 0) for account in accounts}
 
     def _apply(self, connection: Connection, operation: Operation) -> bool:
         if isinstance(operation, Reserve):

@@ -128,6 +128,21 @@ class KeyStore:
             rows = session.execute(query.order_by(AccessKeyRow.created_at, AccessKeyRow.secret_id)).all()
             return tuple(_key(row, name) for row, name in rows)
 
+    def key_page(self, account: str | None, after: str | None, limit: int) -> tuple[AccessKey, ...]:
+        """Keys of one account or of all, by SecretId; ``after`` is that of the last one of the page before.
+
+        Raises:
+            AccountNotFound: there is no such account.
+        """
+        query = select(AccessKeyRow, AccountRow.name).join(AccountRow, AccountRow.id == AccessKeyRow.account_id)
+        if after is not None:
+            query = query.where(AccessKeyRow.secret_id > after)
+        with self._database.session() as session:
+            if account is not None:
+                query = query.where(AccessKeyRow.account_id == account_row(session, account).id)
+            rows = session.execute(query.order_by(AccessKeyRow.secret_id).limit(limit)).all()
+            return tuple(_key(row, name) for row, name in rows)
+
     def set_key_enabled(self, secret_id: str, enabled: bool, *, actor: str) -> AccessKey:
         """Enable or disable a key; from then on no new call with it, or with a temporary key for it, is accepted.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, TypeAlias
@@ -101,6 +101,18 @@ class AccountStore(KeyStore):
         with self._database.session() as session:
             return tuple(_account(row) for row in session.scalars(select(AccountRow).order_by(AccountRow.id)))
 
+    def page(self, after: int | None, limit: int) -> tuple[Account, ...]:
+        """Accounts in the order of their creation; ``after`` is the number of the last one of the page before."""
+        query = select(AccountRow).where(AccountRow.id > (after or 0)).order_by(AccountRow.id).limit(limit)
+        with self._database.session() as session:
+            return tuple(_account(row) for row in session.scalars(query))
+
+    def names(self) -> Mapping[int, str]:
+        """The names of all accounts by their numbers, in the order of their creation."""
+        with self._database.connect() as connection:
+            rows = connection.execute(select(AccountRow.id, AccountRow.name).order_by(AccountRow.id))
+            return {row.id: row.name for row in rows}
+
     def policy(self, account_id: int) -> CallPolicy:
         """What an account may do, for calls that no key was needed for.
 
@@ -187,6 +199,15 @@ class AccountStore(KeyStore):
         with self._database.session() as session:
             query = select(PackageRow).where(PackageRow.account_id == account_row(session, name).id).order_by(PackageRow.id)
             return tuple(_package(row) for row in session.scalars(query))
+
+    def packages_of(self, accounts: Collection[int]) -> Mapping[int, tuple[Package, ...]]:
+        """The packages of several accounts by their numbers, each oldest first, also those that are used up."""
+        query = select(PackageRow).where(PackageRow.account_id.in_(accounts)).order_by(PackageRow.id)
+        found: dict[int, list[Package]] = {account: [] for account in accounts}
+        with self._database.session() as session:
+            for row in session.scalars(query):
+                found[row.account_id].append(_package(row))
+        return {account: tuple(packages) for account, packages in found.items()}
 
     def _add(self, session: Session, name: str, actor: str) -> AccountRow:
         row = AccountRow(

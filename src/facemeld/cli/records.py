@@ -78,7 +78,7 @@ def records_of(opened: Application, report: dict[str, Any]) -> list[dict[str, An
 
 
 def _rows(opened: Application, found: Sequence[Usage], named_by: str) -> list[dict[str, Any]]:
-    names = {account.id: account.name for account in opened.accounts.accounts()} if found else {}
+    names = opened.accounts.names() if found else {}
     return [
         {
             "RequestId": usage.request_id,

@@ -19,6 +19,9 @@ from facemeld.results.store import Erased, ResultId, ResultSummary, StoredResult
 
 PATH_PREFIX = "/results/"
 _HOUR = "%Y-%m-%dT%H"
+_SECRET_PART = slice(-44, -4)
+"""Where the 40 digits that nobody can guess stand in a file's name, between the expiry and the extension."""
+
 _HOUR_PATTERN = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}", re.ASCII)
 _QUERY = re.compile(r"expires=([1-9]\d{0,11})&signature=([0-9a-f]{64})", re.ASCII)
 
@@ -76,13 +79,15 @@ class LocalResultStore:
         now = self._clock()
         earliest = max(now, after.expires_at) if after is not None else now
         found: list[ResultSummary] = []
-        for folder in sorted(_entries(self._directory), key=lambda entry: entry.name):
-            if not _HOUR_PATTERN.fullmatch(folder.name) or folder.name < earliest.strftime(_HOUR):
+        for hour in sorted(_names(self._directory)):
+            if not _HOUR_PATTERN.fullmatch(hour) or hour < earliest.strftime(_HOUR):
                 continue
-            # Names begin with the expiry in digits of equal number, so they sort by it.
-            for file in sorted(_entries(folder), key=lambda entry: entry.name):
-                summary = _summary(file)
-                if summary is None or summary.id.expires_at <= now or (after is not None and _order(summary.id) <= _order(after)):
+            # Names begin with the expiry in digits of equal number, so they sort by it. Only files of the page are looked at.
+            for name in sorted(_names(self._directory / hour)):
+                if after is not None and name <= str(after):
+                    continue
+                summary = _summary(self._directory / hour / name)
+                if summary is None or summary.id.expires_at <= now:
                     continue
                 found.append(summary)
                 if len(found) == limit:
@@ -93,11 +98,11 @@ class LocalResultStore:
         """The results of calls; see ``ResultStore.find``. Reads the names of all files, but only once for all calls."""
         wanted = {self._secret_of(request_id)[:20].hex(): request_id for request_id in request_ids}
         found: dict[str, tuple[ResultId, ...]] = {}
-        for folder in _entries(self._directory) if wanted else ():
-            for file in _entries(folder) if _HOUR_PATTERN.fullmatch(folder.name) else ():
-                request_id = wanted.get(file.name.partition("-")[2].partition(".")[0])
+        for hour in _names(self._directory) if wanted else ():
+            for name in _names(self._directory / hour) if _HOUR_PATTERN.fullmatch(hour) else ():
+                request_id = wanted.get(name[_SECRET_PART])
                 if request_id is not None:
-                    found[request_id] = (*found.get(request_id, ()), ResultId.parse(file.name))
+                    found[request_id] = (*found.get(request_id, ()), ResultId.parse(name))
         return found
 
     def erase(self, result: ResultId) -> Erased:
@@ -231,12 +236,14 @@ def _changed_before(file: Path, moment: datetime) -> bool:
         return False
 
 
-def _order(result: ResultId) -> tuple[int, str]:
-    return result.expiry, str(result)
-
-
 def _entries(folder: Path) -> list[Path]:
+    return [folder / name for name in _names(folder)]
+
+
+def _names(folder: Path) -> list[str]:
+    """Names in a folder; as plain texts, because there may be hundreds of thousands."""
     try:
-        return list(folder.iterdir())
+        with os.scandir(folder) as entries:
+            return [entry.name for entry in entries]
     except FileNotFoundError:
         return []

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 from facemeld.accounts import (
     UNLIMITED,
@@ -77,8 +77,6 @@ __all__ = [
     "render_receipt",
 ]
 
-Item = TypeVar("Item")
-
 
 @dataclass(frozen=True, slots=True)
 class AccountView:
@@ -123,12 +121,13 @@ class Administration:
         Raises:
             AccountNotFound: there is no such account.
         """
-        return self._view(self.accounts.get(name))
+        return self._views([self.accounts.get(name)])[0]
 
     def account_page(self, after: int | None, limit: int) -> Page[AccountView]:
         """Accounts in the order of their creation."""
-        page = _cut(self.accounts.accounts(), limit, lambda account: account.id, after)
-        return Page(tuple(self._view(account) for account in page.items), page.total, page.next)
+        found = self.accounts.page(after, limit + 1)
+        shown = found[:limit]
+        return Page(self._views(shown), len(self.accounts.names()), shown[-1].id if len(found) > limit else None)
 
     def account_number(self, name: str | None) -> int | None:
         """The number of an account; None for None, which stands for all."""
@@ -136,8 +135,8 @@ class Administration:
 
     def key_page(self, account: str | None, after: str | None, limit: int) -> tuple[tuple[AccessKey, ...], str | None]:
         """Keys of an account or of all, by SecretId, without their secrets; and where the next page begins."""
-        keys = sorted((key for key in self.accounts.keys(account) if after is None or key.secret_id > after), key=lambda key: key.secret_id)
-        return tuple(keys[:limit]), keys[limit - 1].secret_id if len(keys) > limit else None
+        keys = self.accounts.key_page(account, after, limit + 1)
+        return keys[:limit], keys[limit - 1].secret_id if len(keys) > limit else None
 
     def change_key(self, secret_id: str, *, enabled: bool | None, actions: list[str] | None, all_actions: bool, actor: str) -> AccessKey:
         """Change a key; None leaves a field as it is.
@@ -221,13 +220,16 @@ class Administration:
         self.results.remove(ResultId.parse(result))
         self.audit.record(actor, "result.expire", result)
 
-    def _view(self, account: Account) -> AccountView:
-        packages = self.accounts.packages(account.name)
-        left = None
-        if account.balance is not None:
-            now = self.clock()
-            left = max(account.balance, 0) + sum(package.remaining(now) for package in packages)
-        return AccountView(account, packages, left, self.charges.reserved(account.id))
+    def _views(self, accounts: Sequence[Account]) -> tuple[AccountView, ...]:
+        numbers = [account.id for account in accounts]
+        packages, reserved, now = self.accounts.packages_of(numbers), self.charges.reserved_by(numbers), self.clock()
+
+        def left(account: Account) -> int | None:
+            if account.balance is None:
+                return None
+            return max(account.balance, 0) + sum(package.remaining(now) for package in packages[account.id])
+
+        return tuple(AccountView(account, packages[account.id], left(account), reserved[account.id]) for account in accounts)
 
 
 def account_change(
@@ -280,8 +282,3 @@ def checked_actions(actions: list[str] | None) -> frozenset[str] | None:
 
 def _networks(texts: list[str] | None) -> tuple[Network, ...] | None:
     return None if texts is None else parse_networks(",".join(texts))
-
-
-def _cut(items: tuple[Item, ...], limit: int, key: Callable[[Item], int], after: int | None) -> Page[Item]:
-    rest = [item for item in items if after is None or key(item) > after]
-    return Page(tuple(rest[:limit]), len(items), key(rest[limit - 1]) if len(rest) > limit else None)

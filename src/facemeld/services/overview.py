@@ -91,7 +91,7 @@ class FirstSteps:
 
 @dataclass
 class Overview:
-    """Answers the questions of the console's first page; every method is quick but ``stored``, which remembers its answer.
+    """Answers the questions of the console's first page; every method is quick.
 
     Attributes:
         data: The data folder.
@@ -105,8 +105,10 @@ class Overview:
     tallies: TallyStore = field(init=False)
     statistics: UsageStatistics = field(init=False)
     started: datetime = field(init=False)
-    _stored: tuple[float, Stored] | None = field(init=False, default=None)
-    _measuring: threading.Lock = field(init=False, default_factory=threading.Lock)
+    _stored: Stored | None = field(init=False, default=None)
+    _measured: float = field(init=False, default=0.0)
+    _measuring: threading.Thread | None = field(init=False, default=None)
+    _lock: threading.Lock = field(init=False, default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         self.tallies = TallyStore(self.database)
@@ -143,21 +145,36 @@ class Overview:
         free = shutil.disk_usage(self.data).free
         return Health(stats.ready, stats.busy, stats.waiting, stats.died, took, free, self.started)
 
-    def stored(self) -> Stored:
-        """How much is stored; measured anew every few minutes at most."""
-        with self._measuring:
-            if self._stored is None or time.monotonic() - self._stored[0] > _RESULTS_KEPT:
-                results, files = _size(self.data / "results")
-                materials, _ = _size(self.data / "materials")
-                database = sum(file.stat().st_size for file in self.data.glob("*.sqlite3*") if file.is_file())
-                self._stored = time.monotonic(), Stored(results, files, materials, database)
-            return self._stored[1]
+    def stored(self, patience: float = 0.1) -> Stored | None:
+        """How much is stored, as it was some minutes ago at most when it was asked for before; None while it is first measured.
+
+        Args:
+            patience: Seconds to wait for a measurement that is under way; it takes a look at every file.
+        """
+        with self._lock:
+            if self._measuring is None and (self._stored is None or time.monotonic() - self._measured > _RESULTS_KEPT):
+                self._measuring = threading.Thread(target=self._measure, name="stored", daemon=True)
+                self._measuring.start()
+            measuring, known = self._measuring, self._stored
+        if known is None and measuring is not None:
+            measuring.join(patience)
+        return self._stored
+
+    def _measure(self) -> None:
+        try:
+            results, files = _size(self.data / "results")
+            materials, _ = _size(self.data / "materials")
+            database = sum(file.stat().st_size for file in self.data.glob("*.sqlite3*") if file.is_file())
+            self._stored = Stored(results, files, materials, database)
+            self._measured = time.monotonic()
+        finally:
+            self._measuring = None
 
     def first_steps(self) -> FirstSteps:
         """How far a new installation has come."""
         admin = self.administration
         activities = admin.activities.activities(None, limit=1).items
-        usable = any(admin.materials.materials(None, None, limit=1, status=status).items for status in MaterialStatus if status.usable)
+        usable = admin.materials.count([status for status in MaterialStatus if status.usable], most=1) > 0
         keys, _ = admin.key_page(None, None, 1)
         now = self.clock()
         fused = self.figures(now - timedelta(days=30), now + timedelta(hours=1)).faces > 0

@@ -68,6 +68,8 @@ class UsageStatistics:
     def __init__(self, tallies: TallyStore, clock: Callable[[], datetime]) -> None:
         self._tallies = tallies
         self._clock = clock
+        # Only one thread counts at a time; what it has counted can be looked at meanwhile.
+        self._counting = threading.Lock()
         self._lock = threading.Lock()
         self._settled: dict[datetime, _Hour] = {}
         self._fresh: dict[datetime, _Hour] = {}
@@ -79,37 +81,53 @@ class UsageStatistics:
         """Whether all records up to now have been counted; after a start that takes a moment if there are many."""
         return self._complete
 
-    def refresh(self, seconds: float = 0.15) -> bool:
-        """Count what is new, for about as long as given at most; whether everything has been counted. Safe in several threads."""
-        end = time.monotonic() + seconds
-        with self._lock:
-            now = self._clock()
-            newest = self._tallies.newest()
-            if self._read is None or newest < self._read:  # the first time, or the database was replaced by an older one
-                self._settled, self._read = {}, self._tallies.last_before(now - KEPT)
-            settled = min(self._tallies.last_before(now - SETTLED_AFTER), newest)
-            while self._read < settled and time.monotonic() < end:
-                until = min(self._read + CHUNK, settled)
-                _add(self._settled, self._tallies.tallies(self._read, until))
+    def refresh(self, seconds: float = 0.1) -> bool:
+        """Count what is new, for about as long as given at most; whether everything has been counted. Safe in several threads.
+
+        While another thread counts, this one waits for it as long at most, and then leaves the work to it.
+        """
+        if not self._counting.acquire(timeout=seconds):
+            return False
+        try:
+            return self._count(time.monotonic() + seconds)
+        finally:
+            self._counting.release()
+
+    def _count(self, end: float) -> bool:
+        now = self._clock()
+        newest = self._tallies.newest()
+        if self._read is None or newest < self._read:  # the first time, or the database was replaced by an older one
+            first = self._tallies.last_before(now - KEPT)
+            with self._lock:
+                self._settled, self._read = {}, first
+        settled = min(self._tallies.last_before(now - SETTLED_AFTER), newest)
+        while self._read < settled and time.monotonic() < end:
+            until = min(self._read + CHUNK, settled)
+            tallies = self._tallies.tallies(self._read, until)
+            with self._lock:
+                _add(self._settled, tallies)
                 self._read = until
-            self._complete = self._read >= settled
-            self._fresh = {}
-            if self._complete:
-                _add(self._fresh, self._tallies.tallies(self._read, newest))
+        complete = self._read >= settled
+        fresh: dict[datetime, _Hour] = {}
+        if complete:
+            _add(fresh, self._tallies.tallies(self._read, newest))
+        with self._lock:
+            self._complete, self._fresh = complete, fresh
             for hour in [hour for hour in self._settled if hour < now - KEPT]:
                 del self._settled[hour]
-            return self._complete
+        return complete
 
     def figures(self, since: datetime, until: datetime) -> Figures:
         """Everything in the hours that begin within a span, at most the last two weeks."""
         calls: Counter[str] = Counter()
         durations: Counter[int] = Counter()
         faces = 0
-        for beginning, hour in self._hours():
-            if since <= beginning < until:
-                calls += hour.calls
-                durations += hour.durations
-                faces += hour.faces
+        with self._lock:
+            for beginning, hour in (*self._settled.items(), *self._fresh.items()):
+                if since <= beginning < until:
+                    calls += hour.calls
+                    durations += hour.durations
+                    faces += hour.faces
         total = calls.total()
         failures = Counter({code: count for code, count in calls.items() if code})
         return Figures(
@@ -120,10 +138,6 @@ class UsageStatistics:
             slow=_quantile(durations, 0.95),
             codes=tuple(sorted(failures.items(), key=lambda item: (-item[1], item[0]))),
         )
-
-    def _hours(self) -> list[tuple[datetime, _Hour]]:
-        with self._lock:
-            return [*self._settled.items(), *self._fresh.items()]
 
 
 def _add(hours: dict[datetime, _Hour], tallies: Iterable[Tally]) -> None:

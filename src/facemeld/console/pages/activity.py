@@ -13,7 +13,7 @@ from facemeld.console.pages.page import Page
 from facemeld.console.parts.faces import picture_address
 from facemeld.console.parts.feedback import confirm, toast
 from facemeld.console.parts.fields import switch
-from facemeld.console.parts.paging import Paged, Part
+from facemeld.console.parts.paging import COUNTED, Paged, Part
 from facemeld.console.parts.pieces import badge, button, empty, icon, id_chip, link, moment, section, tag
 from facemeld.console.parts.states import GROUPS, activity_state, status_badge, status_text
 from facemeld.console.parts.uploads import DropZone, Upload
@@ -49,8 +49,7 @@ async def build(desk: Desk) -> None:
 
 def _read(house: House, name: str) -> tuple[Activity, str]:
     activity = house.administration.activities.get(None, name)
-    accounts = {account.id: account.name for account in house.administration.accounts.accounts()}
-    return activity, accounts.get(activity.account_id, "")
+    return activity, house.administration.accounts.names().get(activity.account_id, "")
 
 
 class _Head:
@@ -188,7 +187,7 @@ class _Materials:
         page = await self._desk.run(
             Act.READ,
             lambda house: house.administration.materials.materials(
-                None, self._activity.id, limit=limit, after=after, status=wanted, newest=True
+                None, self._activity.id, limit=limit, after=after, status=wanted, newest=True, counted=COUNTED + 1
             ),
         )
         return Part(page.items, page.total, page.next)

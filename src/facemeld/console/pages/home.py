@@ -30,7 +30,7 @@ class _Seen:
     days: Sequence[tuple[datetime, Figures]]
     failures: Sequence[Usage]
     health: Health
-    stored: Stored
+    stored: Stored | None
     steps: FirstSteps
 
 
@@ -81,7 +81,11 @@ def _today(desk: Desk, seen: _Seen) -> None:
             figure(texts("home.median"), duration_text(today.median), texts("home.median_note"))
             figure(texts("home.slow"), duration_text(today.slow), texts("home.slow_note"))
             figure(texts("home.faces"), f"{today.faces:,}")
-            figure(texts("home.storage"), size_text(seen.stored.total), texts("home.storage_note", free=size_text(seen.health.free_bytes)))
+            figure(
+                texts("home.storage"),
+                "–" if seen.stored is None else size_text(seen.stored.total),
+                texts("home.storage_note", free=size_text(seen.health.free_bytes)),
+            )
         if not seen.complete:
             tag("p", texts("home.counting"), "fm-hint", role="status")
 
@@ -120,7 +124,7 @@ def _codes(desk: Desk, today: Figures) -> None:
                     tag("div", classes="fm-bar", aria_hidden="true").style(f"--share: {count / most:.3f}")
 
 
-def _health(desk: Desk, health: Health, stored: Stored) -> None:
+def _health(desk: Desk, health: Health, stored: Stored | None) -> None:
     texts = desk.texts
     with section(texts("home.health")), tag("dl", classes="fm-facts"):
         workers = texts("home.workers_good", ready=health.workers) if health.workers else texts("home.workers_bad")
@@ -137,9 +141,12 @@ def _health(desk: Desk, health: Health, stored: Stored) -> None:
             texts("home.disk_bad" if low else "home.disk_good", free=size_text(health.free_bytes)),
             "bad" if low else "good",
         )
-        sizes = {name: size_text(getattr(stored, name)) for name in ("results", "materials", "database")}
         tag("dt", texts("home.stored"))
-        tag("dd", texts("home.stored_note", files=f"{stored.files:,}", **sizes), "fm-hint")
+        if stored is None:
+            tag("dd", texts("home.measuring"), "fm-hint")
+        else:
+            sizes = {name: size_text(getattr(stored, name)) for name in ("results", "materials", "database")}
+            tag("dd", texts("home.stored_note", files=f"{stored.files:,}", **sizes), "fm-hint")
         tag("dt", texts("home.running"))
         with tag("dd"):
             moment(desk, health.started)

@@ -25,7 +25,7 @@ _MOST_ACCOUNTS = 500
 async def build(desk: Desk) -> None:
     """Draw the page."""
     texts = desk.texts
-    accounts = await desk.run(Act.READ, lambda house: [one.name for one in house.administration.accounts.accounts()])
+    accounts = await desk.run(Act.READ, lambda house: list(house.administration.accounts.names().values()))
     wanted = desk.query.get("account")
     wanted = wanted if wanted in accounts else None
     known: dict[str, AccessKey] = {}

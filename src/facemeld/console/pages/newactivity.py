@@ -21,7 +21,7 @@ async def build(desk: Desk) -> None:
     with tag("nav", classes="fm-path", aria_label=texts("parts.path")):
         link(texts("activities.title"), desk.url("/activities"))
     tag("h1", texts("newactivity.title"))
-    accounts = await desk.run(Act.READ, lambda house: [account.name for account in house.administration.accounts.accounts()])
+    accounts = await desk.run(Act.READ, lambda house: list(house.administration.accounts.names().values()))
     if not accounts and not desk.may(Act.ACCOUNTS):
         with section(texts("newactivity.account")):
             empty("group", texts("newactivity.no_account"), texts("newactivity.no_account_advice"))

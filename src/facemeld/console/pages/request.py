@@ -52,7 +52,7 @@ def _look(house: House, asked: str) -> _Seen:
     admin = house.administration
     found = admin.usage.records(request_id=asked, limit=1)
     usage = found[0][1] if found else None
-    names = {} if usage is None or usage.account_id is None else {one.id: one.name for one in admin.accounts.accounts()}
+    names = {} if usage is None or usage.account_id is None else admin.accounts.names()
     return _Seen(usage, "" if usage is None else names.get(usage.account_id or 0, ""), admin.results_of(asked))
 
 

@@ -33,7 +33,7 @@ class _Choices:
 
 def _choices(house: House) -> _Choices:
     admin = house.administration
-    return _Choices(admin.search.codes(), {one.id: one.name for one in admin.accounts.accounts()})
+    return _Choices(admin.search.codes(), admin.accounts.names())
 
 
 async def build(desk: Desk) -> None:

@@ -14,9 +14,10 @@ from facemeld.console.parts.feedback import tell_failure, toast
 from facemeld.console.parts.fields import Field, switch, text_field
 from facemeld.console.parts.history import draw as draw_history
 from facemeld.console.parts.letters import Letters
+from facemeld.console.parts.paging import COUNTED, total_text
 from facemeld.console.parts.pieces import button, empty, id_chip, link, moment, tag
 from facemeld.console.parts.states import GROUPS, status_badge, status_text
-from facemeld.services.administration import Activity, AuditEntry, Material, MaterialStatus
+from facemeld.services.administration import Activity, AuditEntry, Material
 from facemeld.services.errors import FacemeldError, MaterialDeleted, MaterialNotFound
 from facemeld.services.materials import Choice, choices
 from facemeld.services.signin import Act
@@ -55,22 +56,20 @@ async def build(desk: Desk) -> None:
     await _Review(desk, queue, items, more).draw(wanted)
 
 
-def _read(house: House, queue: str, wanted: str | None) -> tuple[Mapping[str, int], list[Material], int]:
-    """How long each queue is, the beginning of one, and how many more it has."""
+def _read(house: House, queue: str, wanted: str | None) -> tuple[Mapping[str, int], list[Material], str]:
+    """How long each queue is, the beginning of one, and how many more it has; empty for none."""
     materials = house.administration.materials
-    by_status: dict[MaterialStatus, int] = {}
-    for counts in materials.counts().values():
-        for status, count in counts.items():
-            by_status[status] = by_status.get(status, 0) + count
+    counts = {name: materials.count(GROUPS[name], most=COUNTED + 1) for name in QUEUES}
     # What waits is taken in its order; of what was decided, the newest is looked for.
-    page = materials.materials(None, None, limit=SIZE, status=GROUPS[queue], newest=queue in {"refused", "usable"})
+    page = materials.materials(None, None, limit=SIZE, status=GROUPS[queue], newest=queue in {"refused", "usable"}, counted=0)
     items = list(page.items)
     if wanted and all(item.id != wanted for item in items):
         try:
             items.insert(0, materials.get(None, wanted))
         except (MaterialDeleted, MaterialNotFound):
             wanted = None
-    return {name: sum(by_status.get(status, 0) for status in GROUPS[name]) for name in QUEUES}, items, max(0, page.total - len(page.items))
+    more = "" if page.next is None else total_text(counts[queue] - (len(page.items) if counts[queue] <= COUNTED else 0))
+    return counts, items, more
 
 
 def _tabs(desk: Desk, queue: str, counts: Mapping[str, int]) -> None:
@@ -79,13 +78,13 @@ def _tabs(desk: Desk, queue: str, counts: Mapping[str, int]) -> None:
             address = desk.url("/review", queue=None if name == QUEUES[0] else name)
             with tag("a", classes="fm-tab", href=address, aria_current="page" if name == queue else None):
                 tag("span", desk.texts(f"status.group_{name}"))
-                tag("span", f"{counts[name]:,}", "fm-tab-count")
+                tag("span", total_text(counts[name]), "fm-tab-count")
 
 
 class _Review:
     """The queue on one side, one of its pictures at large, what is to be decided on the other."""
 
-    def __init__(self, desk: Desk, queue: str, items: list[Material], more: int) -> None:
+    def __init__(self, desk: Desk, queue: str, items: list[Material], more: str) -> None:
         self._desk = desk
         self._queue = queue
         self._items = items
@@ -155,7 +154,7 @@ class _Review:
                             if item.status not in GROUPS[self._queue]:
                                 status_badge(desk, item.status)
             if self._more:
-                tag("p", texts("review.more", count=f"{self._more:,}"), "fm-hint")
+                tag("p", texts("review.more", count=self._more), "fm-hint")
 
     def _draw_panel(self, shown: _Shown, faces: Faces) -> None:
         desk, texts, material = self._desk, self._desk.texts, shown.material

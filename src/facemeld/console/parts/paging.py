@@ -11,6 +11,14 @@ from facemeld.console.parts.pieces import button, tag
 
 Item = TypeVar("Item")
 
+COUNTED = 10_000
+"""How far the length of a list is told; use cases are asked to count to one more."""
+
+
+def total_text(total: int) -> str:
+    """A number that was counted to ``COUNTED + 1`` at most."""
+    return f"{total:,}" if total <= COUNTED else f"{COUNTED:,}+"
+
 
 @dataclass(frozen=True, slots=True)
 class Part(Generic[Item]):
@@ -18,7 +26,7 @@ class Part(Generic[Item]):
 
     Attributes:
         items: At most as many as were asked for.
-        total: How many there are in all.
+        total: How many there are in all, counted to ``COUNTED + 1`` at most.
         next: Where the next page begins; None at the end.
     """
 
@@ -76,7 +84,7 @@ class Paged(Generic[Item]):
 
         with tag("nav", classes="fm-pager", aria_label=texts("table.pages")):
             previous = button(texts("table.previous"), back).classes("fm-small")
-            shown = {"from": f"{start + 1:,}", "to": f"{start + len(part.items):,}", "total": f"{part.total:,}"}
+            shown = {"from": f"{start + 1:,}", "to": f"{start + len(part.items):,}", "total": total_text(part.total)}
             tag("span", texts("table.range_of", **shown), "fm-hint", role="status")
             following = button(texts("table.next"), forth).classes("fm-small")
             previous.props["disabled"] = not self._before

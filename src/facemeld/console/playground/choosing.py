@@ -10,7 +10,7 @@ from facemeld.console.desk import Desk
 from facemeld.console.house import House
 from facemeld.console.parts.faces import picture_address
 from facemeld.console.parts.fields import choice
-from facemeld.console.parts.paging import Paged, Part
+from facemeld.console.parts.paging import COUNTED, Paged, Part
 from facemeld.console.parts.pieces import badge, empty, link, tag
 from facemeld.console.parts.states import status_text, status_tone
 from facemeld.console.playground.bench import Bench
@@ -92,7 +92,8 @@ class _Gallery:
         activity = self._bench.activity
         named = activity.id if activity is not None else None
         page = await self._bench.desk.run(
-            Act.READ, lambda house: house.administration.materials.materials(None, named, limit=limit, after=after, newest=True)
+            Act.READ,
+            lambda house: house.administration.materials.materials(None, named, limit=limit, after=after, newest=True, counted=COUNTED + 1),
         )
         return Part(page.items, page.total, page.next)
 
