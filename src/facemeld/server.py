@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
@@ -89,7 +90,7 @@ class Server:
             Route(pictures.path, pictures.serve, methods=["GET"]),
             *self.observing.routes(),
             *self._verify_page(),
-            Mount(ADMIN_PATH, self._admin()),
+            _mount(ADMIN_PATH, self._admin()),
             *self._console_mount(calls),
             Route("/", endpoint),
         ]
@@ -220,6 +221,13 @@ class Server:
         ready = stats.ready > 0
         body = {"status": "ready" if ready else "starting", "workers": stats.ready, "busy": stats.busy, "waiting": stats.waiting}
         return JSONResponse(body, 200 if ready else 503)
+
+
+def _mount(path: str, app: ASGIApp) -> Mount:
+    """A mount that is handed every path below its own: the framework's does not know one with a line break for its own."""
+    mount = Mount(path, app)
+    mount.path_regex = re.compile(mount.path_regex.pattern, re.DOTALL)
+    return mount
 
 
 async def _add_slash(request: Request) -> Response:

@@ -1,4 +1,4 @@
-"""A method that an address does not have is refused with all that it has."""
+"""The server's addresses: who answers for them, and which methods they have."""
 
 from __future__ import annotations
 
@@ -21,6 +21,14 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ASGIApp]:
         yield Server(application, print).asgi()
 
 
+def call(app: ASGIApp, method: str, path: str) -> httpx.Response:
+    async def send() -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+            return await client.request(method, path)
+
+    return asyncio.run(send())
+
+
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "OPTIONS"])
 @pytest.mark.parametrize(
     ("path", "allowed"),
@@ -34,9 +42,13 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ASGIApp]:
     ],
 )
 def test_a_refused_method_is_told_all_that_are_allowed(app: ASGIApp, method: str, path: str, allowed: set[str]) -> None:
-    async def send() -> httpx.Response:
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
-            return await client.request(method, path)
-
-    reply = asyncio.run(send())
+    reply = call(app, method, path)
     assert (reply.status_code, set(reply.headers["Allow"].split(", "))) == (405, allowed)
+
+
+@pytest.mark.parametrize("part", ["%0A", "x%0Ax", "%0D%0A", "%00", "%2F", "%2E%2E", "%E2%80%A8", "%FF"])
+@pytest.mark.parametrize("path", ["/admin/v1/{}", "/admin/v1/materials/{}/history", "/admin/v1/users/{}"])
+def test_every_path_of_the_admin_api_is_answered_by_it(app: ASGIApp, path: str, part: str) -> None:
+    reply = call(app, "GET", path.format(part))
+    assert reply.status_code in {401, 404}
+    assert reply.json()["error"]["request_id"] == reply.headers["X-Request-Id"]
