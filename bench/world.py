@@ -39,11 +39,12 @@ class Catalogue:
 
 @dataclass(slots=True)
 class World:
-    """A data folder with a catalogue, and the server on it while one runs."""
+    """A data folder with a catalogue, and the server on it while one runs; ``program`` is what is started for it."""
 
     data: Path
     workers: int
     catalogue: Catalogue
+    program: tuple[str, ...] = (PROGRAM,)
     process: subprocess.Popen[str] | None = None
     port: int = 0
     _bodies: dict[str, Path] = field(default_factory=dict)
@@ -52,7 +53,7 @@ class World:
         """Start the server, with settings of its own; returns once all workers have loaded their models."""
         own = {"workers": str(self.workers), "fetch_allow": "127.0.0.0/8", **settings}
         environment = {**os.environ, **{f"FACEMELD_{name.upper()}": value for name, value in own.items()}}
-        command = [PROGRAM, "serve", "--port", "0", "--data", str(self.data)]
+        command = [*self.program, "serve", "--port", "0", "--data", str(self.data)]
         with (self.data.parent / "server.log").open("a") as log:
             self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment)
         assert self.process.stdout is not None
