@@ -233,4 +233,6 @@ def photograph(page: Page, name: str) -> None:
     folder = os.environ.get("FACEMELD_SCREENSHOTS")
     if folder:
         settled(page)
+        # What sticks to the window's edge would be in the middle of the picture.
+        page.evaluate("window.scrollTo(0, 0)")
         page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)

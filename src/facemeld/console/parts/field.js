@@ -22,7 +22,7 @@ export default {
           <option v-for="option in options" :key="option.value" :value="option.value">{{ option.text }}</option>
         </select>
         <template v-else-if="kind === 'slider'">
-          <input ref="control" :id="name" type="range" class="fm-range" v-model.number="current" :min="least" :max="most" :step="step"
+          <input ref="control" :id="name" type="range" class="fm-range" :style="{ '--share': (current - least) / (most - least) }" v-model.number="current" :min="least" :max="most" :step="step"
                  :disabled="disabled" :aria-describedby="described" :aria-valuetext="spoken" @input="tell(false)" @change="tell(true)">
           <div class="fm-ends" v-if="ends.length" aria-hidden="true"><span>{{ ends[0] }}</span><span>{{ ends[1] }}</span></div>
         </template>
