@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from facemeld.app import open_application
 from facemeld.settings import Settings
@@ -65,6 +65,8 @@ def console_world(
 @pytest.fixture(scope="package")
 def browser(console_world: ConsoleWorld) -> Iterator[Browser]:
     """A browser; started after the world, which needs an event loop that the browser's driver would occupy."""
+    # What comes at once on an idle machine may take seconds on a busy one; waiting longer costs only tests that fail.
+    expect.set_options(timeout=15_000)
     with sync_playwright() as driver:
         running = driver.chromium.launch(executable_path=chromium(), args=list(FLAGS))
         yield running
