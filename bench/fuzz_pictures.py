@@ -4,7 +4,8 @@ Every mutant of ``bench.mutants`` is sent once, by one of the ways on which stra
 versions of the API, as a template or photo of FuseFaceUltra, as a logo, as an uploaded material, to the public verifier. Each must be
 answered in time with a result or with a documented refusal; no worker may die, overrun, pass its memory limit or grow.
 
-``--only NUMBER`` sends one mutant of a run again and keeps its file.
+``--first NUMBER`` begins with another mutant, so that a long run can be made in parts; ``--only NUMBER`` sends one mutant of a run
+again and keeps its file.
 """
 
 from __future__ import annotations
@@ -306,14 +307,14 @@ def operator_token(data: Path) -> str:
         return application.users.create_token("fuzz", life=timedelta(days=1), kind=TokenKind.PROGRAM, actor="bench").text
 
 
-def run(count: int, seed: int, folder: Path | None = None, only: int | None = None) -> dict[str, Any]:
+def run(count: int, seed: int, folder: Path | None = None, first: int = 0) -> dict[str, Any]:
     """A whole run, on a data folder and a server of its own.
 
     Args:
         count: Mutants to send.
         seed: Of the run.
         folder: JPEG and PNG files to take as seeds besides the own ones.
-        only: Number of the one mutant to send; None sends all.
+        first: Number of the first mutant.
 
     Returns:
         Counts, memory and faults, ready for JSON.
@@ -329,12 +330,13 @@ def run(count: int, seed: int, folder: Path | None = None, only: int | None = No
             target = Target(world.port, secret, token, catalogue.project_id, catalogue.models["template"], photo)
             started = time.monotonic()
             with closing(Sender(target)) as sender:
-                tally, memory = attack(world, sender, [only] if only is not None else range(count), seed, pictures)
+                tally, memory = attack(world, sender, range(first, first + count), seed, pictures)
             after = metrics(world.port)
         log = (world.data.parent / "server.log").read_text()
     limit = Settings.model_fields["worker_memory_mb"].default
     found: dict[str, Any] = {
         "mutants": tally.ways.total(),
+        "first": first,
         "seed": seed,
         "whole_pictures": len(pictures),
         "seconds": round(time.monotonic() - started),
@@ -372,6 +374,7 @@ def _complaints(found: Mapping[str, Any]) -> list[str]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=20_000)
+    parser.add_argument("--first", type=int, default=0, help="number of the first mutant: a run may be made in parts")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--folder", type=Path, help="JPEG and PNG files to break besides the own ones")
     parser.add_argument("--only", type=int, help="send this mutant alone, and write it to a file of its number")
@@ -383,7 +386,8 @@ def main() -> None:
     options = _parser().parse_args()
     if options.only is not None:
         Path(f"mutant-{options.only}").write_bytes(mutant(options.only, options.seed, seeds(options.folder)).data)
-    report = run(options.count, options.seed, options.folder, options.only)
+    first, count = (options.first, options.count) if options.only is None else (options.only, 1)
+    report = run(count, options.seed, options.folder, first)
     print(json.dumps(report, indent=1))
     sys.exit(1 if report["faults"] else 0)
 
