@@ -39,7 +39,7 @@ def finished(picture: NDArray[np.uint8], how: Marking, *, template: NDArray[np.u
     logo = DecodedImage(np.zeros((40, 150, 3), np.uint8), None, "png", 150, 40) if how.logo is not None else None
     context: Any = SimpleNamespace(mark_key=KEY, signer=None, engine=SimpleNamespace(name="mesh/1"))
     plan: Any = SimpleNamespace(picture=template)
-    data = write(picture, Template(plan, None, kind), how, logo, inputs=INPUTS, context=context).data
+    data = write(picture.copy(), Template(plan, None, kind), how, logo, inputs=INPUTS, context=context).data
     with Image.open(io.BytesIO(data)) as image:
         return np.asarray(image.convert("RGB"))
 
@@ -89,7 +89,7 @@ def test_the_invisible_mark_goes_where_the_operator_wants_it(scope: Any, kind: A
     how = marking(MarkRules("maker", invisible=scope), visible=False)
     context: Any = SimpleNamespace(mark_key=KEY, signer=None, engine=SimpleNamespace(name="mesh/1"))
     plan: Any = SimpleNamespace(picture=template)
-    data = write(fused, Template(plan, None, kind), replace(how, jpeg_quality=100), None, inputs=INPUTS, context=context).data
+    data = write(fused.copy(), Template(plan, None, kind), replace(how, jpeg_quality=100), None, inputs=INPUTS, context=context).data
     pixels = decode(data, DecodeLimits(formats=("png", "webp"))).rgb
     changed = (pixels != fused).any(axis=2)
     changed[100:600, 200:700] = False

@@ -14,6 +14,11 @@ class Rect:
     width: int
     height: int
 
+    @property
+    def window(self) -> tuple[slice, slice]:
+        """Its rows and columns; for a box inside its picture."""
+        return slice(self.y, self.y + self.height), slice(self.x, self.x + self.width)
+
     def clipped(self, width: int, height: int) -> Rect:
         """The part inside a picture of that size; width or height is 0 where nothing is left."""
         left, top = min(max(0, self.x), width), min(max(0, self.y), height)

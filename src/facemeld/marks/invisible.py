@@ -6,6 +6,7 @@ import math
 
 import cv2
 import numpy as np
+from cv2.typing import MatLike
 from numpy.typing import NDArray
 
 from facemeld.marks.pattern import TILE, patterns
@@ -39,9 +40,15 @@ def unit(width: int, height: int) -> float:
 
 
 def embed(
-    rgb: NDArray[np.uint8], identifier: int, key: bytes, *, mask: NDArray[np.uint8] | None = None, psnr: float | None = None
+    rgb: NDArray[np.uint8],
+    identifier: int,
+    key: bytes,
+    *,
+    mask: NDArray[np.uint8] | None = None,
+    psnr: float | None = None,
+    out: NDArray[np.uint8] | None = None,
 ) -> NDArray[np.uint8]:
-    """A copy of the picture that carries the number.
+    """The picture with the number.
 
     The same change is added to red, green and blue; it is stronger where the picture has detail that hides it.
 
@@ -51,13 +58,14 @@ def embed(
         key: at least 16 bytes; only who has it can find the mark.
         mask: uint8 (H, W): 255 where the picture may be changed; pixels with 0 keep their values exactly. None means everywhere.
         psnr: strength, in decibels between the marked region before and after.
+        out: the picture itself, to write into it; None makes a copy.
 
     Raises:
         ValueError: the number does not have 64 bits or the key is too short.
     """
     height, width = rgb.shape[:2]
     left, top, columns, rows = (0, 0, width, height) if mask is None else cv2.boundingRect(mask)
-    marked = rgb.copy()
+    marked = rgb.copy() if out is None else out
     tile = patterns(key).tile(identifier)
     if rows == 0:
         return marked
@@ -79,7 +87,7 @@ def embed(
         place = (top + row) % period
         count = min(_STRIP, rows - row, period - place)
         part, layer = slice(row, row + count), slice(place, place + count)
-        _change(marked[window][part], gain[part], brighter[layer], darker[layer], scale)
+        marked[window][part] = _changed(marked[window][part], gain[part], brighter[layer], darker[layer], scale)
         row += count
     return marked
 
@@ -114,12 +122,13 @@ def _layers(tile: NDArray[np.float32], period: int, columns: slice) -> tuple[NDA
     return brighter, darker
 
 
-def _change(rows: NDArray[np.uint8], gain: NDArray[np.uint8], brighter: NDArray[np.uint8], darker: NDArray[np.uint8], scale: float) -> None:
-    """Add the change to some rows of the picture, in place, without leaving 0-255."""
-    change = cv2.multiply(gain, brighter, scale=scale)
-    rows[...] = cv2.add(rows, cv2.cvtColor(change, cv2.COLOR_GRAY2RGB))
-    change = cv2.multiply(gain, darker, scale=scale)
-    rows[...] = cv2.subtract(rows, cv2.cvtColor(change, cv2.COLOR_GRAY2RGB))
+def _changed(
+    rows: NDArray[np.uint8], gain: NDArray[np.uint8], brighter: NDArray[np.uint8], darker: NDArray[np.uint8], scale: float
+) -> MatLike:
+    """Some rows of the picture with the change, within 0-255."""
+    more = cv2.cvtColor(cv2.multiply(gain, brighter, scale=scale), cv2.COLOR_GRAY2RGB)
+    less = cv2.cvtColor(cv2.multiply(gain, darker, scale=scale), cv2.COLOR_GRAY2RGB)
+    return cv2.subtract(cv2.add(rows, more), less)
 
 
 def _hiding(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -59,25 +59,34 @@ def draw_label(
     Raises:
         LabelImpossible: the text is empty, too long or not printable, or the picture is too small for letters.
     """
+    patch, box = label_patch(rgb, text, corner=corner, alpha=alpha)
+    labelled = rgb.copy()
+    labelled[box.window] = patch
+    if alpha is not None:
+        alpha = alpha.copy()
+        alpha[box.window] = 255
+    return labelled, alpha, box
+
+
+def label_patch(
+    rgb: NDArray[np.uint8], text: str, *, corner: Corner = "lower-right", alpha: NDArray[np.uint8] | None = None
+) -> tuple[NDArray[np.uint8], Rect]:
+    """The labelled part of the picture alone, uint8 (h, w, 3), and the box that it fills; see ``draw_label``."""
     height, width = rgb.shape[:2]
     stencil = _fit(_checked(text), width, height)
     rows, columns = stencil.shape
     margin = _margin(width, height, columns, rows)
     x = margin if corner.endswith("left") else width - margin - columns
     y = margin if corner.startswith("upper") else height - margin - rows
-    window = slice(y, y + rows), slice(x, x + columns)
-    labelled = rgb.copy()
-    ground = rgb[window].astype(np.float32)
+    box = Rect(x, y, columns, rows)
+    ground = rgb[box.window].astype(np.float32)
     if alpha is not None:
         # Most viewers show what is transparent over white, and the hidden colour may be any: the plate stands on white there.
-        opacity = alpha[window].astype(np.float32)[:, :, None] / _WHITE
+        opacity = alpha[box.window].astype(np.float32)[:, :, None] / _WHITE
         ground = ground * opacity + _WHITE * (1 - opacity)
     coverage = stencil[:, :, None]
-    labelled[window] = np.rint(ground * (1 - _PLATE_OPACITY) * (1 - coverage) + _WHITE * coverage).astype(np.uint8)
-    if alpha is not None:
-        alpha = alpha.copy()
-        alpha[window] = 255
-    return labelled, alpha, Rect(x, y, columns, rows)
+    patch = np.rint(ground * (1 - _PLATE_OPACITY) * (1 - coverage) + _WHITE * coverage).astype(np.uint8)
+    return patch, box
 
 
 def _checked(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 
 import numpy as np
+import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -42,12 +43,13 @@ def encode(
         EncodingFailed: an array has the wrong shape or type, quality is out of range, or a side is too long for the format.
     """
     _check(rgb, alpha, image_format, quality)
-    pixels = rgb if alpha is None or image_format == "jpeg" else np.dstack((rgb, alpha))
-    image = Image.fromarray(np.ascontiguousarray(pixels))
-    out = io.BytesIO()
     if image_format == "jpeg":
-        image.save(out, "JPEG", quality=JPEG_QUALITY if quality is None else quality, subsampling=0)
-    elif image_format == "png":
+        # The same codec as Pillow's behind a thinner wrapper, which takes the pixels where they are.
+        chosen = JPEG_QUALITY if quality is None else quality
+        return bytes(simplejpeg.encode_jpeg(np.ascontiguousarray(rgb), chosen, "RGB", "444", fastdct=False))
+    image = Image.fromarray(np.ascontiguousarray(rgb if alpha is None else np.dstack((rgb, alpha))))
+    out = io.BytesIO()
+    if image_format == "png":
         image.save(out, "PNG", compress_level=_PNG_LEVEL)
     else:
         chosen = WEBP_QUALITY if quality is None else quality

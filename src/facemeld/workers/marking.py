@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from facemeld.fusion.types import Picture, Rect
 from facemeld.marks.geometry import Rect as Box
-from facemeld.marks.label import Corner, draw_label
+from facemeld.marks.label import Corner, label_patch
 from facemeld.marks.logo import draw_logo, shows
 from facemeld.marks.metadata import ImplicitLabel, write_metadata
 from facemeld.marks.provenance import Ingredient, Provenance
@@ -131,7 +131,7 @@ def write(
     """Mark a fused picture, encode it in the template's format, and sign it.
 
     Args:
-        fused: uint8 (H, W, 3).
+        fused: uint8 (H, W, 3); the marks are written into it.
         template: What it was fused into.
         marking: How it is to be marked.
         mark: The logo's picture, or None.
@@ -167,7 +167,7 @@ def _invisible(fused: Picture, template: Template, marking: Marking, context: Wo
         return fused
     only_face = scope == "face" or (scope == "auto" and template.format == "png")
     mask = changed(template.plan.picture, fused) if only_face else None
-    return embed(fused, mark_identifier(marking.implicit.produce_id), context.mark_key, mask=mask)
+    return embed(fused, mark_identifier(marking.implicit.produce_id), context.mark_key, mask=mask, out=fused)
 
 
 def _visible(
@@ -181,7 +181,11 @@ def _visible(
         if marking.logo_rule == "replaces" or (marking.logo_rule == "when-clear" and shows(plain, fused, box)):
             label = None
     if label is not None:
-        fused, alpha, _ = draw_label(fused, label, corner=marking.corner, alpha=alpha)
+        patch, box = label_patch(fused, label, corner=marking.corner, alpha=alpha)
+        fused[box.window] = patch  # its owner needs no copy of the picture
+        if alpha is not None:
+            alpha = alpha.copy()
+            alpha[box.window] = 255
     return fused, alpha
 
 

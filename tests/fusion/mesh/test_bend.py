@@ -1,14 +1,21 @@
-"""The template is bent where the outline moves, with or without an enlarged copy at hand, and stays exact elsewhere."""
+"""The template is bent where the outline moves, with a kernel that fits its detail, and stays exact elsewhere."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from facemeld.fusion.mesh.atlas import Atlas
 from facemeld.fusion.mesh.bend import Enlargements, bend
 from facemeld.fusion.mesh.layout import Layout, lay_out
 from facemeld.fusion.mesh.plan import FacePlan, MeshPlan
+from facemeld.fusion.mesh.smooth import SQUARE, rough_squares
 from facemeld.fusion.types import MESH_VERTICES, Picture
 
 
@@ -34,17 +41,34 @@ def wider(face: FacePlan, atlas: Atlas) -> Layout:
     return layout
 
 
-def test_an_enlarged_copy_changes_no_pixel_by_much(face: FacePlan, ground: Picture, wider: Layout) -> None:
-    """Only the two faces of one and the same rounding."""
-    alone, front = bend(ground, face.matte, wider)
-    helped, same = bend(ground, face.matte, wider, Enlargements(1 << 28).of(face, ground))
-    assert np.abs(alone.astype(int) - helped).max() <= 1
+def bent(ground: Picture, face: FacePlan, layout: Layout, rough: NDArray[np.bool_] | None = None) -> Picture:
+    out = ground.copy()
+    bend(ground, replace(face, rough=rough_squares(ground) if rough is None else rough), layout, out)
+    return out
+
+
+def test_smooth_places_are_read_as_well_with_the_quick_kernel(face: FacePlan, ground: Picture, wider: Layout) -> None:
+    """What the choice of the kernel changes is hardly ever more than the two grey levels along each axis that it allows."""
+    soft = np.asarray(cv2.GaussianBlur(ground, (0, 0), 1.0), np.uint8)
+    chosen, best = bent(soft, face, wider), bent(soft, face, wider, np.ones_like(face.rough))
+    gap = np.abs(chosen.astype(int) - best).max(axis=2)
+    assert 0.1 < rough_squares(soft).mean() < 0.9
+    assert (gap <= 2).mean() > 0.99
+    assert 0 < gap.max() <= 8  # two along each axis, and a colour's own difference may be larger than its grey's
+
+
+def test_an_enlarged_copy_changes_nothing_but_the_time(face: FacePlan, ground: Picture, wider: Layout) -> None:
+    fine = replace(face, rough=np.ones_like(face.rough))
+    alone, helped = ground.copy(), ground.copy()
+    front = bend(ground, fine, wider, alone)
+    same = bend(ground, fine, wider, helped, Enlargements(1 << 28).of(fine, ground))
+    assert np.abs(alone.astype(int) - helped).max() <= 1  # the two faces of one and the same rounding
     assert np.array_equal(front, same)
     assert (alone != ground).any()
 
 
 def test_what_is_not_bent_stays_exact(face: FacePlan, ground: Picture, wider: Layout) -> None:
-    out, _ = bend(ground, face.matte, wider)
+    out = bent(ground, face, wider)
     still = np.kron(np.abs(wider.bend).max(axis=2) == 0, np.ones((wider.whole.step, wider.whole.step), bool))
     still = still[: ground.shape[0], : ground.shape[1]]
     inner = still & np.roll(still, wider.whole.step, 0) & np.roll(still, -wider.whole.step, 0)
@@ -59,11 +83,23 @@ def test_a_bend_by_whole_pixels_moves_exact_values(face: FacePlan, ground: Pictu
     shift[..., 0] = 3.0
     moved = Layout(wider.window, wider.source, wider.twin, wider.cells, wider.cover, wider.whole, shift)
     smooth = np.asarray(np.indices(ground.shape[:2]).sum(axis=0)[..., None] % 251 * np.ones(3), np.uint8)
-    out, _ = bend(smooth, np.zeros_like(face.matte), moved)
+    out = bent(smooth, face, moved)
     inner = np.s_[8:-8, 8:-16]
     gap = np.abs(out[:, :-3][inner].astype(int) - smooth[:, 3:][inner])
     flat = np.abs(np.gradient(smooth[..., 0].astype(float), axis=1))[:, 3:][inner] < 2
     assert (gap[..., 0][flat] <= 1).mean() > 0.97
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(3, 90), st.integers(3, 90))
+def test_rough_squares_hold_every_large_second_difference(seed: int, height: int, width: int) -> None:
+    draw = np.random.default_rng(seed)
+    picture = np.full((height, width, 3), 100, np.uint8)
+    y, x = int(draw.integers(height)), int(draw.integers(width))
+    picture[y, x] = 180
+    rough = rough_squares(picture)
+    assert rough.shape == (-(-height // SQUARE), -(-width // SQUARE))
+    assert rough[y // SQUARE, x // SQUARE]
+    assert not rough_squares(np.full((height, width, 3), 100, np.uint8)).any()
 
 
 def test_enlarged_copies_are_bounded(face: FacePlan, ground: Picture) -> None:

@@ -14,17 +14,19 @@ from numpy.typing import NDArray
 from facemeld.fusion.mesh.arrays import Places, f32, read
 from facemeld.fusion.mesh.layout import Layout, Window
 from facemeld.fusion.mesh.plan import FacePlan
+from facemeld.fusion.mesh.smooth import SQUARE
 from facemeld.fusion.types import FloatArray, Picture
 
 _STILL = 0.1  # pixels: what is bent less keeps its exact value
 _FINER = 2  # enlarged so much with the cubic kernel, a picture loses nothing in the quick linear interpolation
-_BORDER = 3  # pixels that the cubic kernel reaches beyond a part, and one more for the linear
+_BORDER = 4  # pixels that the cubic kernel reaches beyond a part, one for the linear, and one because bounds are rounded
+_TILE = 2 * SQUARE  # columns for which the kernel is chosen
 
 
 class Enlargements:
     """Enlarged crops of the faces that were bent last, bounded by bytes: enlarging takes longer than bending.
 
-    Only how long a fusion takes depends on what is held, never its pixels.
+    What is held decides how long a fusion takes, never its pixels.
     """
 
     def __init__(self, limit: int) -> None:
@@ -89,50 +91,87 @@ def _strips(whole: Window, moving: FloatArray) -> Iterator[BentStrip]:
             yield BentStrip(narrow, inner, (slice(start + inside.start, start + inside.stop), narrow.pixels[1]))
 
 
-def bend(
-    ground: Picture, matte: NDArray[np.uint8], layout: Layout, enlarged: NDArray[np.uint8] | None = None
-) -> tuple[Picture, NDArray[np.uint8]]:
-    """The ground and the matte in front of it, bent to the target's outline; untouched pixels stay exact.
+def bend(ground: Picture, plan: FacePlan, layout: Layout, out: Picture, enlarged: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
+    """Bend the ground, and the matte in front of it, to the target's outline; untouched pixels stay exact.
 
     Args:
         ground: uint8 (h, w, 3) RGB, the crop's pixels.
-        matte: uint8 (h, w), what lies in front of the face.
+        plan: The template's face.
         layout: The maps of the fusion.
+        out: uint8 (h, w, 3), another array with the ground's pixels; the bent ones are written into it.
         enlarged: The ground as ``Enlargements`` gives it, or None.
+
+    Returns:
+        The bent matte.
     """
     x, y = layout.backwards()
     moving, strips = bent_strips(layout)
-    bent, front = ground.copy(), matte
+    matte = front = plan.matte
     for strip in strips:
         where = strip.window.up(x)[strip.inner], strip.window.up(y)[strip.inner]
         touched = (strip.window.up(moving)[strip.inner] > 0).astype(np.uint8)
-        pixels = _read(ground, where) if enlarged is None else _read_enlarged(enlarged, where, (0, 0))
-        bent[strip.area] = _replaced(ground[strip.area], pixels, touched)
+        if enlarged is None:
+            reach = _BORDER + int(np.ceil(np.abs(layout.bend[strip.window.cells]).max()))
+            pixels: MatLike = _read(ground, where, strip.area, reach, plan.rough)
+        else:
+            pixels = _read_enlarged(enlarged, where)
+        out[strip.area] = _replaced(ground[strip.area], pixels, touched)
         if matte[strip.area].any():
             front = matte.copy() if front is matte else front
             front[strip.area] = _replaced(matte[strip.area], read(matte, where), touched)
-    return bent, front
+    return front
 
 
-def _read(ground: Picture, where: Places) -> MatLike:
-    """Read a picture at fractional places, enlarging only the part that they lie in."""
-    x, y = where
-    height, width = ground.shape[:2]
-    left, top = (max(0, min(side - 1, int(np.floor(axis.min()))) - _BORDER) for axis, side in ((x, width), (y, height)))
-    right, bottom = (min(side, max(0, int(np.ceil(axis.max()))) + _BORDER + 1) for axis, side in ((x, width), (y, height)))
-    return _read_enlarged(_enlarged(ground[top:bottom, left:right]), where, (left, top))
+def _read(ground: Picture, where: Places, area: tuple[slice, slice], reach: int, rough: NDArray[np.bool_]) -> Picture:
+    """Read a strip at places no farther from its own pixels than a reach, with the quick kernel wherever that is as good."""
+    rows, columns = area
+    around = _grown(rows, reach, ground.shape[0])
+    busy = np.logical_or.reduce(rough[around.start // SQUARE : -(-around.stop // SQUARE)], axis=0)
+    found = np.empty((*where[0].shape, 3), np.uint8)
+    for first, last, fine in _runs(columns, reach, busy):
+        part = slice(first - columns.start, last - columns.start)
+        source = around, _grown(slice(first, last), reach, ground.shape[1])
+        x, y = (axis[:, part] for axis in where)
+        found[:, part] = _read_part(ground[source], (x - np.float32(source[1].start), y - np.float32(around.start)), fine)
+    return found
+
+
+def _runs(columns: slice, reach: int, busy: NDArray[np.bool_]) -> Iterator[tuple[int, int, bool]]:
+    """Cut columns into runs of tiles that need the fine kernel, and that do not: first column, the one behind, and whether."""
+    start, before = columns.start, None
+    for first in range(columns.start, columns.stop, _TILE):
+        fine = bool(busy[max(0, first - reach) // SQUARE : -(-(first + _TILE + reach) // SQUARE)].any())
+        if before is not None and fine != before:
+            yield start, first, before
+            start = first
+        before = fine
+    if before is not None:
+        yield start, columns.stop, before
+
+
+def _grown(span: slice, reach: int, limit: int) -> slice:
+    return slice(max(0, span.start - reach), min(limit, span.stop + reach))
+
+
+def _read_part(part: Picture, where: Places, fine: bool) -> MatLike:
+    """Read linearly from a picture, or from one enlarged with the cubic kernel, at places in the picture itself."""
+    if fine:
+        return _read_enlarged(_enlarged(part), where)
+    # OpenCV's linear interpolation is twice as fast with a fourth channel.
+    four = np.asarray(cv2.cvtColor(np.ascontiguousarray(part), cv2.COLOR_RGB2RGBA), np.uint8)
+    return cv2.cvtColor(read(four, where, border=cv2.BORDER_REFLECT), cv2.COLOR_RGBA2RGB)
 
 
 def _enlarged(part: Picture) -> NDArray[np.uint8]:
-    """Enlarged, with a fourth channel that OpenCV's linear interpolation is twice as fast with."""
+    """Enlarged with the cubic kernel, and with a fourth channel."""
     four = cv2.cvtColor(np.ascontiguousarray(part), cv2.COLOR_RGB2RGBA)
     size = (part.shape[1] * _FINER, part.shape[0] * _FINER)
     return np.asarray(cv2.resize(four, size, interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
-def _read_enlarged(enlarged: NDArray[np.uint8], where: Places, origin: tuple[int, int]) -> MatLike:
+def _read_enlarged(enlarged: NDArray[np.uint8], where: Places) -> MatLike:
     # A pixel's middle lies half a pixel from its corner, in both pictures.
-    x, y = (axis * np.float32(_FINER) + np.float32((0.5 - start) * _FINER - 0.5) for axis, start in zip(where, origin, strict=True))
+    x, y = (axis * np.float32(_FINER) + np.float32(0.5 * _FINER - 0.5) for axis in where)
     return cv2.cvtColor(read(enlarged, (x, y), border=cv2.BORDER_REFLECT), cv2.COLOR_RGBA2RGB)
 
 

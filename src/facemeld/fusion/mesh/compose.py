@@ -68,22 +68,24 @@ def fuse_face(
     options: FuseOptions,
     atlas: Atlas,
     target: FloatArray,
+    out: Picture,
     enlarged: NDArray[np.uint8] | None = None,
 ) -> Fused:
     """Fuse a user into the crop of one planned face.
 
     Args:
-        ground: uint8 (h, w, 3) RGB, the crop's pixels as they are now.
+        ground: uint8 (h, w, 3) RGB, the crop's pixels as they are now; not written to.
         plan: The template's face.
         picture: The user's picture.
         user: The user's face in it.
         options: How much of the template to keep.
         atlas: The canonical atlas.
         target: float32 (468, 3), where the user's vertices go, pixels of the crop.
+        out: uint8 (h, w, 3) RGB, another array with these pixels; what is fused is written into it.
         enlarged: The ground as ``bend.Enlargements`` gives it, or None.
 
     Returns:
-        The new crop and what was done where.
+        What was done where.
     """
     with stage("skin"):
         skin = read_skin(picture, user.mesh, atlas)
@@ -93,13 +95,13 @@ def fuse_face(
     with stage("shape"):
         layout = lay_out(target, plan, mesh, atlas)
     if layout is None:
-        return Fused(ground)
+        return Fused(out)
     hidden = f32(skin.hidden * (1 - skin.glasses * atlas.band))
     share, served = fill_plan(skin.visible, hidden, in_shadow(skin.shading, skin.visible), atlas)
     dark = opaque_lenses(skin, atlas)
     kept = np.maximum(_kept_eyes(dark, parts, plan, atlas), 1 - served) * atlas.covered
     with stage("bend"):
-        out, matte = bend(ground, plan.matte, layout, enlarged)
+        matte = bend(ground, plan, layout, out, enlarged)
     wanted = layout.atlas_map(f32(smoothstep(atlas.inset, 0.004, 0.07) * (1 - kept))) * layout.cover
     if not wanted.any():
         return Fused(out, layout)

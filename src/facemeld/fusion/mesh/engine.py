@@ -107,11 +107,12 @@ class MeshEngine:
                 placed = target_mesh(assignment.face, template, options, self._atlas, self._expressions, self._analyser.blendshapes)
             target = placed - vector(crop.x, crop.y, 0)
             part = np.s_[crop.y : crop.bottom, crop.x : crop.right]
-            ground = np.ascontiguousarray(picture[part])
-            untouched = not any(crop.intersect(other).area for other in done)
-            enlarged = self._enlargements.of(detail, ground) if untouched else None
-            fused = fuse_face(ground, detail, assignment.picture, assignment.face, options, self._atlas, target, enlarged)
-            picture[part] = fused.picture
+            out = picture[part]
+            # Where no other face was fused yet, the template itself is the ground, and nothing needs to be copied.
+            shared = any(crop.intersect(other).area for other in done)
+            ground = out.copy() if shared else plan.picture[part]
+            enlarged = None if shared else self._enlargements.of(detail, ground)
+            fused = fuse_face(ground, detail, assignment.picture, assignment.face, options, self._atlas, target, out, enlarged)
             done.append(crop)
             if mask is not None:
                 mask[part] = np.maximum(mask[part], fused.mask())

@@ -74,5 +74,4 @@ def read_lips(picture: Picture, texture: UserTexture, lips: LipMap, grid: Window
     """
     own, other = texture.at(lips.source), texture.at(lips.twin)
     share = np.ascontiguousarray(grid.up(texture.share)[lips.part])
-    mixed = cv2.blendLinear(own, other, f32(1 - share), share) if share.any() else own
-    picture[lips.part] = cv2.cvtColor(mixed, cv2.COLOR_RGBA2RGB)
+    picture[lips.part] = cv2.blendLinear(own, other, f32(1 - share), share) if share.any() else own

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from facemeld.fusion.errors import PlanOutdated
 from facemeld.fusion.mesh.regions import Parts
+from facemeld.fusion.mesh.smooth import rough_squares
 from facemeld.fusion.mesh.tone import Skin
 from facemeld.fusion.types import Face, FloatArray, Picture, Pose, Rect
 
@@ -31,6 +32,7 @@ class FacePlan:
         skin: The face on the atlas.
         parts: Its eyes and mouth.
         matte: uint8 (h, w) of the crop, 0-255: what lies in front of the face.
+        rough: bool, one for each square of the crop, see ``smooth.rough_squares``; follows from the pixels, so it is not stored.
         palette: float32 (3, 2): a and b as a quadratic of L / 100, for pictures of one tint.
         tint: How much the picture keeps to that tint, 0 (full colour) to 1 (black and white, sepia).
         fineness: Strength of the finest detail on the face, see ``sharpness.fineness``.
@@ -42,6 +44,7 @@ class FacePlan:
     skin: Skin
     parts: Parts
     matte: NDArray[np.uint8]
+    rough: NDArray[np.bool_]
     palette: FloatArray
     tint: float
     fineness: float
@@ -95,7 +98,7 @@ class MeshPlan:
                 picture = np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), np.uint8)
                 picture.setflags(write=False)
                 table = dict(arrays.items())
-                unpacked = [_unpack(table, f"{index}.", entry) for index, entry in enumerate(head["faces"])]
+                unpacked = [_unpack(table, f"{index}.", entry, picture) for index, entry in enumerate(head["faces"])]
         except (zipfile.BadZipFile, zlib.error, OSError, EOFError, KeyError, ValueError, TypeError, cv2.error) as error:
             raise PlanOutdated(f"the stored plan is damaged: {error}") from error
         return cls(picture, tuple(face for face, _ in unpacked), tuple(detail for _, detail in unpacked), engine)
@@ -149,7 +152,7 @@ def _pack(arrays: dict[str, NDArray[Any]], prefix: str, face: Face, detail: Face
     }
 
 
-def _unpack(arrays: dict[str, NDArray[Any]], prefix: str, entry: dict[str, Any]) -> tuple[Face, FacePlan]:
+def _unpack(arrays: dict[str, NDArray[Any]], prefix: str, entry: dict[str, Any], picture: Picture) -> tuple[Face, FacePlan]:
     """The face and its details out of the table."""
 
     def at(name: str) -> NDArray[Any]:
@@ -170,4 +173,6 @@ def _unpack(arrays: dict[str, NDArray[Any]], prefix: str, entry: dict[str, Any])
     )
     parts = Parts((entry["eyes"][0], entry["eyes"][1]), entry["mouth"], at("sclera"), at("teeth"))
     crop = Rect(*entry["crop"])
-    return face, FacePlan(crop, at("local"), skin, parts, at("matte"), at("palette"), entry["tint"], entry["fineness"], entry["opaque"])
+    rough = rough_squares(picture[crop.y : crop.bottom, crop.x : crop.right])
+    tint, fineness, opaque = entry["tint"], entry["fineness"], entry["opaque"]
+    return face, FacePlan(crop, at("local"), skin, parts, at("matte"), rough, at("palette"), tint, fineness, opaque)

@@ -12,6 +12,7 @@ from facemeld.fusion.mesh.plan import FacePlan
 from facemeld.fusion.mesh.regions import opaque_lenses, read_parts
 from facemeld.fusion.mesh.shape import face_width
 from facemeld.fusion.mesh.sharpness import fineness, lightness
+from facemeld.fusion.mesh.smooth import rough_squares
 from facemeld.fusion.mesh.tone import lab_of, read_skin
 from facemeld.fusion.mesh.validity import glasses_zone, template_matte
 from facemeld.fusion.mesh.warp import extend, rasterise
@@ -50,7 +51,7 @@ def prepare_face(template: Picture, face: Face, atlas: Atlas) -> FacePlan:
         fine = f32(cv2.resize(fine, (crop.width, crop.height), interpolation=cv2.INTER_LINEAR))
         matte = np.round(fine * 255).astype(np.uint8)
     palette, tint = fit_palette(lab_of(small))
-    return FacePlan(crop, landmarks, skin, parts, matte, palette, tint, fineness_of(patch, mesh), opaque)
+    return FacePlan(crop, landmarks, skin, parts, matte, rough_squares(patch), palette, tint, fineness_of(patch, mesh), opaque)
 
 
 def crop_around(face: Face, picture: Picture) -> Rect:

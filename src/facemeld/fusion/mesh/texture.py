@@ -15,6 +15,7 @@ from facemeld.fusion.types import FloatArray, Picture
 
 _FINER = 1.5  # pixels of the user's face for one of the result: then the quick linear interpolation loses nothing
 _LARGE = 700.0  # face width in pixels from which so many would need too much memory
+_ENOUGH = 4.0  # pixels of the patch for one of the picture: enlarged so much, it is smooth enough for linear interpolation
 _SEEN = 0.02  # shares below are not worth reading
 
 
@@ -23,7 +24,7 @@ class UserTexture:
     """The user's face and the maps into it.
 
     Attributes:
-        patch: uint8 (H, W, 4), the face, brought to about the size at which it is read; the fourth channel says nothing, but
+        patch: uint8 (H, W, 3 or 4), the face, brought to about the size at which it is read; the fourth channel says nothing, but
             OpenCV's linear interpolation is twice as fast with it.
         maps: Places in the patch for a window's cells, of the half itself and of the mirrored one.
         share: float32 (h, w), 0-1: how much comes from the mirrored half.
@@ -55,22 +56,26 @@ class UserTexture:
         margin = 8 + round(2 * factor)
         low = np.clip(np.floor(mesh[:, :2].min(axis=0)) - margin, 0, [across - 1, height - 1]).astype(int)
         high = np.clip(np.ceil(mesh[:, :2].max(axis=0)) + margin + 1, low + 1, np.maximum([across, height], low + 1)).astype(int)
-        patch = np.asarray(cv2.cvtColor(np.ascontiguousarray(picture[low[1] : high[1], low[0] : high[0]]), cv2.COLOR_RGB2RGBA), np.uint8)
+        patch = np.ascontiguousarray(picture[low[1] : high[1], low[0] : high[0]])
         finer = _FINER if width <= _LARGE else 1.0
-        size = np.maximum(1, np.round((high - low) * finer / factor)).astype(int)
+        linear = finer > 1 or finer / factor >= _ENOUGH
+        wanted = min(finer / factor, _ENOUGH)
         scale = vector(1, 1)
-        if finer > 1.0 or factor > 1.2:
+        if linear or wanted < 0.8:
             # Shrinking averages first, so that fine detail does not turn into false patterns.
-            kernel = cv2.INTER_AREA if finer < factor else cv2.INTER_CUBIC
+            kernel = cv2.INTER_AREA if wanted < 1 else cv2.INTER_CUBIC
+            size = np.maximum(1, np.round((high - low) * wanted)).astype(int)
             scale = f32(size / (high - low))
             patch = np.asarray(cv2.resize(patch, (int(size[0]), int(size[1])), interpolation=kernel), np.uint8)
-        kernel = cv2.INTER_CUBIC if finer == 1.0 else cv2.INTER_LINEAR
+        if linear:
+            patch = np.asarray(cv2.cvtColor(patch, cv2.COLOR_RGB2RGBA), np.uint8)
         origin = f32(low - 0.5)
-        return cls(patch, (_within(sources[0], origin, scale), _within(sources[1], origin, scale)), share, kernel, origin, scale)
+        places = _within(sources[0], origin, scale), _within(sources[1], origin, scale)
+        return cls(patch, places, share, cv2.INTER_LINEAR if linear else cv2.INTER_CUBIC, origin, scale)
 
     def at(self, source: FloatArray) -> NDArray[np.uint8]:
-        """The patch at places in the user's picture, float32 (h, w, 2): uint8 (h, w, 4)."""
-        return read(self.patch, _within(source, self.origin, self.scale), self.kernel)
+        """The patch at places in the user's picture, float32 (h, w, 2): uint8 (h, w, 3)."""
+        return _rgb(read(self.patch, _within(source, self.origin, self.scale), self.kernel))
 
     def read(self, grid: Window) -> Picture:
         """The user's pixels over the whole window: uint8 (h, w, 3) RGB.
@@ -82,7 +87,7 @@ class UserTexture:
         for strip, inner, rows in grid.strips():
             x, y = (strip.up(axis)[inner] for axis in self.maps[0])
             found = self._mirrored(read(self.patch, (x, y), self.kernel), strip, inner)
-            out[rows] = cv2.cvtColor(found, cv2.COLOR_RGBA2RGB)
+            out[rows] = _rgb(found)
         return out
 
     def _mirrored(self, found: NDArray[np.uint8], strip: Window, inner: slice) -> NDArray[np.uint8]:
@@ -105,3 +110,7 @@ def _within(place: FloatArray, origin: FloatArray, scale: FloatArray) -> Places:
     """Places in the user's picture as places in the patch."""
     x, y = (place[..., k] * scale[k] - (origin[k] * scale[k] + np.float32(0.5)) for k in (0, 1))
     return x, y
+
+
+def _rgb(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGBA2RGB), np.uint8) if pixels.shape[2] == 4 else pixels
