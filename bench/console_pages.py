@@ -1,9 +1,12 @@
 """The console over a large installation: how long the server takes for each page, and which plans its queries have.
 
 ``python -m bench.console_pages --folder FOLDER`` (``--help`` for more). A server in a process of its own works on a folder that
-``bench.console_store`` writes once. An owner asks for every page as a browser does, one after the other; a page's time ends with the last
-byte. Pages are drawn whole before they are sent: what an open page still asks the database for is looked at, and must be nothing. Lists are
-turned over the page's socket, which is spoken here without a browser; a turn ends when the new rows have come.
+``bench.console_store`` writes once. An owner asks for every page as a browser does, one after the other, connects it and leaves it; a
+page's time ends with its last byte. Pages are drawn whole before they are sent: what a connected page still asks the database for is looked
+at, and must be nothing. Lists are turned over the page's socket, which is spoken here without a browser; a turn ends with the new rows.
+
+The server keeps a page for ten seconds after it was left. Visits follow one another after ``--pause`` seconds, still faster than a person's:
+without it, dozens of pages are kept, and looking through them for garbage takes longer than drawing one.
 
 A page fails that ever takes longer than ``--limit``, and so does one with a statement that reads a large table from end to end. Whether
 one does is found by running it again under SQLite's own count of its steps.
@@ -16,6 +19,7 @@ import asyncio
 import sqlite3
 import statistics
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -48,7 +52,7 @@ class Visited:
         name: What is told of it.
         path: Its address below ``/console``.
         times: Milliseconds of each visit.
-        processor: Milliseconds of the server's processor time for one visit, which other programs on the machine leave as it is.
+        processor: Milliseconds of the server's processor time for one visit, with its connection; other programs do not change it much.
         statements: What it asked the database, of the last visit or of all turns.
         late: What it asked for after it was sent.
     """
@@ -128,7 +132,7 @@ def lists(known: Known) -> tuple[tuple[str, str], ...]:
     )
 
 
-def measure(world: World, visitor: Visitor, known: Known, record: Path, rounds: int) -> Iterator[Visited]:
+def measure(world: World, visitor: Visitor, known: Known, record: Path, rounds: int, pause: float) -> Iterator[Visited]:
     """Visit every page so many times, then turn the lists."""
     record.touch()
     seen = read_statements(record, 0)[1]
@@ -136,18 +140,22 @@ def measure(world: World, visitor: Visitor, known: Known, record: Path, rounds: 
         visited = Visited(name, path)
         before = machine.processor_seconds(world.pid)
         for _ in range(rounds):
-            visited.times.append(visitor.get(path)[0])
+            time.sleep(pause)
+            took, html = visitor.get(path)
+            visited.times.append(took)
             visited.statements, seen = read_statements(record, seen)
+            asyncio.run(visitor.turn(html))
+            late, seen = read_statements(record, seen)
+            # The socket itself asks once whether the session is in force.
+            visited.late += [one for one in late if "user_tokens" not in one.sql]
         visited.processor = (machine.processor_seconds(world.pid) - before) * 1000 / rounds
-        asyncio.run(visitor.turn(path, 0))
-        again, seen = read_statements(record, seen)
-        # The socket itself asks once whether the session is in force.
-        visited.late = [one for one in again[len(visited.statements) :] if "user_tokens" not in one.sql]
         yield visited
     for name, path in lists(known):
         visited = Visited(_TURN + name, path)
+        html = visitor.get(path)[1]
+        _, seen = read_statements(record, seen)
         before = machine.processor_seconds(world.pid)
-        visited.times = asyncio.run(visitor.turn(path, TURNS))
+        visited.times = asyncio.run(visitor.turn(html, TURNS))
         visited.processor = (machine.processor_seconds(world.pid) - before) * 1000 / len(visited.times)
         visited.statements, seen = read_statements(record, seen)
         yield visited
@@ -179,6 +187,7 @@ def main() -> int:
     parser.add_argument("--calls", type=int, default=Size().calls)
     parser.add_argument("--results", type=int, default=Size().results)
     parser.add_argument("--rounds", type=int, default=7, help="visits of each page")
+    parser.add_argument("--pause", type=float, default=0.5, help="seconds between visits")
     parser.add_argument("--limit", type=float, default=LIMIT_MS, help="milliseconds that a page may take")
     asked = parser.parse_args()
     size = Size(materials=asked.materials, calls=asked.calls, results=asked.results)
@@ -194,7 +203,7 @@ def main() -> int:
     world = World(data, 1, Catalogue(NewKey("", ""), known.activity, {}), program)
     # Records are as old as the folder is: they must not be cleared away.
     with world.running(usage_days="36500"), closing(Visitor(world.port, token)) as visitor:
-        found = list(measure(world, visitor, known, record, asked.rounds))
+        found = list(measure(world, visitor, known, record, asked.rounds, asked.pause))
     print(f"{size.materials:,} materials, {size.calls:,} calls, {size.results:,} results; milliseconds, {asked.rounds} visits each\n")
     print("| page | middle | worst | processor | queries |\n|---|---:|---:|---:|---:|")
     for visited in found:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import http.client
 import json
 import re
@@ -36,13 +37,13 @@ class Visitor:
         """Close the connection."""
         self._connection.close()
 
-    def get(self, path: str, *, plain: bool = False) -> tuple[float, bytes]:
-        """A page: milliseconds from the question to the last byte of the answer, and the answer, compressed unless ``plain``.
+    def get(self, path: str) -> tuple[float, str]:
+        """A page: milliseconds from the question to the last byte of the answer, and its text.
 
         Raises:
             SystemExit: the answer is no page.
         """
-        headers = {"Cookie": self._cookie, "Accept": "text/html", "Accept-Encoding": "identity" if plain else "gzip"}
+        headers = {"Cookie": self._cookie, "Accept": "text/html", "Accept-Encoding": "gzip"}
         started = time.perf_counter()
         self._connection.request("GET", f"/console{path}", headers=headers)
         reply = self._connection.getresponse()
@@ -50,15 +51,18 @@ class Visitor:
         took = (time.perf_counter() - started) * 1000
         if reply.status != 200:
             raise SystemExit(f"/console{path} must be answered with 200, got {reply.status}")
-        return took, body
+        return took, (gzip.decompress(body) if reply.getheader("Content-Encoding") == "gzip" else body).decode()
 
-    async def turn(self, path: str, most: int) -> list[float]:
-        """Open a page and turn its first list to the next page until the list ends, ``most`` times at most.
+    async def turn(self, html: str, most: int = 0) -> list[float]:
+        """Connect a page, turn its first list to the next page until the list ends, ``most`` times at most, and leave the page.
+
+        Args:
+            html: What ``get`` gave; each page can be connected once.
+            most: 0 to leave it at once.
 
         Returns:
             Milliseconds of each turn, from the press of the button to the arrival of the rows.
         """
-        html = self.get(path, plain=True)[1].decode()
         async with self._connected(html) as (socket, client):
             times: list[float] = []
             if (found := _list_of(html)) is None:

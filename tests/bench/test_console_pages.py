@@ -65,5 +65,7 @@ def test_lists_of_parameters_count_as_one() -> None:
 def test_all_pages_of_a_small_installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """Every page answers, is drawn whole before it is sent, and reads no large table from end to end."""
     size = ["--materials", "6000", "--calls", "12000", "--results", "200"]
-    monkeypatch.setattr(sys, "argv", ["console_pages", "--folder", str(tmp_path), *size, "--rounds", "1", "--limit", "20000"])
+    monkeypatch.setattr(
+        sys, "argv", ["console_pages", "--folder", str(tmp_path), *size, "--rounds", "1", "--pause", "0", "--limit", "20000"]
+    )
     assert main() == 0, capsys.readouterr().out
