@@ -36,7 +36,11 @@ def settings_page() -> str:
 
 
 def _default(name: str, value: Any) -> str:
-    special = {"data": "`$XDG_DATA_HOME/facemeld`, else `~/.local/share/facemeld`", "workers": "one per core"}
+    special = {
+        "data": "`$XDG_DATA_HOME/facemeld`, else `~/.local/share/facemeld`",
+        "workers": "one per core",
+        "worker_threads": "2, or 1 on one core",
+    }
     if name in special:
         return special[name]
     if value is None or value == "":

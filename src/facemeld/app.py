@@ -90,6 +90,7 @@ class Application:
             memory_bytes=settings.worker_memory_mb * MIB,
             cpu_seconds=settings.worker_cpu_seconds,
             plan_cache_bytes=settings.plan_cache_mb * MIB,
+            threads=settings.worker_threads,
             mark_key=self.mark_key,
             identity=self.signing_identity(),
         )

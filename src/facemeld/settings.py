@@ -22,6 +22,10 @@ def default_data_directory() -> Path:
     return (Path(base) if base else Path.home() / ".local" / "share") / "facemeld"
 
 
+def _threads() -> int:
+    return min(2, _usable_cores())
+
+
 def _usable_cores() -> int:
     return len(os.sched_getaffinity(0))
 
@@ -142,6 +146,9 @@ class Settings(BaseSettings):
     fault_header: bool = _setting(False, "Testing", "Whether a call may ask for an error by its header X-Facemeld-Fault.")
 
     workers: int = _setting(_usable_cores, "Workers", "Processes that decode, fuse and encode; the default is one per usable core.", ge=1)
+    worker_threads: int = _setting(
+        _threads, "Workers", "Threads for the pixels of one task: 2 take less time where a core is free, 1 less where none is.", ge=1, le=2
+    )
     worker_memory_mb: int = _setting(3072, "Workers", "Memory limit of one worker process, in MiB.", ge=256)
     worker_cpu_seconds: float = _setting(
         45.0, "Workers", "Processor time of one task after which the system ends its worker process; 0 for no limit.", ge=0

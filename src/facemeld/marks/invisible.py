@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import cv2
 import numpy as np
@@ -10,6 +11,7 @@ from cv2.typing import MatLike
 from numpy.typing import NDArray
 
 from facemeld.marks.pattern import TILE, patterns
+from facemeld.parallel import each
 
 REFERENCE = 1080
 """Longest side, in pixels, up to which one unit of the mark is one pixel."""
@@ -82,14 +84,24 @@ def embed(
     scale = 255 / 10 ** (wanted / 20) / max(spread, 1.0) / _TILE_STEPS
     period = round(TILE * pixels)
     brighter, darker = _layers(tile, period, window[1])
+    region = marked[window]
+
+    def change(part: tuple[slice, slice]) -> None:
+        there, layer = part
+        region[there] = _changed(region[there], gain[there], brighter[layer], darker[layer], scale)
+
+    each(change, _strips(top, rows, period))
+    return marked
+
+
+def _strips(top: int, rows: int, period: int) -> Iterator[tuple[slice, slice]]:
+    """Rows of a region, and the rows of the repeated tile that fall on them."""
     row = 0
     while row < rows:
         place = (top + row) % period
         count = min(_STRIP, rows - row, period - place)
-        part, layer = slice(row, row + count), slice(place, place + count)
-        marked[window][part] = _changed(marked[window][part], gain[part], brighter[layer], darker[layer], scale)
+        yield slice(row, row + count), slice(place, place + count)
         row += count
-    return marked
 
 
 def changed(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections import OrderedDict
 from collections.abc import Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +27,7 @@ class WorkerConfig:
         memory_bytes: Limit on the process's private memory; 0 for none.
         cpu_seconds: Limit on the processor time of one task; 0 for none.
         plan_cache_bytes: Memory for plans.
+        threads: Threads for the pixel work of one task: 1 or 2.
         mark_key: Key of the invisible mark, 32 bytes; empty writes and finds none.
         identity: Who signs content credentials; None leaves results unsigned.
     """
@@ -34,6 +36,7 @@ class WorkerConfig:
     memory_bytes: int = 0
     cpu_seconds: float = 0.0
     plan_cache_bytes: int = 256 << 20
+    threads: int = 1
     mark_key: bytes = field(default=b"", repr=False)
     identity: SigningIdentity | None = None
 
@@ -96,12 +99,13 @@ class TemplateCache:
 
 @dataclass(frozen=True, slots=True)
 class WorkerContext:
-    """The loaded engine and the recent templates of one process (one thread at a time)."""
+    """The loaded engine and the recent templates of one process (one thread at a time), and its second thread for pixels."""
 
     engine: Engine
     templates: TemplateCache
     mark_key: bytes = field(default=b"", repr=False)
     signer: CredentialSigner | None = None
+    helper: Executor | None = None
 
     def template(self, file: TemplateFile) -> Template:
         """The template of a file, from memory when it was used lately."""
@@ -120,4 +124,5 @@ def context_for(config: WorkerConfig) -> WorkerContext:
         templates=TemplateCache(config.plan_cache_bytes),
         mark_key=config.mark_key,
         signer=CredentialSigner(config.identity) if config.identity is not None else None,
+        helper=ThreadPoolExecutor(1, "pixels") if config.threads > 1 else None,
     )

@@ -17,6 +17,7 @@ from multiprocessing.connection import wait
 from typing import Generic, TypeVar, cast
 
 from facemeld.errors import FacemeldError
+from facemeld.parallel import helped
 from facemeld.timing import Span, Stages, collecting
 from facemeld.workers.context import CacheFigures, WorkerConfig, context_for
 from facemeld.workers.errors import OutOfMemory
@@ -84,7 +85,7 @@ def execute(config: WorkerConfig, task: Task[T]) -> Outcome[T]:
     context = context_for(config)
     if config.cpu_seconds:
         _limit_processor_time(config.cpu_seconds)
-    with collecting(Stages()) as stages:
+    with helped(context.helper), collecting(Stages()) as stages:
         try:
             return Outcome(task(context), None, stages.seconds, context.templates.figures, stages.spans)
         except MemoryError:

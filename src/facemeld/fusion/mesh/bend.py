@@ -16,6 +16,7 @@ from facemeld.fusion.mesh.layout import Layout, Window
 from facemeld.fusion.mesh.plan import FacePlan
 from facemeld.fusion.mesh.smooth import SQUARE
 from facemeld.fusion.types import FloatArray, Picture
+from facemeld.parallel import each
 
 _STILL = 0.1  # pixels: what is bent less keeps its exact value
 _FINER = 2  # enlarged so much with the cubic kernel, a picture loses nothing in the quick linear interpolation
@@ -106,8 +107,10 @@ def bend(ground: Picture, plan: FacePlan, layout: Layout, out: Picture, enlarged
     """
     x, y = layout.backwards()
     moving, strips = bent_strips(layout)
-    matte = front = plan.matte
-    for strip in strips:
+    matte = plan.matte
+    front = matte.copy() if any(matte[strip.area].any() for strip in strips) else matte
+
+    def bend_strip(strip: BentStrip) -> None:
         where = strip.window.up(x)[strip.inner], strip.window.up(y)[strip.inner]
         touched = (strip.window.up(moving)[strip.inner] > 0).astype(np.uint8)
         if enlarged is None:
@@ -116,9 +119,10 @@ def bend(ground: Picture, plan: FacePlan, layout: Layout, out: Picture, enlarged
         else:
             pixels = _read_enlarged(enlarged, where)
         out[strip.area] = _replaced(ground[strip.area], pixels, touched)
-        if matte[strip.area].any():
-            front = matte.copy() if front is matte else front
+        if front is not matte and matte[strip.area].any():
             front[strip.area] = _replaced(matte[strip.area], read(matte, where), touched)
+
+    each(bend_strip, strips)
     return front
 
 

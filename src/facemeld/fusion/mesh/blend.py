@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from facemeld.fusion.mesh.arrays import f32
 from facemeld.fusion.mesh.layout import Window
 from facemeld.fusion.types import FloatArray, Picture
+from facemeld.parallel import each
 
 _COARSEST = 14.0  # face width in pixels at which the pyramid ends
 
@@ -69,7 +70,9 @@ def join(base: Picture, face: Painting, mask: NDArray[np.uint8], allowed: FloatA
     if grid.step == 1:
         return np.asarray(cv2.add(base, coarse * cv2.merge([allowed] * 3), dtype=cv2.CV_8U), np.uint8)
     out = np.empty_like(base)
-    for strip, inner, rows in grid.strips():
+
+    def join_strip(part: tuple[Window, slice, slice]) -> None:
+        strip, inner, rows = part
         change = f32(face.user[rows])
         change -= strip.up(face.own)[inner]
         if face.grey > 0:
@@ -82,6 +85,8 @@ def join(base: Picture, face: Painting, mask: NDArray[np.uint8], allowed: FloatA
         change += strip.up(coarse)[inner]
         change *= cv2.merge([strip.up(allowed)[inner]] * 3)
         out[rows] = cv2.add(base[rows], change, dtype=cv2.CV_8U)
+
+    each(join_strip, grid.strips())
     return out
 
 

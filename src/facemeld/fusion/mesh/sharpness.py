@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from facemeld.fusion.mesh.arrays import f32
 from facemeld.fusion.types import FloatArray, Picture
+from facemeld.parallel import each
 
 _SHARPER, _SOFTER = 1.35, 0.8  # ratios of fine detail that are left as they are
 _WIDEST = 2.0  # pixels: the strongest blur
@@ -66,12 +67,15 @@ def match_fineness(face: Picture, weight: NDArray[np.uint8], wanted: float) -> P
 def _filtered(face: Picture, softer: float, sharper: float) -> Picture:
     """The face blurred by some pixels, or its fine detail lifted by a share, in lightness alone."""
     out = np.empty_like(face)
-    for first in range(0, len(face), _STRIP):
+
+    def filter_strip(first: int) -> None:
         low_row = max(0, first - _MARGIN)
         strip = face[low_row : first + _STRIP + _MARGIN]
         change = _change(lightness(strip), softer, sharper) * np.float32(2.55)
         inner = np.s_[first - low_row : first - low_row + _STRIP]
         out[first : first + _STRIP] = cv2.add(strip[inner], cv2.merge([change[inner]] * 3), dtype=cv2.CV_8U)
+
+    each(filter_strip, range(0, len(face), _STRIP))
     return out
 
 

@@ -12,6 +12,7 @@ from facemeld.fusion.mesh.arrays import Places, f32, read, vector
 from facemeld.fusion.mesh.layout import Window
 from facemeld.fusion.mesh.shape import face_width
 from facemeld.fusion.types import FloatArray, Picture
+from facemeld.parallel import each
 
 _FINER = 1.5  # pixels of the user's face for one of the result: then the quick linear interpolation loses nothing
 _LARGE = 700.0  # face width in pixels from which so many would need too much memory
@@ -84,10 +85,13 @@ class UserTexture:
             grid: The window as a grid of its own.
         """
         out = np.empty((grid.height, grid.width, 3), np.uint8)
-        for strip, inner, rows in grid.strips():
+
+        def read_strip(part: tuple[Window, slice, slice]) -> None:
+            strip, inner, rows = part
             x, y = (strip.up(axis)[inner] for axis in self.maps[0])
-            found = self._mirrored(read(self.patch, (x, y), self.kernel), strip, inner)
-            out[rows] = _rgb(found)
+            out[rows] = _rgb(self._mirrored(read(self.patch, (x, y), self.kernel), strip, inner))
+
+        each(read_strip, grid.strips())
         return out
 
     def _mirrored(self, found: NDArray[np.uint8], strip: Window, inner: slice) -> NDArray[np.uint8]:
