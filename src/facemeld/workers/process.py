@@ -22,6 +22,7 @@ from facemeld.timing import Span, Stages, collecting
 from facemeld.workers.context import CacheFigures, WorkerConfig, context_for
 from facemeld.workers.errors import OutOfMemory
 from facemeld.workers.executor import Task
+from facemeld.workers.heap import keep_freed_memory
 
 T = TypeVar("T")
 
@@ -45,6 +46,7 @@ def prepare(config: WorkerConfig) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _leave_with_parent()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    keep_freed_memory()
     context_for(config)
     if config.memory_bytes:
         resource.setrlimit(resource.RLIMIT_DATA, (config.memory_bytes, config.memory_bytes))
