@@ -5,7 +5,7 @@
 page's time ends with its last byte. Pages are drawn whole before they are sent: what a connected page still asks the database for is looked
 at, and must be nothing. Lists are turned over the page's socket, which is spoken here without a browser; a turn ends with the new rows.
 
-The server keeps a page for ten seconds after it was left. Visits follow one another after ``--pause`` seconds, still faster than a person's:
+The server keeps a page for ten seconds after it was left. Visits follow one another after ``--pause`` seconds, faster than a person's:
 without it, dozens of pages are kept, and looking through them for garbage takes longer than drawing one.
 
 A page fails that ever takes longer than ``--limit``, and so does one with a statement that reads a large table from end to end. Whether
@@ -52,7 +52,7 @@ class Visited:
         name: What is told of it.
         path: Its address below ``/console``.
         times: Milliseconds of each visit.
-        processor: Milliseconds of the server's processor time for one visit, with its connection; other programs do not change it much.
+        processor: Milliseconds of the server's processor time for each visit, which do not grow when other programs are at work.
         statements: What it asked the database, of the last visit or of all turns.
         late: What it asked for after it was sent.
     """
@@ -60,14 +60,14 @@ class Visited:
     name: str
     path: str
     times: list[float] = field(default_factory=list)
-    processor: float = 0
+    processor: list[float] = field(default_factory=list)
     statements: list[Statement] = field(default_factory=list)
     late: list[Statement] = field(default_factory=list)
 
     def row(self, turns: int = 1) -> str:
         """A line of the table."""
-        middle, worst, count = statistics.median(self.times), max(self.times), len(self.statements) / turns
-        return f"| {self.name} | {middle:.0f} | {worst:.0f} | {self.processor:.0f} | {count:.0f} |"
+        measured = [find(one) for one in (self.times, self.processor) for find in (statistics.median, max)]
+        return f"| {self.name} | {' | '.join(f'{one:.0f}' for one in measured)} | {len(self.statements) / turns:.0f} |"
 
 
 def pages(known: Known) -> tuple[tuple[str, str], ...]:
@@ -138,17 +138,17 @@ def measure(world: World, visitor: Visitor, known: Known, record: Path, rounds: 
     seen = read_statements(record, 0)[1]
     for name, path in pages(known):
         visited = Visited(name, path)
-        before = machine.processor_seconds(world.pid)
         for _ in range(rounds):
             time.sleep(pause)
+            before = machine.processor_seconds(world.pid)
             took, html = visitor.get(path)
+            visited.processor.append((machine.processor_seconds(world.pid) - before) * 1000)
             visited.times.append(took)
             visited.statements, seen = read_statements(record, seen)
             asyncio.run(visitor.turn(html))
             late, seen = read_statements(record, seen)
             # The socket itself asks once whether the session is in force.
             visited.late += [one for one in late if "user_tokens" not in one.sql]
-        visited.processor = (machine.processor_seconds(world.pid) - before) * 1000 / rounds
         yield visited
     for name, path in lists(known):
         visited = Visited(_TURN + name, path)
@@ -156,7 +156,7 @@ def measure(world: World, visitor: Visitor, known: Known, record: Path, rounds: 
         _, seen = read_statements(record, seen)
         before = machine.processor_seconds(world.pid)
         visited.times = asyncio.run(visitor.turn(html, TURNS))
-        visited.processor = (machine.processor_seconds(world.pid) - before) * 1000 / len(visited.times)
+        visited.processor = [(machine.processor_seconds(world.pid) - before) * 1000 / len(visited.times)]
         visited.statements, seen = read_statements(record, seen)
         yield visited
 
@@ -205,7 +205,7 @@ def main() -> int:
     with world.running(usage_days="36500"), closing(Visitor(world.port, token)) as visitor:
         found = list(measure(world, visitor, known, record, asked.rounds, asked.pause))
     print(f"{size.materials:,} materials, {size.calls:,} calls, {size.results:,} results; milliseconds, {asked.rounds} visits each\n")
-    print("| page | middle | worst | processor | queries |\n|---|---:|---:|---:|---:|")
+    print("| page | middle | worst | processor | worst | queries |\n|---|---:|---:|---:|---:|---:|")
     for visited in found:
         print(visited.row(len(visited.times) if visited.name.startswith(_TURN) else 1))
     with closing(sqlite3.connect(file)) as connection:
