@@ -94,7 +94,12 @@ class Application:
             mark_key=self.mark_key,
             identity=self.signing_identity(),
         )
-        limits = PoolLimits(workers=workers or settings.workers, queue=settings.queue_limit, tasks_per_worker=settings.worker_tasks)
+        limits = PoolLimits(
+            workers=workers or settings.workers,
+            queue=settings.queue_limit,
+            queue_seconds=settings.queue_seconds,
+            tasks_per_worker=settings.worker_tasks,
+        )
         return LocalExecutor(config, limits)
 
     def signing_identity(self) -> SigningIdentity | None:

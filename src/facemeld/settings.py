@@ -155,6 +155,12 @@ class Settings(BaseSettings):
     )
     worker_tasks: int = _setting(2000, "Workers", "Tasks after which a worker process is replaced by a fresh one.", ge=1)
     queue_limit: int = _setting(64, "Workers", "Tasks that may wait for a worker; more are refused at once.", ge=0)
+    queue_seconds: float = _setting(
+        2.0,
+        "Workers",
+        "Longest wait for a worker that the tasks before let expect; what would wait longer is refused at once; 0 means no such limit.",
+        ge=0,
+    )
     task_seconds: float = _setting(50.0, "Workers", "Deadline of one fusion, waiting included.", gt=0)
     plan_cache_mb: int = _setting(256, "Workers", "Memory for templates' plans in each worker, in MiB.", ge=0)
 

@@ -85,7 +85,7 @@ class Devour:
 
 
 @asynccontextmanager
-async def executor(bundle: Path, cpu_seconds: float = 0.0, **limits: int) -> AsyncIterator[LocalExecutor]:
+async def executor(bundle: Path, cpu_seconds: float = 0.0, **limits: Any) -> AsyncIterator[LocalExecutor]:
     config = WorkerConfig(bundle, memory_bytes=1 << 30, cpu_seconds=cpu_seconds, plan_cache_bytes=1000)
     running = LocalExecutor(config, PoolLimits(**{"workers": 1, **limits}))
     await running.start()
@@ -195,6 +195,39 @@ def test_a_caller_that_leaves_does_not_cost_a_process(bundle_path: Path) -> None
         assert running.stats.left == 1
 
     check(bundle_path, body)
+
+
+def test_what_would_wait_too_long_is_refused_at_once(bundle_path: Path) -> None:
+    async def body(running: LocalExecutor) -> None:
+        assert running.stats.places == 64
+        for _ in range(20):
+            await running.run(Sleep(0.1), 20)
+        places = running.stats.places
+        assert 2 <= places <= 5
+        begun = [asyncio.create_task(running.run(Sleep(0.1), 20)) for _ in range(1 + places)]
+        await asyncio.sleep(0.02)
+        with pytest.raises(QueueFull, match=f"at most {places} tasks"):
+            await running.run(Pid(), 20)
+        await asyncio.gather(*begun)
+        # Short tasks wait for shorter, so that more of them may wait again.
+        for _ in range(60):
+            await running.run(Pid(), 20)
+        assert running.stats.places > places
+
+    check(bundle_path, body, queue_seconds=0.5)
+
+
+def test_however_long_tasks_are_one_for_each_worker_may_wait(bundle_path: Path) -> None:
+    async def body(running: LocalExecutor) -> None:
+        await running.run(Sleep(0.3), 20)
+        assert running.stats.places == 1
+        first, second = (asyncio.create_task(running.run(Sleep(0.1), 20)) for _ in range(2))
+        await asyncio.sleep(0.02)
+        with pytest.raises(QueueFull):
+            await running.run(Pid(), 20)
+        await asyncio.gather(first, second)
+
+    check(bundle_path, body, queue_seconds=0.1)
 
 
 def test_a_caller_that_leaves_the_queue_frees_its_place(bundle_path: Path) -> None:

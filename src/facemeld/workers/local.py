@@ -31,14 +31,20 @@ class PoolLimits:
     Attributes:
         workers: Processes.
         queue: Tasks that may wait; more are refused.
+        queue_seconds: Longest wait that a task is let into the queue for; 0 for any. As many as there are workers may always wait.
         tasks_per_worker: Tasks after which a process is replaced.
         start_seconds: Time a process may take to load its models.
     """
 
     workers: int
     queue: int = 64
+    queue_seconds: float = 0.0
     tasks_per_worker: int = 2000
     start_seconds: float = 60.0
+
+
+_MEMORY = 0.9
+"""Weight of what was known before, against the newest task, in the mean length of tasks: about the last ten count."""
 
 
 class LocalExecutor:
@@ -53,6 +59,7 @@ class LocalExecutor:
         self._started = self._stopping = False
         self._busy = self._finished = self._died = self._overran = self._refused = self._left = self._up = self._recycled = 0
         self._templates = CacheFigures()
+        self._task_seconds: float | None = None
 
     @property
     def stats(self) -> ExecutorStats:
@@ -69,7 +76,7 @@ class LocalExecutor:
             started=self._up,
             recycled=self._recycled,
             workers=self._limits.workers,
-            places=self._limits.queue,
+            places=self._turns.places,
             templates=replace(
                 self._templates,
                 held=sum(worker.templates.held for worker in self._workers),
@@ -122,7 +129,8 @@ class LocalExecutor:
             self._replace(worker)
             self._died += 1
             raise WorkerDied("the worker process had ended before it could take the task") from error
-        left = max(0.0, end - asyncio.get_running_loop().time())
+        begun = asyncio.get_running_loop().time()
+        left = max(0.0, end - begun)
         answer = asyncio.wrap_future(future)
         try:
             await asyncio.wait([answer], timeout=left)
@@ -136,7 +144,17 @@ class LocalExecutor:
             self._replace(worker)
             answer.add_done_callback(_read)
             raise DeadlineExceeded(f"the task must finish within {seconds:g} s, waiting included, and did not")
+        self._learn(asyncio.get_running_loop().time() - begun)
         return self._collect(worker, answer)
+
+    def _learn(self, seconds: float) -> None:
+        """Let as many tasks wait as are likely to have their turn in time; a queue that takes long to empty helps nobody."""
+        known = seconds if self._task_seconds is None else self._task_seconds
+        self._task_seconds = _MEMORY * known + (1 - _MEMORY) * seconds
+        limits = self._limits
+        if limits.queue_seconds:
+            in_time = int(limits.queue_seconds * limits.workers / max(self._task_seconds, 1e-3))
+            self._turns.places = min(limits.queue, max(limits.workers, in_time))
 
     def _collect(self, worker: WorkerProcess, answer: asyncio.Future[Outcome[T]]) -> Outcome[T]:
         try:

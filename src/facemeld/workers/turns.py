@@ -23,7 +23,8 @@ class Turns(Generic[T]):
     """
 
     def __init__(self, places: int) -> None:
-        self._places = places
+        self.places = places
+        """May change at any time; whoever waits already stays."""
         self._free: deque[T] = deque()
         self._lines: OrderedDict[str, deque[asyncio.Future[T]]] = OrderedDict()
         self._waiting = 0
@@ -78,15 +79,15 @@ class Turns(Generic[T]):
             raise
 
     def _make_room(self, owner: str) -> None:
-        if self._waiting < self._places:
+        if self._waiting < self.places:
             return
         longest = max(self._lines.values(), key=len, default=None)
         if longest is None or len(longest) <= len(self._lines.get(owner, ())) + 1:
-            raise QueueFull(f"at most {self._places} tasks may wait for a worker")
+            raise QueueFull(f"at most {self.places} tasks may wait for a worker")
         self._waiting -= 1
         loser = longest.pop()
         if not loser.done():
-            loser.set_exception(QueueFull(f"at most {self._places} tasks may wait for a worker, and others wait who have fewer"))
+            loser.set_exception(QueueFull(f"at most {self.places} tasks may wait for a worker, and others wait who have fewer"))
 
     def _leave(self, owner: str, waiter: asyncio.Future[T]) -> None:
         line = self._lines.get(owner)
