@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from facemeld.fusion import topology
 from facemeld.fusion.mesh.arrays import f32, smoothstep, vector
-from facemeld.fusion.mesh.atlas import Atlas
+from facemeld.fusion.mesh.atlas import GRID, Atlas
 from facemeld.fusion.mesh.blend import Painting, cell_means
 from facemeld.fusion.mesh.layout import Layout, Window
 from facemeld.fusion.mesh.lips import LipMap, read_lips
@@ -23,9 +23,7 @@ from facemeld.fusion.mesh.tone import Skin, lab_of
 from facemeld.fusion.types import FloatArray
 from facemeld.timing import stage
 
-_OWN_MOST = 12.0  # L by which it may change the template's light: soft light passes, hard shadows do not
-_OWN_LIGHT = 0.6  # share of the user's own shading that stays
-_LIMIT = (18.0, 120.0)  # how far L may deviate from the shading, on bare skin and on features
+_LIMIT = (24.0, 120.0)  # how far L may deviate from the shading, on bare skin and on features
 _HARD = (13.0, 25.0)  # standard deviation of the user's shading in L from which its light counts as hard
 _STEEPEST = 1.8  # how much stronger detail may get
 
@@ -68,10 +66,8 @@ def tone_of(skin: Skin, parts: Parts, plan: FacePlan, share: FloatArray, dark: f
     if share.any():
         own += (own[:, ::-1] - own) * cv2.merge([share] * 3)
     new = plan.skin.shading.copy()
-    weight = atlas.skin / (atlas.skin.sum() + 1e-6)
-    gap = own[..., 0] - new[..., 0]
-    most = _OWN_MOST * (1 - 0.5 * hard)
-    new[..., 0] += most * np.tanh(_OWN_LIGHT / most * (gap - (gap * weight).sum()))
+    seen = atlas.skin * np.minimum(skin.visible, plan.skin.visible)
+    new[..., 0] = _light(skin.shading[..., 0], new[..., 0], seen, max(hard, _hardness(plan.skin, atlas)))
     near = atlas.sockets * (1 - atlas.eyes)
     beside = f32(cv2.mean(new * cv2.merge([f32(near)] * 3))[:3]) / (float(near.mean()) + 1e-6)
     white_own, white_new = whites(parts, plan.parts, beside)
@@ -158,6 +154,29 @@ def mouth_mask(target: FloatArray, window: Window, width: float, wider: float) -
         cv2.polylines(part, [corners], True, 255, max(1, round(2 * wider * width)), cv2.LINE_AA, 4)
     mask[low[1] : high[1], low[0] : high[0]] = cv2.GaussianBlur(part, (0, 0), soft)
     return mask
+
+
+def _light(own: FloatArray, wanted: FloatArray, weight: FloatArray, hard: float) -> FloatArray:
+    """L of the shading that a face takes: the brightness and the slope of the wanted one, and its own relief on top.
+
+    The finer parts of a shading (sockets, cheeks, jaw) tell a person as features do. Where one of the lights is hard, they are its
+    shadows, and the wanted one's count.
+
+    Args:
+        own: float32 (GRID, GRID), the user's.
+        wanted: float32 (GRID, GRID), the template's.
+        weight: float32 (GRID, GRID), where both are known.
+        hard: How hard the harder light is, 0-1.
+    """
+    gap = wanted - own
+    place = (np.arange(GRID, dtype=np.float32) + np.float32(0.5)) / np.float32(GRID) - np.float32(0.5)
+    basis = np.stack(
+        [np.ones((GRID, GRID), np.float32), np.broadcast_to(place, (GRID, GRID)), np.broadcast_to(place[:, None], (GRID, GRID))]
+    )
+    flat, share = basis.reshape(3, -1).astype(np.float64), weight.reshape(-1).astype(np.float64) + 1e-6
+    moments = (flat * share) @ flat.T + 1e-3 * share.sum() * np.eye(3)
+    slope = np.tensordot(np.linalg.solve(moments, (flat * share) @ gap.reshape(-1)), basis, 1)
+    return f32(own + slope + np.float32(hard) * (gap - slope))
 
 
 def _softening(user: Skin, template: Skin, atlas: Atlas) -> float:

@@ -24,7 +24,7 @@ _LOWER_LID = np.array([7, 163, 144, 145, 153, 154, 155])
 _UPPER_LID_LEFT = np.array([466, 388, 387, 386, 385, 384, 398])
 _LOWER_LID_LEFT = np.array([249, 390, 373, 374, 380, 381, 382])
 _OWN_OUTLINE = 0.95  # how far the outline goes to the user's at most
-_CORRECTED = 0.95  # share of the difference in expression that is corrected: the last of it costs likeness
+_CORRECTED = 0.88  # share of the difference in expression that is corrected: the last of it costs likeness
 _APART = (20.0, 60.0)  # degrees between both poses from which the user's outline is trusted less
 
 
