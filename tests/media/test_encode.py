@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis.extra.numpy import array_shapes, arrays
 from numpy.typing import NDArray
+from PIL import Image
 
 from facemeld.media import CONTENT_TYPES, EXTENSIONS, DecodeLimits, EncodingFailed, ImageFormat, decode, encode, probe
 
@@ -79,3 +82,15 @@ def test_what_cannot_be_written(
 ) -> None:
     with pytest.raises(EncodingFailed, match=message):
         encode(rgb, image_format, alpha=alpha, quality=quality)
+
+
+def test_jpeg_is_written_with_the_exact_transform(astronaut: NDArray[np.uint8]) -> None:
+    """A codec's fast one loses more than a decibel at high quality."""
+
+    def quality(data: bytes) -> float:
+        error = decode(data, ANY).rgb.astype(np.float64) - astronaut
+        return float(10 * np.log10(255**2 / np.square(error).mean()))
+
+    exact = io.BytesIO()
+    Image.fromarray(astronaut).save(exact, "JPEG", quality=95, subsampling=0)
+    assert quality(encode(astronaut, "jpeg")) > quality(exact.getvalue()) - 0.1
