@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from facemeld.fusion.mesh.engine import MeshEngine
 from facemeld.fusion.types import Assignment, FuseOptions
 from facemeld.marks.invisible import embed
-from facemeld.parallel import each, helped
+from facemeld.parallel import WORTH_SHARING, each, helped
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +30,7 @@ def helper() -> Iterator[Executor]:
 def test_every_part_is_done_once(parts: list[int]) -> None:
     with ThreadPoolExecutor(1) as helper, helped(helper):
         done: list[int] = []
-        each(done.append, parts)
+        each(done.append, parts, WORTH_SHARING)
         assert sorted(done) == sorted(parts)
 
 
@@ -41,13 +42,20 @@ def test_two_threads_work(helper: Executor) -> None:
         names.add(threading.get_ident())
 
     with helped(helper):
-        each(work, [1, 2])
+        each(work, [1, 2], WORTH_SHARING)
     assert len(names) == 2
 
 
 def test_without_help_one_thread_works() -> None:
     names = set()
-    each(lambda _: names.add(threading.get_ident()), [1, 2, 3])
+    each(lambda _: names.add(threading.get_ident()), [1, 2, 3], WORTH_SHARING)
+    assert names == {threading.get_ident()}
+
+
+def test_little_work_is_not_shared(helper: Executor) -> None:
+    names = set()
+    with helped(helper):
+        each(lambda _: names.add(threading.get_ident()), [1, 2, 3], WORTH_SHARING - 1)
     assert names == {threading.get_ident()}
 
 
@@ -55,7 +63,7 @@ def test_shared_work_may_share_again(helper: Executor) -> None:
     """The helper waits for nobody, so nothing can stand still."""
     done: list[int] = []
     with helped(helper):
-        each(lambda part: each(done.append, [part, part]), [1, 2, 3, 4])
+        each(lambda part: each(done.append, [part, part], WORTH_SHARING), [1, 2, 3, 4], WORTH_SHARING)
     assert sorted(done) == [1, 1, 2, 2, 3, 3, 4, 4]
 
 
@@ -68,12 +76,15 @@ def test_an_error_reaches_the_caller(helper: Executor, wrong: int) -> None:
             raise ValueError(f"part {part}")
 
     with helped(helper), pytest.raises(ValueError, match=f"part {wrong}"):
-        each(work, [1, 2, 3, 4])
+        each(work, [1, 2, 3, 4], WORTH_SHARING)
 
 
 def test_pixels_are_the_same(helper: Executor, bundle_path: Path, hopper: NDArray[np.uint8], astronaut: NDArray[np.uint8]) -> None:
+    """Of a face so large that every step of its fusion is shared."""
+    large = np.asarray(cv2.resize(hopper, None, fx=6, fy=6, interpolation=cv2.INTER_CUBIC), np.uint8)
     engine = MeshEngine(bundle_path)
-    plan = engine.plan(hopper, engine.analyse(hopper))
+    plan = engine.plan(large, engine.analyse(large))
+    assert 1.6 * plan.faces[0].box.area > WORTH_SHARING
     users = [Assignment(0, astronaut, engine.analyse(astronaut, None, "largest")[0])]
 
     def result() -> NDArray[np.uint8]:

@@ -10,6 +10,9 @@ from typing import TypeVar
 
 Part = TypeVar("Part")
 
+WORTH_SHARING = 1_500_000
+"""Pixels from which two threads are quicker than one."""
+
 _helper: ContextVar[Executor | None] = ContextVar("helper", default=None)
 
 
@@ -27,18 +30,23 @@ def helped(helper: Executor | None) -> Iterator[None]:
         _helper.reset(token)
 
 
-def each(work: Callable[[Part], None], parts: Iterable[Part]) -> None:
+def each(work: Callable[[Part], None], parts: Iterable[Part], pixels: int) -> None:
     """Do some work on every part; nothing may depend on the order.
 
     OpenCV and NumPy let other threads run while they work on pixels. So two threads take half the time where a core is free, and
-    give the same pixels as one.
+    give the same pixels as one. Small pictures are not worth the way from one thread to the other and back.
+
+    Args:
+        work: What to do.
+        parts: On what.
+        pixels: How many pixels all parts have together.
 
     Raises:
         Exception: what the work raised on the first part that failed.
     """
     helper, todo = _helper.get(), list(parts)
     half = len(todo) // 2
-    if helper is None or not half:
+    if helper is None or not half or pixels < WORTH_SHARING:
         _all(work, todo)
         return
     # The helper's own context holds no helper: what it calls is not shared again.

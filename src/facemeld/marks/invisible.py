@@ -90,7 +90,7 @@ def embed(
         there, layer = part
         region[there] = _changed(region[there], gain[there], brighter[layer], darker[layer], scale)
 
-    each(change, _strips(top, rows, period))
+    each(change, _strips(top, rows, period), rows * columns)
     return marked
 
 

@@ -122,7 +122,7 @@ def bend(ground: Picture, plan: FacePlan, layout: Layout, out: Picture, enlarged
         if front is not matte and matte[strip.area].any():
             front[strip.area] = _replaced(matte[strip.area], read(matte, where), touched)
 
-    each(bend_strip, strips)
+    each(bend_strip, strips, ground.shape[0] * ground.shape[1])
     return front
 
 

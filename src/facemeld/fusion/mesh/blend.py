@@ -86,7 +86,7 @@ def join(base: Picture, face: Painting, mask: NDArray[np.uint8], allowed: FloatA
         change *= cv2.merge([strip.up(allowed)[inner]] * 3)
         out[rows] = cv2.add(base[rows], change, dtype=cv2.CV_8U)
 
-    each(join_strip, grid.strips())
+    each(join_strip, grid.strips(), grid.height * grid.width)
     return out
 
 

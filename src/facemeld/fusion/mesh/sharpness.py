@@ -75,7 +75,7 @@ def _filtered(face: Picture, softer: float, sharper: float) -> Picture:
         inner = np.s_[first - low_row : first - low_row + _STRIP]
         out[first : first + _STRIP] = cv2.add(strip[inner], cv2.merge([change[inner]] * 3), dtype=cv2.CV_8U)
 
-    each(filter_strip, range(0, len(face), _STRIP))
+    each(filter_strip, range(0, len(face), _STRIP), face.shape[0] * face.shape[1])
     return out
 
 

@@ -91,7 +91,7 @@ class UserTexture:
             x, y = (strip.up(axis)[inner] for axis in self.maps[0])
             out[rows] = _rgb(self._mirrored(read(self.patch, (x, y), self.kernel), strip, inner))
 
-        each(read_strip, grid.strips())
+        each(read_strip, grid.strips(), grid.height * grid.width)
         return out
 
     def _mirrored(self, found: NDArray[np.uint8], strip: Window, inner: slice) -> NDArray[np.uint8]:
