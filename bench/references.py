@@ -10,11 +10,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 
 from facemeld.media.decode import DecodeLimits, decode
 from facemeld.media.encode import encode
 from facemeld.settings import Settings
+from facemeld.workers.heap import keep_freed_memory
 
 LATENT = 512
 """Length of the identity vector that a swapper's network takes."""
@@ -28,8 +30,10 @@ _ANY = DecodeLimits(min_side=1, max_side=16000, max_pixels=200_000_000, max_byte
 def floor(material: bytes, photos: Sequence[bytes]) -> Callable[[], object]:
     """Work that no picture service can avoid: decode the material and the photos, encode a picture of the material's size.
 
-    The codecs and their settings are those of the service.
+    The codecs and their settings are those of the service; freed memory stays with the process and OpenCV has one thread, as in a worker.
     """
+    keep_freed_memory()
+    cv2.setNumThreads(1)
     quality = Settings.model_fields["jpeg_quality"].default
 
     def once() -> None:
