@@ -30,7 +30,9 @@ def campaign(tmp_path: Path, bundle_path: Path, hopper: NDArray[np.uint8]) -> Ca
 
 @pytest.fixture
 def server(tmp_path: Path, bundle_path: Path, campaign: Campaign) -> Iterator[LiveServer]:
-    server = LiveServer(tmp_path / "data", {"FACEMELD_WORKERS": "2", "FACEMELD_MODEL_DIR": str(bundle_path.parent)})
+    # All clients may wait: this is about what they pay, not about who is refused.
+    environment = {"FACEMELD_WORKERS": "2", "FACEMELD_QUEUE_SECONDS": "0", "FACEMELD_MODEL_DIR": str(bundle_path.parent)}
+    server = LiveServer(tmp_path / "data", environment)
     server.start()
     yield server
     server.stop()
