@@ -26,7 +26,7 @@ def test_pixels_inside_a_triangle_get_their_barycentric_coordinates(points: list
     assume(abs(first[0] * second[1] - first[1] * second[0]) > 20)
     raster = rasterise(triangle, np.zeros(3), np.array([[0, 1, 2]], np.int32), (40, 40))
     shares = np.zeros((40, 40, 3))
-    shares[raster.covered] = raster.shares
+    shares[raster.covered] = raster.shares.T
     for y in range(0, 40, 3):
         for x in range(0, 40, 3):
             expected = barycentric((x, y), triangle)
@@ -46,7 +46,7 @@ def test_a_linear_function_of_place_is_reproduced_inside(points: list[tuple[floa
     values = (triangle @ plane[:2] + plane[2])[:, None]
     raster = rasterise(triangle, np.zeros(3), np.array([[0, 1, 2]], np.int32), (40, 40))
     rows, columns = np.nonzero(raster.covered)
-    inside = (raster.shares > 0).all(axis=1)
+    inside = (raster.shares > 0).all(axis=0)
     expected = columns * plane[0] + rows * plane[1] + plane[2]
     np.testing.assert_allclose(raster.interpolate(values)[rows, columns, 0][inside], expected[inside], atol=0.05)
 

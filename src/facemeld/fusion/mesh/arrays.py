@@ -54,3 +54,20 @@ def read(picture: NDArray[Any], where: Places, kernel: int = cv2.INTER_LINEAR, b
     """The same as ``sample`` for two float32 (h, w), x and y in pixels of the picture."""
     # Both coordinates in one map give wrong pixels in OpenCV 5.0 with the linear and nearest kernels.
     return np.asarray(cv2.remap(picture, *where, kernel, borderMode=border))
+
+
+def thrice(plane: FloatArray) -> FloatArray:
+    """A map (h, w) in three equal channels: far quicker to multiply by than to broadcast."""
+    return f32(cv2.merge([plane] * 3))
+
+
+def median(values: NDArray[np.floating]) -> float:
+    """The middle one of some values; of an even number, the upper of the two."""
+    middle = values.size // 2
+    return float(np.partition(values, middle)[middle])
+
+
+def percentile(values: NDArray[np.floating], share: float) -> float:
+    """The value of a one-dimensional sample that so many hundredths of it do not exceed, of those that occur the nearest."""
+    place = round((values.size - 1) * share / 100)
+    return float(np.partition(values, place)[place])

@@ -122,6 +122,11 @@ class Atlas:
         return f32(np.maximum.reduce(parts))
 
     @cached_property
+    def steady(self) -> FloatArray:
+        """Where the colour goes with the light: not on brows, eyes and lips."""
+        return f32((1 - 0.8 * self.brows) * (1 - self.eyes) * (1 - self.lips))
+
+    @cached_property
     def contrasty(self) -> FloatArray:
         """Where a face is far darker or lighter than its skin by nature: brows, eyes, and less so lips and nostrils."""
         soft = np.maximum(self.lips, self.area(_NOSE_BASE, -0.01, 0.02))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from facemeld.fusion import topology
-from facemeld.fusion.mesh.arrays import f32, sample
+from facemeld.fusion.mesh.arrays import Places, f32, read
 from facemeld.fusion.mesh.atlas import Atlas
 from facemeld.fusion.mesh.layout import Layout
 from facemeld.fusion.types import FloatArray
@@ -17,7 +17,7 @@ _REACH = 0.42  # eye widths around the iris over which the eye's texture goes al
 
 def follow_gaze(
     layout: Layout, target: FloatArray, template: FloatArray, user: FloatArray, open_eyes: tuple[float, float], atlas: Atlas
-) -> tuple[FloatArray, FloatArray]:
+) -> tuple[Places, Places]:
     """Where each cell comes from in the user's picture when the irises look as the template's do.
 
     Between the lids the texture slides, most at the iris, so that lids and lashes stay where they are.
@@ -31,9 +31,9 @@ def follow_gaze(
         atlas: The canonical atlas.
 
     Returns:
-        The layout's source and its twin, moved; both float32 (h, w, 2).
+        The layout's source and its twin, moved.
     """
-    moved = layout.source.copy(), layout.twin.copy()
+    moved = tuple((x.copy(), y.copy()) for x, y in (layout.source, layout.twin))
     lids = layout.atlas_map(atlas.eyes)
     window = layout.window
     for ((inner, outer), iris), share in zip(_EYES, open_eyes, strict=True):
@@ -47,13 +47,16 @@ def follow_gaze(
         part = np.s_[low[1] : high[1], low[0] : high[0]]
         columns, rows = (np.arange(low[k], high[k], dtype=np.float32) - cell[k] for k in (0, 1))
         near = np.exp(-(rows[:, None] ** 2 + columns**2) / np.float32(2 * reach**2))
-        pull = (lids[part] * near)[..., None] * np.float32(share)
+        pull = lids[part] * near * np.float32(share)
+        middle = f32([[cell[0]]]), f32([[cell[1]]])
         other = next(entry for entry in _EYES if entry[1] != iris)
         for field, ((first, second), centre) in zip(moved, (((inner, outer), iris), other), strict=True):
-            shift = user[centre, :2] - sample(field, f32(cell.reshape(1, 1, 2)))[0, 0]
+            shift = user[centre, :2] - f32([read(axis, middle)[0, 0] for axis in field])
             wide = float(np.linalg.norm(user[first, :2] - user[second, :2]))
-            field[part] += pull * (shift * min(1.0, _FURTHEST * wide / (float(np.linalg.norm(shift)) + 1e-6)))
-    return moved
+            shift *= min(1.0, _FURTHEST * wide / (float(np.linalg.norm(shift)) + 1e-6))
+            for axis, way in zip(field, shift, strict=True):
+                axis[part] += pull * way
+    return moved[0], moved[1]
 
 
 def _carry(point: FloatArray, before: FloatArray, after: FloatArray) -> FloatArray:

@@ -9,12 +9,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facemeld.fusion.mesh.arrays import Places, f32, sample, smoothstep
+from facemeld.fusion.mesh.arrays import Places, f32, read, smoothstep
 from facemeld.fusion.mesh.atlas import Atlas
 from facemeld.fusion.mesh.outline import bend_field
 from facemeld.fusion.mesh.plan import FacePlan
 from facemeld.fusion.mesh.shape import face_width
-from facemeld.fusion.mesh.warp import nearest_covered, rasterise
+from facemeld.fusion.mesh.warp import Raster, nearest_covered, rasterise
 from facemeld.fusion.types import MESH_VERTICES, FloatArray
 
 _STRIP = 64  # rows in pixels
@@ -104,25 +104,25 @@ class Layout:
 
     Attributes:
         window: The part of the crop with the face.
-        source: float32 (h, w, 2) of the window's cells, where a cell comes from in the user's picture.
-        twin: float32 (h, w, 2), the same on the mirrored half.
-        cells: float32 (h, w, 2), its place on the atlas.
+        source: Of the window's cells, (h, w) each: where a cell comes from in the user's picture.
+        twin: The same on the mirrored half.
+        cells: Its place on the atlas.
         cover: float32 (h, w), 0-1: the mesh's silhouette, feathered inwards.
         whole: The whole crop.
         bend: float32 (H, W, 2) of its cells, how far the template's pixel for a cell lies away, in pixels.
     """
 
     window: Window
-    source: FloatArray
-    twin: FloatArray
-    cells: FloatArray
+    source: Places
+    twin: Places
+    cells: Places
     cover: FloatArray
     whole: Window
     bend: FloatArray
 
     def atlas_map(self, field: FloatArray) -> FloatArray:
         """An atlas map drawn onto the window's cells."""
-        return f32(sample(field, self.cells))
+        return f32(read(field, self.cells))
 
     def backwards(self) -> Places:
         """Two float32 (H, W) of the whole crop's cells: x and y of the template's pixel that is bent to a cell's place."""
@@ -154,15 +154,16 @@ def lay_out(target: FloatArray, plan: FacePlan, user: FloatArray, atlas: Atlas) 
         return None
     moved = plan.landmarks[:MESH_VERTICES, :2] - target[:, :2]
     found = drawn.covered_values(np.concatenate([user[:, :2], user[atlas.twins, :2], atlas.cells, moved], axis=1))
-    # Slivers at the outline extrapolate; what they say must not be carried outwards.
-    found[:, 6:8] = np.clip(found[:, 6:8], moved.min(axis=0), moved.max(axis=0))
+    for across, limits in zip(found[6:8], moved.T, strict=True):
+        # Slivers at the outline extrapolate; what they say must not be carried outwards.
+        np.clip(across, limits.min(), limits.max(), out=across)
     nearest, _ = nearest_covered(drawn.covered)
-    source, twin, cells = (_spread(found[:, k : k + 2], nearest) for k in (0, 2, 4))
+    source, twin, cells = ((found[k].take(nearest, mode="clip"), found[k + 1].take(nearest, mode="clip")) for k in (0, 2, 4))
     inside = cv2.distanceTransform(np.pad(drawn.covered.astype(np.uint8), 1, mode="edge"), cv2.DIST_L2, cv2.DIST_MASK_5)[1:-1, 1:-1]
     cover = smoothstep(inside * (step / width), 0.005, 0.045)
     coarse = step * _BENT
     whole = Window(coarse, 0, 0, -(-plan.crop.width // coarse), -(-plan.crop.height // coarse), plan.crop.width, plan.crop.height)
-    bend = _bend(drawn.covered, found[:, 6:8], window, whole, width)
+    bend = _bend(drawn, found[6:8], window, whole, width)
     return Layout(window, source, twin, cells, cover, whole, bend)
 
 
@@ -176,13 +177,16 @@ def _frame(target: FloatArray, plan: FacePlan, step: int, margin: float) -> Wind
     return Window(step, x0, y0, x1, y1, crop.width, crop.height) if x1 > x0 and y1 > y0 else None
 
 
-def _bend(covered: NDArray[np.bool_], moved: FloatArray, window: Window, whole: Window, width: float) -> FloatArray:
+def _bend(drawn: Raster, moved: FloatArray, window: Window, whole: Window, width: float) -> FloatArray:
     """The mesh's displacement carried over the whole crop: float32 (H, W, 2), in pixels."""
-    fine = np.zeros((*covered.shape, 3), np.float32)
-    fine[covered, :2] = moved
-    fine[..., 2] = covered
-    fine = np.pad(fine, ((0, -fine.shape[0] % _BENT), (0, -fine.shape[1] % _BENT), (0, 0)))
-    means = f32(cv2.resize(fine, (fine.shape[1] // _BENT, fine.shape[0] // _BENT), interpolation=cv2.INTER_AREA))
+    height, across = drawn.labels.shape
+    fine = np.zeros((3, height * across), np.float32)
+    for plane, values in zip(fine, (*moved, 1.0), strict=True):
+        plane[drawn.places] = values
+    padded = cv2.copyMakeBorder(
+        cv2.merge(list(fine.reshape(3, height, across))), 0, -height % _BENT, 0, -across % _BENT, cv2.BORDER_CONSTANT
+    )
+    means = f32(cv2.resize(padded, (padded.shape[1] // _BENT, padded.shape[0] // _BENT), interpolation=cv2.INTER_AREA))
     share = np.zeros((whole.y1, whole.x1), np.float32)
     x0, y0 = window.x0 // _BENT, window.y0 // _BENT
     part = np.s_[y0 : y0 + means.shape[0], x0 : x0 + means.shape[1]]

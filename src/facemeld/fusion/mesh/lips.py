@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from facemeld.fusion import topology
-from facemeld.fusion.mesh.arrays import f32
+from facemeld.fusion.mesh.arrays import Places, f32
 from facemeld.fusion.mesh.atlas import Atlas
 from facemeld.fusion.mesh.layout import Window
 from facemeld.fusion.mesh.texture import UserTexture
@@ -24,13 +24,13 @@ class LipMap:
 
     Attributes:
         part: Rows and columns of the window.
-        source: float32 (h, w, 2), x and y in the user's picture, of the half itself.
-        twin: float32 (h, w, 2), the same on the mirrored half.
+        source: Places in the user's picture, (h, w) each, of the half itself.
+        twin: The same on the mirrored half.
     """
 
     part: tuple[slice, slice]
-    source: FloatArray
-    twin: FloatArray
+    source: Places
+    twin: Places
 
 
 def map_lips(target: FloatArray, user: FloatArray, window: Window, width: float, atlas: Atlas) -> LipMap | None:
@@ -58,9 +58,11 @@ def map_lips(target: FloatArray, user: FloatArray, window: Window, width: float,
     drawn = rasterise(placed, target[:, 2], atlas.mesh.triangles[near], (int(high[1] - low[1]), int(high[0] - low[0])))
     if not drawn.covered.any():
         return None
-    found = drawn.covered_values(np.concatenate([user[:, :2], user[atlas.twins, :2]], axis=1))[nearest_covered(drawn.covered)[0]]
+    nearest, _ = nearest_covered(drawn.covered)
+    found = drawn.covered_values(np.concatenate([user[:, :2], user[atlas.twins, :2]], axis=1))
+    own_x, own_y, other_x, other_y = (plane.take(nearest, mode="clip") for plane in found)
     part = np.s_[int(low[1]) : int(high[1]), int(low[0]) : int(high[0])]
-    return LipMap(part, np.ascontiguousarray(found[..., :2]), np.ascontiguousarray(found[..., 2:]))
+    return LipMap(part, (own_x, own_y), (other_x, other_y))
 
 
 def read_lips(picture: Picture, texture: UserTexture, lips: LipMap, grid: Window) -> None:

@@ -42,13 +42,13 @@ class UserTexture:
     scale: FloatArray
 
     @classmethod
-    def of(cls, picture: Picture, mesh: FloatArray, sources: tuple[FloatArray, FloatArray], share: FloatArray, width: float) -> UserTexture:
+    def of(cls, picture: Picture, mesh: FloatArray, sources: tuple[Places, Places], share: FloatArray, width: float) -> UserTexture:
         """Cut out the user's face.
 
         Args:
             picture: uint8 (H, W, 3) RGB.
             mesh: float32 (468, 3), pixels of that picture.
-            sources: Two float32 (h, w, 2) of a window's cells: x and y in the picture, of the half itself and of the mirrored one.
+            sources: Places in the picture of a window's cells, of the half itself and of the mirrored one.
             share: float32 (h, w) of these cells, 0-1: how much comes from the mirrored half.
             width: Width of the face that is made, in pixels.
         """
@@ -74,8 +74,8 @@ class UserTexture:
         places = _within(sources[0], origin, scale), _within(sources[1], origin, scale)
         return cls(patch, places, share, cv2.INTER_LINEAR if linear else cv2.INTER_CUBIC, origin, scale)
 
-    def at(self, source: FloatArray) -> NDArray[np.uint8]:
-        """The patch at places in the user's picture, float32 (h, w, 2): uint8 (h, w, 3)."""
+    def at(self, source: Places) -> NDArray[np.uint8]:
+        """The patch at places in the user's picture, (h, w) each: uint8 (h, w, 3)."""
         return _rgb(read(self.patch, _within(source, self.origin, self.scale), self.kernel))
 
     def read(self, grid: Window) -> Picture:
@@ -110,9 +110,9 @@ class UserTexture:
         return found
 
 
-def _within(place: FloatArray, origin: FloatArray, scale: FloatArray) -> Places:
+def _within(places: Places, origin: FloatArray, scale: FloatArray) -> Places:
     """Places in the user's picture as places in the patch."""
-    x, y = (place[..., k] * scale[k] - (origin[k] * scale[k] + np.float32(0.5)) for k in (0, 1))
+    x, y = (axis * factor - (start * factor + np.float32(0.5)) for axis, factor, start in zip(places, scale, origin, strict=True))
     return x, y
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facemeld.fusion.mesh.arrays import f32, sample, smoothstep, vector
+from facemeld.fusion.mesh.arrays import Places, f32, median, percentile, read, smoothstep, thrice, vector
 from facemeld.fusion.mesh.atlas import GRID, Atlas
 from facemeld.fusion.mesh.validity import covered_by_others, wears_glasses
 from facemeld.fusion.mesh.warp import rasterise, vertex_normals
@@ -23,6 +24,7 @@ _RELIEF = 0.03  # reach of folds and small shadows, in face widths
 _COARSE = 0.14  # reach of the residual's smoothing, in face widths
 _SPREAD = (2.5, 6.0)  # Lab units that bare skin may deviate from its shading
 _DAMPING = np.diag([0.0, 1, 1, 1, 2, 2, 2, 2, 2]) * 1e-2
+_LENGTH = np.array([[1.0, 1.5, 1.5]], np.float32)  # in a Lab difference colour counts a little more than lightness
 _SHADOWS = (0.07, 5.0, 13.0), (0.035, 6.0, 15.0)  # reach; difference in L from which a deviation is light and not skin
 
 
@@ -81,21 +83,22 @@ def read_skin(picture: Picture, mesh: FloatArray, atlas: Atlas) -> Skin:
     hidden = covered_by_others(oddness, visible, unseen, atlas)
     bare = f32(atlas.skin * visible * (1 - hidden) * (1 - glasses * atlas.band * (oddness > 2)))
     plain, spread, _ = _shade(texture, basis, bare, _ROUNDS // 2, guess)
-    known = f32(np.maximum(bare, 0.3 * atlas.features * visible) * (1 - 0.8 * atlas.brows) * (1 - atlas.eyes) * (1 - atlas.lips))
+    known = np.maximum(bare, np.float32(0.3) * atlas.features * visible) * atlas.steady
     beard = _bearded(texture, plain, visible, atlas)
-    shading = _shadows(texture, plain, known, f32(1 - beard * atlas.beard))
+    shaven = 1 - np.float32(beard) * atlas.beard
+    shading = _shadows(texture, plain, known, shaven)
     oddness = _oddness(texture, shading, bare)
     weight = bare * (oddness < 2.5)
     gap = texture - shading
-    relief = f32(_smooth(gap, known, _RELIEF, 0.1) * _thrice(f32(1 - beard * atlas.beard)))
-    local = gap - _smooth(gap, f32(weight), _RELIEF)
-    contrast = np.sqrt(f32(cv2.mean(local * local * _thrice(f32(weight)))[:3]) / (float(weight.mean()) + 1e-9))
+    relief = _smooth(gap, known, _RELIEF, 0.1) * thrice(shaven)
+    local = gap - _smooth(gap, weight, _RELIEF)
+    contrast = np.sqrt(f32(cv2.mean(local * local * thrice(weight))[:3]) / (float(weight.mean()) + 1e-9))
     return Skin(texture, visible, shading, hidden, oddness * atlas.covered, glasses, beard, relief, spread, f32(contrast))
 
 
 def _bearded(texture: FloatArray, shading: FloatArray, visible: FloatArray, atlas: Atlas) -> float:
     """Whether a face has a beard, 0-1: dark on both halves, above the lip as well, and not in the way of a shadow."""
-    zone = atlas.beard * (1 - atlas.features) * np.clip(atlas.inset / 0.03, 0, 1) * visible
+    zone = atlas.beard * atlas.skin * visible
     dark = smoothstep(shading[..., 0] - texture[..., 0], 5.0, 14.0)
     both = zone * zone[:, ::-1]
     if float(both.sum()) < 20.0:  # turned away: only one half tells
@@ -113,7 +116,7 @@ def _bearded(texture: FloatArray, shading: FloatArray, visible: FloatArray, atla
 
 def _mean(texture: FloatArray, weight: FloatArray) -> FloatArray:
     """Weighted mean colour, (3,)."""
-    return f32((texture * weight[..., None]).sum(axis=(0, 1)) / (weight.sum() + 1e-6))
+    return f32(weight.reshape(-1) @ texture.reshape(-1, 3) / (weight.sum() + 1e-6))
 
 
 def _patch(picture: Picture, mesh: FloatArray) -> tuple[NDArray[np.uint8], FloatArray]:
@@ -134,33 +137,32 @@ def _patch(picture: Picture, mesh: FloatArray) -> tuple[NDArray[np.uint8], Float
     return np.ascontiguousarray(patch), points.astype(np.float32)
 
 
-def _unroll(lab: FloatArray, points: FloatArray, atlas: Atlas) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Texture on the atlas, how well each cell is seen, and its normals (not of unit length)."""
+def _unroll(lab: FloatArray, points: FloatArray, atlas: Atlas) -> tuple[FloatArray, FloatArray, list[FloatArray]]:
+    """Texture on the atlas, how well each cell is seen, and x, y and z of its normals (not of unit length)."""
     outwards = vertex_normals(points, atlas.mesh.triangles)
-    drawn = atlas.raster.interpolate(np.concatenate([points, outwards], axis=1))
-    place, normals = drawn[..., :3], np.ascontiguousarray(drawn[..., 3:])
-    texture = sample(lab, place)
+    x, y, *normals = atlas.raster.planes(np.concatenate([points[:, :2], outwards], axis=1))
+    texture = f32(read(lab, (x, y)))
     height, width = lab.shape[:2]
-    inside = (place[..., 0] > -0.5) & (place[..., 0] < width - 0.5) & (place[..., 1] > -0.5) & (place[..., 1] < height - 0.5)
-    visible = np.clip((-normals[..., 2] - 0.12) / 0.25, 0, 1)
+    inside = (x > -0.5) & (x < width - 0.5) & (y > -0.5) & (y < height - 0.5)
+    visible = np.clip((-normals[2] - np.float32(0.12)) / np.float32(0.25), 0, 1)
     if float((outwards[:, 2] > 0).mean()) > _TURNED:
-        visible = visible * (1 - _behind(points, place, (height, width), atlas))
-    visible = visible * inside * atlas.covered
-    return np.asarray(texture, np.float32), cv2.GaussianBlur(visible.astype(np.float32), (0, 0), 1.0) * atlas.covered, normals
+        visible *= 1 - _behind(points, (x, y), (height, width), atlas)
+    visible *= inside & atlas.covered
+    return texture, f32(cv2.GaussianBlur(visible, (0, 0), 1.0) * atlas.covered), normals
 
 
-def _behind(points: FloatArray, place: FloatArray, size: tuple[int, int], atlas: Atlas) -> FloatArray:
+def _behind(points: FloatArray, places: Places, size: tuple[int, int], atlas: Atlas) -> FloatArray:
     """Where a face hides itself, 0-1 on the atlas: at half the size, for what is smaller hides nothing that matters."""
     half = rasterise((points[:, :2] + 0.5) / 2 - 0.5, points[:, 2], atlas.mesh.triangles, (-(-size[0] // 2), -(-size[1] // 2)))
-    front = f32(sample(half.interpolate(points[:, 2:]), f32((place[..., :2] + 0.5) / 2 - 0.5), cv2.INTER_NEAREST))
+    x, y = ((axis + np.float32(0.5)) * np.float32(0.5) - np.float32(0.5) for axis in places)
+    front, depth = (drawn.planes(points[:, 2:])[0] for drawn in (half, atlas.raster))
     reach = float(np.ptp(points[:, 0]))
-    return f32(np.clip((place[..., 2] - front.reshape(front.shape[:2])) / (0.05 * reach) - 0.5, 0, 1))
+    return f32(np.clip((depth - read(front, (f32(x), f32(y)), cv2.INTER_NEAREST)) / (0.05 * reach) - 0.5, 0, 1))
 
 
-def _distance(gap: FloatArray) -> FloatArray:
-    """Length of a Lab difference in which colour counts a little more than lightness."""
-    squared = gap[..., 0] ** 2 + 1.5 * (gap[..., 1] ** 2 + gap[..., 2] ** 2)
-    return np.asarray(np.sqrt(squared), np.float32)
+def _squared(gap: FloatArray) -> FloatArray:
+    """Squared length of Lab differences: float32 (GRID, GRID)."""
+    return f32(cv2.transform(cv2.multiply(gap, gap), _LENGTH))
 
 
 def _smooth(field: FloatArray, weight: FloatArray, reach: float, keep: float = 0.02) -> FloatArray:
@@ -168,40 +170,36 @@ def _smooth(field: FloatArray, weight: FloatArray, reach: float, keep: float = 0
     spread, factor = reach * GRID, 1
     while spread / (2 * factor) >= _WIDE:  # a wide average needs no fine grid
         factor *= 2
-    sums, total = f32(field * _thrice(weight)), weight
+    sums, total = f32(field * thrice(weight)), weight
     if factor > 1:
         size = (GRID // factor, GRID // factor)
         sums, total = (f32(cv2.resize(part, size, interpolation=cv2.INTER_AREA)) for part in (sums, total))
     sums, total = (f32(cv2.GaussianBlur(part, (0, 0), spread / factor)) for part in (sums, total))
-    mean = sums / _thrice(total + np.float32(keep))
+    mean = sums / thrice(total + np.float32(keep))
     return mean if factor == 1 else f32(cv2.resize(mean, (GRID, GRID), interpolation=cv2.INTER_LINEAR))
 
 
-def _thrice(plane: FloatArray) -> FloatArray:
-    """A map in three equal channels: far quicker to multiply by than to broadcast."""
-    return f32(cv2.merge([plane] * 3))
-
-
-def _harmonics(normals: FloatArray) -> FloatArray:
-    """Spherical harmonics up to degree 2 of a field of normals (h, w, 3), without their constant factors: float32 (h, w, 9).
+def _harmonics(normals: Sequence[FloatArray]) -> FloatArray:
+    """Spherical harmonics up to degree 2 of x, y and z of normals, each (h, w), without their constant factors: float32 (9, h, w).
 
     Nine of them carry 99 % of a matt surface's shading: R. Ramamoorthi, P. Hanrahan, "An efficient representation for irradiance
     environment maps", SIGGRAPH 2001.
     """
-    x, y, z = (f32(plane) for plane in cv2.split(normals))
+    x, y, z = normals
     length = np.sqrt(x * x + y * y + z * z) + np.float32(1e-6)
     x, y, z = x / length, y / length, z / length
-    return np.stack([np.ones_like(x), x, y, z, x * y, x * z, y * z, x * x - y * y, 3 * z * z - 1], axis=2)
+    return f32(np.stack([np.ones_like(x), x, y, z, x * y, x * z, y * z, x * x - y * y, 3 * z * z - 1]))
 
 
 def _oddness(texture: FloatArray, shading: FloatArray, prior: FloatArray) -> FloatArray:
     """Distance from the shading in robust standard deviations of the skin, which are kept within what skin can be."""
     gap = texture - shading
-    gap[..., 0] = np.where(gap[..., 0] > 0, 0.6, 1.0) * gap[..., 0]  # skin shines more often than something bright hides it
-    left = _distance(gap)
-    sure = left[prior > 0.3]
-    scale = 1.4826 * float(np.median(sure)) if sure.size else _SPREAD[1]
-    return np.asarray(left / np.clip(scale, *_SPREAD), np.float32)
+    light = gap[..., 0]
+    np.minimum(light, np.float32(0.6) * light, out=light)  # skin shines more often than something bright hides it
+    left = np.sqrt(_squared(gap))
+    sure = left.take(np.flatnonzero(prior > 0.3))
+    scale = 1.4826 * median(sure) if sure.size else _SPREAD[1]
+    return f32(left / np.float32(min(max(scale, _SPREAD[0]), _SPREAD[1])))
 
 
 def _shade(
@@ -212,36 +210,37 @@ def _shade(
     Fitted by iteratively reweighted least squares, from a guess where there is one.
     """
     size = (GRID // _COARSER, GRID // _COARSER)
-    colours = cv2.resize(texture, size, interpolation=cv2.INTER_AREA)
-    weights = cv2.resize(prior, size, interpolation=cv2.INTER_AREA)
-    chosen = weights > 0.05
-    if np.count_nonzero(chosen) < 20:
-        chosen = np.ones_like(chosen)
-        weights = np.maximum(weights, 0.05)
-    b = basis[_COARSER // 2 :: _COARSER, _COARSER // 2 :: _COARSER][chosen].astype(np.float64)
-    c = colours[chosen].astype(np.float64)
-    w0 = weights[chosen].astype(np.float64)
-    w = w0 if guess is None else w0 * _doubt(c - b @ guess)[0]
+    colours = f32(cv2.resize(texture, size, interpolation=cv2.INTER_AREA)).reshape(-1, 3)
+    weights = f32(cv2.resize(prior, size, interpolation=cv2.INTER_AREA)).reshape(-1)
+    chosen = np.flatnonzero(weights > 0.05)
+    if len(chosen) < 20:
+        chosen, weights = np.arange(len(weights)), np.maximum(weights, np.float32(0.05))
+    coarse = basis[:, _COARSER // 2 :: _COARSER, _COARSER // 2 :: _COARSER].reshape(len(basis), -1)
+    b = coarse.take(chosen, axis=1).astype(np.float64)
+    c = colours.take(chosen, axis=0).astype(np.float64)
+    w0 = weights.take(chosen).astype(np.float64)
+    w = w0 if guess is None else w0 * _doubt(c - b.T @ guess)[0]
     for _ in range(rounds):
-        weighted = b * w[:, None]
-        coefficients = np.linalg.solve(weighted.T @ b + w0.sum() * _DAMPING, weighted.T @ c)
-        trusted, scale = _doubt(c - b @ coefficients)
+        weighted = b * w
+        coefficients = np.linalg.solve(weighted @ b.T + w0.sum() * _DAMPING, weighted @ c)
+        trusted, scale = _doubt(c - b.T @ coefficients)
         w = w0 * trusted
-    smooth = f32((basis.reshape(-1, 9) @ coefficients.astype(np.float32)).reshape(GRID, GRID, 3))
+    fitted = (coefficients.T.astype(np.float32) @ basis.reshape(len(basis), -1)).reshape(-1, GRID, GRID)
     # Where the picture shows nothing the harmonics only guess: keep the guess within what was seen.
-    low, high = np.percentile(c, [3, 97], axis=0)
-    smooth = f32(np.clip(smooth, low - 2, high + 2))
-    trust = prior / (1 + (_distance(texture - smooth) / (1.5 * scale)) ** 2)
-    smooth = smooth + _smooth(texture - smooth, trust.astype(np.float32), _COARSE)
-    smooth[..., 0] = np.clip(smooth[..., 0], 3, 97)
-    return np.ascontiguousarray(smooth, np.float32), scale, coefficients
+    ranges = [(percentile(colour, 3) - 2, percentile(colour, 97) + 2) for colour in c.T]
+    smooth = f32(cv2.merge([np.clip(plane, *limits) for plane, limits in zip(fitted, ranges, strict=True)]))
+    gap = texture - smooth
+    trust = prior / (1 + _squared(gap) * np.float32(1 / (1.5 * scale) ** 2))
+    smooth += _smooth(gap, trust, _COARSE)
+    np.clip(smooth[..., 0], 3, 97, out=smooth[..., 0])
+    return smooth, scale, coefficients
 
 
 def _doubt(gap: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
     """Weights (N,) of residuals (N, 3) by Cauchy's rule, and the robust standard deviation of the residuals."""
-    left = _distance(gap.astype(np.float32)).astype(np.float64)
-    scale = float(np.clip(1.4826 * float(np.median(left)), *_SPREAD))
-    return 1 / (1 + (left / (1.5 * scale)) ** 2), scale
+    squared = (gap * gap) @ _LENGTH[0]
+    scale = min(max(1.4826 * median(squared) ** 0.5, _SPREAD[0]), _SPREAD[1])
+    return 1 / (1 + squared / (1.5 * scale) ** 2), scale
 
 
 def _shadows(texture: FloatArray, plain: FloatArray, prior: FloatArray, allowed: FloatArray) -> FloatArray:
@@ -249,7 +248,7 @@ def _shadows(texture: FloatArray, plain: FloatArray, prior: FloatArray, allowed:
     shading = plain
     for reach, low, high in _SHADOWS:
         rest = _smooth(texture - shading, prior, reach, 0.05)
-        strength = np.clip((np.abs(rest[..., :1]) - low) / (high - low), 0, 1)
-        shading = f32(shading + rest * _thrice(f32(strength[..., 0] * allowed)))
-    shading[..., 0] = np.clip(shading[..., 0], 3, 97)
-    return np.ascontiguousarray(shading, np.float32)
+        strength = np.clip((np.abs(rest[..., 0]) - np.float32(low)) / np.float32(high - low), 0, 1)
+        shading = shading + rest * thrice(strength * allowed)
+    np.clip(shading[..., 0], 3, 97, out=shading[..., 0])
+    return shading

@@ -19,41 +19,49 @@ class Raster:
 
     Attributes:
         labels: int32 (H, W), index of the triangle seen at a pixel, -1 where there is none.
-        shares: float32 (H * W covered, 3), barycentric coordinates of the covered pixels in row order.
-        corners: int32 (H * W covered, 3), the vertices that these shares belong to.
+        places: (N,), the covered pixels, counted in row order.
+        shares: float32 (3, N), their barycentric coordinates.
+        corners: (3, N), the vertices that these shares belong to.
     """
 
     labels: NDArray[np.int32]
+    places: NDArray[np.intp]
     shares: FloatArray
-    corners: NDArray[np.int32]
+    corners: NDArray[np.intp]
 
     @property
     def covered(self) -> NDArray[np.bool_]:
         """bool (H, W): where the mesh is."""
         return self.labels >= 0
 
-    def interpolate(self, values: NDArray[np.floating]) -> FloatArray:
+    def planes(self, values: NDArray[np.floating]) -> FloatArray:
         """Spread values over the mesh, linearly within each triangle.
 
         Args:
             values: (V, K), one row per vertex.
 
         Returns:
-            float32 (H, W, K); 0 where there is no mesh.
+            float32 (K, H, W); 0 where there is no mesh.
         """
-        out = np.zeros((*self.labels.shape, values.shape[1]), np.float32)
-        out[self.labels >= 0] = self.covered_values(values)
-        return out
+        out = np.zeros((values.shape[1], self.labels.size), np.float32)
+        for plane, found in zip(out, self.covered_values(values), strict=True):
+            plane[self.places] = found
+        return out.reshape(-1, *self.labels.shape)
+
+    def interpolate(self, values: NDArray[np.floating]) -> FloatArray:
+        """The same pixel by pixel: float32 (H, W, K)."""
+        return np.ascontiguousarray(np.moveaxis(self.planes(values), 0, 2))
 
     def covered_values(self, values: NDArray[np.floating]) -> FloatArray:
-        """The same for covered pixels only, in row order: float32 (covered pixels, K)."""
-        table = np.ascontiguousarray(values, np.float32)
-        found = np.zeros((len(self.shares), table.shape[1]), np.float32)
-        for corner in range(3):
-            part = table.take(self.corners[:, corner], axis=0, mode="clip")
-            part *= self.shares[:, corner : corner + 1]
-            found += part
-        return found
+        """The same for covered pixels only, in row order: float32 (K, covered pixels)."""
+        out = np.empty((values.shape[1], len(self.places)), np.float32)
+        for found, column in zip(out, np.ascontiguousarray(values.T, np.float32), strict=True):
+            np.multiply(column.take(self.corners[0], mode="clip"), self.shares[0], out=found)
+            for corner, share in zip(self.corners[1:], self.shares[1:], strict=True):
+                part = column.take(corner, mode="clip")
+                part *= share
+                found += part
+        return out
 
 
 def rasterise(
@@ -79,24 +87,24 @@ def rasterise(
     fixed = np.round(flat[triangles] * (1 << _SHIFT)).astype(np.int32)
     for index in order.tolist():
         cv2.fillConvexPoly(labels, fixed[index], index, shift=_SHIFT)
-    at = np.flatnonzero(labels.reshape(-1) >= 0)
-    drawn = labels.reshape(-1).take(at)
-    rows, columns = np.divmod(at.astype(np.int32), np.int32(size[1]))
+    places = np.flatnonzero(labels.reshape(-1) >= 0)
+    drawn = labels.reshape(-1).take(places)
+    rows, columns = np.divmod(places.astype(np.int32), np.int32(size[1]))
+    x, y = columns.astype(np.float32), rows.astype(np.float32)
     # Barycentric coordinates are linear in x and y: three numbers a triangle for each of two of them.
     area = np.where(np.abs(twice_area) < 1e-9, 1e-9, twice_area)[:, None]
     u, v = (b - a) / area, (c - a) / area
-    linear = np.stack(
-        [v[:, 1], -v[:, 0], v[:, 0] * a[:, 1] - v[:, 1] * a[:, 0], -u[:, 1], u[:, 0], u[:, 1] * a[:, 0] - u[:, 0] * a[:, 1]], axis=1
-    )
-    rule = linear.astype(np.float32).take(drawn, axis=0, mode="clip")
-    shares = np.empty((len(at), 3), np.float32)
-    shares[:, 1] = rule[:, 0] * columns + rule[:, 1] * rows + rule[:, 2]
-    shares[:, 2] = rule[:, 3] * columns + rule[:, 4] * rows + rule[:, 5]
-    shares[:, 0] = 1 - shares[:, 1] - shares[:, 2]
+    second = v[:, 1], -v[:, 0], v[:, 0] * a[:, 1] - v[:, 1] * a[:, 0]
+    third = -u[:, 1], u[:, 0], u[:, 1] * a[:, 0] - u[:, 0] * a[:, 1]
+    shares = np.empty((3, len(places)), np.float32)
+    for share, rule in ((shares[1], second), (shares[2], third)):
+        by_x, by_y, constant = (part.astype(np.float32).take(drawn, mode="clip") for part in rule)
+        share[:] = by_x * x + by_y * y + constant
+    shares[0] = 1 - shares[1] - shares[2]
     # A polygon's outline is drawn too, so a centre may lie just outside: keep it from running away in thin triangles.
     np.clip(shares, -0.25, 1.25, out=shares)
-    shares /= shares.sum(axis=1, keepdims=True)
-    return Raster(labels, shares, triangles.take(drawn, axis=0, mode="clip"))
+    shares /= shares[0] + shares[1] + shares[2]
+    return Raster(labels, places, shares, np.ascontiguousarray(triangles.T, np.intp).take(drawn, axis=1, mode="clip"))
 
 
 def extend(field: FloatArray, covered: NDArray[np.bool_]) -> tuple[FloatArray, FloatArray]:
@@ -131,9 +139,8 @@ def vertex_normals(points: NDArray[np.floating], triangles: NDArray[np.int32]) -
     """Unit normals of a face mesh that point out of the head: float32 (V, 3); z < 0 faces the camera."""
     p = np.asarray(points, np.float64)
     faces = np.cross(p[triangles[:, 1]] - p[triangles[:, 0]], p[triangles[:, 2]] - p[triangles[:, 0]])
-    normals = np.zeros_like(p)
-    for corner in range(3):
-        np.add.at(normals, triangles[:, corner], faces)
+    corners = triangles.T.reshape(-1)
+    normals: NDArray[np.float64] = np.stack([np.bincount(corners, np.tile(faces[:, k], 3), len(p)) for k in range(3)], axis=1)
     normals /= np.linalg.norm(normals, axis=1, keepdims=True) + 1e-9
     outward = np.einsum("vk,vk->v", normals, p - p.mean(axis=0)).sum()
     return (normals if outward >= 0 else -normals).astype(np.float32)
