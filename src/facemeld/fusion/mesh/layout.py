@@ -159,7 +159,8 @@ def lay_out(target: FloatArray, plan: FacePlan, user: FloatArray, atlas: Atlas) 
         np.clip(across, limits.min(), limits.max(), out=across)
     nearest, _ = nearest_covered(drawn.covered)
     source, twin, cells = ((found[k].take(nearest, mode="clip"), found[k + 1].take(nearest, mode="clip")) for k in (0, 2, 4))
-    inside = cv2.distanceTransform(np.pad(drawn.covered.astype(np.uint8), 1, mode="edge"), cv2.DIST_L2, cv2.DIST_MASK_5)[1:-1, 1:-1]
+    around = cv2.copyMakeBorder(drawn.covered.view(np.uint8), 1, 1, 1, 1, cv2.BORDER_REPLICATE)
+    inside = cv2.distanceTransform(around, cv2.DIST_L2, cv2.DIST_MASK_5)[1:-1, 1:-1]
     cover = smoothstep(inside * (step / width), 0.005, 0.045)
     coarse = step * _BENT
     whole = Window(coarse, 0, 0, -(-plan.crop.width // coarse), -(-plan.crop.height // coarse), plan.crop.width, plan.crop.height)
@@ -193,12 +194,6 @@ def _bend(drawn: Raster, moved: FloatArray, window: Window, whole: Window, width
     share[part] = means[..., 2]
     known = share >= min(0.5, float(share.max()))
     nearest, distance = nearest_covered(known)
-    inner = known[part]
-    shift = _spread(means[inner][:, :2] / means[inner][:, 2:], nearest)
+    x, y, weight = (f32(plane).reshape(-1).take(np.flatnonzero(known[part])) for plane in cv2.split(means))
+    shift = f32(cv2.merge([(axis / weight).take(nearest, mode="clip") for axis in (x, y)]))
     return bend_field(shift, distance, width / whole.step)
-
-
-def _spread(pairs: FloatArray, nearest: NDArray[np.intp]) -> FloatArray:
-    """Pick a pair of values for every cell: float32 (h, w, 2). As one number of eight bytes a pair is fetched several times faster."""
-    whole = np.ascontiguousarray(pairs, np.float32).view(np.complex64).reshape(-1)
-    return whole.take(nearest, mode="clip").view(np.float32).reshape(*nearest.shape, 2)

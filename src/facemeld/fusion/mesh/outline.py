@@ -30,7 +30,7 @@ def bend_field(inside: FloatArray, distance: FloatArray, width: float) -> FloatA
     soft = f32(cv2.resize(small, inside.shape[1::-1], interpolation=cv2.INTER_LINEAR))
     # On the mesh, where the distance is 0, both factors leave its own displacement as it is.
     field = soft - inside
-    field *= smoothstep(distance, 0.0, 0.05 * width)[..., None]
+    field *= cv2.merge([smoothstep(distance, 0.0, 0.05 * width)] * 2)
     field += inside
-    field *= (1 - smoothstep(distance, 0.0, BEND * width))[..., None]
+    field *= cv2.merge([1 - smoothstep(distance, 0.0, BEND * width)] * 2)
     return field

@@ -15,7 +15,7 @@ from facemeld.fusion.mesh.validity import covered_by_others, wears_glasses
 from facemeld.fusion.mesh.warp import rasterise, vertex_normals
 from facemeld.fusion.types import FloatArray, Picture
 
-_WIDE = 2.2  # cells: the least reach of an average on a grid that is coarser than need be
+_WIDE = 1.9  # cells: the least reach of an average on a grid that is coarser than need be
 _ROUNDS = 6
 _TURNED = 0.02  # share of the vertices that face away up to which a face hides nothing of itself
 _COARSER = 4  # cells a side in one of the samples that the shading is fitted to

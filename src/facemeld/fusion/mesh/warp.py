@@ -85,8 +85,8 @@ def rasterise(
         order = order[twice_area[order] * facing > 0]
     labels = np.full(size, -1, np.int32)
     fixed = np.round(flat[triangles] * (1 << _SHIFT)).astype(np.int32)
-    for index in order.tolist():
-        cv2.fillConvexPoly(labels, fixed[index], index, shift=_SHIFT)
+    for index, corners in zip(order.tolist(), fixed[order], strict=True):
+        cv2.fillConvexPoly(labels, corners, index, cv2.LINE_8, _SHIFT)
     places = np.flatnonzero(labels.reshape(-1) >= 0)
     drawn = labels.reshape(-1).take(places)
     rows, columns = np.divmod(places.astype(np.int32), np.int32(size[1]))
@@ -127,12 +127,12 @@ def nearest_covered(covered: NDArray[np.bool_]) -> tuple[NDArray[np.intp], Float
     Args:
         covered: bool (H, W), true somewhere.
     """
-    outside = np.where(covered, 0, 255).astype(np.uint8)
+    outside = np.logical_not(covered).view(np.uint8)
     distance, nearest = cv2.distanceTransformWithLabels(outside, cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL)
     inside = np.flatnonzero(covered)
     source = np.zeros(int(nearest.max()) + 1, np.intp)
     source[nearest.reshape(-1)[inside]] = np.arange(len(inside))
-    return source[nearest], distance.astype(np.float32, copy=False)
+    return source.take(nearest, mode="clip"), distance.astype(np.float32, copy=False)
 
 
 def vertex_normals(points: NDArray[np.floating], triangles: NDArray[np.int32]) -> FloatArray:
