@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from facemeld.fusion import topology
 from facemeld.fusion.mesh.arrays import f32, smoothstep
 from facemeld.fusion.mesh.atlas import GRID, Atlas
 from facemeld.fusion.types import FloatArray
@@ -13,16 +14,27 @@ from facemeld.fusion.types import FloatArray
 _ARMS, _NOSE = 4.4, 3.7  # oddness that the arms and the bridge of glasses reach, and next to nothing else
 _SHADOW = (0.35, 0.55)  # share of the light on its mirror image that a cell lacks, from which it counts as in hard shadow
 _OTHER_EYE = 0.35  # share of an eye that had to come from the other from which all of it does
+_RIM = 0.03  # face widths from the border within which what lies in front must begin
+_FOOT, _BROAD_FOOT = 2.6, 8.0  # cells of a patch near the border, over the root of its area; broader than a shine on a forehead
+_DARKER = 0.85  # cube root of the light, as a share of the skin's, below which no change of light is believed near the border
+_OTHER_HUE = 9.0  # Lab units between a colour and the skin's hue from which it is not skin
+_RICH = 1.5  # times the expected chroma that skin may have
 _ODD = (2.6, 4.6)  # robust standard deviations from which a cell is not skin
 
 
-def covered_by_others(oddness: FloatArray, visible: FloatArray, unseen: NDArray[np.bool_], atlas: Atlas) -> FloatArray:
-    """Cells where something hides the skin: odd, and joined to the face's border, where hair, hats and hands come from.
+def covered_by_others(
+    oddness: FloatArray, texture: FloatArray, shading: FloatArray, visible: FloatArray, unseen: NDArray[np.bool_], atlas: Atlas
+) -> FloatArray:
+    """Cells where something hides the skin: odd, not skin in another light, and rooted in the face's border.
 
-    On a turned head the border is where the picture shows no more of the face: landmarks there often lie beyond it.
+    Hair, hats and hands come from outside, and broadly. On a turned head the border is where the picture shows no more of the
+    face: landmarks there often lie beyond it. Highlights, lit halves and cast shadows are as odd, but begin within the face or
+    reach its border with a narrow foot.
 
     Args:
         oddness: float32 (GRID, GRID), distance from bare skin in robust standard deviations.
+        texture: float32 (GRID, GRID, 3), the picture's Lab colours.
+        shading: float32 (GRID, GRID, 3), Lab: what bare, even skin would look like.
         visible: float32 (GRID, GRID), 0-1: how well the picture shows a cell.
         unseen: bool (GRID, GRID): cells that the head turns away.
         atlas: The canonical atlas.
@@ -31,16 +43,42 @@ def covered_by_others(oddness: FloatArray, visible: FloatArray, unseen: NDArray[
         float32 (GRID, GRID), 0-1.
     """
     strict = 1 + 0.35 * atlas.forehead  # a forehead is plain: less is odd there
-    odd = smoothstep(oddness * strict, *_ODD) * (1 - atlas.features) * (1 - atlas.beard) * (visible > 0.2)
-    seeds = ((odd > 0.5) | unseen | ((atlas.inset < 0.015) & (atlas.beard < 0.5))).astype(np.uint8) * atlas.covered.astype(np.uint8)
-    count, labels = cv2.connectedComponents(cv2.morphologyEx(seeds, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)), connectivity=4)
-    if count <= 1:
-        return np.zeros((GRID, GRID), np.float32)
-    border = np.unique(labels[unseen | ((atlas.inset > 0) & (atlas.inset < 0.015))])
-    joined = np.isin(labels, border[border > 0]) & (odd > 0.5)
-    opened = cv2.morphologyEx(joined.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
-    grown = cv2.dilate(opened, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5)))
+    odd = smoothstep(oddness * strict, *_ODD) * (1 - atlas.features) * (1 - atlas.beard) * (visible > 0.2) > 0.5
+    shine = _skin_in_other_light(texture, shading) & _facing_light(atlas)
+    border = cv2.dilate((unseen | (atlas.inset < _RIM)).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    hidden = _rooted(odd & ~shine, border, _FOOT) | _rooted(odd & shine, border, _BROAD_FOOT)
+    grown = cv2.dilate(hidden.astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5)))
     return np.asarray(cv2.GaussianBlur(grown.astype(np.float32), (0, 0), 1.2) * atlas.covered, np.float32)
+
+
+def _skin_in_other_light(texture: FloatArray, shading: FloatArray) -> NDArray[np.bool_]:
+    """Cells that skin can look like in other light: not much darker than expected, and of the skin's hue, paler or richer.
+
+    Light that a surface reflects has the surface's hue; light that it mirrors has the lamp's, which is nearly white. What skin
+    shows lies between both: S. Shafer, "Using color to separate reflection components", Color Research & Application, 1985.
+    """
+    light, a, b = cv2.split(texture)
+    expected, skin_a, skin_b = cv2.split(shading)
+    chroma = np.sqrt(skin_a * skin_a + skin_b * skin_b) + np.float32(1e-3)
+    along, across = (a * skin_a + b * skin_b) / chroma, (a * skin_b - b * skin_a) / chroma
+    excess = np.maximum(along - _RICH * (chroma + 4), 0) + np.maximum(-along, 0)
+    return np.asarray((across * across + excess * excess < _OTHER_HUE**2) & (light + 16 > _DARKER * (expected + 16)))
+
+
+def _facing_light(atlas: Atlas) -> NDArray[np.bool_]:
+    """Columns (1, GRID) of cells between the brows' tails, where skin shines; beyond them what is brighter is hair or cloth."""
+    columns = np.arange(GRID)[None, :]
+    return np.asarray((columns > atlas.cells[topology.RIGHT_BROW[-1], 0]) & (columns < atlas.cells[topology.LEFT_BROW[-1], 0]))
+
+
+def _rooted(cells: NDArray[np.bool_], border: NDArray[np.bool_], foot: float) -> NDArray[np.bool_]:
+    """The patches among some cells that lie on the border with a foot of so many times the root of their area."""
+    opened = cv2.morphologyEx(cells.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(opened, connectivity=4)
+    feet = np.bincount(labels[border], minlength=count)
+    kept = feet > foot * np.sqrt(stats[:, cv2.CC_STAT_AREA])
+    kept[0] = False
+    return np.asarray(kept[labels])
 
 
 def wears_glasses(oddness: FloatArray, visible: FloatArray, atlas: Atlas) -> float:
