@@ -80,7 +80,7 @@ def read_skin(picture: Picture, mesh: FloatArray, atlas: Atlas) -> Skin:
     visible = f32(visible * smoothstep(plain[..., 0], *_DARK))
     oddness = _oddness(texture, plain, prior)
     glasses = wears_glasses(oddness, visible, atlas)
-    hidden = covered_by_others(oddness, visible, unseen, atlas)
+    hidden = covered_by_others(oddness, texture, plain, visible, unseen, atlas)
     bare = f32(atlas.skin * visible * (1 - hidden) * (1 - glasses * atlas.band * (oddness > 2)))
     plain, spread, _ = _shade(texture, basis, bare, _ROUNDS // 2, guess)
     known = np.maximum(bare, np.float32(0.3) * atlas.features * visible) * atlas.steady
