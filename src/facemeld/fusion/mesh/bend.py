@@ -41,7 +41,7 @@ class Enlargements:
         self._held: OrderedDict[int, tuple[FacePlan, NDArray[np.uint8]]] = OrderedDict()
 
     def of(self, plan: FacePlan, ground: Picture) -> NDArray[np.uint8] | None:
-        """The enlarged crop of a planned face, uint8 (2h, 2w, 4); None where it is too large to be held.
+        """The enlarged crop of a planned face with its matte, uint8 (2h, 2w, 4); None where it is too large to be held.
 
         Args:
             plan: The face.
@@ -51,7 +51,7 @@ class Enlargements:
             return None
         held = self._held.get(id(plan))
         if held is None:
-            held = self._held[id(plan)] = plan, _enlarged(ground)
+            held = self._held[id(plan)] = plan, _larger(_merged(ground, plan.matte))
             while sum(large.nbytes for _, large in self._held.values()) > self._limit:
                 self._held.popitem(last=False)
         self._held.move_to_end(id(plan))
@@ -110,33 +110,46 @@ def bend(ground: Picture, plan: FacePlan, layout: Layout, out: Picture, enlarged
     matte = plan.matte
     front = matte.copy() if any(matte[strip.area].any() for strip in strips) else matte
 
+    if enlarged is not None:
+        # Once for the coarse grid instead of for every pixel.
+        x, y = _within_enlarged((x, y))
+
     def bend_strip(strip: BentStrip) -> None:
         where = strip.window.up(x)[strip.inner], strip.window.up(y)[strip.inner]
-        touched = (strip.window.up(moving)[strip.inner] > 0).astype(np.uint8)
+        touched = (strip.window.up(moving)[strip.inner] > 0).view(np.uint8)
         if enlarged is None:
             reach = _BORDER + int(np.ceil(np.abs(layout.bend[strip.window.cells]).max()))
-            pixels: MatLike = _read(ground, where, strip.area, reach, plan.rough)
+            found = _read(ground, matte, where, strip.area, reach, plan.rough)
         else:
-            pixels = _read_enlarged(enlarged, where)
-        out[strip.area] = _replaced(ground[strip.area], pixels, touched)
+            found = read(enlarged, where, border=cv2.BORDER_REFLECT)
+        out[strip.area] = _replaced(ground[strip.area], cv2.cvtColor(found, cv2.COLOR_RGBA2RGB), touched)
         if front is not matte and matte[strip.area].any():
-            front[strip.area] = _replaced(matte[strip.area], read(matte, where), touched)
+            front[strip.area] = _replaced(matte[strip.area], cv2.extractChannel(found, 3), touched)
 
     each(bend_strip, strips, ground.shape[0] * ground.shape[1])
     return front
 
 
-def _read(ground: Picture, where: Places, area: tuple[slice, slice], reach: int, rough: NDArray[np.bool_]) -> Picture:
-    """Read a strip at places no farther from its own pixels than a reach, with the quick kernel wherever that is as good."""
+def _read(
+    ground: Picture, matte: NDArray[np.uint8], where: Places, area: tuple[slice, slice], reach: int, rough: NDArray[np.bool_]
+) -> NDArray[np.uint8]:
+    """Read a strip at places no farther from its own pixels than a reach, with the quick kernel wherever that is as good.
+
+    Returns:
+        uint8 (h, w, 4), the ground and the matte.
+    """
     rows, columns = area
     around = _grown(rows, reach, ground.shape[0])
     busy = np.logical_or.reduce(rough[around.start // SQUARE : -(-around.stop // SQUARE)], axis=0)
-    found = np.empty((*where[0].shape, 3), np.uint8)
+    found = np.empty((*where[0].shape, 4), np.uint8)
     for first, last, fine in _runs(columns, reach, busy):
         part = slice(first - columns.start, last - columns.start)
         source = around, _grown(slice(first, last), reach, ground.shape[1])
         x, y = (axis[:, part] for axis in where)
-        found[:, part] = _read_part(ground[source], (x - np.float32(source[1].start), y - np.float32(around.start)), fine)
+        four, places = _merged(ground[source], matte[source]), (x - np.float32(source[1].start), y - np.float32(around.start))
+        if fine:
+            four, places = _larger(four), _within_enlarged(places)
+        found[:, part] = read(four, places, border=cv2.BORDER_REFLECT)
     return found
 
 
@@ -157,26 +170,21 @@ def _grown(span: slice, reach: int, limit: int) -> slice:
     return slice(max(0, span.start - reach), min(limit, span.stop + reach))
 
 
-def _read_part(part: Picture, where: Places, fine: bool) -> MatLike:
-    """Read linearly from a picture, or from one enlarged with the cubic kernel, at places in the picture itself."""
-    if fine:
-        return _read_enlarged(_enlarged(part), where)
-    # OpenCV's linear interpolation is twice as fast with a fourth channel.
-    four = np.asarray(cv2.cvtColor(np.ascontiguousarray(part), cv2.COLOR_RGB2RGBA), np.uint8)
-    return cv2.cvtColor(read(four, where, border=cv2.BORDER_REFLECT), cv2.COLOR_RGBA2RGB)
+def _merged(ground: Picture, matte: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The matte as the fourth channel: OpenCV's linear interpolation of four is twice as fast as that of three."""
+    return np.asarray(cv2.merge([ground, matte]), np.uint8)
 
 
-def _enlarged(part: Picture) -> NDArray[np.uint8]:
-    """Enlarged with the cubic kernel, and with a fourth channel."""
-    four = cv2.cvtColor(np.ascontiguousarray(part), cv2.COLOR_RGB2RGBA)
-    size = (part.shape[1] * _FINER, part.shape[0] * _FINER)
+def _larger(four: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A picture enlarged with the cubic kernel, so that the linear one reads it without loss."""
+    size = (four.shape[1] * _FINER, four.shape[0] * _FINER)
     return np.asarray(cv2.resize(four, size, interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
-def _read_enlarged(enlarged: NDArray[np.uint8], where: Places) -> MatLike:
-    # A pixel's middle lies half a pixel from its corner, in both pictures.
+def _within_enlarged(where: Places) -> Places:
+    """Places in a picture as places in the enlarged one: a pixel's middle lies half a pixel from its corner, in both."""
     x, y = (axis * np.float32(_FINER) + np.float32(0.5 * _FINER - 0.5) for axis in where)
-    return cv2.cvtColor(read(enlarged, (x, y), border=cv2.BORDER_REFLECT), cv2.COLOR_RGBA2RGB)
+    return x, y
 
 
 def _replaced(old: NDArray[np.uint8], new: MatLike, where: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from facemeld.fusion.mesh.arrays import Places, f32, read, smoothstep
 from facemeld.fusion.mesh.atlas import Atlas

@@ -62,14 +62,14 @@ class UserTexture:
         linear = finer > 1 or finer / factor >= _ENOUGH
         wanted = min(finer / factor, _ENOUGH)
         scale = vector(1, 1)
+        if linear:
+            patch = np.asarray(cv2.cvtColor(patch, cv2.COLOR_RGB2RGBA), np.uint8)
         if linear or wanted < 0.8:
             # Shrinking averages first, so that fine detail does not turn into false patterns.
             kernel = cv2.INTER_AREA if wanted < 1 else cv2.INTER_CUBIC
             size = np.maximum(1, np.round((high - low) * wanted)).astype(int)
             scale = f32(size / (high - low))
             patch = np.asarray(cv2.resize(patch, (int(size[0]), int(size[1])), interpolation=kernel), np.uint8)
-        if linear:
-            patch = np.asarray(cv2.cvtColor(patch, cv2.COLOR_RGB2RGBA), np.uint8)
         origin = f32(low - 0.5)
         places = _within(sources[0], origin, scale), _within(sources[1], origin, scale)
         return cls(patch, places, share, cv2.INTER_LINEAR if linear else cv2.INTER_CUBIC, origin, scale)

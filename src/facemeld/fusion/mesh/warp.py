@@ -128,10 +128,10 @@ def nearest_covered(covered: NDArray[np.bool_]) -> tuple[NDArray[np.intp], Float
         covered: bool (H, W), true somewhere.
     """
     outside = np.logical_not(covered).view(np.uint8)
-    distance, nearest = cv2.distanceTransformWithLabels(outside, cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL)
-    inside = np.flatnonzero(covered)
+    distance, labels = cv2.distanceTransformWithLabels(outside, cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL)
+    nearest, inside = np.asarray(labels, np.intp), np.flatnonzero(covered)
     source = np.zeros(int(nearest.max()) + 1, np.intp)
-    source[nearest.reshape(-1)[inside]] = np.arange(len(inside))
+    source[nearest.reshape(-1).take(inside)] = np.arange(len(inside))
     return source.take(nearest, mode="clip"), distance.astype(np.float32, copy=False)
 
 
