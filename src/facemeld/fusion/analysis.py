@@ -10,7 +10,7 @@ from facemeld.fusion.bundle import CanonicalMesh, read_bundle
 from facemeld.fusion.detector import Detector
 from facemeld.fusion.gathering import Gathering, Reading
 from facemeld.fusion.landmarker import Landmarker, Mesh
-from facemeld.fusion.pose import head_pose
+from facemeld.fusion.pose import head_pose, levelled
 from facemeld.fusion.pyramid import Pyramid
 from facemeld.fusion.search import centre_of, view_sides, views
 from facemeld.fusion.types import Face, FloatArray, Picture, Rect, Search
@@ -20,6 +20,9 @@ DOMINANT_SHARE = 0.15
 
 _WIDE = 1.6
 """A picture that is all face is looked at from so much farther away."""
+
+_A_FACE = 0.5
+"""Presence from which a view shows a face."""
 
 _TURNS = (180.0, 90.0, 270.0)
 """Rolls that are tried after upright, the likeliest first."""
@@ -79,11 +82,23 @@ class Analyser:
         faces = [self._face(reading.mesh, whole) for reading in gathering.found]
         return tuple(sorted(faces, key=lambda face: (-face.box.area, face.box.x, face.box.y)))
 
+    def landmarks(self, view: Picture) -> FloatArray | None:
+        """Landmarks of the face that fills a view as the landmark network takes it.
+
+        Args:
+            view: uint8 (SIDE, SIDE, 3) RGB; see ``landmarker.region_of_landmarks``.
+
+        Returns:
+            float32 (478, 3), pixels of the view; None where the network sees no face.
+        """
+        mesh = self._landmarker.look(view)
+        return mesh.landmarks if mesh.presence >= _A_FACE else None
+
     def blendshapes(self, landmarks: FloatArray) -> FloatArray:
         """Expression scores of any landmarks, such as those of a face that was moved.
 
         Args:
-            landmarks: float32 (478, 3), pixels, irises included.
+            landmarks: float32 (478, 3), pixels, irises included; the network knows upright heads only.
 
         Returns:
             float32 (52,), 0-1.
@@ -115,11 +130,12 @@ class Analyser:
                         gathering.look(middle, side, roll, strict=True)
 
     def _face(self, mesh: Mesh, whole: Rect) -> Face:
+        pose = head_pose(mesh.landmarks, self._mesh)
         return Face(
             box=Rect.around(mesh.landmarks).intersect(whole),
             landmarks=mesh.landmarks,
-            blendshapes=self.blendshapes(mesh.landmarks),
-            pose=head_pose(mesh.landmarks, self._mesh),
+            blendshapes=self.blendshapes(levelled(mesh.landmarks, pose.roll)),
+            pose=pose,
             score=mesh.presence,
         )
 

@@ -17,7 +17,7 @@ from facemeld.fusion.detector import Detection, view_matrix
 from facemeld.fusion.network import Network
 from facemeld.fusion.pyramid import Pyramid
 from facemeld.fusion.topology import BLENDSHAPE_LANDMARKS, LEFT_EYE_CORNER, RIGHT_EYE_CORNER
-from facemeld.fusion.types import LANDMARK_COUNT, FloatArray
+from facemeld.fusion.types import LANDMARK_COUNT, FloatArray, Picture
 
 SIDE = 256
 """Side of the view that the landmark network sees, pixels."""
@@ -91,13 +91,17 @@ class Landmarker:
     def mesh(self, pyramid: Pyramid, region: Region) -> Mesh:
         """Landmarks of the face in a region of a picture."""
         to_picture = view_matrix((region.x, region.y), region.side, region.roll, SIDE)
-        view = pyramid.view(to_picture, SIDE, finer=1, border=cv2.BORDER_REPLICATE)
-        raw, presence = self._mesh.run(view.astype(np.float32) / 255.0)[:2]
-        points = raw.reshape(LANDMARK_COUNT, 3).astype(np.float64)
+        seen = self.look(pyramid.view(to_picture, SIDE, finer=1, border=cv2.BORDER_REPLICATE))
+        points = seen.landmarks.astype(np.float64)
         landmarks = np.empty((LANDMARK_COUNT, 3), np.float32)
         landmarks[:, :2] = points[:, :2] @ to_picture[:, :2].T + to_picture[:, 2]
         landmarks[:, 2] = points[:, 2] * (region.side / SIDE)
-        return Mesh(landmarks, float(presence.ravel()[0]))
+        return Mesh(landmarks, seen.logit)
+
+    def look(self, view: Picture) -> Mesh:
+        """Landmarks of the face in a view, uint8 (SIDE, SIDE, 3) RGB, in pixels of the view."""
+        raw, presence = self._mesh.run(view.astype(np.float32) / 255.0)[:2]
+        return Mesh(raw.reshape(LANDMARK_COUNT, 3).copy(), float(presence.ravel()[0]))
 
     def blendshapes(self, landmarks: FloatArray) -> FloatArray:
         """Expression scores: float32 (52,), 0-1, read-only."""

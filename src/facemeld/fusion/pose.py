@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from facemeld.fusion.alignment import Similarity, similarity
 from facemeld.fusion.bundle import CanonicalMesh
-from facemeld.fusion.types import MESH_VERTICES, Pose
+from facemeld.fusion.types import MESH_VERTICES, FloatArray, Pose
 
 
 def head_pose(landmarks: NDArray[np.floating], mesh: CanonicalMesh) -> Pose:
@@ -25,6 +25,14 @@ def head_pose(landmarks: NDArray[np.floating], mesh: CanonicalMesh) -> Pose:
 def head_placement(landmarks: NDArray[np.floating], mesh: CanonicalMesh) -> Similarity:
     """The similarity that puts the canonical face (centimetres) where the landmarks are (pixels), by the rigid points."""
     return similarity(mesh.vertices, landmarks[:MESH_VERTICES], mesh.rigid_weights)
+
+
+def levelled(landmarks: FloatArray, roll: float) -> FloatArray:
+    """Landmarks (V, 3) turned back by a roll in degrees: float32 (V, 3)."""
+    cosine, sine = np.cos(np.radians(roll)), np.sin(np.radians(roll))
+    turned = landmarks.copy()
+    turned[:, :2] = landmarks[:, :2] @ np.array([[cosine, -sine], [sine, cosine]], np.float32)
+    return turned
 
 
 def pose_of_rotation(rotation: NDArray[np.floating]) -> Pose:

@@ -36,7 +36,7 @@ def wider(face: FacePlan, atlas: Atlas) -> Layout:
     mesh = face.landmarks[:MESH_VERTICES].copy()
     middle = mesh[:, 0].mean()
     mesh[:, 0] = middle + 1.1 * (mesh[:, 0] - middle)
-    layout = lay_out(mesh, face, face.landmarks[:MESH_VERTICES], atlas)
+    layout = lay_out(mesh, face.landmarks, (face.crop.height, face.crop.width), face.landmarks[:MESH_VERTICES], atlas)
     assert layout is not None
     return layout
 

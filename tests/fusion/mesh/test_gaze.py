@@ -23,7 +23,7 @@ def test_the_template_s_iris_shows_the_user_s(hopper_plan: MeshPlan, atlas: Atla
     iris = int(topology.RIGHT_IRIS[0])
     user[topology.RIGHT_IRIS, 0] += 0.12 * width  # the user looks aside, the template does not
     mesh = template[:MESH_VERTICES]
-    layout = lay_out(mesh, detail, user[:MESH_VERTICES], atlas)
+    layout = lay_out(mesh, template, (detail.crop.height, detail.crop.width), user[:MESH_VERTICES], atlas)
     assert layout is not None
     moved, _ = follow_gaze(layout, mesh, template, user, (share, share), atlas)
     cell = ((template[iris, :2] + 0.5 - layout.window.origin) / layout.window.step - 0.5).astype(np.float32).reshape(1, 1, 2)
@@ -36,7 +36,8 @@ def test_the_template_s_iris_shows_the_user_s(hopper_plan: MeshPlan, atlas: Atla
 
 def test_a_face_fused_with_itself_stays_where_it_is(hopper_plan: MeshPlan, atlas: Atlas) -> None:
     detail = hopper_plan.details[0]
-    layout = lay_out(detail.landmarks[:MESH_VERTICES], detail, detail.landmarks[:MESH_VERTICES], atlas)
+    mesh, size = detail.landmarks[:MESH_VERTICES], (detail.crop.height, detail.crop.width)
+    layout = lay_out(mesh, detail.landmarks, size, mesh, atlas)
     assert layout is not None
     rows, columns = np.indices(layout.cover.shape, np.float32)
     step = layout.window.step

@@ -8,24 +8,18 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facemeld.fusion.mesh.arrays import f32, smoothstep
-from facemeld.fusion.mesh.atlas import GRID, Atlas
+from facemeld.fusion.mesh.arrays import f32
+from facemeld.fusion.mesh.atlas import Atlas
 from facemeld.fusion.mesh.bend import bend, bent_strips
 from facemeld.fusion.mesh.blend import cell_means, join
-from facemeld.fusion.mesh.gaze import follow_gaze
 from facemeld.fusion.mesh.layout import Layout, Window, lay_out
+from facemeld.fusion.mesh.likeness import Likeness
 from facemeld.fusion.mesh.lips import map_lips
-from facemeld.fusion.mesh.paint import mouth_mask, paint, tone_of
+from facemeld.fusion.mesh.paint import mouth_mask, paint
 from facemeld.fusion.mesh.plan import FacePlan
-from facemeld.fusion.mesh.regions import Parts, closing, keep_eyes, keep_mouth, opaque_lenses, read_parts, without_teeth
 from facemeld.fusion.mesh.shape import face_width
-from facemeld.fusion.mesh.texture import UserTexture
-from facemeld.fusion.mesh.tone import read_skin
-from facemeld.fusion.mesh.validity import fill_plan, in_shadow
-from facemeld.fusion.types import Face, FloatArray, FuseOptions, Picture
+from facemeld.fusion.types import FloatArray, FuseOptions, Picture
 from facemeld.timing import stage
-
-_LIP_LINE = 0.8  # share of the template's line between closed lips that stays where the user's mouth is open
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,8 +57,7 @@ class Fused:
 def fuse_face(
     ground: Picture,
     plan: FacePlan,
-    picture: Picture,
-    user: Face,
+    likeness: Likeness,
     options: FuseOptions,
     atlas: Atlas,
     target: FloatArray,
@@ -76,8 +69,7 @@ def fuse_face(
     Args:
         ground: uint8 (h, w, 3) RGB, the crop's pixels as they are now; not written to.
         plan: The template's face.
-        picture: The user's picture.
-        user: The user's face in it.
+        likeness: The user's face, read for this one.
         options: How much of the template to keep.
         atlas: The canonical atlas.
         target: float32 (468, 3), where the user's vertices go, pixels of the crop.
@@ -87,49 +79,29 @@ def fuse_face(
     Returns:
         What was done where.
     """
-    with stage("skin"):
-        skin = read_skin(picture, user.mesh, atlas)
-        parts = read_parts(picture, user.landmarks, skin, atlas)
-    shut = closing(parts, plan.parts)
-    mesh = without_teeth(user.mesh, shut)
     with stage("shape"):
-        layout = lay_out(target, plan, mesh, atlas)
+        layout = lay_out(target, plan.landmarks, ground.shape[:2], likeness.mesh, atlas)
     if layout is None:
         return Fused(out)
-    hidden = f32(skin.hidden * (1 - skin.glasses * atlas.band))
-    share, served = fill_plan(skin.visible, hidden, in_shadow(skin.shading, skin.visible), atlas)
-    dark = opaque_lenses(skin, atlas)
-    kept = np.maximum(_kept_eyes(dark, parts, plan, atlas), 1 - served) * atlas.covered
     with stage("bend"):
         matte = bend(ground, plan, layout, out, enlarged)
-    wanted = layout.atlas_map(f32(smoothstep(atlas.inset, 0.004, 0.07) * (1 - kept))) * layout.cover
+    wanted = layout.atlas_map(likeness.wanted) * layout.cover
     if not wanted.any():
         return Fused(out, layout)
     width, grid, part = face_width(target), layout.window.grid, layout.window.pixels
-    mouth = mouth_mask(target, layout.window, width, 0.008 * shut)
-    stays = max(keep_mouth(parts, plan.parts), _LIP_LINE * shut)
-    alpha = _alpha(wanted, np.ascontiguousarray(matte[part]), mouth, stays, grid)
-    right, left = keep_eyes(parts, plan.parts)
-    sources = follow_gaze(layout, target, plan.landmarks, user.landmarks, (1 - right, 1 - left), atlas)
-    mirrored = f32(layout.atlas_map(share) * (layout.cover > 0))
-    texture = UserTexture.of(picture, user.mesh, sources, mirrored, width)
-    lips = map_lips(target, mesh, layout.window, width, atlas) if shut > 0 else None
+    mouth = mouth_mask(target, layout.window, width, 0.008 * likeness.shut)
+    alpha = face_alpha(wanted, np.ascontiguousarray(matte[part]), mouth, likeness.mouth, grid)
+    texture = likeness.texture(layout, target, plan.landmarks, width, atlas)
+    lips = map_lips(target, likeness.mesh, layout.window, width, atlas) if likeness.shut > 0 else None
     with stage("tone"):
-        face = paint(texture, tone_of(skin, parts, plan, share, dark, layout, atlas), plan, grid, alpha, mouth, lips)
+        face = paint(texture, likeness.tone.on(layout), plan, grid, alpha, mouth, lips)
     allowed = _allowed(alpha, grid, width) * np.float32(1 - options.features**2)
     with stage("blend"):
         out[part] = join(np.ascontiguousarray(out[part]), face, alpha, allowed, grid, width)
     return Fused(out, layout, alpha, allowed)
 
 
-def _kept_eyes(dark: float, parts: Parts, plan: FacePlan, atlas: Atlas) -> FloatArray:
-    """Cells where the template's own eyes stay: none behind the user's dark lenses, both behind the template's."""
-    right, left = keep_eyes(parts, plan.parts)
-    halves = np.where(np.arange(GRID) < GRID / 2, right, left)[None, :] * (1 - dark)
-    return f32(atlas.sockets * np.maximum(halves, plan.opaque))
-
-
-def _alpha(wanted: FloatArray, matte: NDArray[np.uint8], mouth: NDArray[np.uint8], stays: float, grid: Window) -> NDArray[np.uint8]:
+def face_alpha(wanted: FloatArray, matte: NDArray[np.uint8], mouth: NDArray[np.uint8], stays: float, grid: Window) -> NDArray[np.uint8]:
     """Where the user's face is wanted, uint8 (H, W): not behind what stands in front, nor where the template's mouth stays."""
     alpha = np.asarray(grid.up(f32(wanted)) * np.float32(255) + np.float32(0.5), np.uint8)
     for hidden, share in ((matte, 1.0), (mouth, stays)):

@@ -15,9 +15,11 @@ from facemeld.fusion.mesh.arrays import vector
 from facemeld.fusion.mesh.atlas import Atlas
 from facemeld.fusion.mesh.bend import Enlargements
 from facemeld.fusion.mesh.compose import fuse_face
-from facemeld.fusion.mesh.plan import MeshPlan
+from facemeld.fusion.mesh.likeness import Likeness, read_likeness
+from facemeld.fusion.mesh.plan import FacePlan, MeshPlan
 from facemeld.fusion.mesh.prepare import prepare_face
-from facemeld.fusion.mesh.shape import target_mesh
+from facemeld.fusion.mesh.rehearse import lacking, rehearse
+from facemeld.fusion.mesh.shape import fit, target_mesh
 from facemeld.fusion.types import Assignment, Face, FloatArray, FuseOptions, Picture, Rect, Search
 from facemeld.timing import stage
 
@@ -46,7 +48,7 @@ class MeshEngine:
     @property
     def name(self) -> str:
         """Name and version; plans of another one are made anew."""
-        return "mesh/2"
+        return "mesh/3"
 
     def analyse(self, picture: Picture, within: Rect | None = None, search: Search = "prominent") -> tuple[Face, ...]:
         """Find faces, largest first; see ``Engine.analyse``."""
@@ -103,17 +105,33 @@ class MeshEngine:
             if not 0 <= index < len(plan.faces):
                 raise FusionError(f"template_face must be within 0-{len(plan.faces) - 1}, got {index}")
             detail, template, crop = plan.details[index], plan.faces[index], plan.details[index].crop
-            with stage("shape"):
-                placed = target_mesh(assignment.face, template, options, self._atlas, self._expressions, self._analyser.blendshapes)
-            target = placed - vector(crop.x, crop.y, 0)
+            likeness = read_likeness(assignment.picture, assignment.face, detail, self._atlas)
+            target = self._target(likeness, detail, assignment.face, template, options)
             part = np.s_[crop.y : crop.bottom, crop.x : crop.right]
             out = picture[part]
             # Where no other face was fused yet, the template itself is the ground, and nothing needs to be copied.
             shared = any(crop.intersect(other).area for other in done)
             ground = out.copy() if shared else plan.picture[part]
             enlarged = None if shared else self._enlargements.of(detail, ground)
-            fused = fuse_face(ground, detail, assignment.picture, assignment.face, options, self._atlas, target, out, enlarged)
+            fused = fuse_face(ground, detail, likeness, options, self._atlas, target, out, enlarged)
             done.append(crop)
             if mask is not None:
                 mask[part] = np.maximum(mask[part], fused.mask())
         return picture
+
+    def _target(self, likeness: Likeness, detail: FacePlan, user: Face, template: Face, options: FuseOptions) -> FloatArray:
+        """Where the user's vertices go in a plan's crop, float32 (468, 3): corrected by what a rehearsal shows."""
+        corner = vector(detail.crop.x, detail.crop.y, 0)
+        with stage("shape"):
+            fitting = fit(user, template, self._atlas)
+            target = target_mesh(fitting, options, self._atlas, self._expressions) - corner
+        if options.features >= 1:
+            return target
+        with stage("rehearsal"):
+            picture = rehearse(likeness, detail, target, self._atlas)
+            seen = None if picture is None else self._analyser.landmarks(picture)
+            if seen is None:
+                return target
+            scores = self._analyser.blendshapes(seen)
+            correction = lacking(seen, scores, detail.miniature, template, self._atlas, 1 - options.features)
+            return target_mesh(fitting, options, self._atlas, self._expressions, correction) - corner

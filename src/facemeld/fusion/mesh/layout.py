@@ -11,7 +11,6 @@ import numpy as np
 from facemeld.fusion.mesh.arrays import Places, f32, read, smoothstep
 from facemeld.fusion.mesh.atlas import Atlas
 from facemeld.fusion.mesh.outline import bend_field
-from facemeld.fusion.mesh.plan import FacePlan
 from facemeld.fusion.mesh.shape import face_width
 from facemeld.fusion.mesh.warp import Raster, nearest_covered, rasterise
 from facemeld.fusion.types import MESH_VERTICES, FloatArray
@@ -130,28 +129,32 @@ class Layout:
         return self.bend[..., 0] + x, self.bend[..., 1] + y[:, None]
 
 
-def lay_out(target: FloatArray, plan: FacePlan, user: FloatArray, atlas: Atlas) -> Layout | None:
+def lay_out(
+    target: FloatArray, template: FloatArray, size: tuple[int, int], user: FloatArray, atlas: Atlas, fine: float = _FINE
+) -> Layout | None:
     """Draw the target mesh and read every map off it.
 
     Args:
         target: float32 (468, 3), pixels of the crop.
-        plan: The template's face.
+        template: float32 (468 or more, 3), the template's landmarks, pixels of the crop.
+        size: The crop's height and width.
         user: float32 (468, 3), pixels of the user's picture.
         atlas: The canonical atlas.
+        fine: Cells across the face, about.
 
     Returns:
         The maps, or None where the target lies outside the picture.
     """
     width = face_width(target)
-    step = max(1, round(width / _FINE))
-    window = _frame(target, plan, step, _MARGIN * width)
+    step = max(1, round(width / fine))
+    window = _frame(target, size, step, _MARGIN * width)
     if window is None:
         return None
-    size = (window.y1 - window.y0, window.x1 - window.x0)
-    drawn = rasterise((target[:, :2] + 0.5 - window.origin) / step - 0.5, target[:, 2], atlas.mesh.triangles, size)
+    cells_size = (window.y1 - window.y0, window.x1 - window.x0)
+    drawn = rasterise((target[:, :2] + 0.5 - window.origin) / step - 0.5, target[:, 2], atlas.mesh.triangles, cells_size)
     if not drawn.covered.any():
         return None
-    moved = plan.landmarks[:MESH_VERTICES, :2] - target[:, :2]
+    moved = template[:MESH_VERTICES, :2] - target[:, :2]
     found = drawn.covered_values(np.concatenate([user[:, :2], user[atlas.twins, :2], atlas.cells, moved], axis=1))
     for across, limits in zip(found[6:8], moved.T, strict=True):
         # Slivers at the outline extrapolate; what they say must not be carried outwards.
@@ -161,20 +164,20 @@ def lay_out(target: FloatArray, plan: FacePlan, user: FloatArray, atlas: Atlas) 
     around = cv2.copyMakeBorder(drawn.covered.view(np.uint8), 1, 1, 1, 1, cv2.BORDER_REPLICATE)
     inside = cv2.distanceTransform(around, cv2.DIST_L2, cv2.DIST_MASK_5)[1:-1, 1:-1]
     cover = smoothstep(inside * (step / width), 0.005, 0.045)
-    coarse = step * _BENT
-    whole = Window(coarse, 0, 0, -(-plan.crop.width // coarse), -(-plan.crop.height // coarse), plan.crop.width, plan.crop.height)
+    coarse, (rows, columns) = step * _BENT, size
+    whole = Window(coarse, 0, 0, -(-columns // coarse), -(-rows // coarse), columns, rows)
     bend = _bend(drawn, found[6:8], window, whole, width)
     return Layout(window, source, twin, cells, cover, whole, bend)
 
 
-def _frame(target: FloatArray, plan: FacePlan, step: int, margin: float) -> Window | None:
+def _frame(target: FloatArray, size: tuple[int, int], step: int, margin: float) -> Window | None:
     """The part of the crop around a mesh, in whole cells of the coarser grid; None where the mesh lies outside the crop."""
-    block, crop = step * _BENT, plan.crop
+    block, (height, width) = step * _BENT, size
     low = np.floor((target[:, :2].min(axis=0) - margin) / block).astype(int)
     high = np.ceil((target[:, :2].max(axis=0) + margin + 1) / block).astype(int)
     x0, y0 = (max(0, int(value)) * _BENT for value in low)
-    x1, y1 = (min(int(value) * _BENT, -(-side // step)) for value, side in zip(high, (crop.width, crop.height), strict=True))
-    return Window(step, x0, y0, x1, y1, crop.width, crop.height) if x1 > x0 and y1 > y0 else None
+    x1, y1 = (min(int(value) * _BENT, -(-side // step)) for value, side in zip(high, (width, height), strict=True))
+    return Window(step, x0, y0, x1, y1, width, height) if x1 > x0 and y1 > y0 else None
 
 
 def _bend(drawn: Raster, moved: FloatArray, window: Window, whole: Window, width: float) -> FloatArray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -25,12 +25,13 @@ from facemeld.timing import stage
 
 _LIMIT = (24.0, 120.0)  # how far L may deviate from the shading, on bare skin and on features
 _HARD = (13.0, 25.0)  # standard deviation of the user's shading in L from which its light counts as hard
+_SHARP = 0.5  # how much of the template's own hard shadows replaces what tells the user
 _STEEPEST = 1.8  # how much stronger detail may get
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tone:
-    """What relighting needs, on the cells of a window.
+    """What relighting needs, on the atlas or on the cells of a window.
 
     Attributes:
         own: float32 (h, w, 3), Lab of the user's shading.
@@ -48,9 +49,14 @@ class Tone:
     teeth: tuple[FloatArray, FloatArray]
     gain: FloatArray
 
+    def on(self, layout: Layout) -> Tone:
+        """This tone of the atlas, drawn onto the cells of a layout's window."""
+        own, new, limit = (layout.atlas_map(field) for field in (self.own, self.new, self.limit))
+        return replace(self, own=own, new=new, limit=limit)
 
-def tone_of(skin: Skin, parts: Parts, plan: FacePlan, share: FloatArray, dark: float, layout: Layout, atlas: Atlas) -> Tone:
-    """Shading before and after, with anchors of their own for eyes and teeth.
+
+def tone_of(skin: Skin, parts: Parts, plan: FacePlan, share: FloatArray, dark: float, atlas: Atlas) -> Tone:
+    """Shading before and after on the atlas, with anchors of their own for eyes and teeth.
 
     Args:
         skin: The user's face on the atlas.
@@ -58,7 +64,6 @@ def tone_of(skin: Skin, parts: Parts, plan: FacePlan, share: FloatArray, dark: f
         plan: The template's face.
         share: float32 (GRID, GRID), 0-1: how much comes from the mirrored half of the user's face.
         dark: Whether the user's eyes are behind dark lenses, 0-1.
-        layout: The maps of the fusion.
         atlas: The canonical atlas.
     """
     soften, hard = _softening(skin, plan.skin, atlas), _hardness(skin, atlas)
@@ -67,7 +72,7 @@ def tone_of(skin: Skin, parts: Parts, plan: FacePlan, share: FloatArray, dark: f
         own += (own[:, ::-1] - own) * cv2.merge([share] * 3)
     new = plan.skin.shading.copy()
     seen = atlas.skin * np.minimum(skin.visible, plan.skin.visible)
-    new[..., 0] = _light(skin.shading[..., 0], new[..., 0], seen, max(hard, _hardness(plan.skin, atlas)))
+    new[..., 0] = _light(skin.shading[..., 0], new[..., 0], seen, max(hard, _SHARP * _hardness(plan.skin, atlas)))
     near = atlas.sockets * (1 - atlas.eyes)
     beside = f32(cv2.mean(new * cv2.merge([f32(near)] * 3))[:3]) / (float(near.mean()) + 1e-6)
     white_own, white_new = whites(parts, plan.parts, beside)
@@ -79,7 +84,7 @@ def tone_of(skin: Skin, parts: Parts, plan: FacePlan, share: FloatArray, dark: f
     ratio = plan.skin.contrast / (skin.contrast + 0.2)
     gain = vector(float(np.clip(np.sqrt(ratio[0]), 0.85, 1.15)), *np.clip(ratio[1:], 0.3, 1.2).tolist())
     lips = teeth(parts, plan.parts, f32(new[atlas.lips > 0.5].mean(axis=0)))
-    return Tone(layout.atlas_map(own), layout.atlas_map(new), layout.atlas_map(limit), (hue(own), hue(new)), lips, gain)
+    return Tone(own, new, limit, (hue(own), hue(new)), lips, gain)
 
 
 def paint(

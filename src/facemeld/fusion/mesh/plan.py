@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facemeld.fusion.errors import PlanOutdated
+from facemeld.fusion.mesh.miniature import Miniature
 from facemeld.fusion.mesh.regions import Parts
 from facemeld.fusion.mesh.smooth import rough_squares
 from facemeld.fusion.mesh.tone import Skin
@@ -37,6 +38,7 @@ class FacePlan:
         tint: How much the picture keeps to that tint, 0 (full colour) to 1 (black and white, sepia).
         fineness: Strength of the finest detail on the face, see ``sharpness.fineness``.
         opaque: Whether its eyes are behind dark lenses, 0-1.
+        miniature: The face as the landmark network sees it; follows from the pixels, so it is not stored.
     """
 
     crop: Rect
@@ -49,6 +51,7 @@ class FacePlan:
     tint: float
     fineness: float
     opaque: float
+    miniature: Miniature
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -173,6 +176,8 @@ def _unpack(arrays: dict[str, NDArray[Any]], prefix: str, entry: dict[str, Any],
     )
     parts = Parts((entry["eyes"][0], entry["eyes"][1]), entry["mouth"], at("sclera"), at("teeth"))
     crop = Rect(*entry["crop"])
-    rough = rough_squares(picture[crop.y : crop.bottom, crop.x : crop.right])
+    pixels = picture[crop.y : crop.bottom, crop.x : crop.right]
+    miniature = Miniature.of(pixels, at("matte"), at("local"))
     tint, fineness, opaque = entry["tint"], entry["fineness"], entry["opaque"]
-    return face, FacePlan(crop, at("local"), skin, parts, at("matte"), rough, at("palette"), tint, fineness, opaque)
+    rough, matte, palette = rough_squares(pixels), at("matte"), at("palette")
+    return face, FacePlan(crop, at("local"), skin, parts, matte, rough, palette, tint, fineness, opaque, miniature)

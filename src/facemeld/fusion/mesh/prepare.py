@@ -7,6 +7,7 @@ import numpy as np
 
 from facemeld.fusion.mesh.arrays import f32, sample, smoothstep, vector
 from facemeld.fusion.mesh.atlas import Atlas
+from facemeld.fusion.mesh.miniature import Miniature
 from facemeld.fusion.mesh.outline import BEND
 from facemeld.fusion.mesh.plan import FacePlan
 from facemeld.fusion.mesh.regions import opaque_lenses, read_parts
@@ -51,7 +52,8 @@ def prepare_face(template: Picture, face: Face, atlas: Atlas) -> FacePlan:
         fine = f32(cv2.resize(fine, (crop.width, crop.height), interpolation=cv2.INTER_LINEAR))
         matte = np.round(fine * 255).astype(np.uint8)
     palette, tint = fit_palette(lab_of(small))
-    return FacePlan(crop, landmarks, skin, parts, matte, rough_squares(patch), palette, tint, fineness_of(patch, mesh), opaque)
+    finest, miniature = fineness_of(patch, mesh), Miniature.of(patch, matte, landmarks)
+    return FacePlan(crop, landmarks, skin, parts, matte, rough_squares(patch), palette, tint, finest, opaque, miniature)
 
 
 def crop_around(face: Face, picture: Picture) -> Rect:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -25,7 +25,7 @@ _LOWER_LID = np.array([7, 163, 144, 145, 153, 154, 155])
 _UPPER_LID_LEFT = np.array([466, 388, 387, 386, 385, 384, 398])
 _LOWER_LID_LEFT = np.array([249, 390, 373, 374, 380, 381, 382])
 _OWN_OUTLINE = 0.95  # how far the outline goes to the user's at most
-_CORRECTED = 0.88  # share of the difference in expression that is corrected: the last of it costs likeness
+_CORRECTED = 0.6  # share of the difference in expression that is corrected before the rehearsal: the last of it costs likeness
 _SEEN_AS_IN_PHOTO = np.array([0.17, 0.085, 0.0])  # share of the turn between both poses, in pitch, yaw and roll
 _MOST_AWAY = 0.09  # radians
 _SURFACE = np.array([0.0, 0.5, -4.0])  # canonical centimetres: the middle of the face, between nose and cheeks
@@ -44,31 +44,74 @@ def outline_weight(atlas: Atlas) -> FloatArray:
     return 1 - smoothstep(atlas.inset[y, x], 0.01, _RIM)
 
 
-def target_mesh(
-    user: Face, template: Face, options: FuseOptions, atlas: Atlas, expressions: ExpressionBasis, score: Callable[[FloatArray], FloatArray]
-) -> FloatArray:
-    """The user's mesh in the template's pose and expression.
+@dataclass(frozen=True, slots=True, eq=False)
+class Fitting:
+    """A user's shape, ready to be placed on a template's face.
+
+    Attributes:
+        own: float64 (468, 3), canonical centimetres, in the user's own expression.
+        seen: From the canonical face to the user's photo.
+        place: From the canonical face to the template.
+        user: The user's face.
+        template: The template's face.
+    """
+
+    own: NDArray[np.float64]
+    seen: Similarity
+    place: Similarity
+    user: Face
+    template: Face
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Correction:
+    """What a placed face needs so that it is seen in the template's pose and expression.
+
+    Attributes:
+        turn: float64 (3,), a rotation vector in the picture's axes, radians.
+        scores: float32 (52,), added to the expression that is aimed at.
+    """
+
+    turn: NDArray[np.float64]
+    scores: FloatArray
+
+
+def fit(user: Face, template: Face, atlas: Atlas) -> Fitting:
+    """Take a user's shape out of its pose.
 
     Args:
         user: The user's face.
         template: The template's face.
+        atlas: The canonical atlas.
+    """
+    seen = placement(user.mesh, atlas)
+    own = _complete(seen.inverse().apply(user.mesh), user.pose.yaw, atlas)
+    return Fitting(own, seen, placement(template.mesh, atlas), user, template)
+
+
+def target_mesh(
+    fitting: Fitting, options: FuseOptions, atlas: Atlas, expressions: ExpressionBasis, correction: Correction | None = None
+) -> FloatArray:
+    """The user's mesh in the template's pose and expression.
+
+    Args:
+        fitting: The user's shape and where it goes.
         options: How much of the template's outline and features to keep.
         atlas: The canonical atlas.
         expressions: The expression basis.
-        score: Reads the expression scores (52,) off landmarks (478, 3).
+        correction: What a rehearsal showed to be missing, if there was one.
 
     Returns:
         float32 (468, 3), pixels of the template.
     """
-    place, seen = _placement(template, atlas), _placement(user, atlas)
-    home = place.inverse()
-    own = seen.inverse().apply(user.mesh)
-    own = _complete(own, user.pose.yaw, atlas)
-    before = score(_upright(user.landmarks, user.pose.roll))
-    after = score(_upright(template.landmarks, template.pose.roll))
-    own = own + expressions.offset(before, f32(before + _CORRECTED * (after - before)))
-    _close_lips(own, home.apply(template.mesh))
-    placed = _turned_away(place, seen).apply(own)
+    user, template, before = fitting.user, fitting.template, fitting.user.blendshapes
+    aim = before + np.float32(_CORRECTED) * (template.blendshapes - before)
+    place = _turned_away(fitting.place, fitting.seen)
+    if correction is not None:
+        aim, place = aim + correction.scores, _turned(place, correction.turn)
+    own = fitting.own + expressions.offset(before, f32(aim))
+    _close_lips(own, fitting.place.inverse().apply(template.mesh))
+    placed = place.apply(own)
     gap = template.mesh.astype(np.float64) - placed
     rim = outline_weight(atlas).astype(np.float64)
     apart = np.hypot(user.pose.yaw - template.pose.yaw, user.pose.pitch - template.pose.pitch)
@@ -83,14 +126,14 @@ def target_mesh(
     return np.asarray(placed + gap * degree[:, None], np.float32)
 
 
-def _placement(face: Face, atlas: Atlas) -> Similarity:
-    """The similarity from the canonical face to a face, by the points that move little with expression, all alike.
+def placement(mesh: FloatArray, atlas: Atlas) -> Similarity:
+    """The similarity from the canonical face to a mesh (468, 3), by the points that move little with expression, all alike.
 
     Weighting them as the pose is measured fits the pose a little better and the likeness worse.
     """
     weights = np.zeros(MESH_VERTICES)
     weights[topology.RIGID] = 1.0
-    return similarity(face.mesh, atlas.mesh.vertices, weights).inverse()
+    return similarity(mesh, atlas.mesh.vertices, weights).inverse()
 
 
 def _turned_away(place: Similarity, seen: Similarity) -> Similarity:
@@ -104,21 +147,17 @@ def _turned_away(place: Similarity, seen: Similarity) -> Similarity:
         seen: From the canonical face to the user's photo.
     """
     between, _ = cv2.Rodrigues(seen.rotation @ place.rotation.T)
-    away = -_SEEN_AS_IN_PHOTO * between[:, 0]
+    away = np.asarray(-_SEEN_AS_IN_PHOTO * between[:, 0], np.float64)
     away *= _MOST_AWAY * np.tanh(np.linalg.norm(away) / _MOST_AWAY) / (np.linalg.norm(away) + 1e-9)
-    turn, _ = cv2.Rodrigues(away)
-    # About the middle of the face's surface, so that the face stays where it is.
+    return _turned(place, away)
+
+
+def _turned(place: Similarity, vector: NDArray[np.float64]) -> Similarity:
+    """A placement turned by a rotation vector about the middle of the face's surface, so that the face stays where it is."""
+    turn, _ = cv2.Rodrigues(vector)
     centre = place.apply(_SURFACE)
     rotation = np.asarray(turn, np.float64) @ place.rotation
     return Similarity(rotation, place.scale, centre - place.scale * (rotation @ _SURFACE))
-
-
-def _upright(landmarks: FloatArray, roll: float) -> FloatArray:
-    """Landmarks turned back by a roll in degrees: the expression network knows upright heads only."""
-    cosine, sine = np.cos(np.radians(roll)), np.sin(np.radians(roll))
-    turned = landmarks.copy()
-    turned[:, :2] = landmarks[:, :2] @ f32([[cosine, -sine], [sine, cosine]])
-    return turned
 
 
 def _complete(own: NDArray[np.float64], yaw: float, atlas: Atlas) -> NDArray[np.float64]:

@@ -1,0 +1,108 @@
+"""A fusion in small tells what the result will lack in pose and expression."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from facemeld.fusion.landmarker import SIDE
+from facemeld.fusion.mesh.atlas import Atlas
+from facemeld.fusion.mesh.engine import MeshEngine
+from facemeld.fusion.mesh.likeness import read_likeness
+from facemeld.fusion.mesh.miniature import Miniature
+from facemeld.fusion.mesh.plan import MeshPlan
+from facemeld.fusion.mesh.rehearse import lacking, rehearse
+from facemeld.fusion.types import Assignment, FloatArray, FuseOptions, Picture
+from facemeld.quality.geometry import pose_error
+
+SMALL = st.floats(-6.0, 6.0)
+
+
+def spun(points: FloatArray, degrees: tuple[float, float, float]) -> FloatArray:
+    """Points turned about their middle, about the axes of the picture."""
+    rotation, _ = cv2.Rodrigues(np.radians(degrees))
+    middle = points.mean(axis=0)
+    return np.asarray((points - middle) @ rotation.T + middle, np.float32)
+
+
+def test_a_miniature_is_level_and_maps_back(hopper_plan: MeshPlan) -> None:
+    detail = hopper_plan.details[0]
+    small = detail.miniature
+    assert small.picture.shape == (SIDE, SIDE, 3)
+    right, left = small.landmarks[33], small.landmarks[263]
+    assert abs(right[1] - left[1]) < 0.02 * abs(left[0] - right[0])
+    assert 0 < small.landmarks[:, :2].min() < small.landmarks[:, :2].max() < SIDE
+    back = small.landmarks[:, :2] @ small.to_crop[:, :2].T + small.to_crop[:, 2]
+    np.testing.assert_allclose(back, detail.landmarks[:, :2], atol=0.02)
+
+
+def test_a_loaded_plan_has_the_same_miniature(engine: MeshEngine, hopper_plan: MeshPlan) -> None:
+    again = engine.load_plan(hopper_plan.to_bytes()).details[0].miniature
+    small = hopper_plan.details[0].miniature
+    for name in ("picture", "matte", "landmarks", "to_crop"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(small, name))
+
+
+def test_a_face_rehearsed_on_itself_is_its_miniature(engine: MeshEngine, hopper_plan: MeshPlan, atlas: Atlas) -> None:
+    detail, face = hopper_plan.details[0], hopper_plan.faces[0]
+    likeness = read_likeness(hopper_plan.picture, face, detail, atlas)
+    picture = rehearse(likeness, detail, detail.landmarks[:468], atlas)
+    assert picture is not None
+    assert np.abs(picture.astype(int) - detail.miniature.picture.astype(int)).mean() < 2.0
+
+
+def test_a_face_outside_cannot_be_rehearsed(hopper_plan: MeshPlan, atlas: Atlas) -> None:
+    detail, face = hopper_plan.details[0], hopper_plan.faces[0]
+    likeness = read_likeness(hopper_plan.picture, face, detail, atlas)
+    assert rehearse(likeness, detail, detail.landmarks[:468] + np.float32(1e5), atlas) is None
+
+
+@given(degrees=st.tuples(SMALL, SMALL, SMALL), roll=st.floats(-180.0, 180.0))
+def test_what_is_seen_turned_is_turned_back(hopper_plan: MeshPlan, atlas: Atlas, degrees: tuple[float, float, float], roll: float) -> None:
+    """In the axes of the crop, however the face is tilted in it."""
+    detail, face = hopper_plan.details[0], hopper_plan.faces[0]
+    cosine, sine = np.cos(np.radians(roll)), np.sin(np.radians(roll))
+    landmarks = detail.landmarks.copy()
+    landmarks[:, :2] = landmarks[:, :2] @ np.array([[cosine, sine], [-sine, cosine]], np.float32)
+    blank = np.zeros((8, 8, 3), np.uint8)
+    small = Miniature.of(blank, blank[..., 0], landmarks)
+    seen = small.inwards(spun(landmarks, degrees))
+    turn = np.degrees(lacking(seen, face.blendshapes, small, face, atlas, 1.0).turn)
+    size = np.radians(np.linalg.norm(degrees))
+    limited = np.asarray(degrees) * 0.16 * np.tanh(size / 0.16) / (size + 1e-9)
+    np.testing.assert_allclose(turn, -limited, atol=0.1)
+
+
+def test_nothing_lacks_where_the_template_is_seen(hopper_plan: MeshPlan, atlas: Atlas) -> None:
+    detail, face = hopper_plan.details[0], hopper_plan.faces[0]
+    correction = lacking(detail.miniature.landmarks, face.blendshapes, detail.miniature, face, atlas, 1.0)
+    assert np.abs(correction.turn).max() < 1e-6
+    assert not correction.scores.any()
+    smiling = replace(face, blendshapes=np.ones(52, np.float32))
+    half = lacking(detail.miniature.landmarks, np.zeros(52, np.float32), detail.miniature, smiling, atlas, 0.5)
+    assert half.scores == pytest.approx(0.175)
+
+
+def test_the_result_is_seen_in_the_template_s_pose(
+    engine: MeshEngine, hopper_plan: MeshPlan, collins: Assignment, hopper: Picture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error is small, and a good part of it gone against a fusion that was not rehearsed."""
+    other_way = engine.plan(collins.picture, [collins.face]), Assignment(0, hopper, hopper_plan.faces[0])
+
+    def error(plan: MeshPlan, user: Assignment) -> float:
+        result = engine.fuse(plan, [user], FuseOptions(0.0, 0.0))
+        found = max(engine.analyse(result), key=lambda face: face.box.intersect(plan.faces[0].box).area)
+        return pose_error(found.pose, plan.faces[0].pose).angle
+
+    for plan, user in ((hopper_plan, collins), other_way):
+        rehearsed = error(plan, user)
+        with monkeypatch.context() as patch:
+            patch.setattr("facemeld.fusion.mesh.engine.rehearse", lambda *_: None)
+            unrehearsed = error(plan, user)
+        assert rehearsed < 2.5
+        assert rehearsed < 0.75 * unrehearsed
