@@ -94,16 +94,3 @@ def test_matching_never_takes_a_worse_offset_than_the_first() -> None:
     a, b = scores(1), scores(2)
     readings = iter([b - 0.01, b + 1.0, b - 2.0])
     np.testing.assert_array_equal(BASIS.matched_offset(a, b, lambda _: next(readings)), BASIS.offset(a, b))
-
-
-def test_scores_that_are_remembered_are_those_of_the_network(analyser: Analyser, hopper: Picture) -> None:
-    (face,) = analyser.analyse(hopper)
-    first = analyser.blendshapes(face.landmarks)
-    for step in range(1, 80):  # more than are remembered
-        analyser.blendshapes(face.landmarks + np.float32(step))
-    again = analyser.blendshapes(face.landmarks)
-    assert again is not first
-    assert again.tobytes() == first.tobytes()
-    assert analyser.blendshapes(face.landmarks) is again
-    with pytest.raises(ValueError, match="read-only"):
-        again[0] = 1

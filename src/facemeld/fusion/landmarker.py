@@ -7,7 +7,6 @@ The networks are published in Y. Kartynnik et al., "Real-time facial surface geo
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
 from dataclasses import dataclass
 
 import cv2
@@ -24,9 +23,6 @@ SIDE = 256
 
 ENLARGE = 1.5
 """The region is so much larger than the face's box."""
-
-_SCORES_HELD = 64
-"""Expressions that are remembered: the same templates come with call after call."""
 
 _LOGIT_LIMIT = 100.0
 """Raw presence scores are clipped here, so that the exponential cannot overflow."""
@@ -86,7 +82,6 @@ class Landmarker:
     def __init__(self, landmarker: bytes, blendshapes: bytes) -> None:
         self._mesh = Network(landmarker)
         self._blendshapes = Network(blendshapes)
-        self._scores: OrderedDict[bytes, FloatArray] = OrderedDict()
 
     def mesh(self, pyramid: Pyramid, region: Region) -> Mesh:
         """Landmarks of the face in a region of a picture."""
@@ -104,14 +99,5 @@ class Landmarker:
         return Mesh(raw.reshape(LANDMARK_COUNT, 3).copy(), float(presence.ravel()[0]))
 
     def blendshapes(self, landmarks: FloatArray) -> FloatArray:
-        """Expression scores: float32 (52,), 0-1, read-only."""
-        points = np.ascontiguousarray(landmarks[BLENDSHAPE_LANDMARKS, :2])
-        key = points.tobytes()
-        scores = self._scores.get(key)
-        if scores is None:
-            scores = self._scores[key] = self._blendshapes.run(points)[0].reshape(-1)
-            scores.setflags(write=False)
-            if len(self._scores) > _SCORES_HELD:
-                self._scores.popitem(last=False)
-        self._scores.move_to_end(key)
-        return scores
+        """Expression scores: float32 (52,), 0-1."""
+        return self._blendshapes.run(np.ascontiguousarray(landmarks[BLENDSHAPE_LANDMARKS, :2]))[0].reshape(-1)
