@@ -24,7 +24,7 @@ from facemeld.fusion.types import MESH_VERTICES, Face, FloatArray, Picture
 
 _CELLS = 60.0  # across the face, about, on which maps are worked out
 _MOST = 0.16  # radians that a face may be turned
-_EXPRESSION = 0.35  # share of what the expression lacks that is added: all of it would cost likeness
+_EXPRESSION = 0.45  # share of what the expression lacks that is added: all of it would cost likeness
 
 
 def rehearse(likeness: Likeness, plan: FacePlan, target: FloatArray, atlas: Atlas) -> Picture | None:
