@@ -19,7 +19,6 @@ demo: $(VENV)/.demo
 test: $(VENV)/.dev
 	$(BIN)/facemeld models fetch
 	$(RUN) -m pytest -n auto
-	$(MAKE) --no-print-directory console
 
 slow: $(VENV)/.dev $(AXE_STAMP)
 	$(BIN)/facemeld models fetch
