@@ -72,10 +72,10 @@ def test_type_5_shows_less_of_what_covers_the_user(fuse: Fuse, engine: MeshEngin
     hidden = Portrait(covered(smiling), smiling.face)
     clean = {number: fuse(smiling, serious, number) for number in (3, 5)}
     leaks = {number: np.abs(fuse(hidden, serious, number).astype(int) - clean[number]).max(axis=2) for number in (3, 5)}
-    seen = leaks[3] > 12
+    seen = leaks[3] > 25  # less comes from edges too: the two faces lie a fraction of a pixel apart
     assert seen.any()
     # The engine itself takes most of what is covered from the other half, in all types; this is about the rest.
-    assert seen.mean() < 0.005
+    assert seen.mean() < 0.004
     assert leaks[5][seen].mean() < 0.95 * leaks[3][seen].mean()
 
 
