@@ -45,3 +45,10 @@ def test_the_two_temples_are_each_other_s_mirror(atlas: Atlas) -> None:
 
 def test_twins_are_their_own_inverse(atlas: Atlas) -> None:
     assert (atlas.twins[atlas.twins] == np.arange(len(atlas.twins))).all()
+
+
+def test_distances_are_the_same_in_every_process(atlas: Atlas) -> None:
+    """A distance is the root of a whole number, to the last digit; what the transform gives may be off by it, now and then."""
+    cells = atlas.inset * np.float32(GRID)
+    assert (cells == np.sqrt(np.rint(cells * cells))).all()
+    assert cells.max() > 40

@@ -35,6 +35,13 @@ _CHEEK = np.array([50, 101, 118, 117, 123, 187, 205], np.intp)
 """The middle of one cheek: bare on every face."""
 
 
+def _distance(inside: NDArray[np.bool_]) -> FloatArray:
+    """Distance of every pixel inside to the nearest one outside, in pixels."""
+    distance = cv2.distanceTransform(inside.view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    # The last digit of OpenCV's depends on where in memory its arrays lie; the square is a whole number.
+    return f32(np.sqrt(np.rint(np.square(distance))))
+
+
 @dataclass(frozen=True, eq=False)
 class Atlas:
     """Constant maps of the canonical face over the UV plane; every map is float32 (GRID, GRID), 0-1, with the chin below.
@@ -68,8 +75,7 @@ class Atlas:
     @cached_property
     def inset(self) -> FloatArray:
         """Distance of a cell to the face's border, in units of the face's width (not limited to 1)."""
-        distance = cv2.distanceTransform(np.pad(self.covered.astype(np.uint8), 1), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-        return (distance[1:-1, 1:-1] / GRID).astype(np.float32)
+        return _distance(np.pad(self.covered, 1))[1:-1, 1:-1] / np.float32(GRID)
 
     def area(self, vertices: NDArray[np.intp], grow: float, soft: float) -> FloatArray:
         """A soft map of the polygon through some vertices.
@@ -82,9 +88,7 @@ class Atlas:
         canvas = np.zeros((GRID * 2, GRID * 2), np.uint8)  # twice as fine, so that thin parts keep their form
         hull = cv2.convexHull(((self.cells[vertices] + 0.5) * 2 - 0.5).astype(np.float32))
         cv2.fillConvexPoly(canvas, np.round(hull * 16).astype(np.int32), 255, cv2.LINE_AA, 4)
-        inside = cv2.distanceTransform((canvas > 127).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-        outside = cv2.distanceTransform((canvas <= 127).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-        signed = (inside - outside) / (2 * GRID) + grow
+        signed = (_distance(canvas > 127) - _distance(canvas <= 127)) / (2 * GRID) + grow
         edge = np.clip(signed / soft + 0.5, 0, 1).astype(np.float32)
         return f32(cv2.resize(edge, (GRID, GRID), interpolation=cv2.INTER_AREA))
 
