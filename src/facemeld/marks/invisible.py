@@ -129,8 +129,11 @@ def _layers(tile: NDArray[np.float32], period: int, columns: slice) -> tuple[NDA
         tile = large[period : 2 * period, period : 2 * period]
         tile = np.asarray(tile / tile.std(), np.float32)
     steps = np.rint(tile * _TILE_STEPS).clip(-255, 255)
-    places = np.arange(columns.start, columns.stop) % period
-    brighter, darker = (np.take(one.astype(np.uint8), places, axis=1) for one in (np.maximum(steps, 0), np.maximum(-steps, 0)))
+    first = columns.start % period
+    last = first + columns.stop - columns.start
+    brighter, darker = (
+        np.tile(one.astype(np.uint8), (1, -(-last // period)))[:, first:last] for one in (np.maximum(steps, 0), np.maximum(-steps, 0))
+    )
     return brighter, darker
 
 

@@ -79,14 +79,16 @@ def label_patch(
     x = margin if corner.endswith("left") else width - margin - columns
     y = margin if corner.startswith("upper") else height - margin - rows
     box = Rect(x, y, columns, rows)
-    ground = rgb[box.window].astype(np.float32)
+    patch = rgb[box.window].astype(np.float32)
     if alpha is not None:
         # Most viewers show what is transparent over white, and the hidden colour may be any: the plate stands on white there.
         opacity = alpha[box.window].astype(np.float32)[:, :, None] / _WHITE
-        ground = ground * opacity + _WHITE * (1 - opacity)
-    coverage = stencil[:, :, None]
-    patch = np.rint(ground * (1 - _PLATE_OPACITY) * (1 - coverage) + _WHITE * coverage).astype(np.uint8)
-    return patch, box
+        patch = patch * opacity + _WHITE * (1 - opacity)
+    coverage = np.repeat(stencil, 3, axis=1).reshape(patch.shape)  # far quicker to multiply by than to broadcast
+    patch *= 1 - _PLATE_OPACITY
+    patch *= 1 - coverage
+    patch += _WHITE * coverage
+    return np.rint(patch).astype(np.uint8), box
 
 
 def _checked(text: str) -> str:

@@ -69,7 +69,7 @@ def read_parts(picture: Picture, landmarks: FloatArray, skin: Skin, atlas: Atlas
     return Parts(
         (eyes[0], eyes[1]),
         float(gap / across),
-        _bright(skin.texture[atlas.eyes * skin.visible > 0.6], skin),
+        _bright(skin.texture.reshape(-1, 3).take(np.flatnonzero(atlas.eyes * skin.visible > 0.6), axis=0), skin),
         _bright(np.asarray(inner, np.float32).reshape(-1, 3), skin),
     )
 
@@ -95,6 +95,8 @@ def keep_eyes(user: Parts, template: Parts) -> tuple[float, float]:
 
 def opaque_lenses(skin: Skin, atlas: Atlas) -> float:
     """Whether the glasses of a face are too dark to see its eyes, 0-1."""
+    if skin.glasses == 0:
+        return 0.0
     around = atlas.sockets > 0.5
     ratio = float(np.median(skin.texture[around, 0]) / max(float(np.percentile(skin.shading[atlas.skin > 0.5, 0], 60)), 1.0))
     return skin.glasses * (1 - float(smoothstep(ratio, 0.3, 0.5)))

@@ -116,7 +116,7 @@ def _bearded(texture: FloatArray, shading: FloatArray, visible: FloatArray, atla
 
 def _mean(texture: FloatArray, weight: FloatArray) -> FloatArray:
     """Weighted mean colour, (3,)."""
-    return f32(weight.reshape(-1) @ texture.reshape(-1, 3) / (weight.sum() + 1e-6))
+    return f32(cv2.mean(texture * thrice(weight))[:3]) / (weight.mean() + np.float32(1e-9))
 
 
 def _patch(picture: Picture, mesh: FloatArray) -> tuple[NDArray[np.uint8], FloatArray]:
@@ -217,17 +217,17 @@ def _shade(
         chosen, weights = np.arange(len(weights)), np.maximum(weights, np.float32(0.05))
     coarse = basis[:, _COARSER // 2 :: _COARSER, _COARSER // 2 :: _COARSER].reshape(len(basis), -1)
     b = coarse.take(chosen, axis=1).astype(np.float64)
-    c = colours.take(chosen, axis=0).astype(np.float64)
+    c = colours.T.take(chosen, axis=1).astype(np.float64)
     w0 = weights.take(chosen).astype(np.float64)
-    w = w0 if guess is None else w0 * _doubt(c - b.T @ guess)[0]
+    w = w0 if guess is None else w0 * _doubt(c - guess.T @ b)[0]
     for _ in range(rounds):
         weighted = b * w
-        coefficients = np.linalg.solve(weighted @ b.T + w0.sum() * _DAMPING, weighted @ c)
-        trusted, scale = _doubt(c - b.T @ coefficients)
+        coefficients = np.linalg.solve(weighted @ b.T + w0.sum() * _DAMPING, weighted @ c.T)
+        trusted, scale = _doubt(c - coefficients.T @ b)
         w = w0 * trusted
     fitted = (coefficients.T.astype(np.float32) @ basis.reshape(len(basis), -1)).reshape(-1, GRID, GRID)
     # Where the picture shows nothing the harmonics only guess: keep the guess within what was seen.
-    ranges = [(percentile(colour, 3) - 2, percentile(colour, 97) + 2) for colour in c.T]
+    ranges = [(percentile(colour, 3) - 2, percentile(colour, 97) + 2) for colour in c]
     smooth = f32(cv2.merge([np.clip(plane, *limits) for plane, limits in zip(fitted, ranges, strict=True)]))
     gap = texture - smooth
     trust = prior / (1 + _squared(gap) * np.float32(1 / (1.5 * scale) ** 2))
@@ -237,8 +237,9 @@ def _shade(
 
 
 def _doubt(gap: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
-    """Weights (N,) of residuals (N, 3) by Cauchy's rule, and the robust standard deviation of the residuals."""
-    squared = (gap * gap) @ _LENGTH[0]
+    """Weights (N,) of residuals (3, N) by Cauchy's rule, and the robust standard deviation of the residuals."""
+    light, a, b = gap * gap
+    squared = light * _LENGTH[0, 0] + a * _LENGTH[0, 1] + b * _LENGTH[0, 2]
     scale = min(max(1.4826 * median(squared) ** 0.5, _SPREAD[0]), _SPREAD[1])
     return 1 / (1 + squared / (1.5 * scale) ** 2), scale
 
