@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -46,7 +45,7 @@ class UsageStore:
         if records:
             with self._database.transaction() as session:
                 deleted = _deleted(session, [usage.request_id for usage in records if usage.consent])
-                rows = [asdict(usage) for usage in records]
+                rows = [{name: getattr(usage, name) for name in Usage.__dataclass_fields__} for usage in records]
                 for row in rows:
                     if row["request_id"] in deleted:
                         row["consent"] = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import math
 import multiprocessing
 import os
@@ -48,6 +49,8 @@ def prepare(config: WorkerConfig) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     keep_freed_memory()
     context_for(config)
+    # Models and libraries stay for good: looking through them for garbage would take some call tens of milliseconds now and then.
+    gc.freeze()
     if config.memory_bytes:
         resource.setrlimit(resource.RLIMIT_DATA, (config.memory_bytes, config.memory_bytes))
 
