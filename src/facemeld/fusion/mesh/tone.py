@@ -116,7 +116,7 @@ def _bearded(texture: FloatArray, shading: FloatArray, visible: FloatArray, atla
 
 def _mean(texture: FloatArray, weight: FloatArray) -> FloatArray:
     """Weighted mean colour, (3,)."""
-    return f32(cv2.mean(texture * thrice(weight))[:3]) / (weight.mean() + np.float32(1e-9))
+    return f32(np.array(cv2.mean(texture * thrice(weight))[:3]) / (float(weight.mean()) + 1e-9))
 
 
 def _patch(picture: Picture, mesh: FloatArray) -> tuple[NDArray[np.uint8], FloatArray]:
