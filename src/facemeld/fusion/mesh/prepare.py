@@ -7,6 +7,7 @@ import numpy as np
 
 from facemeld.fusion.mesh.arrays import f32, sample, smoothstep, vector
 from facemeld.fusion.mesh.atlas import Atlas
+from facemeld.fusion.mesh.glasses import dark_lenses, frames
 from facemeld.fusion.mesh.miniature import Miniature
 from facemeld.fusion.mesh.outline import BEND
 from facemeld.fusion.mesh.plan import FacePlan
@@ -38,6 +39,8 @@ def prepare_face(template: Picture, face: Face, atlas: Atlas) -> FacePlan:
     skin = read_skin(patch, mesh, atlas)
     parts = read_parts(patch, landmarks, skin, atlas)
     opaque = opaque_lenses(skin, atlas)
+    if opaque > 0:
+        opaque *= dark_lenses(skin.texture, atlas)
     small, scale = _shrink(patch)
     placed = np.concatenate([(mesh[:, :2] + 0.5) * scale - 0.5, mesh[:, 2:]], axis=1)
     drawn = rasterise(placed[:, :2], placed[:, 2], atlas.mesh.triangles, small.shape[:2])
@@ -48,7 +51,13 @@ def prepare_face(template: Picture, face: Face, atlas: Atlas) -> FacePlan:
         shading = sample(skin.shading, cells)
         zones = np.stack([skin.hidden, glasses_zone(skin.glasses, opaque, atlas)], axis=2)
         zone = f32(sample(zones, cells))
-        fine = template_matte(lab_of(small), f32(shading), zone[..., 0], zone[..., 1], skin.spread)
+        lab = lab_of(small)
+        rims = np.zeros(lab.shape[:2], np.float32)
+        if skin.glasses > 0 and opaque < 1:
+            clear = np.float32(skin.glasses * (1 - opaque))
+            rims, lenses = frames(lab, placed[:, :2], cells, atlas)
+            rims, zone[..., 1] = rims * clear, zone[..., 1] * (1 - lenses * clear)
+        fine = template_matte(lab, f32(shading), zone[..., 0], zone[..., 1], rims, skin.spread)
         fine = f32(cv2.resize(fine, (crop.width, crop.height), interpolation=cv2.INTER_LINEAR))
         matte = np.round(fine * 255).astype(np.uint8)
     palette, tint = fit_palette(lab_of(small))

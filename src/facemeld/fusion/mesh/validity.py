@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from facemeld.fusion import topology
 from facemeld.fusion.mesh.arrays import f32, smoothstep
 from facemeld.fusion.mesh.atlas import GRID, Atlas
+from facemeld.fusion.mesh.glasses import arms_zone
 from facemeld.fusion.types import FloatArray
 
 _ARMS, _NOSE = 4.4, 3.7  # oddness that the arms and the bridge of glasses reach, and next to nothing else
@@ -143,25 +144,31 @@ def fill_plan(visible: FloatArray, hidden: FloatArray, shadow: FloatArray, atlas
 
 
 def glasses_zone(glasses: float, opaque: float, atlas: Atlas) -> FloatArray:
-    """Cells of a template where frames may be: float32 (GRID, GRID), 0-1.
+    """Cells of a template where all that is odd belongs to glasses: float32 (GRID, GRID), 0-1.
+
+    Behind dark lenses that is all they can cover; of clear ones the arms, for the rims and the bridge are sought as lines.
 
     Args:
         glasses: Whether the face wears glasses, 0-1.
         opaque: Whether their lenses hide the eyes, 0-1.
         atlas: The canonical atlas.
     """
-    seen_through = np.maximum(atlas.sockets, 0.5 * atlas.brows) * (1 - opaque)
-    return f32(glasses * atlas.band * (1 - seen_through) * atlas.covered)
+    if glasses == 0:
+        return np.zeros((GRID, GRID), np.float32)
+    return f32(glasses * np.maximum(opaque * atlas.band, (1 - opaque) * arms_zone(atlas)) * atlas.covered)
 
 
-def template_matte(lab: FloatArray, shading: FloatArray, hidden: FloatArray, frames: FloatArray, spread: float) -> FloatArray:
+def template_matte(
+    lab: FloatArray, shading: FloatArray, hidden: FloatArray, glasses: FloatArray, rims: FloatArray, spread: float
+) -> FloatArray:
     """What lies in front of the template's face, strand by strand.
 
     Args:
         lab: float32 (H, W, 3), the template's crop.
         shading: float32 (H, W, 3), its skin's shading drawn into the crop.
         hidden: float32 (H, W), where the atlas saw something in front, drawn into the crop.
-        frames: float32 (H, W), where the frames of glasses may be.
+        glasses: float32 (H, W), where all that is odd belongs to glasses.
+        rims: float32 (H, W), frames that were found line by line.
         spread: Robust standard deviation of the skin's detail, Lab units.
 
     Returns:
@@ -171,5 +178,5 @@ def template_matte(lab: FloatArray, shading: FloatArray, hidden: FloatArray, fra
     odd = np.sqrt(gap[..., 0] ** 2 + 1.5 * (gap[..., 1] ** 2 + gap[..., 2] ** 2)) / spread
     fine, zone = smoothstep(odd, 1.6, 3.2), smoothstep(hidden, 0.08, 0.5)
     matte = zone * np.maximum(fine, smoothstep(f32(cv2.GaussianBlur(fine * zone, (0, 0), 2.0)), 0.4, 0.8))
-    matte = np.maximum(matte, smoothstep(frames, 0.1, 0.5) * smoothstep(odd, 2.0, 3.6))
-    return f32(cv2.GaussianBlur(f32(matte), (0, 0), 0.7))
+    matte = np.maximum(matte, smoothstep(glasses, 0.1, 0.5) * smoothstep(odd, 2.0, 3.6))
+    return f32(cv2.GaussianBlur(f32(np.maximum(matte, rims)), (0, 0), 0.7))
