@@ -85,7 +85,7 @@ def test_nothing_lacks_where_the_template_is_seen(hopper_plan: MeshPlan, atlas: 
     assert not correction.scores.any()
     smiling = replace(face, blendshapes=np.ones(52, np.float32))
     half = lacking(detail.miniature.landmarks, np.zeros(52, np.float32), detail.miniature, smiling, atlas, 0.5)
-    assert half.scores == pytest.approx(0.225)
+    assert half.scores == pytest.approx(0.25)
 
 
 def test_the_result_is_seen_in_the_template_s_pose(

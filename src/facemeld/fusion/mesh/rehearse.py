@@ -22,9 +22,9 @@ from facemeld.fusion.mesh.plan import FacePlan
 from facemeld.fusion.mesh.shape import Correction, face_width, placement
 from facemeld.fusion.types import MESH_VERTICES, Face, FloatArray, Picture
 
-_CELLS = 60.0  # across the face, about, on which maps are worked out
+_CELLS = 40.0  # across the face, about, on which maps are worked out
 _MOST = 0.16  # radians that a face may be turned
-_EXPRESSION = 0.45  # share of what the expression lacks that is added: all of it would cost likeness
+_EXPRESSION = 0.5  # share of what the expression lacks that is added: all of it would cost likeness
 
 
 def rehearse(likeness: Likeness, plan: FacePlan, target: FloatArray, atlas: Atlas) -> Picture | None:
