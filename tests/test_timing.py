@@ -1,8 +1,12 @@
 import asyncio
+import re
 import time
+from pathlib import Path
 
 import pytest
 
+import facemeld
+from facemeld.cli.profile import ALONE
 from facemeld.timing import STAGES, Span, Stages, collecting, current_stages, stage
 
 
@@ -124,3 +128,11 @@ def test_only_so_many_blocks_are_remembered() -> None:
                 pass
     assert len(stages.spans) == 256
     assert stages.seconds["decode"] > sum(span.seconds for span in stages.spans) / 2
+
+
+def test_every_stage_that_is_clocked_has_a_meaning() -> None:
+    """And the other way round: a name that nobody knows would be in no table and no metric."""
+    sources = Path(facemeld.__file__).parent.rglob("*.py")
+    clocked = {name for source in sources for name in re.findall(r'\bstage\("(\w+)"\)', source.read_text())}
+    assert clocked
+    assert clocked <= {*STAGES, *ALONE}

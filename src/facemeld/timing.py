@@ -24,6 +24,7 @@ STAGES: Mapping[str, str] = {
     "fuse": "the fusion, as far as no stage of its own is named below",
     "skin": "the user's face unrolled and split into light and skin",
     "shape": "where the user's face goes: the target mesh and the coordinate maps",
+    "rehearsal": "the fusion in small, and what the landmark network sees in it",
     "bend": "bending the template around the new outline",
     "warp": "moving the user's pixels onto the template",
     "tone": "light, colour and fineness",
