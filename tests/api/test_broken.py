@@ -133,26 +133,29 @@ def test_too_slow_and_too_many(serve: Callable[..., LiveServer], caller: Callabl
 def test_calls_before_the_models_are_loaded(
     data: Path, bundle_path: Path, campaign: Campaign, astronaut: NDArray[np.uint8], version: str, code: str
 ) -> None:
-    with closing(socket.socket()) as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     environment = {**os.environ, "FACEMELD_WORKERS": "1", "FACEMELD_MODEL_DIR": str(bundle_path.parent)}
-    command = [str(FACEMELD), "serve", "--port", str(port), "--data", str(data)]
-    ask = Caller(f"127.0.0.1:{port}", campaign, jpeg(astronaut))
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment) as process:
-        end = time.monotonic() + 30
-        answer = "ClientNetworkError"
-        while answer == "ClientNetworkError" and time.monotonic() < end:
-            for worker in workers(process.pid):  # held while it loads, so that the first answer comes before it is ready for certain
-                os.kill(worker, signal.SIGSTOP)
-            answer = ask.fuse(version)
-        for worker in workers(process.pid):
-            os.kill(worker, signal.SIGCONT)
-        while ask.fuse(version) == code and time.monotonic() < end:
-            threading.Event().wait(0.1)
-        assert ask.fuse(version) == ""
-        process.terminate()
-    assert answer == code
+
+    def first_answer() -> str:
+        """What a server that is just starting says, once it says anything; it serves a moment later."""
+        with closing(socket.socket()) as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        command = [str(FACEMELD), "serve", "--port", str(port), "--data", str(data)]
+        ask = Caller(f"127.0.0.1:{port}", campaign, jpeg(astronaut))
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment) as process:
+            try:
+                end = time.monotonic() + 30
+                answer = last = "ClientNetworkError"
+                while last in (code, "ClientNetworkError") and time.monotonic() < end:
+                    last = ask.fuse(version)
+                    answer = last if answer == "ClientNetworkError" else answer
+                assert last == ""
+            finally:
+                process.terminate()
+        return answer
+
+    # On a busy machine the models may be loaded before anybody has asked: another start tells.
+    assert any(first_answer() == code for _ in range(5))
 
 
 @pytest.mark.answers("FailedOperation.FuseSavePhotoFail", "FailedOperation.InnerError")

@@ -21,6 +21,8 @@ from facemeld.settings import Settings
 from tests.api.conftest import jpeg
 from tests.api.live import Campaign, LiveServer, download, eventually, fuse_request, make_campaign, photo
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def campaign(tmp_path: Path, bundle_path: Path, hopper: NDArray[np.uint8]) -> Iterator[tuple[LiveServer, Campaign, Settings]]:

@@ -41,6 +41,7 @@ def request_id(marked: Marked) -> str:
     return name
 
 
+@pytest.mark.slow
 def test_every_way_leads_to_the_same_record(marked: Marked, request_id: str, tmp_path: Path) -> None:
     (row,) = found(marked, "--request-id", request_id)
     assert (row["RequestId"], row["Account"], row["SecretId"]) == (request_id, "default", marked.campaign.key.secret_id)
@@ -66,6 +67,7 @@ def test_verifying_on_this_machine_tells_the_record_and_the_page_does_not(marked
     assert marked.campaign.key.secret_id not in json.dumps(report)
 
 
+@pytest.mark.slow
 def test_what_has_no_record_is_told_so(marked: Marked) -> None:
     assert "No record" in run(marked, "records", "find", "--mark", "0" * 16).stdout
     assert found(marked, "--request-id", "nobody") == []
