@@ -21,6 +21,8 @@ from facemeld.fusion.mesh.shape import face_width
 from facemeld.fusion.types import FloatArray, FuseOptions, Picture
 from facemeld.timing import stage
 
+_LIP_WIDTH = 0.008  # face widths on either side of lips that close which count as the mouth
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fused:
@@ -85,12 +87,10 @@ def fuse_face(
         return Fused(out)
     with stage("bend"):
         matte = bend(ground, plan, layout, out, enlarged)
-    wanted = layout.atlas_map(likeness.wanted) * layout.cover
-    if not wanted.any():
-        return Fused(out, layout)
     width, grid, part = face_width(target), layout.window.grid, layout.window.pixels
-    mouth = mouth_mask(target, layout.window, width, 0.008 * likeness.shut)
-    alpha = face_alpha(wanted, np.ascontiguousarray(matte[part]), mouth, likeness.mouth, grid)
+    alpha, mouth = place_face(likeness, layout, target, matte)
+    if not alpha.any():
+        return Fused(out, layout)
     texture = likeness.texture(layout, target, plan.landmarks, width, atlas)
     lips = map_lips(target, likeness.mesh, layout.window, width, atlas) if likeness.shut > 0 else None
     with stage("tone"):
@@ -101,13 +101,27 @@ def fuse_face(
     return Fused(out, layout, alpha, allowed)
 
 
-def face_alpha(wanted: FloatArray, matte: NDArray[np.uint8], mouth: NDArray[np.uint8], stays: float, grid: Window) -> NDArray[np.uint8]:
-    """Where the user's face is wanted, uint8 (H, W): not behind what stands in front, nor where the template's mouth stays."""
-    alpha = np.asarray(grid.up(f32(wanted)) * np.float32(255) + np.float32(0.5), np.uint8)
-    for hidden, share in ((matte, 1.0), (mouth, stays)):
+def place_face(
+    likeness: Likeness, layout: Layout, target: FloatArray, matte: NDArray[np.uint8]
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Where the user's face is wanted: not behind what stands in front, nor where the template's mouth stays.
+
+    Args:
+        likeness: The user's face, read for the template's.
+        layout: The maps of the fusion.
+        target: float32 (468, 3), where the user's vertices go, pixels of the crop.
+        matte: uint8 (h, w) of the crop, 0-255, bent: what stands in front.
+
+    Returns:
+        The face's alpha, and what lies between its lips; both uint8 (H, W) of the window, 0-255.
+    """
+    wanted = layout.atlas_map(likeness.wanted) * layout.cover
+    mouth = mouth_mask(target, layout.window, face_width(target), _LIP_WIDTH * likeness.shut)
+    alpha = np.asarray(layout.window.grid.up(f32(wanted)) * np.float32(255) + np.float32(0.5), np.uint8)
+    for hidden, share in ((np.ascontiguousarray(matte[layout.window.pixels]), 1.0), (mouth, likeness.mouth)):
         if share > 0 and hidden.any():
             alpha = np.asarray(cv2.multiply(alpha, cv2.convertScaleAbs(hidden, alpha=-share, beta=255), scale=1 / 255), np.uint8)
-    return alpha
+    return alpha, mouth
 
 
 def _allowed(alpha: NDArray[np.uint8], grid: Window, width: float) -> FloatArray:

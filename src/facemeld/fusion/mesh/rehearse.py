@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 from facemeld.fusion.landmarker import SIDE
 from facemeld.fusion.mesh.arrays import f32, read
 from facemeld.fusion.mesh.atlas import Atlas
-from facemeld.fusion.mesh.compose import face_alpha
+from facemeld.fusion.mesh.compose import place_face
 from facemeld.fusion.mesh.layout import Layout, lay_out
 from facemeld.fusion.mesh.likeness import Likeness
 from facemeld.fusion.mesh.miniature import Miniature
-from facemeld.fusion.mesh.paint import mouth_mask
 from facemeld.fusion.mesh.plan import FacePlan
 from facemeld.fusion.mesh.shape import Correction, face_width, placement
 from facemeld.fusion.types import MESH_VERTICES, Face, FloatArray, Picture
@@ -46,9 +45,7 @@ def rehearse(likeness: Likeness, plan: FacePlan, target: FloatArray, atlas: Atla
         return None
     picture, matte = _bent(small, layout)
     grid, part, width = layout.window.grid, layout.window.pixels, face_width(placed)
-    wanted = layout.atlas_map(likeness.wanted) * layout.cover
-    mouth = mouth_mask(placed, layout.window, width, 0.008 * likeness.shut)
-    alpha = face_alpha(wanted, np.ascontiguousarray(matte[part]), mouth, likeness.mouth, grid)
+    alpha, _ = place_face(likeness, layout, placed, matte)
     face = f32(likeness.texture(layout, placed, small.landmarks, width, atlas).read(grid))
     face += grid.up(layout.atlas_map(_change(likeness)))
     face -= picture[part]
