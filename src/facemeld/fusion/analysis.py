@@ -8,7 +8,7 @@ import numpy as np
 
 from facemeld.fusion.bundle import CanonicalMesh, read_bundle
 from facemeld.fusion.detector import Detector
-from facemeld.fusion.gathering import Gathering, Reading
+from facemeld.fusion.gathering import MIN_PRESENCE, Gathering, Reading
 from facemeld.fusion.landmarker import Landmarker, Mesh
 from facemeld.fusion.pose import head_pose, levelled
 from facemeld.fusion.pyramid import Pyramid
@@ -20,9 +20,6 @@ DOMINANT_SHARE = 0.15
 
 _WIDE = 1.6
 """A picture that is all face is looked at from so much farther away."""
-
-_A_FACE = 0.5
-"""Presence from which a view shows a face."""
 
 _TURNS = (180.0, 90.0, 270.0)
 """Rolls that are tried after upright, the likeliest first."""
@@ -92,7 +89,7 @@ class Analyser:
             float32 (478, 3), pixels of the view; None where the network sees no face.
         """
         mesh = self._landmarker.look(view)
-        return mesh.landmarks if mesh.presence >= _A_FACE else None
+        return mesh.landmarks if mesh.presence >= MIN_PRESENCE else None
 
     def blendshapes(self, landmarks: FloatArray) -> FloatArray:
         """Expression scores of any landmarks, such as those of a face that was moved.

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facemeld.fusion.mesh.arrays import f32
+from facemeld.fusion.mesh.arrays import f32, thrice
 from facemeld.fusion.mesh.layout import Window
 from facemeld.fusion.types import FloatArray, Picture
 from facemeld.parallel import each
@@ -68,7 +68,7 @@ def join(base: Picture, face: Painting, mask: NDArray[np.uint8], allowed: FloatA
     thin = cell_means(mask, grid) * np.float32(1 / 255)
     coarse = multiband(face.relit - ground, thin, width / grid.step)
     if grid.step == 1:
-        return np.asarray(cv2.add(base, coarse * cv2.merge([allowed] * 3), dtype=cv2.CV_8U), np.uint8)
+        return np.asarray(cv2.add(base, coarse * thrice(allowed), dtype=cv2.CV_8U), np.uint8)
     out = np.empty_like(base)
 
     def join_strip(part: tuple[Window, slice, slice]) -> None:
@@ -77,13 +77,13 @@ def join(base: Picture, face: Painting, mask: NDArray[np.uint8], allowed: FloatA
         change -= strip.up(face.own)[inner]
         if face.grey > 0:
             light = f32(cv2.cvtColor(change, cv2.COLOR_RGB2GRAY))
-            change += (cv2.merge([light] * 3) - change) * np.float32(face.grey)
-        change *= cv2.merge([strip.up(face.gain)[inner]] * 3)
+            change += (thrice(light) - change) * np.float32(face.grey)
+        change *= thrice(strip.up(face.gain)[inner])
         change += strip.up(ground)[inner]
         change -= base[rows]
-        change *= cv2.merge([f32(mask[rows]) * np.float32(1 / 255)] * 3)
+        change *= thrice(f32(mask[rows]) * np.float32(1 / 255))
         change += strip.up(coarse)[inner]
-        change *= cv2.merge([strip.up(allowed)[inner]] * 3)
+        change *= thrice(strip.up(allowed)[inner])
         out[rows] = cv2.add(base[rows], change, dtype=cv2.CV_8U)
 
     each(join_strip, grid.strips(), grid.height * grid.width)
@@ -108,9 +108,9 @@ def multiband(difference: FloatArray, mask: FloatArray, width: float) -> FloatAr
         bands.append((difference - _grow(smaller, difference.shape[:2]), mask))
         difference, mask = smaller, f32(cv2.GaussianBlur(cv2.resize(mask, size, interpolation=cv2.INTER_AREA), (0, 0), 0.8))
         width /= 2
-    joined = f32(difference * cv2.merge([mask] * 3))
+    joined = f32(difference * thrice(mask))
     for band, weight in reversed(bands):
-        joined = _grow(joined, band.shape[:2]) + band * cv2.merge([weight] * 3)
+        joined = _grow(joined, band.shape[:2]) + band * thrice(weight)
     return joined
 
 

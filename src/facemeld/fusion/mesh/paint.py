@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facemeld.fusion import topology
-from facemeld.fusion.mesh.arrays import f32, smoothstep, vector
+from facemeld.fusion.mesh.arrays import f32, smoothstep, thrice, vector
 from facemeld.fusion.mesh.atlas import GRID, Atlas
 from facemeld.fusion.mesh.blend import Painting, cell_means
 from facemeld.fusion.mesh.layout import Layout, Window
@@ -69,14 +69,14 @@ def tone_of(skin: Skin, parts: Parts, plan: FacePlan, share: FloatArray, dark: f
     soften, hard = _softening(skin, plan.skin, atlas), _hardness(skin, atlas)
     own = skin.shading + np.float32(soften) * skin.relief
     if share.any():
-        own += (own[:, ::-1] - own) * cv2.merge([share] * 3)
+        own += (own[:, ::-1] - own) * thrice(share)
     new = plan.skin.shading.copy()
     seen = atlas.skin * np.minimum(skin.visible, plan.skin.visible)
     new[..., 0] = _light(skin.shading[..., 0], new[..., 0], seen, max(hard, _SHARP * _hardness(plan.skin, atlas)))
     near = atlas.sockets * (1 - atlas.eyes)
-    beside = f32(cv2.mean(new * cv2.merge([f32(near)] * 3))[:3]) / (float(near.mean()) + 1e-6)
+    beside = f32(cv2.mean(new * thrice(f32(near)))[:3]) / (float(near.mean()) + 1e-6)
     white_own, white_new = whites(parts, plan.parts, beside)
-    eyes = cv2.merge([f32(atlas.eyes * np.float32(1 - dark))] * 3)
+    eyes = thrice(f32(atlas.eyes * np.float32(1 - dark)))
     own, new = f32(own + (white_own - own) * eyes), f32(new + (white_new - new) * eyes)
     bare = (1 - atlas.contrasty) * (1 - skin.beard * atlas.beard) * (1 - skin.glasses * atlas.band)
     plain = _LIMIT[0] * (1 - 0.5 * hard)
@@ -115,7 +115,7 @@ def paint(
             read_lips(user, texture, lips, grid)
     own, new = tone.own, tone.new
     if mouth.any():
-        inside = cv2.merge([cell_means(mouth, grid) * np.float32(1 / 255)] * 3)
+        inside = thrice(cell_means(mouth, grid) * np.float32(1 / 255))
         own, new = (shading + (colour - shading) * inside for shading, colour in zip((own, new), tone.teeth, strict=True))
     means = cell_means(user, grid)
     lab, slope = relight(lab_of(means * np.float32(1 / 255)), Light(f32(own), f32(new), tone.limit, tone.gain), tone.hues)

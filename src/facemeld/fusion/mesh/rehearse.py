@@ -11,14 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facemeld.fusion.landmarker import SIDE
-from facemeld.fusion.mesh.arrays import f32, read
+from facemeld.fusion.mesh.arrays import f32, read, thrice
 from facemeld.fusion.mesh.atlas import Atlas
 from facemeld.fusion.mesh.compose import place_face
 from facemeld.fusion.mesh.layout import Layout, lay_out
 from facemeld.fusion.mesh.likeness import Likeness
 from facemeld.fusion.mesh.miniature import Miniature
 from facemeld.fusion.mesh.plan import FacePlan
-from facemeld.fusion.mesh.shape import Correction, face_width, placement
+from facemeld.fusion.mesh.shape import Correction, bounded, face_width, placement
 from facemeld.fusion.types import MESH_VERTICES, Face, FloatArray, Picture
 
 _CELLS = 40.0  # across the face, about, on which maps are worked out
@@ -49,7 +49,7 @@ def rehearse(likeness: Likeness, plan: FacePlan, target: FloatArray, atlas: Atla
     face = f32(likeness.texture(layout, placed, small.landmarks, width, atlas).read(grid))
     face += grid.up(layout.atlas_map(_change(likeness)))
     face -= picture[part]
-    face *= cv2.merge([f32(alpha) * np.float32(1 / 255)] * 3)
+    face *= thrice(f32(alpha) * np.float32(1 / 255))
     picture[part] = cv2.add(picture[part], face, dtype=cv2.CV_8U)
     return picture
 
@@ -67,8 +67,7 @@ def lacking(seen: FloatArray, scores: FloatArray, small: Miniature, template: Fa
     """
     wanted, found = (placement(points[:MESH_VERTICES], atlas).rotation for points in (small.landmarks, seen))
     rotation, _ = cv2.Rodrigues(wanted @ found.T)
-    turn = small.turn @ rotation[:, 0] * share
-    turn *= _MOST * np.tanh(np.linalg.norm(turn) / _MOST) / (np.linalg.norm(turn) + 1e-9)
+    turn = bounded(small.turn @ rotation[:, 0] * share, _MOST)
     return Correction(turn, f32(np.float32(_EXPRESSION * share) * (template.blendshapes - scores)))
 
 
@@ -81,7 +80,7 @@ def _bent(small: Miniature, layout: Layout) -> tuple[Picture, NDArray[np.uint8]]
 
 def _change(likeness: Likeness) -> FloatArray:
     """How the new light changes the user's colours, on the atlas: float32 (GRID, GRID, 3), RGB of 0-255."""
-    texture, share = likeness.skin.texture, cv2.merge([likeness.share] * 3)
+    texture, share = likeness.skin.texture, thrice(likeness.share)
     if likeness.share.any():
         texture = f32(texture + (texture[:, ::-1] - texture) * share)
     before, after = (f32(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB)) for lab in (texture, f32(texture + likeness.tone.new - likeness.tone.own)))

@@ -148,8 +148,13 @@ def _turned_away(place: Similarity, seen: Similarity) -> Similarity:
     """
     between, _ = cv2.Rodrigues(seen.rotation @ place.rotation.T)
     away = np.asarray(-_SEEN_AS_IN_PHOTO * between[:, 0], np.float64)
-    away *= _MOST_AWAY * np.tanh(np.linalg.norm(away) / _MOST_AWAY) / (np.linalg.norm(away) + 1e-9)
-    return _turned(place, away)
+    return _turned(place, bounded(away, _MOST_AWAY))
+
+
+def bounded(turn: NDArray[np.float64], most: float) -> NDArray[np.float64]:
+    """A rotation vector (3,) that is never longer than so much, and nearly the same where it is far shorter."""
+    size = float(np.linalg.norm(turn))
+    return turn * (most * float(np.tanh(size / most)) / (size + 1e-9))
 
 
 def _turned(place: Similarity, vector: NDArray[np.float64]) -> Similarity:

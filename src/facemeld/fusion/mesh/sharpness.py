@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facemeld.fusion.mesh.arrays import f32
+from facemeld.fusion.mesh.arrays import f32, thrice
 from facemeld.fusion.types import FloatArray, Picture
 from facemeld.parallel import each
 
@@ -73,7 +73,7 @@ def _filtered(face: Picture, softer: float, sharper: float) -> Picture:
         strip = face[low_row : first + _STRIP + _MARGIN]
         change = _change(lightness(strip), softer, sharper) * np.float32(2.55)
         inner = np.s_[first - low_row : first - low_row + _STRIP]
-        out[first : first + _STRIP] = cv2.add(strip[inner], cv2.merge([change[inner]] * 3), dtype=cv2.CV_8U)
+        out[first : first + _STRIP] = cv2.add(strip[inner], thrice(change[inner]), dtype=cv2.CV_8U)
 
     each(filter_strip, range(0, len(face), _STRIP), face.shape[0] * face.shape[1])
     return out

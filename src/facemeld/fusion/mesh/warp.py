@@ -132,7 +132,7 @@ def nearest_covered(covered: NDArray[np.bool_]) -> tuple[NDArray[np.intp], Float
     nearest, inside = np.asarray(labels, np.intp), np.flatnonzero(covered)
     source = np.zeros(int(nearest.max()) + 1, np.intp)
     source[nearest.reshape(-1).take(inside)] = np.arange(len(inside))
-    return source.take(np.asarray(nearest, np.int32), mode="clip"), distance.astype(np.float32, copy=False)
+    return source.take(nearest, mode="clip"), distance.astype(np.float32, copy=False)
 
 
 def vertex_normals(points: NDArray[np.floating], triangles: NDArray[np.int32]) -> FloatArray:
