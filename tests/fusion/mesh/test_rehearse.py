@@ -91,7 +91,7 @@ def test_nothing_lacks_where_the_template_is_seen(hopper_plan: MeshPlan, atlas: 
 def test_the_result_is_seen_in_the_template_s_pose(
     engine: MeshEngine, hopper_plan: MeshPlan, collins: Assignment, hopper: Picture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The error is small, and a good part of it gone against a fusion that was not rehearsed."""
+    """The error is small, and a good part of it goes where the face is rehearsed; near poses are fused as they are."""
     other_way = engine.plan(collins.picture, [collins.face]), Assignment(0, hopper, hopper_plan.faces[0])
 
     def error(plan: MeshPlan, user: Assignment) -> float:
@@ -100,9 +100,26 @@ def test_the_result_is_seen_in_the_template_s_pose(
         return pose_error(found.pose, plan.faces[0].pose).angle
 
     for plan, user in ((hopper_plan, collins), other_way):
-        rehearsed = error(plan, user)
+        unrehearsed = error(plan, user)
         with monkeypatch.context() as patch:
-            patch.setattr("facemeld.fusion.mesh.engine.rehearse", lambda *_: None)
-            unrehearsed = error(plan, user)
+            patch.setattr("facemeld.fusion.mesh.shape._NEAR", 0.0)
+            rehearsed = error(plan, user)
+        assert unrehearsed < 5.0
         assert rehearsed < 2.5
         assert rehearsed < 0.75 * unrehearsed
+
+
+def test_near_poses_are_not_rehearsed(
+    engine: MeshEngine, hopper_plan: MeshPlan, collins: Assignment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[object] = []
+
+    def counted(*arguments: object) -> None:
+        calls.append(arguments)
+
+    monkeypatch.setattr("facemeld.fusion.mesh.engine.rehearse", counted)
+    pose = collins.face.pose
+    for pitch, count in ((pose.pitch, 0), (pose.pitch + 30.0, 1)):
+        user = replace(collins, face=replace(collins.face, pose=replace(pose, pitch=pitch)))
+        engine.fuse(hopper_plan, [user], FuseOptions(0.0, 0.0))
+        assert len(calls) == count

@@ -120,12 +120,12 @@ class MeshEngine:
         return picture
 
     def _target(self, likeness: Likeness, detail: FacePlan, user: Face, template: Face, options: FuseOptions) -> FloatArray:
-        """Where the user's vertices go in a plan's crop, float32 (468, 3): corrected by what a rehearsal shows."""
+        """Where the user's vertices go in a plan's crop, float32 (468, 3): corrected by what a rehearsal shows, where one is worth it."""
         corner = vector(detail.crop.x, detail.crop.y, 0)
         with stage("shape"):
             fitting = fit(user, template, self._atlas)
             target = target_mesh(fitting, options, self._atlas, self._expressions) - corner
-        if options.features >= 1:
+        if options.features >= 1 or fitting.near:
             return target
         with stage("rehearsal"):
             picture = rehearse(likeness, detail, target, self._atlas)

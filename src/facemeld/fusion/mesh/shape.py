@@ -25,7 +25,8 @@ _LOWER_LID = np.array([7, 163, 144, 145, 153, 154, 155])
 _UPPER_LID_LEFT = np.array([466, 388, 387, 386, 385, 384, 398])
 _LOWER_LID_LEFT = np.array([249, 390, 373, 374, 380, 381, 382])
 _OWN_OUTLINE = 0.95  # how far the outline goes to the user's at most
-_CORRECTED = 0.6  # share of the difference in expression that is corrected before the rehearsal: the last of it costs likeness
+_NEAR = 12.0  # degrees between both poses up to which a rehearsal gains too little to be worth its time
+_CORRECTED = 0.6, 0.8  # share of the difference in expression that goes before a rehearsal, and without one: the last of it costs likeness
 _SEEN_AS_IN_PHOTO = np.array([0.17, 0.085, 0.0])  # share of the turn between both poses, in pitch, yaw and roll
 _MOST_AWAY = 0.09  # radians
 _SURFACE = np.array([0.0, 0.5, -4.0])  # canonical centimetres: the middle of the face, between nose and cheeks
@@ -61,6 +62,16 @@ class Fitting:
     place: Similarity
     user: Face
     template: Face
+
+    @property
+    def apart(self) -> float:
+        """Degrees between both poses."""
+        return float(np.hypot(self.user.pose.yaw - self.template.pose.yaw, self.user.pose.pitch - self.template.pose.pitch))
+
+    @property
+    def near(self) -> bool:
+        """Whether the face has to be turned so little that it need not be rehearsed."""
+        return self.apart <= _NEAR
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,8 +115,8 @@ def target_mesh(
     Returns:
         float32 (468, 3), pixels of the template.
     """
-    user, template, before = fitting.user, fitting.template, fitting.user.blendshapes
-    aim = before + np.float32(_CORRECTED) * (template.blendshapes - before)
+    template, before = fitting.template, fitting.user.blendshapes
+    aim = before + np.float32(_CORRECTED[fitting.near]) * (template.blendshapes - before)
     place = _turned_away(fitting.place, fitting.seen)
     if correction is not None:
         aim, place = aim + correction.scores, _turned(place, correction.turn)
@@ -114,8 +125,7 @@ def target_mesh(
     placed = place.apply(own)
     gap = template.mesh.astype(np.float64) - placed
     rim = outline_weight(atlas).astype(np.float64)
-    apart = np.hypot(user.pose.yaw - template.pose.yaw, user.pose.pitch - template.pose.pitch)
-    trust = _OWN_OUTLINE * (1 - 0.6 * float(smoothstep(apart, *_APART)))
+    trust = _OWN_OUTLINE * (1 - 0.6 * float(smoothstep(fitting.apart, *_APART)))
     # On a template in half profile the outline runs over the nose and the cheek: bending it would tear what is behind.
     trust *= 1 - 0.7 * float(smoothstep(abs(template.pose.yaw), 28.0, 55.0))
     degree = rim * (1 - (1 - options.shape) * trust) + (1 - rim) * options.features
