@@ -1,18 +1,38 @@
-"""Whose mouth is shown, and what an open one becomes between closed lips."""
+"""Whose eyes and whose mouth are shown, and what an open one becomes between closed lips."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from facemeld.fusion.mesh.plan import MeshPlan
-from facemeld.fusion.mesh.regions import Parts, closing, keep_mouth, without_teeth
+from facemeld.fusion.mesh.regions import Parts, closing, keep_eyes, keep_mouth, teeth, without_teeth
 from facemeld.fusion.types import MESH_VERTICES
 
 
-def parts(mouth: float) -> Parts:
+def parts(mouth: float, eyes: tuple[float, float] = (0.3, 0.3), eye_range: float = 0.8) -> Parts:
     colour = np.array([60, 5, 10], np.float32)
-    return Parts((0.3, 0.3), mouth, colour, colour)
+    return Parts(eyes, eye_range, mouth, colour, colour)
+
+
+@pytest.mark.parametrize(
+    ("user", "eye_range", "template", "kept"),
+    [
+        ((0.3, 0.3), 0.8, (0.3, 0.3), (0.0, 0.0)),
+        ((0.05, 0.3), 0.8, (0.3, 0.3), (1.0, 0.0)),
+        ((0.3, 0.3), 0.8, (0.3, 0.05), (0.0, 1.0)),
+        ((0.05, 0.05), 0.3, (0.05, 0.05), (0.0, 0.0)),
+        ((0.2, 0.2), 0.3, (0.35, 0.35), (1.0, 1.0)),  # slits in shadow
+        ((0.2, 0.2), 0.8, (0.35, 0.35), (0.0, 0.0)),  # slits that show the eyes
+        ((0.2, 0.2), 0.3, (0.05, 0.05), (0.0, 0.0)),
+    ],
+)
+def test_eyes_that_show_nothing_are_the_template_s(
+    user: tuple[float, float], eye_range: float, template: tuple[float, float], kept: tuple[float, float]
+) -> None:
+    assert keep_eyes(parts(0.0, user, eye_range), parts(0.0, template)) == pytest.approx(kept)
 
 
 @pytest.mark.parametrize(
@@ -31,3 +51,11 @@ def test_lips_that_close_leave_the_teeth_behind(hopper_plan: MeshPlan) -> None:
     assert moved[14, 1] > mesh[14, 1]
     changed = np.flatnonzero((moved != mesh).any(axis=1))
     assert changed.size == 18
+
+
+@pytest.mark.parametrize(("between", "taken"), [((70, 4, 12), (70, 4, 12)), ((55, 33, 10), (61, 3.2, 7.5))])
+def test_teeth_take_no_tongue_s_colour(between: tuple[float, ...], taken: tuple[float, ...]) -> None:
+    template = replace(parts(0.3), teeth=np.array(between, np.float32))
+    own, new = teeth(parts(0.3), template, np.array([49, 16, 15], np.float32))
+    np.testing.assert_array_equal(own, [60, 5, 10])
+    np.testing.assert_allclose(new, taken, rtol=1e-5)

@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facemeld.fusion.mesh.relight import Light
+from facemeld.fusion.mesh.relight import Light, both_hues
 from facemeld.fusion.mesh.relight import relight as relight_with_slope
 
 lightness = st.floats(8, 92, width=32)
@@ -85,3 +85,15 @@ def test_the_slope_tells_what_small_differences_become(own: float, new: float, d
     slope = relight_with_slope(pixel(own + difference, 10, 12), around)[1][0, 0]
     low, high = (relight(pixel(own + difference + step, 10, 12), around)[0, 0, 0] for step in (-0.5, 2.5))
     assert abs(float(slope) - float(high - low) / 3) < 0.2
+
+
+def test_colours_are_not_turned_by_the_hue_of_a_pale_face() -> None:
+    """A red spot on pale, yellowish skin is as red on rosy skin, and no more; vivid skin keeps the hue that it has."""
+    rosy, pale, vivid = [60.0, 20.0, 20.0], [60.0, 1.0, 8.0], [60.0, 3.0, 25.0]
+    for own in (rosy, pale):
+        out = relight(pixel(own[0], own[1] + 10, own[2]), light(own, rosy))
+        np.testing.assert_allclose(out[0, 0, 1:], [30, 20], atol=1.5)
+    (own_a, _), (new_a, _) = both_hues(pixel(*vivid), pixel(*rosy))
+    assert own_a < 0.2 < 0.7 < new_a
+    (own_a, _), _ = both_hues(pixel(*pale), pixel(*rosy))
+    assert own_a > 0.6

@@ -16,7 +16,7 @@ from facemeld.fusion.mesh.layout import Layout, Window
 from facemeld.fusion.mesh.lips import LipMap, read_lips
 from facemeld.fusion.mesh.plan import FacePlan
 from facemeld.fusion.mesh.regions import Parts, teeth, whites
-from facemeld.fusion.mesh.relight import Hue, Light, hue, relight
+from facemeld.fusion.mesh.relight import Hue, Light, both_hues, relight
 from facemeld.fusion.mesh.sharpness import match_fineness
 from facemeld.fusion.mesh.texture import UserTexture
 from facemeld.fusion.mesh.tone import Skin, lab_of
@@ -84,7 +84,7 @@ def tone_of(skin: Skin, parts: Parts, plan: FacePlan, share: FloatArray, dark: f
     ratio = plan.skin.contrast / (skin.contrast + 0.2)
     gain = vector(float(np.clip(np.sqrt(ratio[0]), 0.85, 1.15)), *np.clip(ratio[1:], 0.3, 1.2).tolist())
     lips = teeth(parts, plan.parts, f32(new[atlas.lips > 0.5].mean(axis=0)))
-    return Tone(own, new, limit, (hue(own), hue(new)), lips, gain)
+    return Tone(own, new, limit, both_hues(own, new), lips, gain)
 
 
 def paint(

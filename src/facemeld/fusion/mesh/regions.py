@@ -19,8 +19,10 @@ _LOWER_INNER = np.array([87, 14, 317, 178, 402, 88, 318])
 _UPPER_RINGS = np.array([[191, 80, 81, 82, 13, 312, 311, 310, 415], [183, 42, 41, 38, 12, 268, 271, 272, 407]])
 _LOWER_RINGS = np.array([[95, 88, 178, 87, 14, 317, 402, 318, 324], [96, 89, 179, 86, 15, 316, 403, 319, 325]])
 _CLOSED, _OPEN = 0.09, 0.14  # lid gap over eye width
+_CLEAR = (0.42, 0.52)  # range of L within eyes from which they show white and iris
 _ONTO_LIP = 0.9  # of the way to the next row of vertices: landmarks lie on the edge of the teeth rather than of the lip
 _SHUT, _APART = 0.04, 0.09  # lip gap over mouth width
+_TONGUE = (0.55, 0.9)  # a of what is bright between lips, over that of the lips, from which it is no tooth
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,12 +31,14 @@ class Parts:
 
     Attributes:
         eyes_open: Right and left lid gap over the eye's width.
+        eye_range: Range of L within the eyes, over L of the skin beside them: small where neither white nor iris shows.
         mouth_open: Gap between the lips over the mouth's width.
         sclera: float32 (3,), Lab of the whites of the eyes; meaningless where both are shut.
         teeth: float32 (3,), Lab of what is bright between the lips; meaningless where they are shut.
     """
 
     eyes_open: tuple[float, float]
+    eye_range: float
     mouth_open: float
     sclera: FloatArray
     teeth: FloatArray
@@ -66,10 +70,12 @@ def read_parts(picture: Picture, landmarks: FloatArray, skin: Skin, atlas: Atlas
     x1, y1 = np.clip(high, [x0 + 1, y0 + 1], [max(picture.shape[1], x0 + 1), max(picture.shape[0], y0 + 1)])
     place = (line - vector(x0, y0)).astype(np.float32)
     inner = sample(lab_of(picture[y0:y1, x0:x1]), place)
+    within = skin.texture.reshape(-1, 3).take(np.flatnonzero(atlas.eyes * skin.visible > 0.6), axis=0)
     return Parts(
         (eyes[0], eyes[1]),
+        _range(within, skin, atlas),
         float(gap / across),
-        _bright(skin.texture.reshape(-1, 3).take(np.flatnonzero(atlas.eyes * skin.visible > 0.6), axis=0), skin),
+        _bright(within, skin),
         _bright(np.asarray(inner, np.float32).reshape(-1, 3), skin),
     )
 
@@ -83,13 +89,28 @@ def _bright(colours: FloatArray, skin: Skin) -> FloatArray:
     return np.asarray(chosen.mean(axis=0), np.float32)
 
 
+def _range(within: FloatArray, skin: Skin, atlas: Atlas) -> float:
+    """Range of L among Lab colours within the eyes, over that of the skin beside them."""
+    if len(within) < 4:
+        return 1.0
+    low, high = np.percentile(within[:, 0], [10, 95])
+    beside = atlas.sockets * (1 - atlas.eyes) * skin.visible
+    light = float((skin.shading[..., 0] * beside).sum() / (beside.sum() + 1e-6))
+    return float(high - low) / max(light, 1.0)
+
+
 def keep_eyes(user: Parts, template: Parts) -> tuple[float, float]:
-    """How much of the template's right and left eye stays, 0-1: all of it where one of both faces has it shut and the other not."""
+    """How much of the template's right and left eye stays, 0-1: all of it where one of both faces has it shut and the other not.
 
-    def shut(value: float) -> float:
-        return 1 - float(smoothstep(value, _CLOSED, _OPEN))
+    Slits in shadow that show neither white nor iris count as shut: in the template's light they would be blind.
+    """
+    clear = float(smoothstep(user.eye_range, *_CLEAR))
 
-    right, left = (shut(t) * (1 - shut(u)) + shut(u) * (1 - shut(t)) for u, t in zip(user.eyes_open, template.eyes_open, strict=True))
+    def stays(mine: float, wanted: float) -> float:
+        own, other = clear * float(smoothstep(mine, _CLOSED, _OPEN)), float(smoothstep(wanted, _CLOSED, _OPEN))
+        return own * (1 - other) + other * (1 - own)
+
+    right, left = (stays(mine, wanted) for mine, wanted in zip(user.eyes_open, template.eyes_open, strict=True))
     return right, left
 
 
@@ -146,10 +167,14 @@ def whites(user: Parts, template: Parts, template_skin: FloatArray) -> tuple[Flo
     return user.sclera, target.astype(np.float32)
 
 
-def teeth(user: Parts, template: Parts, template_skin: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Where the user's teeth go in the template's light: their Lab colour and the one they take."""
-    guess = vector(min(template_skin[0] + 12, 86), template_skin[1] * 0.2, template_skin[2] * 0.5)
-    seen = float(smoothstep(template.mouth_open, _SHUT, _APART)) * float(smoothstep(template.teeth[0] - template_skin[0], -12, 4))
+def teeth(user: Parts, template: Parts, template_lips: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Where the user's teeth go in the template's light: their Lab colour and the one they take.
+
+    Where the template shows none, or a tongue in their place, they are guessed from its lips, whose Lab colour is given.
+    """
+    guess = vector(min(template_lips[0] + 12, 86), template_lips[1] * 0.2, template_lips[2] * 0.5)
+    seen = float(smoothstep(template.mouth_open, _SHUT, _APART)) * float(smoothstep(template.teeth[0] - template_lips[0], -12, 4))
+    seen *= 1 - float(smoothstep(template.teeth[1] / max(float(template_lips[1]), 4.0), *_TONGUE))
     target = template.teeth * seen + guess * (1 - seen)
     target[0] = min(target[0], 90.0)
     return user.teeth, target.astype(np.float32)

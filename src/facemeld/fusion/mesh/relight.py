@@ -20,6 +20,7 @@ _VIVID = 0.6  # how far colour may deviate from the shading's, as a share of how
 _DIM = 20.0  # L of shading below which a picture is too dark for ratios: black borders of shadows would turn into stains in brighter light
 _SMALL = 2.0  # L over which the slope is taken
 _NEUTRAL = 3.0  # chroma below which a shading has no hue of its own
+_PALE = (6.0, 20.0)  # chroma from which the mean hue of a shading is trusted
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,7 +50,7 @@ def relight(lab: FloatArray, light: Light, hues: tuple[Hue, Hue] | None = None) 
     Args:
         lab: float32 (H, W, 3), the user's pixels.
         light: Shading before and after.
-        hues: Their hues where they are those of a larger picture; see ``hue``.
+        hues: Their hues where they are those of a larger picture; see ``both_hues``.
 
     Returns:
         float32 (H, W, 3), Lab; and float32 (H, W), how much stronger small differences in L become at each pixel.
@@ -58,7 +59,7 @@ def relight(lab: FloatArray, light: Light, hues: tuple[Hue, Hue] | None = None) 
     light_new, *colour_new = cv2.split(light.new)
     value, *colour = cv2.split(lab)
     bright, slope = _lightness(f32(value) - f32(light_own), light.limit, f32(light_own), f32(light_new), float(light.gain[0]))
-    hues = hues or (hue(light.own), hue(light.new))
+    hues = hues or both_hues(light.own, light.new)
     changed = _colour(colour, colour_own, colour_new, hues, float(light.gain[1:].mean()), light.limit * _VIVID)
     return f32(cv2.merge([bright, *changed])), slope
 
@@ -110,9 +111,22 @@ def _colour(
     return along * hue_new[0] - across * hue_new[1], along * hue_new[1] + across * hue_new[0]
 
 
-def hue(shading: FloatArray) -> Hue:
-    """Unit direction of a shading's mean colour in the a-b plane; that of skin where it has none."""
+def both_hues(own: FloatArray, new: FloatArray) -> tuple[Hue, Hue]:
+    """Unit directions of two shadings' mean colours in the a-b plane, float32 (h, w, 3) each; the first is as sure as it is vivid.
+
+    Where skin is pale, or its light and its shadow have different colours, the mean hue says little, and colours turned by its
+    difference to the other one would be stains; so it takes after the other one.
+    """
+    (own_hue, chroma), (new_hue, _) = _hue(own), _hue(new)
+    sure = float(smoothstep(chroma, *_PALE))
+    a, b = (mine * sure + other * (1 - sure) for mine, other in zip(own_hue, new_hue, strict=True))
+    size = float(np.hypot(a, b)) + 1e-6
+    return (a / size, b / size), new_hue
+
+
+def _hue(shading: FloatArray) -> tuple[Hue, float]:
+    """Unit direction of a shading's mean colour in the a-b plane, that of skin where it has none; and its chroma."""
     _, mean_a, mean_b, _ = cv2.mean(shading)
     a, b = mean_a + 0.5, mean_b + 0.7
     size = float(np.hypot(a, b)) + 1e-6
-    return (a / size, b / size) if size > 1 else (0.6, 0.8)
+    return ((a / size, b / size) if size > 1 else (0.6, 0.8)), size
