@@ -37,7 +37,7 @@ def test_a_face_wanted_everywhere_is_the_face(height: int, width: int, step: int
     base, face = pictures(height, width)
     grid = grid_over(height, width, step)
     everywhere, allowed = np.full((height, width), 255, np.uint8), np.ones((grid.y1, grid.x1), np.float32)
-    out = join(base, painting(face, grid), everywhere, allowed, grid, 0.8 * width)
+    out = join(base, painting(face, grid), (everywhere, None), allowed, grid, 0.8 * width)
     assert np.abs(out.astype(int) - face).max() <= 1
 
 
@@ -48,10 +48,10 @@ def test_where_nothing_is_allowed_the_ground_is_exact(height: int, width: int, s
     grid = grid_over(height, width, step)
     wanted, allowed = np.full((height, width), 255, np.uint8), np.ones((grid.y1, grid.x1), np.float32)
     allowed[:, : grid.x1 // 2] = 0
-    out = join(base, painting(face, grid), wanted, allowed, grid, 0.8 * width)
+    out = join(base, painting(face, grid), (wanted, None), allowed, grid, 0.8 * width)
     exact = (grid.x1 // 2 - 1) * step
     assert (out[:, :exact] == base[:, :exact]).all()
-    assert (join(base, painting(face, grid), wanted, 0 * allowed, grid, 0.8 * width) == base).all()
+    assert (join(base, painting(face, grid), (wanted, None), 0 * allowed, grid, 0.8 * width) == base).all()
 
 
 def test_detail_gets_as_strong_as_its_gain_says() -> None:
@@ -60,7 +60,9 @@ def test_detail_gets_as_strong_as_its_gain_says() -> None:
     grid = grid_over(120, 120, 4)
     everywhere, allowed = np.full((120, 120), 255, np.uint8), np.ones((30, 30), np.float32)
     ground = np.full_like(face, 125)
-    plain, halved = (join(ground, painting(face, grid, gain), everywhere, allowed, grid, 100.0).astype(float) for gain in (1.0, 0.5))
+    plain, halved = (
+        join(ground, painting(face, grid, gain), (everywhere, None), allowed, grid, 100.0).astype(float) for gain in (1.0, 0.5)
+    )
     assert 0.45 < np.abs(np.diff(halved[..., 0])).mean() / np.abs(np.diff(plain[..., 0])).mean() < 0.6
 
 
@@ -97,3 +99,17 @@ def test_fineness_comes_closer_to_the_template_s(wanted: float) -> None:
         assert strength(out) < 0.7 * strength(face)
     elif wanted > 5:
         assert strength(out) > 1.1 * strength(face)
+
+
+@pytest.mark.parametrize("step", [1, 3])
+def test_what_stands_in_front_is_exact_and_the_face_around_it_whole(step: int) -> None:
+    base, face = pictures(150, 133)
+    grid = grid_over(150, 133, step)
+    front = np.zeros((150, 133), np.uint8)
+    front[70:76] = 255
+    masks, allowed = (np.full_like(front, 255), front), np.ones((grid.y1, grid.x1), np.float32)
+    out = join(base, painting(face, grid), masks, allowed, grid, 100.0)
+    assert (out[70:76] == base[70:76]).all()
+    around = np.abs(out.astype(int) - face)
+    around[70:76] = 0
+    assert around.max() <= 1

@@ -97,3 +97,10 @@ def test_colours_are_not_turned_by_the_hue_of_a_pale_face() -> None:
     assert own_a < 0.2 < 0.7 < new_a
     (own_a, _), _ = both_hues(pixel(*pale), pixel(*rosy))
     assert own_a > 0.6
+
+
+def test_colours_differ_less_in_less_light() -> None:
+    bright, dark = [60.0, 12.0, 16.0], [30.0, 12.0, 16.0]
+    for own, new, left in ((bright, bright, 1.0), (bright, dark, 0.5), (dark, bright, 1.0)):
+        out = relight(pixel(own[0], own[1] + 6, own[2] + 8), light(own, new))
+        np.testing.assert_allclose(out[0, 0, 1:] - new[1:], [6 * left, 8 * left], rtol=0.05)

@@ -46,7 +46,14 @@ def cell_means(pixels: NDArray[np.uint8], grid: Window) -> FloatArray:
     return f32(cv2.resize(pixels, (grid.x1, grid.y1), interpolation=cv2.INTER_AREA))
 
 
-def join(base: Picture, face: Painting, mask: NDArray[np.uint8], allowed: FloatArray, grid: Window, width: float) -> Picture:
+def join(
+    base: Picture,
+    face: Painting,
+    masks: tuple[NDArray[np.uint8], NDArray[np.uint8] | None],
+    allowed: FloatArray,
+    grid: Window,
+    width: float,
+) -> Picture:
     """Blend a face into its ground with a Laplacian pyramid.
 
     Source: P. Burt, E. Adelson, "A multiresolution spline with application to image mosaics", ACM TOG 2(4), 1983. The blend is
@@ -56,7 +63,8 @@ def join(base: Picture, face: Painting, mask: NDArray[np.uint8], allowed: FloatA
     Args:
         base: uint8 (H, W, 3), the ground.
         face: The face.
-        mask: uint8 (H, W): 255 where the face is wanted.
+        masks: uint8 (H, W) each: 255 where the face is wanted, and 255 where the ground stays as it is though the face is all around,
+            or None if it stays nowhere.
         allowed: float32 (h, w) of the grid: 0 where the ground stays exact, 1 where the blend may change it freely.
         grid: The coarse grid; it starts at the picture's corner and covers it.
         width: The face's width in pixels; it decides how far the pyramid goes.
@@ -64,11 +72,13 @@ def join(base: Picture, face: Painting, mask: NDArray[np.uint8], allowed: FloatA
     Returns:
         uint8 (H, W, 3).
     """
+    mask, front = masks
     ground = cell_means(base, grid)
     thin = cell_means(mask, grid) * np.float32(1 / 255)
     coarse = multiband(face.relit - ground, thin, width / grid.step)
     if grid.step == 1:
-        return np.asarray(cv2.add(base, coarse * thrice(allowed), dtype=cv2.CV_8U), np.uint8)
+        shown = allowed if front is None else allowed * (1 - f32(front) * np.float32(1 / 255))
+        return np.asarray(cv2.add(base, coarse * thrice(f32(shown)), dtype=cv2.CV_8U), np.uint8)
     out = np.empty_like(base)
 
     def join_strip(part: tuple[Window, slice, slice]) -> None:
@@ -83,7 +93,10 @@ def join(base: Picture, face: Painting, mask: NDArray[np.uint8], allowed: FloatA
         change -= base[rows]
         change *= thrice(f32(mask[rows]) * np.float32(1 / 255))
         change += strip.up(coarse)[inner]
-        change *= thrice(strip.up(allowed)[inner])
+        shown = strip.up(allowed)[inner]
+        if front is not None:
+            shown = shown * (1 - f32(front[rows]) * np.float32(1 / 255))
+        change *= thrice(shown)
         out[rows] = cv2.add(base[rows], change, dtype=cv2.CV_8U)
 
     each(join_strip, grid.strips(), grid.height * grid.width)

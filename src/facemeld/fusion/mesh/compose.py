@@ -21,6 +21,7 @@ from facemeld.fusion.mesh.shape import face_width
 from facemeld.fusion.types import FloatArray, FuseOptions, Picture
 from facemeld.timing import stage
 
+_FRAME = 0.035  # face widths: half of how broad the frame of glasses may be
 _LIP_WIDTH = 0.008  # face widths on either side of lips that close which count as the mouth
 
 
@@ -88,29 +89,28 @@ def fuse_face(
     with stage("bend"):
         matte = bend(ground, plan, layout, out, enlarged)
     width, grid, part = face_width(target), layout.window.grid, layout.window.pixels
-    alpha, mouth = place_face(likeness, layout, target, matte)
-    if not alpha.any():
+    alpha, mouth = place_face(likeness, layout, target)
+    front = np.ascontiguousarray(matte[part])
+    seen = behind(alpha, front)
+    if not seen.any():
         return Fused(out, layout)
     texture = likeness.texture(layout, target, plan.landmarks, width, atlas)
     lips = map_lips(target, likeness.mesh, layout.window, width, atlas) if likeness.shut > 0 else None
     with stage("tone"):
-        face = paint(texture, likeness.tone.on(layout), plan, grid, alpha, mouth, lips)
+        face = paint(texture, likeness.tone.on(layout), plan, grid, seen, mouth, lips)
     allowed = _allowed(alpha, grid, width) * np.float32(1 - options.features**2)
     with stage("blend"):
-        out[part] = join(np.ascontiguousarray(out[part]), face, alpha, allowed, grid, width)
-    return Fused(out, layout, alpha, allowed)
+        out[part] = join(np.ascontiguousarray(out[part]), face, _masks(alpha, front, plan, width), allowed, grid, width)
+    return Fused(out, layout, seen, allowed)
 
 
-def place_face(
-    likeness: Likeness, layout: Layout, target: FloatArray, matte: NDArray[np.uint8]
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Where the user's face is wanted: not behind what stands in front, nor where the template's mouth stays.
+def place_face(likeness: Likeness, layout: Layout, target: FloatArray) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Where the user's face is wanted: not where the template's mouth stays.
 
     Args:
         likeness: The user's face, read for the template's.
         layout: The maps of the fusion.
         target: float32 (468, 3), where the user's vertices go, pixels of the crop.
-        matte: uint8 (h, w) of the crop, 0-255, bent: what stands in front.
 
     Returns:
         The face's alpha, and what lies between its lips; both uint8 (H, W) of the window, 0-255.
@@ -118,10 +118,28 @@ def place_face(
     wanted = layout.atlas_map(likeness.wanted) * layout.cover
     mouth = mouth_mask(target, layout.window, face_width(target), _LIP_WIDTH * likeness.shut)
     alpha = np.asarray(layout.window.grid.up(f32(wanted)) * np.float32(255) + np.float32(0.5), np.uint8)
-    for hidden, share in ((np.ascontiguousarray(matte[layout.window.pixels]), 1.0), (mouth, likeness.mouth)):
-        if share > 0 and hidden.any():
-            alpha = np.asarray(cv2.multiply(alpha, cv2.convertScaleAbs(hidden, alpha=-share, beta=255), scale=1 / 255), np.uint8)
-    return alpha, mouth
+    return behind(alpha, mouth, likeness.mouth), mouth
+
+
+def behind(alpha: NDArray[np.uint8], front: NDArray[np.uint8], share: float = 1.0) -> NDArray[np.uint8]:
+    """An alpha where something in front of it hides a share of it; all uint8 (H, W), 0-255."""
+    if share <= 0 or not front.any():
+        return alpha
+    return np.asarray(cv2.multiply(alpha, cv2.convertScaleAbs(front, alpha=-share, beta=255), scale=1 / 255), np.uint8)
+
+
+def _masks(
+    alpha: NDArray[np.uint8], front: NDArray[np.uint8], plan: FacePlan, width: float
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
+    """Where the face is blended in, and the frames of glasses that are laid over it, if the template wears any.
+
+    Hair and hands are joined with the face band by band. Frames are too thin for that: they would take on the colour of the skin.
+    """
+    if plan.skin.glasses == 0 or not front.any():
+        return behind(alpha, front), None
+    side = 2 * round(_FRAME * width) + 1
+    broad = cv2.morphologyEx(front, cv2.MORPH_OPEN, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
+    return behind(alpha, np.asarray(broad, np.uint8)), np.asarray(cv2.subtract(front, broad), np.uint8)
 
 
 def _allowed(alpha: NDArray[np.uint8], grid: Window, width: float) -> FloatArray:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from facemeld.fusion.landmarker import SIDE
 from facemeld.fusion.mesh.arrays import f32, read, thrice
 from facemeld.fusion.mesh.atlas import Atlas
-from facemeld.fusion.mesh.compose import place_face
+from facemeld.fusion.mesh.compose import behind, place_face
 from facemeld.fusion.mesh.layout import Layout, lay_out
 from facemeld.fusion.mesh.likeness import Likeness
 from facemeld.fusion.mesh.miniature import Miniature
@@ -45,7 +45,7 @@ def rehearse(likeness: Likeness, plan: FacePlan, target: FloatArray, atlas: Atla
         return None
     picture, matte = _bent(small, layout)
     grid, part, width = layout.window.grid, layout.window.pixels, face_width(placed)
-    alpha, _ = place_face(likeness, layout, placed, matte)
+    alpha = behind(place_face(likeness, layout, placed)[0], np.ascontiguousarray(matte[part]))
     face = f32(likeness.texture(layout, placed, small.landmarks, width, atlas).read(grid))
     face += grid.up(layout.atlas_map(_change(likeness)))
     face -= picture[part]

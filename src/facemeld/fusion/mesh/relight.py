@@ -18,6 +18,7 @@ Planes: TypeAlias = Sequence[MatLike]
 
 _VIVID = 0.6  # how far colour may deviate from the shading's, as a share of how far L may
 _DIM = 20.0  # L of shading below which a picture is too dark for ratios: black borders of shadows would turn into stains in brighter light
+_DIMMEST = 0.3  # share of the light down to which differences of colour become as much smaller
 _SMALL = 2.0  # L over which the slope is taken
 _NEUTRAL = 3.0  # chroma below which a shading has no hue of its own
 _PALE = (6.0, 20.0)  # chroma from which the mean hue of a shading is trusted
@@ -60,7 +61,9 @@ def relight(lab: FloatArray, light: Light, hues: tuple[Hue, Hue] | None = None) 
     value, *colour = cv2.split(lab)
     bright, slope = _lightness(f32(value) - f32(light_own), light.limit, f32(light_own), f32(light_new), float(light.gain[0]))
     hues = hues or both_hues(light.own, light.new)
-    changed = _colour(colour, colour_own, colour_new, hues, float(light.gain[1:].mean()), light.limit * _VIVID)
+    # In less light colours differ by as much less.
+    dimmer = np.clip(f32(light_new) / np.maximum(f32(light_own), 1), _DIMMEST, 1)
+    changed = _colour(colour, colour_own, colour_new, hues, light.gain[1:].mean() * dimmer, light.limit * _VIVID)
     return f32(cv2.merge([bright, *changed])), slope
 
 
@@ -89,7 +92,7 @@ def _lightness(difference: FloatArray, limit: FloatArray, own: FloatArray, new: 
 
 
 def _colour(
-    pixel: Planes, own: Planes, new: Planes, hues: tuple[Hue, Hue], gain: float, limit: FloatArray
+    pixel: Planes, own: Planes, new: Planes, hues: tuple[Hue, Hue], gain: FloatArray, limit: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     hue_own, hue_new = hues
 
