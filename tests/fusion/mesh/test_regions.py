@@ -53,9 +53,19 @@ def test_lips_that_close_leave_the_teeth_behind(hopper_plan: MeshPlan) -> None:
     assert changed.size == 18
 
 
-@pytest.mark.parametrize(("between", "taken"), [((70, 4, 12), (70, 4, 12)), ((55, 33, 10), (61, 3.2, 7.5))])
-def test_teeth_take_no_tongue_s_colour(between: tuple[float, ...], taken: tuple[float, ...]) -> None:
-    template = replace(parts(0.3), teeth=np.array(between, np.float32))
-    own, new = teeth(parts(0.3), template, np.array([49, 16, 15], np.float32))
-    np.testing.assert_array_equal(own, [60, 5, 10])
+@pytest.mark.parametrize(
+    ("user", "template", "taken"),
+    [
+        ((60, 5, 10), (70, 4, 12), (70, 4, 12)),  # teeth take the template's colour
+        ((60, 5, 10), (55, 33, 10), (61, 3.2, 7.5)),  # but not its tongue's
+        ((16, 12, 8), (70, 4, 12), (14, 12, 8)),  # and a dark gap stays dark
+    ],
+)
+def test_what_is_between_the_lips_takes_a_fitting_colour(
+    user: tuple[float, ...], template: tuple[float, ...], taken: tuple[float, ...]
+) -> None:
+    one, other = (replace(parts(0.3), teeth=np.array(colour, np.float32)) for colour in (user, template))
+    lips = np.array([56, 20, 12], np.float32), np.array([49, 16, 15], np.float32)
+    own, new = teeth(one, other, lips)
+    np.testing.assert_array_equal(own, user)
     np.testing.assert_allclose(new, taken, rtol=1e-5)

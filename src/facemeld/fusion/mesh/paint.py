@@ -83,8 +83,8 @@ def tone_of(skin: Skin, parts: Parts, plan: FacePlan, share: FloatArray, dark: f
     limit = f32(plain + (_LIMIT[1] - plain) * (1 - bare) ** 2)
     ratio = plan.skin.contrast / (skin.contrast + 0.2)
     gain = vector(float(np.clip(np.sqrt(ratio[0]), 0.85, 1.15)), *np.clip(ratio[1:], 0.3, 1.2).tolist())
-    lips = teeth(parts, plan.parts, f32(new[atlas.lips > 0.5].mean(axis=0)))
-    return Tone(own, new, limit, both_hues(own, new), lips, gain)
+    between = teeth(parts, plan.parts, (f32(own[atlas.lips > 0.5].mean(axis=0)), f32(new[atlas.lips > 0.5].mean(axis=0))))
+    return Tone(own, new, limit, both_hues(own, new), between, gain)
 
 
 def paint(

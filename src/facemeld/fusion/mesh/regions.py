@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facemeld.fusion.mesh.arrays import sample, smoothstep, vector
+from facemeld.fusion.mesh.arrays import f32, sample, smoothstep, vector
 from facemeld.fusion.mesh.atlas import Atlas
 from facemeld.fusion.mesh.tone import Skin, lab_of
 from facemeld.fusion.types import FloatArray, Picture
@@ -22,6 +22,7 @@ _CLOSED, _OPEN = 0.09, 0.14  # lid gap over eye width
 _CLEAR = (0.42, 0.52)  # range of L within eyes from which they show white and iris
 _ONTO_LIP = 0.9  # of the way to the next row of vertices: landmarks lie on the edge of the teeth rather than of the lip
 _SHUT, _APART = 0.04, 0.09  # lip gap over mouth width
+_TEETH = (0.45, 0.75)  # L of what is bright between lips, over that of the lips, from which it may be teeth
 _TONGUE = (0.55, 0.9)  # a of what is bright between lips, over that of the lips, from which it is no tooth
 
 
@@ -167,14 +168,29 @@ def whites(user: Parts, template: Parts, template_skin: FloatArray) -> tuple[Flo
     return user.sclera, target.astype(np.float32)
 
 
-def teeth(user: Parts, template: Parts, template_lips: FloatArray) -> tuple[FloatArray, FloatArray]:
+def teeth(user: Parts, template: Parts, lips: tuple[FloatArray, FloatArray]) -> tuple[FloatArray, FloatArray]:
     """Where the user's teeth go in the template's light: their Lab colour and the one they take.
 
-    Where the template shows none, or a tongue in their place, they are guessed from its lips, whose Lab colour is given.
+    Where the template shows none, or a tongue in their place, they are guessed from its lips. Where the user shows none, what is between
+    the lips keeps its colour, and stays as dark against them as it is.
+
+    Args:
+        user: The user's parts.
+        template: The template's.
+        lips: float32 (3,) each, Lab of both faces' lips.
     """
-    guess = vector(min(template_lips[0] + 12, 86), template_lips[1] * 0.2, template_lips[2] * 0.5)
-    seen = float(smoothstep(template.mouth_open, _SHUT, _APART)) * float(smoothstep(template.teeth[0] - template_lips[0], -12, 4))
-    seen *= 1 - float(smoothstep(template.teeth[1] / max(float(template_lips[1]), 4.0), *_TONGUE))
+    own, new = lips
+    guess = vector(min(new[0] + 12, 86), new[1] * 0.2, new[2] * 0.5)
+    seen = float(smoothstep(template.mouth_open, _SHUT, _APART)) * float(smoothstep(template.teeth[0] - new[0], -12, 4))
+    seen *= 1 - _tongue(template.teeth, new)
     target = template.teeth * seen + guess * (1 - seen)
     target[0] = min(target[0], 90.0)
-    return user.teeth, target.astype(np.float32)
+    darker = float(user.teeth[0]) / max(float(own[0]), 1.0)
+    shown = float(smoothstep(darker, *_TEETH)) * (1 - _tongue(user.teeth, own))
+    dark = np.concatenate([[new[0] * min(darker, 1.0)], user.teeth[1:]])
+    return user.teeth, f32(target * shown + dark * (1 - shown))
+
+
+def _tongue(between: FloatArray, lips: FloatArray) -> float:
+    """Whether a colour between lips is that of a tongue, 0-1, from both Lab colours."""
+    return float(smoothstep(between[1] / max(float(lips[1]), 4.0), *_TONGUE))
