@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import io
+import re
+from concurrent.futures import ThreadPoolExecutor
 
+import cv2
 import numpy as np
 import pytest
+import simplejpeg
 from hypothesis import given, settings
 from hypothesis.extra.numpy import array_shapes, arrays
 from numpy.typing import NDArray
 from PIL import Image
 
 from facemeld.media import CONTENT_TYPES, EXTENSIONS, DecodeLimits, EncodingFailed, ImageFormat, decode, encode, probe
+from facemeld.parallel import WORTH_SHARING, helped
 
 from .pictures import scene
 
@@ -94,3 +99,52 @@ def test_jpeg_is_written_with_the_exact_transform(astronaut: NDArray[np.uint8]) 
     exact = io.BytesIO()
     Image.fromarray(astronaut).save(exact, "JPEG", quality=95, subsampling=0)
     assert quality(encode(astronaut, "jpeg")) > quality(exact.getvalue()) - 0.1
+
+
+LARGE = [(1500, 1000), (1001, 1501), (1503, 1499), (30_001, 51), (51, 30_001), (23, 65_500), (2048, 737)]
+"""Heights and widths that are worth sharing: with and without whole blocks at the edges, of one to four parts."""
+
+
+def large(height: int, width: int) -> NDArray[np.uint8]:
+    """A picture with detail everywhere, so that no block is like another."""
+    noise = np.random.default_rng(height).integers(0, 256, (height // 4 + 1, width // 4 + 1, 3), np.uint8)
+    return np.asarray(cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)
+
+
+@pytest.mark.parametrize(("height", "width"), LARGE)
+def test_a_large_jpeg_has_the_pixels_of_one_written_in_a_piece(height: int, width: int) -> None:
+    """In every decoder, the strict one included that refuses whatever the codec warns of."""
+    rgb = large(height, width)
+    assert height * width >= WORTH_SHARING
+    whole = io.BytesIO()
+    Image.fromarray(rgb).save(whole, "JPEG", quality=95, subsampling=0)
+    expected = np.asarray(Image.open(whole))
+    data = encode(rgb, "jpeg")
+    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(data))), expected)
+    np.testing.assert_array_equal(simplejpeg.decode_jpeg(data, "RGB", strict=True), expected)
+    np.testing.assert_array_equal(np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR))[..., ::-1], expected)
+    assert (probe(data).width, probe(data).height) == (width, height)
+    assert abs(len(data) / len(whole.getvalue()) - 1) < 0.001
+
+
+@pytest.mark.parametrize(("height", "width"), LARGE)
+def test_a_large_jpeg_restarts_in_order(height: int, width: int) -> None:
+    """The numbers of the restarts go round without a gap, so that a damaged file loses no more than one interval."""
+    restarts = [found[0][1] - 0xD0 for found in re.finditer(rb"\xff[\xd0-\xd7]", encode(large(height, width), "jpeg", quality=30))]
+    assert restarts == [number % 8 for number in range(len(restarts))]
+    assert (len(restarts) > 0) == (height > 64)
+
+
+def test_a_large_jpeg_is_the_same_whoever_writes_it() -> None:
+    rgb = large(1503, 1499)
+    alone = encode(rgb, "jpeg")
+    with ThreadPoolExecutor(1) as helper, helped(helper):
+        assert encode(rgb, "jpeg") == alone
+
+
+def test_a_small_jpeg_is_written_in_a_piece() -> None:
+    """No restarts where nothing is shared: not a byte more."""
+    rgb = large(1400, 1000)
+    whole = io.BytesIO()
+    Image.fromarray(rgb).save(whole, "JPEG", quality=95, subsampling=0)
+    assert encode(rgb, "jpeg") == whole.getvalue()

@@ -43,7 +43,10 @@ def encode(
     """
     _check(rgb, alpha, image_format, quality)
     if image_format == "jpeg":
-        return _jpeg(rgb, JPEG_QUALITY if quality is None else quality)
+        # Imported here, because the API process imports this module and carries no imaging libraries.
+        from facemeld.media.jpeg import write_jpeg
+
+        return write_jpeg(rgb, JPEG_QUALITY if quality is None else quality)
     image = Image.fromarray(np.ascontiguousarray(rgb if alpha is None else np.dstack((rgb, alpha))))
     out = io.BytesIO()
     if image_format == "png":
@@ -52,19 +55,6 @@ def encode(
         chosen = WEBP_QUALITY if quality is None else quality
         image.save(out, "WEBP", quality=chosen, method=_WEBP_METHOD, lossless=chosen == 100, exact=chosen == 100)
     return out.getvalue()
-
-
-def _jpeg(rgb: NDArray[np.uint8], quality: int) -> bytes:
-    # Imported here, because the API process imports this module and carries no imaging libraries.
-    import cv2
-
-    # The bytes are Pillow's, without its copy of the picture with four channels. Thinner wrappers of the codec take its fast, inexact
-    # transform, which loses 1.6 dB at quality 95.
-    settings = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
-    done, data = cv2.imencode(".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), settings)
-    if not done:
-        raise EncodingFailed(f"a picture of {rgb.shape[1]}x{rgb.shape[0]} pixels could not be written as JPEG")
-    return bytes(data.data)
 
 
 def _check(rgb: NDArray[np.uint8], alpha: NDArray[np.uint8] | None, image_format: ImageFormat, quality: int | None) -> None:

@@ -100,6 +100,21 @@ def exif_orientation(exif: bytes) -> int:
     return 1
 
 
+def jpeg_frame_and_scan(data: bytes) -> tuple[int, int]:
+    """Where the frame header of a JPEG begins, and where the coded pixels of its first scan do.
+
+    Raises:
+        UndecodableImage: the file ends before that, or has a scan without a frame.
+    """
+    frame = None
+    for marker, start, end in _jpeg_segments(data):
+        if marker in _SOF_MARKERS:
+            frame = start
+        elif marker == _SOS and frame is not None:
+            return frame, end
+    raise UndecodableImage("a JPEG must have a frame header before its scan, got none")
+
+
 def _upright(width: int, height: int, orientation: int) -> tuple[int, int]:
     return (height, width) if orientation >= 5 else (width, height)
 

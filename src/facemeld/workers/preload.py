@@ -7,5 +7,6 @@ from facemeld.fusion.retouch.retouch import retouch
 from facemeld.marks.credentials import CredentialSigner, read_credentials
 from facemeld.marks.detect import detect as detect_mark
 from facemeld.marks.invisible import changed, embed
+from facemeld.media.jpeg import write_jpeg
 
-__all__ = ["CredentialSigner", "MeshEngine", "changed", "cv2", "detect_mark", "embed", "read_credentials", "retouch"]
+__all__ = ["CredentialSigner", "MeshEngine", "changed", "cv2", "detect_mark", "embed", "read_credentials", "retouch", "write_jpeg"]
