@@ -29,8 +29,8 @@ _LEAST, _MOST = 0.7, 1.8
 _GAIN_STEPS, _TILE_STEPS = 100, 50
 # Side of the squares whose detail is measured, pixels.
 _CELL = 8
-# Rows worked on at a time, so that they stay in the processor's cache.
-_STRIP = 128
+# Pixels worked on at a time, so that they stay in the processor's cache.
+_STRIP = 140_000
 
 
 def unit(width: int, height: int) -> float:
@@ -83,23 +83,28 @@ def embed(
     spread = math.sqrt(cv2.norm(gain, cv2.NORM_L2SQR) / area)
     scale = 255 / 10 ** (wanted / 20) / max(spread, 1.0) / _TILE_STEPS
     period = round(TILE * pixels)
-    brighter, darker = _layers(tile, period, window[1])
+    steps, darker = _layers(tile, period, window[1])
     region = marked[window]
 
     def change(part: tuple[slice, slice]) -> None:
         there, layer = part
-        region[there] = _changed(region[there], gain[there], brighter[layer], darker[layer], scale)
+        _change(region[there], gain[there], steps[layer], darker[layer], scale)
 
-    each(change, _strips(top, rows, period), rows * columns)
+    each(change, _strips(top, rows, period, _rows_of(columns)), rows * columns)
     return marked
 
 
-def _strips(top: int, rows: int, period: int) -> Iterator[tuple[slice, slice]]:
-    """Rows of a region, and the rows of the repeated tile that fall on them."""
+def _rows_of(columns: int) -> int:
+    """Rows worked on at a time, a whole number of cells."""
+    return max(1, _STRIP // (_CELL * columns)) * _CELL
+
+
+def _strips(top: int, rows: int, period: int, most: int) -> Iterator[tuple[slice, slice]]:
+    """Rows of a region, so many at most, and the rows of the repeated tile that fall on them."""
     row = 0
     while row < rows:
         place = (top + row) % period
-        count = min(_STRIP, rows - row, period - place)
+        count = min(most, rows - row, period - place)
         yield slice(row, row + count), slice(place, place + count)
         row += count
 
@@ -107,8 +112,9 @@ def _strips(top: int, rows: int, period: int) -> Iterator[tuple[slice, slice]]:
 def changed(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """A mask of the pixels that differ between two pictures of one size, uint8 (H, W): 255 where they do."""
     mask = np.empty(before.shape[:2], np.uint8)
-    for first in range(0, before.shape[0], _STRIP):
-        rows = slice(first, first + _STRIP)
+    most = _rows_of(before.shape[1])
+    for first in range(0, before.shape[0], most):
+        rows = slice(first, first + most)
         red, green, blue = cv2.split(cv2.absdiff(before[rows], after[rows]))
         either = cv2.bitwise_or(cv2.bitwise_or(red, green), blue)
         mask[rows] = cv2.threshold(either, 0, 255, cv2.THRESH_BINARY)[1]
@@ -120,8 +126,12 @@ def strength(area: float) -> float:
     return min(max(LEAST_PSNR + 10 * math.log10(area / _LEAST_AREA), LEAST_PSNR), MOST_PSNR)
 
 
-def _layers(tile: NDArray[np.float32], period: int, columns: slice) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """What the tile adds and what it takes away at its size in the picture, repeated over the columns: uint8 (period, W) each."""
+def _layers(tile: NDArray[np.float32], period: int, columns: slice) -> tuple[NDArray[np.uint8], MatLike]:
+    """The tile at its size in the picture, repeated over the columns.
+
+    Returns:
+        How much it changes, uint8 (period, W), and where it makes darker, uint8 (period, W, 3): 255 there, 0 elsewhere.
+    """
     if period != TILE:
         # The middle one of nine, so that it fits its neighbours.
         tall = np.tile(tile, (3, 3))
@@ -131,19 +141,18 @@ def _layers(tile: NDArray[np.float32], period: int, columns: slice) -> tuple[NDA
     steps = np.rint(tile * _TILE_STEPS).clip(-255, 255)
     first = columns.start % period
     last = first + columns.stop - columns.start
-    brighter, darker = (
-        np.tile(one.astype(np.uint8), (1, -(-last // period)))[:, first:last] for one in (np.maximum(steps, 0), np.maximum(-steps, 0))
-    )
-    return brighter, darker
+    darker = np.asarray((steps < 0) * np.uint8(255))
+    amount, place = (np.tile(one, (1, -(-last // period)))[:, first:last] for one in (np.abs(steps).astype(np.uint8), darker))
+    return amount, cv2.cvtColor(place, cv2.COLOR_GRAY2RGB)
 
 
-def _changed(
-    rows: NDArray[np.uint8], gain: NDArray[np.uint8], brighter: NDArray[np.uint8], darker: NDArray[np.uint8], scale: float
-) -> MatLike:
-    """Some rows of the picture with the change, within 0-255."""
-    more = cv2.cvtColor(cv2.multiply(gain, brighter, scale=scale), cv2.COLOR_GRAY2RGB)
-    less = cv2.cvtColor(cv2.multiply(gain, darker, scale=scale), cv2.COLOR_GRAY2RGB)
-    return cv2.subtract(cv2.add(rows, more), less)
+def _change(rows: NDArray[np.uint8], gain: NDArray[np.uint8], steps: NDArray[np.uint8], darker: MatLike, scale: float) -> None:
+    """Change some rows of the picture, within 0-255."""
+    amount = cv2.cvtColor(cv2.multiply(gain, steps, scale=scale), cv2.COLOR_GRAY2RGB)
+    # What is to become darker is turned over, made brighter and turned back: one multiplication and one sum do for both.
+    cv2.bitwise_xor(rows, darker, rows)
+    cv2.add(rows, amount, rows)
+    cv2.bitwise_xor(rows, darker, rows)
 
 
 def _hiding(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -153,8 +162,15 @@ def _hiding(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
         return np.full((height, width), _GAIN_STEPS, np.uint8)
     # A whole number of cells, because whole numbers of pixels are averaged much faster; the rest at the edge is not looked at.
     rows, columns = height // _CELL, width // _CELL
-    half = cv2.resize(rgb[: rows * _CELL, : columns * _CELL], (columns * _CELL // 2, rows * _CELL // 2), interpolation=cv2.INTER_AREA)
-    grey = cv2.cvtColor(half, cv2.COLOR_RGB2GRAY)
+    grey = np.empty((rows * _CELL // 2, columns * _CELL // 2), np.uint8)
+    middle = rows // 2 * _CELL
+
+    def halve(part: slice) -> None:
+        strip = rgb[part, : columns * _CELL]
+        half = cv2.resize(strip, (strip.shape[1] // 2, strip.shape[0] // 2), interpolation=cv2.INTER_AREA)
+        cv2.cvtColor(half, cv2.COLOR_RGB2GRAY, grey[part.start // 2 : part.stop // 2])
+
+    each(halve, (slice(0, middle), slice(middle, rows * _CELL)) if middle else (slice(0, rows * _CELL),), width * height)
     detail = cv2.absdiff(grey, cv2.blur(grey, (5, 5)))
     activity = cv2.blur(cv2.resize(detail, (columns, rows), interpolation=cv2.INTER_AREA).astype(np.float32), (3, 3))
     hidden = np.rint(_GAIN_STEPS * np.clip(_LEAST + activity / _ACTIVITY, _LEAST, _MOST)).astype(np.uint8)

@@ -34,6 +34,8 @@ _MAX_CHARACTERS = 64
 # White on the plate has a contrast of at least 5.7:1, also over a white ground (WCAG 2.2, 1.4.3, asks for 4.5:1).
 _PLATE_OPACITY = np.float32(0.6)
 _WHITE = np.float32(255)
+# Pixels worked on at a time, so that they stay in the processor's cache.
+_STRIP = 8_000
 # As shares of the letter height.
 _PADDING, _MARGIN, _LINE_GAP = 0.35, 0.5, 0.3
 
@@ -79,16 +81,27 @@ def label_patch(
     x = margin if corner.endswith("left") else width - margin - columns
     y = margin if corner.startswith("upper") else height - margin - rows
     box = Rect(x, y, columns, rows)
-    patch = rgb[box.window].astype(np.float32)
+    ground, opaque = rgb[box.window], None if alpha is None else alpha[box.window]
+    patch = np.empty_like(ground)
+    most = max(1, _STRIP // columns)
+    for first in range(0, rows, most):
+        strip = slice(first, first + most)
+        patch[strip] = _written(ground[strip], None if opaque is None else opaque[strip], stencil[strip])
+    return patch, box
+
+
+def _written(rgb: NDArray[np.uint8], alpha: NDArray[np.uint8] | None, stencil: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Some rows of the labelled part, whole numbers within 0-255."""
+    patch = rgb.astype(np.float32)
     if alpha is not None:
         # Most viewers show what is transparent over white, and the hidden colour may be any: the plate stands on white there.
-        opacity = alpha[box.window].astype(np.float32)[:, :, None] / _WHITE
+        opacity = alpha.astype(np.float32)[:, :, None] / _WHITE
         patch = patch * opacity + _WHITE * (1 - opacity)
     coverage = np.repeat(stencil, 3, axis=1).reshape(patch.shape)  # far quicker to multiply by than to broadcast
     patch *= 1 - _PLATE_OPACITY
     patch *= 1 - coverage
     patch += _WHITE * coverage
-    return np.rint(patch).astype(np.uint8), box
+    return np.asarray(np.rint(patch, out=patch))
 
 
 def _checked(text: str) -> str:
