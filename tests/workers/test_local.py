@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import hashlib
 import os
 import signal
 import time
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -84,6 +86,24 @@ class Devour:
         return len(np.ones(2 << 30, np.uint8))
 
 
+@dataclass(frozen=True)
+class Living:
+    """Counts the tasks of its own kind that the process still holds, itself included."""
+
+    photo: str
+
+    def __call__(self, context: WorkerContext) -> int:
+        return sum(isinstance(one, Living) for one in gc.get_objects())
+
+
+@dataclass(frozen=True)
+class Unsendable:
+    """Answers with what no process can tell another."""
+
+    def __call__(self, context: WorkerContext) -> Callable[[], None]:
+        return lambda: None
+
+
 @asynccontextmanager
 async def executor(bundle: Path, cpu_seconds: float = 0.0, **limits: Any) -> AsyncIterator[LocalExecutor]:
     config = WorkerConfig(bundle, memory_bytes=1 << 30, cpu_seconds=cpu_seconds, plan_cache_bytes=1000)
@@ -117,6 +137,58 @@ def test_a_tasks_own_error_comes_back_and_harms_nobody(bundle_path: Path) -> Non
         with pytest.raises(KeyError, match="of the task"):
             await running.run(Refuse(), 10)
         assert await running.run(Pid(), 10) == before
+
+    check(bundle_path, body)
+
+
+def test_a_tasks_own_error_says_where_it_happened(bundle_path: Path) -> None:
+    async def body(running: LocalExecutor) -> None:
+        with pytest.raises(KeyError) as caught:
+            await running.run(Refuse(), 10)
+        assert any("In the worker" in note and 'KeyError("of the task")' in note for note in caught.value.__notes__)
+
+    check(bundle_path, body)
+
+
+def test_what_cannot_be_sent_harms_nobody(bundle_path: Path) -> None:
+    """Neither to a worker nor back."""
+
+    async def body(running: LocalExecutor) -> None:
+        before = await running.run(Pid(), 10)
+        with pytest.raises(AttributeError, match="local object"):
+            await running.run(lambda context: 1, 10)
+        with pytest.raises(AttributeError, match="local object"):
+            await running.run(Unsendable(), 10)
+        assert await running.run(Pid(), 10) == before
+        assert running.stats.died == 0
+
+    check(bundle_path, body)
+
+
+def test_nothing_of_a_task_outlives_it(bundle_path: Path) -> None:
+    """Users' photos are in memory until the call ends, here and in the worker."""
+
+    async def body(running: LocalExecutor) -> None:
+        for _ in range(3):
+            task = Living("a photo")
+            kept = weakref.ref(task)
+            assert await running.run(task, 10) == 1
+            del task
+            # The thread that handed it over lets go of it a moment after the answer.
+            await asyncio.sleep(0.05)
+            assert kept() is None
+
+    check(bundle_path, body)
+
+
+def test_a_process_that_died_idle_is_replaced(bundle_path: Path) -> None:
+    async def body(running: LocalExecutor) -> None:
+        before = await running.run(Pid(), 20)
+        os.kill(before, signal.SIGKILL)
+        with pytest.raises(WorkerDied):
+            await running.run(Pid(), 20)
+        assert await running.run(Pid(), 20) != before
+        assert running.stats.died == 1
 
     check(bundle_path, body)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -12,7 +11,7 @@ from facemeld.timing import current_stages, stage
 from facemeld.workers.context import CacheFigures, WorkerConfig
 from facemeld.workers.errors import DeadlineExceeded, NotReady, QueueFull, WorkerDied
 from facemeld.workers.executor import ExecutorStats, Task
-from facemeld.workers.process import Outcome, WorkerProcess
+from facemeld.workers.process import Outcome, ProcessEnded, WorkerProcess
 from facemeld.workers.turns import Turns
 
 T = TypeVar("T")
@@ -123,15 +122,9 @@ class LocalExecutor:
     async def _run_in(self, worker: WorkerProcess, task: Task[T], seconds: float, end: float) -> Outcome[T]:
         """Run a task in a worker that was taken; see ``run``."""
         self._busy += 1
-        try:
-            future = worker.submit(task)
-        except (BrokenProcessPool, RuntimeError) as error:
-            self._replace(worker)
-            self._died += 1
-            raise WorkerDied("the worker process had ended before it could take the task") from error
         begun = asyncio.get_running_loop().time()
         left = max(0.0, end - begun)
-        answer = asyncio.wrap_future(future)
+        answer = asyncio.wrap_future(worker.submit(task))
         try:
             await asyncio.wait([answer], timeout=left)
         except asyncio.CancelledError:
@@ -159,7 +152,7 @@ class LocalExecutor:
     def _collect(self, worker: WorkerProcess, answer: asyncio.Future[Outcome[T]]) -> Outcome[T]:
         try:
             outcome = answer.result()
-        except BrokenProcessPool as error:
+        except ProcessEnded as error:
             self._died += 1
             self._replace(worker)
             raise WorkerDied("the worker process ended before it answered") from error
@@ -195,7 +188,7 @@ class LocalExecutor:
     async def _await_abandoned(self, worker: WorkerProcess, answer: asyncio.Future[Outcome[T]], seconds: float) -> None:
         answer.add_done_callback(_read)
         await asyncio.wait([answer], timeout=seconds)
-        if answer.done() and not isinstance(answer.exception(), BrokenProcessPool):
+        if answer.done() and not isinstance(answer.exception(), ProcessEnded):
             self._give_back(worker)
         else:
             self._replace(worker)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import math
 import multiprocessing
@@ -11,11 +10,14 @@ import resource
 import signal
 import threading
 import time
-from collections.abc import Mapping
-from concurrent.futures import Future, ProcessPoolExecutor
+import traceback
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field
-from multiprocessing.connection import wait
-from typing import Generic, TypeVar, cast
+from multiprocessing.connection import Connection, wait
+from multiprocessing.reduction import ForkingPickler
+from queue import SimpleQueue
+from typing import Any, Generic, TypeVar, cast
 
 from facemeld.errors import FacemeldError
 from facemeld.parallel import helped
@@ -107,36 +109,119 @@ def _limit_processor_time(seconds: float) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (limit if most == resource.RLIM_INFINITY else min(limit, most), most))
 
 
+def serve(config: WorkerConfig, tasks: Connection[Any, Any], answers: Connection[Any, Any]) -> None:
+    """The life of a worker process: prepare, then run one task after the other until there is nobody to ask for more.
+
+    Args:
+        config: What to prepare.
+        tasks: Where tasks come from; ``None`` asks for the process's id.
+        answers: Where answers go: what came out, and what was raised.
+    """
+    prepare(config)
+    while _serve_one(config, tasks, answers):
+        pass
+
+
+def _serve_one(config: WorkerConfig, tasks: Connection[Any, Any], answers: Connection[Any, Any]) -> bool:
+    """Run the next task; whether there was one. A function of its own, so that nothing of a task outlives it."""
+    try:
+        task = tasks.recv()
+    except EOFError:
+        return False
+    try:
+        answer = ForkingPickler.dumps((os.getpid() if task is None else execute(config, task), None))
+    except Exception as error:  # noqa: BLE001  # whatever a task raises is its caller's to see
+        error.add_note("In the worker:\n" + traceback.format_exc())
+        answer = ForkingPickler.dumps((None, error))
+    answers.send_bytes(answer)
+    return True
+
+
+class ProcessEnded(Exception):
+    """The process ended before it answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """A task on its way; ``None`` asks for the process's id."""
+
+    task: Callable[..., Any] | None = field(repr=False)
+    future: Future[Any]
+
+
 class WorkerProcess:
     """One process of its own, so that its death or its killing touches one task only.
 
-    The process is a ``ProcessPoolExecutor`` of size one: the standard library brings start-up, pickling and the
-    detection of a dead process.
+    One thread here hands it its tasks through a pipe and waits for the answers: half the way, in threads and in time, of the standard
+    library's pools.
     """
 
     def __init__(self, config: WorkerConfig) -> None:
         context = multiprocessing.get_context("forkserver")
         # The fork server imports the engine once, so that a replacement starts in milliseconds and shares its memory.
         context.set_forkserver_preload(["facemeld.workers.process", "facemeld.workers.preload"])
-        self._config = config
-        self._pool = ProcessPoolExecutor(max_workers=1, mp_context=context, initializer=prepare, initargs=(config,))
+        theirs_in, self._tasks = context.Pipe(duplex=False)
+        self._answers, theirs_out = context.Pipe(duplex=False)
+        self._theirs = (theirs_in, theirs_out)
+        self._process = context.Process(target=serve, args=(config, theirs_in, theirs_out), daemon=True)
+        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._pid: int | None = None
         self.finished = 0
         self.templates = CacheFigures()
 
     def warm(self) -> Future[int]:
         """Start the process; the future holds its id once models are loaded."""
-        future = self._pool.submit(os.getpid)
+        self._process.start()
+        for end in self._theirs:
+            # With its own ends in its own hands alone, its death is the end of the pipe.
+            end.close()
+        threading.Thread(target=self._hand_over, name="worker", daemon=True).start()
+        future: Future[int] = Future()
         future.add_done_callback(self._remember)
+        self._jobs.put(_Job(None, future))
         return future
 
     def _remember(self, future: Future[int]) -> None:
-        if not future.cancelled() and future.exception() is None:
+        if future.exception() is None:
             self._pid = future.result()
 
     def submit(self, task: Task[T]) -> Future[Outcome[T]]:
-        """Hand the process a task."""
-        return self._pool.submit(execute, self._config, task)
+        """Hand the process a task; the future fails with ``ProcessEnded`` when the process does not live to answer."""
+        future: Future[Outcome[T]] = Future()
+        self._jobs.put(_Job(task, future))
+        return future
+
+    def _hand_over(self) -> None:
+        """Work off the jobs, one after the other, until told to end; those after the process's end fail."""
+        while self._hand_over_one():
+            pass
+        self._tasks.close()
+        self._process.join()
+        self._answers.close()
+
+    def _hand_over_one(self) -> bool:
+        """Do the next job; whether there was one. A function of its own, so that nothing of a task outlives it."""
+        job = self._jobs.get()
+        if job is None:
+            return False
+        if job.future.set_running_or_notify_cancel():
+            try:
+                self._tasks.send_bytes(ForkingPickler.dumps(job.task))
+                result, error = self._answers.recv()
+            except (EOFError, OSError):
+                error = ProcessEnded(f"process {self._process.pid} ended with exit code {self._ended()}")
+            except Exception as raised:  # noqa: BLE001  # such as a task that cannot be sent: its caller's to see, and no harm to others
+                error = raised
+            if error is None:
+                job.future.set_result(result)
+            else:
+                job.future.set_exception(error)
+        return True
+
+    def _ended(self) -> int | None:
+        """Wait a moment for the process whose pipe has ended, and tell its exit code; None where it is not known yet."""
+        self._process.join(1)
+        return self._process.exitcode
 
     @property
     def pid(self) -> int | None:
@@ -145,11 +230,10 @@ class WorkerProcess:
 
     def end(self) -> None:
         """Let the process finish and go."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._jobs.put(None)
 
     def kill(self) -> None:
         """End the process at once, whatever it is doing."""
-        if self._pid is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self._pid, signal.SIGKILL)
+        if self._process.is_alive():
+            self._process.kill()
         self.end()
