@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from facemeld.fusion.mesh.layout import Layout
 from facemeld.fusion.mesh.paint import Tone, tone_of
 from facemeld.fusion.mesh.plan import FacePlan
 from facemeld.fusion.mesh.regions import closing, keep_eyes, keep_mouth, opaque_lenses, read_parts, without_teeth
+from facemeld.fusion.mesh.strands import covered_by_strands
 from facemeld.fusion.mesh.texture import UserTexture
 from facemeld.fusion.mesh.tone import Skin, read_skin
 from facemeld.fusion.mesh.validity import fill_plan, in_shadow
@@ -75,6 +76,8 @@ def read_likeness(picture: Picture, user: Face, plan: FacePlan, atlas: Atlas) ->
     """
     with stage("skin"):
         skin = read_skin(picture, user.mesh, atlas)
+        strands = covered_by_strands(skin.hidden, skin.texture, skin.shading, skin.visible, atlas)
+        skin = replace(skin, hidden=np.maximum(skin.hidden, strands))
         parts = read_parts(picture, user.landmarks, skin, atlas)
     shut = closing(parts, plan.parts)
     hidden = f32(skin.hidden * (1 - skin.glasses * atlas.band))
