@@ -16,14 +16,15 @@ from facemeld.fusion.types import FloatArray
 # What tells a strand of hair; lengths are cells of the atlas, light that it takes is a share of the skin's.
 _WIDTH = 9  # from left to right, at most
 _DIM = 8.0  # L that is added to the skin's
-_FAINT, _CLEAR, _DEEP, _CLEAR_LOCK = 0.09, 0.165, 0.25, 0.14  # what its cells take, and on average a strand, a dark one, and a lock
+_FAINT, _CLEAR, _DEEP = 0.09, 0.165, 0.25  # what its cells take at least, and on average a strand and a dark one
+_CLEAR_LOCK = 0.14, 0.22  # what a lock takes on average: far out, near the eye
 _ROOT = 0.05  # face widths from the border within which it begins
 _ROWS, _ROWS_STRAIGHT, _ROWS_LOCK = 8, 10, 17  # how far down it reaches at least
 _ACROSS, _ACROSS_LOCK, _ACROSS_STRAIGHT = 1.0, 0.4, 0.1  # light it takes from its columns over that from its rows, at most
 _DARK = 0.87  # L over that of the skin, at most
 _REDDER = 1.0  # Lab a that it may have over the skin's
 _FROWN = 3  # rows above the brows' inner ends that frown lines come up from
-_BESIDE = 8  # from an eye's outer corner outwards, to where locks hang
+_BESIDE = 8, -4  # from an eye's outer corner outwards: from where on locks hang, and from where on dark ones do
 _FURTHER, _FURTHER_LOCK = (9, 9), (21, 9)  # rows and columns around its cells where all that is darker than skin belongs to it
 _EDGE = 7  # breadth of the brush that takes its soft edges in
 
@@ -86,8 +87,9 @@ def covered_by_strands(hidden: FloatArray, texture: FloatArray, shading: FloatAr
     frown = (lines.column > right) & (lines.column < left) & (lines.low >= brow - _FROWN)
     hair = (lines.redder < _REDDER) | (lines.taken > _DEEP) | (straight & lines.on_patch)
     strands = lines.rooted & hair & ~frown & (lines.taken > _CLEAR) & (rows >= _ROWS) & (lines.across < _ACROSS)
-    beside = (lines.column < outer_right - _BESIDE) | (lines.column > outer_left + _BESIDE)
-    locks = beside & (lines.taken > _CLEAR_LOCK) & (rows >= _ROWS_LOCK) & (lines.across < _ACROSS_LOCK)
+    beside = np.maximum(outer_right - lines.column, lines.column - outer_left)
+    clear = lines.taken > np.where(beside > _BESIDE[0], *_CLEAR_LOCK)
+    locks = (beside > _BESIDE[1]) & clear & (rows >= _ROWS_LOCK) & (lines.across < _ACROSS_LOCK)
     fallen = (lines.top < eye) & (lines.light < _DARK)
     strands, locks = fallen & strands, fallen & locks
     if not (strands | locks).any():
