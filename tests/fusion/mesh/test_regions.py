@@ -14,7 +14,7 @@ from facemeld.fusion.types import MESH_VERTICES
 
 def parts(mouth: float, eyes: tuple[float, float] = (0.3, 0.3), eye_range: float = 0.8) -> Parts:
     colour = np.array([60, 5, 10], np.float32)
-    return Parts(eyes, eye_range, mouth, colour, colour)
+    return Parts(eyes, eye_range, mouth, colour, colour, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -43,6 +43,11 @@ def test_the_template_decides_whether_the_mouth_is_open(user: float, template: f
     assert keep_mouth(parts(user), parts(template)) == kept
 
 
+@pytest.mark.parametrize(("user", "template", "kept"), [(1.0, 1.0, 0.0), (0.0, 1.0, 1.0), (1.0, 0.0, 0.0), (0.0, 0.0, 0.0)])
+def test_a_smile_keeps_its_teeth_where_the_user_shows_none(user: float, template: float, kept: float) -> None:
+    assert keep_mouth(replace(parts(0.2), toothy=user), replace(parts(0.2), toothy=template)) == kept
+
+
 def test_lips_that_close_leave_the_teeth_behind(hopper_plan: MeshPlan) -> None:
     mesh = hopper_plan.faces[0].landmarks[:MESH_VERTICES]
     assert (without_teeth(mesh, 0.0) == mesh).all()
@@ -54,17 +59,17 @@ def test_lips_that_close_leave_the_teeth_behind(hopper_plan: MeshPlan) -> None:
 
 
 @pytest.mark.parametrize(
-    ("user", "template", "taken"),
+    ("user", "toothy", "template", "taken"),
     [
-        ((60, 5, 10), (70, 4, 12), (70, 4, 12)),  # teeth take the template's colour
-        ((60, 5, 10), (55, 33, 10), (61, 3.2, 7.5)),  # but not its tongue's
-        ((16, 12, 8), (70, 4, 12), (14, 12, 8)),  # and a dark gap stays dark
+        ((60, 5, 10), 1.0, (70, 4, 12), (70, 4, 12)),  # teeth take the template's colour
+        ((60, 5, 10), 1.0, (55, 33, 10), (61, 3.2, 7.5)),  # but not its tongue's
+        ((16, 12, 8), 0.0, (70, 4, 12), (14, 12, 8)),  # and a dark gap stays dark
     ],
 )
 def test_what_is_between_the_lips_takes_a_fitting_colour(
-    user: tuple[float, ...], template: tuple[float, ...], taken: tuple[float, ...]
+    user: tuple[float, ...], toothy: float, template: tuple[float, ...], taken: tuple[float, ...]
 ) -> None:
-    one, other = (replace(parts(0.3), teeth=np.array(colour, np.float32)) for colour in (user, template))
+    one, other = (replace(parts(0.3), teeth=np.array(colour, np.float32), toothy=toothy) for colour in (user, template))
     lips = np.array([56, 20, 12], np.float32), np.array([49, 16, 15], np.float32)
     own, new = teeth(one, other, lips)
     np.testing.assert_array_equal(own, user)

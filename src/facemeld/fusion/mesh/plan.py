@@ -149,6 +149,7 @@ def _pack(arrays: dict[str, NDArray[Any]], prefix: str, face: Face, detail: Face
         "spread": skin.spread,
         "eyes": list(parts.eyes_open),
         "eye_range": parts.eye_range,
+        "toothy": parts.toothy,
         "mouth": parts.mouth_open,
         "tint": detail.tint,
         "fineness": detail.fineness,
@@ -175,7 +176,7 @@ def _unpack(arrays: dict[str, NDArray[Any]], prefix: str, entry: dict[str, Any],
         entry["spread"],
         at("contrast"),
     )
-    parts = Parts((entry["eyes"][0], entry["eyes"][1]), entry["eye_range"], entry["mouth"], at("sclera"), at("teeth"))
+    parts = Parts((entry["eyes"][0], entry["eyes"][1]), entry["eye_range"], entry["mouth"], at("sclera"), at("teeth"), entry["toothy"])
     crop = Rect(*entry["crop"])
     pixels = picture[crop.y : crop.bottom, crop.x : crop.right]
     miniature = Miniature.of(pixels, at("matte"), at("local"))

@@ -22,6 +22,7 @@ _CLOSED, _OPEN = 0.09, 0.14  # lid gap over eye width
 _CLEAR = (0.42, 0.52)  # range of L within eyes from which they show white and iris
 _ONTO_LIP = 0.9  # of the way to the next row of vertices: landmarks lie on the edge of the teeth rather than of the lip
 _SHUT, _APART = 0.04, 0.09  # lip gap over mouth width
+_AJAR = (0.02, 0.05)  # the same, from which there is anything to see between the lips
 _TEETH = (0.45, 0.75)  # L of what is bright between lips, over that of the lips, from which it may be teeth
 _TONGUE = (0.55, 0.9)  # a of what is bright between lips, over that of the lips, from which it is no tooth
 
@@ -36,6 +37,7 @@ class Parts:
         mouth_open: Gap between the lips over the mouth's width.
         sclera: float32 (3,), Lab of the whites of the eyes; meaningless where both are shut.
         teeth: float32 (3,), Lab of what is bright between the lips; meaningless where they are shut.
+        toothy: Whether that is teeth, 0-1, and not a tongue or a dark gap.
     """
 
     eyes_open: tuple[float, float]
@@ -43,6 +45,7 @@ class Parts:
     mouth_open: float
     sclera: FloatArray
     teeth: FloatArray
+    toothy: float
 
 
 def read_parts(picture: Picture, landmarks: FloatArray, skin: Skin, atlas: Atlas) -> Parts:
@@ -71,13 +74,15 @@ def read_parts(picture: Picture, landmarks: FloatArray, skin: Skin, atlas: Atlas
     x1, y1 = np.clip(high, [x0 + 1, y0 + 1], [max(picture.shape[1], x0 + 1), max(picture.shape[0], y0 + 1)])
     place = (line - vector(x0, y0)).astype(np.float32)
     inner = sample(lab_of(picture[y0:y1, x0:x1]), place)
+    bright, lips = _bright(np.asarray(inner, np.float32).reshape(-1, 3), skin), skin.shading[atlas.lips > 0.5].mean(axis=0)
     within = skin.texture.reshape(-1, 3).take(np.flatnonzero(atlas.eyes * skin.visible > 0.6), axis=0)
     return Parts(
         (eyes[0], eyes[1]),
         _range(within, skin, atlas),
         float(gap / across),
         _bright(within, skin),
-        _bright(np.asarray(inner, np.float32).reshape(-1, 3), skin),
+        bright,
+        float(smoothstep(_against(bright, lips), *_TEETH)) * (1 - _tongue(bright, lips)),
     )
 
 
@@ -125,10 +130,10 @@ def opaque_lenses(skin: Skin, atlas: Atlas) -> float:
 
 
 def keep_mouth(user: Parts, template: Parts) -> float:
-    """How much of what is between the template's lips stays, 0-1."""
+    """How much of what is between the template's lips stays, 0-1: where the user's mouth opens too little, or lacks the teeth for it."""
     opened = float(smoothstep(template.mouth_open, _SHUT, _APART))
     wide_enough = float(smoothstep(user.mouth_open / (template.mouth_open + 1e-3), 0.35, 0.6))
-    return opened * (1 - wide_enough)
+    return opened * (1 - wide_enough * (1 - template.toothy * (1 - user.toothy)))
 
 
 def closing(user: Parts, template: Parts) -> float:
@@ -171,8 +176,8 @@ def whites(user: Parts, template: Parts, template_skin: FloatArray) -> tuple[Flo
 def teeth(user: Parts, template: Parts, lips: tuple[FloatArray, FloatArray]) -> tuple[FloatArray, FloatArray]:
     """Where the user's teeth go in the template's light: their Lab colour and the one they take.
 
-    Where the template shows none, or a tongue in their place, they are guessed from its lips. Where the user shows none, what is between
-    the lips keeps its colour, and stays as dark against them as it is.
+    Where the template shows none, or a tongue in their place, they are guessed from its lips. Where the user's open mouth shows none,
+    what is between the lips keeps its colour, and stays as dark against them as it is.
 
     Args:
         user: The user's parts.
@@ -185,10 +190,14 @@ def teeth(user: Parts, template: Parts, lips: tuple[FloatArray, FloatArray]) -> 
     seen *= 1 - _tongue(template.teeth, new)
     target = template.teeth * seen + guess * (1 - seen)
     target[0] = min(target[0], 90.0)
-    darker = float(user.teeth[0]) / max(float(own[0]), 1.0)
-    shown = float(smoothstep(darker, *_TEETH)) * (1 - _tongue(user.teeth, own))
-    dark = np.concatenate([[new[0] * min(darker, 1.0)], user.teeth[1:]])
+    shown = max(user.toothy, 1 - float(smoothstep(user.mouth_open, *_AJAR)))
+    dark = np.concatenate([[new[0] * min(_against(user.teeth, own), 1.0)], user.teeth[1:]])
     return user.teeth, f32(target * shown + dark * (1 - shown))
+
+
+def _against(between: FloatArray, lips: FloatArray) -> float:
+    """L of a colour between lips, over that of the lips, from both Lab colours."""
+    return float(between[0]) / max(float(lips[0]), 1.0)
 
 
 def _tongue(between: FloatArray, lips: FloatArray) -> float:
