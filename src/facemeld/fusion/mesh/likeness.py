@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -77,10 +77,9 @@ def read_likeness(picture: Picture, user: Face, plan: FacePlan, atlas: Atlas) ->
     with stage("skin"):
         skin = read_skin(picture, user.mesh, atlas)
         strands = covered_by_strands(skin.hidden, skin.texture, skin.shading, skin.visible, atlas)
-        skin = replace(skin, hidden=np.maximum(skin.hidden, strands))
         parts = read_parts(picture, user.landmarks, skin, atlas)
     shut = closing(parts, plan.parts)
-    hidden = f32(skin.hidden * (1 - skin.glasses * atlas.band))
+    hidden = f32(np.maximum(skin.hidden, strands) * (1 - skin.glasses * atlas.band))
     share, served = fill_plan(skin.visible, hidden, in_shadow(skin.shading, skin.visible), atlas)
     dark = opaque_lenses(skin, atlas)
     right, left = keep_eyes(parts, plan.parts)
