@@ -102,7 +102,7 @@ def test_jpeg_is_written_with_the_exact_transform(astronaut: NDArray[np.uint8]) 
 
 
 LARGE = [(1500, 1000), (1001, 1501), (1503, 1499), (30_001, 51), (51, 30_001), (23, 65_500), (2048, 737)]
-"""Heights and widths that are worth sharing: with and without whole blocks at the edges, of one to four parts."""
+"""Heights and widths that are worth sharing: with and without whole blocks at the edges, of one to eight parts."""
 
 
 def large(height: int, width: int) -> NDArray[np.uint8]:

@@ -21,7 +21,7 @@ _BLOCK = 8
 _CYCLE = 8
 """Restart markers are numbered from 0 to 7, again and again."""
 
-_PARTS = 4
+_PARTS = 8
 """Parts of a picture: few enough for the restarts to weigh nothing, and small enough that a part's copy finds room in freed memory."""
 
 _LONGEST_INTERVAL = 65_535
