@@ -15,7 +15,6 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
-from multiprocessing.reduction import ForkingPickler
 from queue import SimpleQueue
 from typing import Any, Generic, TypeVar, cast
 
@@ -26,6 +25,7 @@ from facemeld.workers.context import CacheFigures, WorkerConfig, context_for
 from facemeld.workers.errors import OutOfMemory
 from facemeld.workers.executor import Task
 from facemeld.workers.heap import keep_freed_memory
+from facemeld.workers.messages import receive, send
 
 T = TypeVar("T")
 
@@ -125,15 +125,14 @@ def serve(config: WorkerConfig, tasks: Connection[Any, Any], answers: Connection
 def _serve_one(config: WorkerConfig, tasks: Connection[Any, Any], answers: Connection[Any, Any]) -> bool:
     """Run the next task; whether there was one. A function of its own, so that nothing of a task outlives it."""
     try:
-        task = tasks.recv()
+        task = receive(tasks)
     except EOFError:
         return False
     try:
-        answer = ForkingPickler.dumps((os.getpid() if task is None else execute(config, task), None))
+        send(answers, (os.getpid() if task is None else execute(config, task), None))
     except Exception as error:  # noqa: BLE001  # whatever a task raises is its caller's to see
         error.add_note("In the worker:\n" + traceback.format_exc())
-        answer = ForkingPickler.dumps((None, error))
-    answers.send_bytes(answer)
+        send(answers, (None, error))
     return True
 
 
@@ -206,8 +205,8 @@ class WorkerProcess:
             return False
         if job.future.set_running_or_notify_cancel():
             try:
-                self._tasks.send_bytes(ForkingPickler.dumps(job.task))
-                result, error = self._answers.recv()
+                send(self._tasks, job.task)
+                result, error = receive(self._answers)
             except (EOFError, OSError):
                 error = ProcessEnded(f"process {self._process.pid} ended with exit code {self._ended()}")
             except Exception as raised:  # noqa: BLE001  # such as a task that cannot be sent: its caller's to see, and no harm to others
