@@ -100,7 +100,7 @@ def fuse_face(
         face = paint(texture, likeness.tone.on(layout), plan, grid, seen, mouth, lips)
     allowed = _allowed(alpha, grid, width) * np.float32(1 - options.features**2)
     with stage("blend"):
-        out[part] = join(np.ascontiguousarray(out[part]), face, _masks(alpha, front, plan, width), allowed, grid, width)
+        out[part] = join(np.ascontiguousarray(out[part]), face, _masks(alpha, front, plan, grid, width), allowed, grid, width)
     return Fused(out, layout, seen, allowed)
 
 
@@ -129,7 +129,7 @@ def behind(alpha: NDArray[np.uint8], front: NDArray[np.uint8], share: float = 1.
 
 
 def _masks(
-    alpha: NDArray[np.uint8], front: NDArray[np.uint8], plan: FacePlan, width: float
+    alpha: NDArray[np.uint8], front: NDArray[np.uint8], plan: FacePlan, grid: Window, width: float
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
     """Where the face is blended in, and the frames of glasses that are laid over it, if the template wears any.
 
@@ -137,9 +137,10 @@ def _masks(
     """
     if plan.skin.glasses == 0 or not front.any():
         return behind(alpha, front), None
-    side = 2 * round(_FRAME * width) + 1
-    broad = cv2.morphologyEx(front, cv2.MORPH_OPEN, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
-    return behind(alpha, np.asarray(broad, np.uint8)), np.asarray(cv2.subtract(front, broad), np.uint8)
+    side = 2 * round(_FRAME * width / grid.step) + 1
+    opened = cv2.morphologyEx(cell_means(front, grid), cv2.MORPH_OPEN, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
+    broad = np.asarray(cv2.min(front, cv2.convertScaleAbs(grid.up(f32(opened)))), np.uint8)
+    return behind(alpha, broad), np.asarray(cv2.subtract(front, broad), np.uint8)
 
 
 def _allowed(alpha: NDArray[np.uint8], grid: Window, width: float) -> FloatArray:
