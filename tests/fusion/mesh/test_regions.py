@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from facemeld.fusion.mesh.plan import MeshPlan
-from facemeld.fusion.mesh.regions import Parts, closing, keep_eyes, keep_mouth, teeth, without_teeth
+from facemeld.fusion.mesh.regions import Parts, closing, eyes_seen, keep_eyes, keep_mouth, teeth, without_teeth
 from facemeld.fusion.types import MESH_VERTICES
 
 
@@ -33,6 +33,13 @@ def test_eyes_that_show_nothing_are_the_template_s(
     user: tuple[float, float], eye_range: float, template: tuple[float, float], kept: tuple[float, float]
 ) -> None:
     assert keep_eyes(parts(0.0, user, eye_range), parts(0.0, template)) == pytest.approx(kept)
+
+
+@pytest.mark.parametrize(
+    ("eyes", "eye_range", "seen"), [((0.3, 0.3), 0.8, 1.0), ((0.05, 0.3), 0.8, 1.0), ((0.05, 0.05), 0.8, 0.0), ((0.3, 0.3), 0.3, 0.0)]
+)
+def test_shut_and_blind_eyes_have_no_whites(eyes: tuple[float, float], eye_range: float, seen: float) -> None:
+    assert eyes_seen(parts(0.0, eyes, eye_range)) == seen
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from facemeld.fusion.mesh.blend import Painting, cell_means
 from facemeld.fusion.mesh.layout import Layout, Window
 from facemeld.fusion.mesh.lips import LipMap, read_lips
 from facemeld.fusion.mesh.plan import FacePlan
-from facemeld.fusion.mesh.regions import Parts, teeth, whites
+from facemeld.fusion.mesh.regions import Parts, eyes_seen, teeth, whites
 from facemeld.fusion.mesh.relight import Hue, Light, both_hues, relight
 from facemeld.fusion.mesh.sharpness import match_fineness
 from facemeld.fusion.mesh.texture import UserTexture
@@ -76,7 +76,7 @@ def tone_of(skin: Skin, parts: Parts, plan: FacePlan, share: FloatArray, dark: f
     near = atlas.sockets * (1 - atlas.eyes)
     beside = f32(cv2.mean(new * thrice(f32(near)))[:3]) / (float(near.mean()) + 1e-6)
     white_own, white_new = whites(parts, plan.parts, beside)
-    eyes = thrice(f32(atlas.eyes * np.float32(1 - dark)))
+    eyes = thrice(f32(atlas.eyes * np.float32((1 - dark) * eyes_seen(parts))))
     own, new = f32(own + (white_own - own) * eyes), f32(new + (white_new - new) * eyes)
     bare = (1 - atlas.contrasty) * (1 - skin.beard * atlas.beard) * (1 - skin.glasses * atlas.band)
     plain = _LIMIT[0] * (1 - 0.5 * hard)

@@ -120,6 +120,11 @@ def keep_eyes(user: Parts, template: Parts) -> tuple[float, float]:
     return right, left
 
 
+def eyes_seen(parts: Parts) -> float:
+    """How much of the eyes a face shows, 0-1: nothing where both are shut."""
+    return float(smoothstep(max(parts.eyes_open), _CLOSED, _OPEN)) * float(smoothstep(parts.eye_range, *_CLEAR))
+
+
 def opaque_lenses(skin: Skin, atlas: Atlas) -> float:
     """Whether the glasses of a face are too dark to see its eyes, 0-1."""
     if skin.glasses == 0:
