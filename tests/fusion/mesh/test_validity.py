@@ -14,8 +14,9 @@ from PIL import Image
 from facemeld.fusion.mesh.arrays import f32, vector
 from facemeld.fusion.mesh.atlas import GRID, Atlas
 from facemeld.fusion.mesh.engine import MeshEngine
-from facemeld.fusion.mesh.validity import covered_by_others
-from facemeld.fusion.types import FloatArray
+from facemeld.fusion.mesh.plan import MeshPlan
+from facemeld.fusion.mesh.validity import averted, covered_by_others
+from facemeld.fusion.types import MESH_VERTICES, FloatArray
 from facemeld.workers.facequality import covered_shares
 
 SKIN = (60.0, 14.0, 18.0)
@@ -120,3 +121,17 @@ def test_portraits_keep_their_hair_and_not_their_skin(engine: MeshEngine, shared
         picture = np.asarray(image.convert("RGB"))
     (share,) = covered_shares(engine.plan(picture, engine.analyse(picture)))
     assert low <= share <= high
+
+
+@pytest.mark.parametrize("degrees", [-40.0, 40.0])
+def test_of_a_turned_head_the_far_half_is_doubted(hopper_plan: MeshPlan, atlas: Atlas, degrees: float) -> None:
+    mesh = hopper_plan.faces[0].landmarks[:MESH_VERTICES]
+    assert not averted(mesh, 5.0, atlas).any()
+    rotation, _ = cv2.Rodrigues(np.radians([0.0, degrees, 0.0]))
+    found = averted(np.asarray((mesh - mesh.mean(axis=0)) @ rotation.T, np.float32), degrees, atlas)
+    halves = found[:, : GRID // 2].sum(), found[:, GRID // 2 :].sum()
+    assert max(halves) > 5 * min(halves)
+    assert max(halves) > 0.4 * atlas.covered.sum() / 2
+    eyes = atlas.eyes * np.stack([np.arange(GRID) < GRID / 2, np.arange(GRID) >= GRID / 2])[:, None, :]
+    right, left = (float((found * eye).sum() / eye.sum()) for eye in eyes)
+    assert min(right, left) < 0.1 < 0.3 < max(right, left)

@@ -16,7 +16,7 @@ from facemeld.fusion.mesh.regions import closing, keep_eyes, keep_mouth, opaque_
 from facemeld.fusion.mesh.strands import covered_by_strands
 from facemeld.fusion.mesh.texture import UserTexture
 from facemeld.fusion.mesh.tone import Skin, read_skin
-from facemeld.fusion.mesh.validity import fill_plan, in_shadow
+from facemeld.fusion.mesh.validity import averted, fill_plan, in_shadow
 from facemeld.fusion.types import Face, FloatArray, Picture
 from facemeld.timing import stage
 
@@ -80,7 +80,8 @@ def read_likeness(picture: Picture, user: Face, plan: FacePlan, atlas: Atlas) ->
         parts = read_parts(picture, user.landmarks, skin, atlas)
     shut = closing(parts, plan.parts)
     hidden = f32(np.maximum(skin.hidden, strands) * (1 - skin.glasses * atlas.band))
-    share, served = fill_plan(skin.visible, hidden, in_shadow(skin.shading, skin.visible), atlas)
+    worse = np.maximum(in_shadow(skin.shading, skin.visible), averted(user.mesh, user.pose.yaw, atlas))
+    share, served = fill_plan(skin.visible, hidden, worse, atlas)
     dark = opaque_lenses(skin, atlas)
     right, left = keep_eyes(parts, plan.parts)
     kept = np.maximum(_kept_eyes(dark, (right, left), plan, atlas), 1 - served) * atlas.covered

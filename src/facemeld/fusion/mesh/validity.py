@@ -10,10 +10,13 @@ from facemeld.fusion import topology
 from facemeld.fusion.mesh.arrays import f32, smoothstep
 from facemeld.fusion.mesh.atlas import GRID, Atlas
 from facemeld.fusion.mesh.glasses import arms_zone
+from facemeld.fusion.mesh.warp import vertex_normals
 from facemeld.fusion.types import FloatArray
 
 _ARMS, _NOSE = 4.4, 3.7  # oddness that the arms and the bridge of glasses reach, and next to nothing else
 _SHADOW = (0.35, 0.55)  # share of the light on its mirror image that a cell lacks, from which it counts as in hard shadow
+_TURNED = (12.0, 22.0)  # degrees of yaw from which the far half is doubted
+_FROM_THE_SIDE = (0.45, 0.7)  # cosine of the angle between skin and view up to which a cell counts as seen from the side
 _OTHER_EYE = 0.35  # share of an eye that had to come from the other from which all of it does
 _RIM = 0.03  # face widths from the border within which what lies in front must begin
 _FOOT, _BROAD_FOOT = 2.6, 8.0  # cells of a patch near the border, over the root of its area; broader than a shine on a forehead
@@ -116,13 +119,33 @@ def in_shadow(shading: FloatArray, visible: FloatArray) -> FloatArray:
     return f32(cv2.GaussianBlur(f32(darker * visible[:, ::-1]), (0, 0), 0.01 * GRID))
 
 
-def fill_plan(visible: FloatArray, hidden: FloatArray, shadow: FloatArray, atlas: Atlas) -> tuple[FloatArray, FloatArray]:
+def averted(mesh: FloatArray, yaw: float, atlas: Atlas) -> FloatArray:
+    """Cells that a turned head shows so much from the side that its other half shows them better.
+
+    Seen from the side, little is left of an eye or a cheek, and landmarks there lie beside the face as often as on it.
+
+    Args:
+        mesh: float32 (468, 3), pixels.
+        yaw: How far the head is turned, degrees.
+        atlas: The canonical atlas.
+
+    Returns:
+        float32 (GRID, GRID), 0-1.
+    """
+    turned = float(smoothstep(abs(yaw), *_TURNED))
+    if turned == 0.0:
+        return np.zeros((GRID, GRID), np.float32)
+    (depth,) = atlas.raster.planes(vertex_normals(mesh, atlas.mesh.triangles)[:, 2:])
+    return f32(turned * (1 - smoothstep(-depth, *_FROM_THE_SIDE)) * atlas.covered)
+
+
+def fill_plan(visible: FloatArray, hidden: FloatArray, worse: FloatArray, atlas: Atlas) -> tuple[FloatArray, FloatArray]:
     """Which half of the user's face serves which cell.
 
     Args:
         visible: float32 (GRID, GRID), 0-1: how well the user's picture shows a cell.
         hidden: float32 (GRID, GRID), 0-1: where something covers it.
-        shadow: float32 (GRID, GRID), 0-1: where the other half is to be preferred if it can serve.
+        worse: float32 (GRID, GRID), 0-1: where the other half is to be preferred if it can serve.
         atlas: The canonical atlas.
 
     Returns:
@@ -130,9 +153,9 @@ def fill_plan(visible: FloatArray, hidden: FloatArray, shadow: FloatArray, atlas
     """
     direct = visible * (1 - hidden)
     mirrored = np.ascontiguousarray(direct[:, ::-1])
-    lit = direct * (1 - shadow)
-    share = mirrored * (1 - lit)
-    share = share / (share + lit + 1e-3)
+    good = direct * (1 - worse)
+    share = mirrored * (1 - good)
+    share = share / (share + good + 1e-3)
     share = np.asarray(cv2.GaussianBlur(smoothstep(share, 0.3, 0.7), (0, 0), 0.02 * GRID), np.float32)
     # Two eyes mixed show two irises: each eye with its brow comes from one half alone.
     eye = np.maximum(atlas.sockets, atlas.brows)
