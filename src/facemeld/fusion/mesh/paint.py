@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facemeld.fusion import topology
-from facemeld.fusion.mesh.arrays import f32, smoothstep, thrice, vector
+from facemeld.fusion.mesh.arrays import f32, percentile, smoothstep, thrice, vector
 from facemeld.fusion.mesh.atlas import GRID, Atlas
 from facemeld.fusion.mesh.blend import Painting, cell_means
 from facemeld.fusion.mesh.layout import Layout, Window
@@ -25,6 +25,7 @@ from facemeld.timing import stage
 
 _LIMIT = (24.0, 120.0)  # how far L may deviate from the shading, on bare skin and on features
 _HARD = (13.0, 25.0)  # standard deviation of the user's shading in L from which its light counts as hard
+_BEYOND, _KNEE = 2.0, 8.0  # how far L may go beyond the template's brightest, and over how much it bends
 _SHARP = 0.5  # how much of the template's own hard shadows replaces what tells the user
 _STEEPEST = 1.8  # how much stronger detail may get
 
@@ -181,7 +182,16 @@ def _light(own: FloatArray, wanted: FloatArray, weight: FloatArray, hard: float)
     flat, share = basis.reshape(3, -1).astype(np.float64), weight.reshape(-1).astype(np.float64) + 1e-6
     moments = (flat * share) @ flat.T + 1e-3 * share.sum() * np.eye(3)
     slope = np.tensordot(np.linalg.solve(moments, (flat * share) @ gap.reshape(-1)), basis, 1)
-    return f32(own + slope + np.float32(hard) * (gap - slope))
+    return _below(f32(own + slope + np.float32(hard) * (gap - slope)), wanted, weight)
+
+
+def _below(light: FloatArray, wanted: FloatArray, weight: FloatArray) -> FloatArray:
+    """L that hardly goes beyond the brightest of the wanted one: what shines on dark skin would be blown out on fair skin."""
+    known = wanted.reshape(-1).take(np.flatnonzero(weight > 0.5))
+    if known.size < 20:
+        return light
+    knee = np.float32(percentile(known, 97) + _BEYOND - _KNEE)
+    return f32(np.where(light > knee, knee + np.float32(_KNEE) * np.tanh((light - knee) * np.float32(1 / _KNEE)), light))
 
 
 def _softening(user: Skin, template: Skin, atlas: Atlas) -> float:
