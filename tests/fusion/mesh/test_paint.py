@@ -24,3 +24,20 @@ def test_shining_skin_is_not_blown_out_in_the_template_s_light(hopper_plan: Mesh
     assert light.max() < np.percentile(wanted, 97) + 2.5
     if shine == 0:
         np.testing.assert_allclose(light, wanted, atol=4.0)
+
+
+@pytest.mark.parametrize("light", [0.5, 30.0])
+def test_a_face_is_black_where_the_template_is(hopper_plan: MeshPlan, atlas: Atlas, light: float) -> None:
+    """And no darker than the light says where it is not."""
+    plan, skin = hopper_plan.details[0], hopper_plan.details[0].skin
+    texture = skin.texture.copy()
+    half = np.arange(GRID) < GRID // 4
+    texture[:, half, 0] = light
+    dark = replace(plan, skin=replace(skin, texture=texture))
+    before, after = (tone_of(skin, plan.parts, one, np.zeros((GRID, GRID), np.float32), 0.0, atlas).new[..., 0] for one in (plan, dark))
+    inside = (atlas.skin > 0.9) & (skin.hidden < 0.05) & (np.arange(GRID) < GRID // 4 - 8)[None, :]
+    assert inside.sum() > 50
+    if light < 1:
+        assert np.median(after[inside]) < 4.0 < np.median(before[inside])
+    else:
+        np.testing.assert_array_equal(after, before)

@@ -25,6 +25,7 @@ from facemeld.timing import stage
 
 _LIMIT = (24.0, 120.0)  # how far L may deviate from the shading, on bare skin and on features
 _HARD = (13.0, 25.0)  # standard deviation of the user's shading in L from which its light counts as hard
+_BLACK, _SOFT = (3.0, 8.0), 2.0  # L of the template up to which a cell is black, and cells over which that is averaged
 _BEYOND, _KNEE = 2.0, 8.0  # how far L may go beyond the template's brightest, and over how much it bends
 _SHARP = 0.5  # how much of the template's own hard shadows replaces what tells the user
 _STEEPEST = 1.8  # how much stronger detail may get
@@ -74,6 +75,7 @@ def tone_of(skin: Skin, parts: Parts, plan: FacePlan, share: FloatArray, dark: f
     new = plan.skin.shading.copy()
     seen = atlas.skin * np.minimum(skin.visible, plan.skin.visible)
     new[..., 0] = _light(skin.shading[..., 0], new[..., 0], seen, max(hard, _SHARP * _hardness(plan.skin, atlas)))
+    _leave_in_the_dark(new, plan.skin, atlas)
     near = atlas.sockets * (1 - atlas.eyes)
     beside = f32(cv2.mean(new * thrice(f32(near)))[:3]) / (float(near.mean()) + 1e-6)
     white_own, white_new = whites(parts, plan.parts, beside)
@@ -183,6 +185,15 @@ def _light(own: FloatArray, wanted: FloatArray, weight: FloatArray, hard: float)
     moments = (flat * share) @ flat.T + 1e-3 * share.sum() * np.eye(3)
     slope = np.tensordot(np.linalg.solve(moments, (flat * share) @ gap.reshape(-1)), basis, 1)
     return _below(f32(own + slope + np.float32(hard) * (gap - slope)), wanted, weight)
+
+
+def _leave_in_the_dark(new: FloatArray, template: Skin, atlas: Atlas) -> None:
+    """Make a shading as dark as the template is where it is black: there the fit of its light only guesses, and would glow."""
+    light = f32(cv2.GaussianBlur(f32(cv2.extractChannel(template.texture, 0)), (0, 0), _SOFT))
+    if light.min() >= _BLACK[1]:
+        return
+    black = (1 - smoothstep(light, *_BLACK)) * atlas.skin * (1 - template.beard * atlas.beard) * (1 - template.hidden)
+    new[..., 0] += np.minimum(light + 1 - new[..., 0], 0) * cv2.GaussianBlur(f32(black), (0, 0), _SOFT)
 
 
 def _below(light: FloatArray, wanted: FloatArray, weight: FloatArray) -> FloatArray:
