@@ -95,6 +95,7 @@ def first_start(data: Path, environment: dict[str, str], terminal: bool) -> str:
     return printed.decode()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("policy", "terminal", "created"),
     [("auto", True, True), ("auto", False, False), ("print", False, True), ("off", True, False)],

@@ -128,6 +128,7 @@ def test_too_slow_and_too_many(serve: Callable[..., LiveServer], caller: Callabl
     assert ask.fuse(version) == "ResourceInsufficient"
 
 
+@pytest.mark.slow
 @pytest.mark.answers("ResourceUnavailable.IsOpening", "ServiceUnavailable")
 @pytest.mark.parametrize(("version", "code"), [("2022-09-27", "ResourceUnavailable.IsOpening"), ("2018-12-01", "ServiceUnavailable")])
 def test_calls_before_the_models_are_loaded(

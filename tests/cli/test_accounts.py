@@ -22,6 +22,8 @@ from facemeld.usage import Usage
 from tests.api.live import LiveServer
 from tests.cli.test_commands import Shell
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def shell(tmp_path: Path, bundle_path: Path) -> Shell:
