@@ -8,8 +8,8 @@ The meshes are aligned to the canonical face by its rigid points; then ridge reg
 better on held-out faces:
 
 - every face is used twice, once mirrored, so that the basis is symmetric;
-- yaw and pitch (and their squares and product) are regressed along and left out of the basis: the landmark network's shape drifts
-  with the pose, and what the pose explains is not expression;
+- yaw and pitch (and their squares and product) are regressed along: the landmark network's shape drifts with the pose, and what the
+  pose explains is not expression. The drift is kept on its own, for meshes that are aligned as the engine places them;
 - the penalty is the one with which the least movement gives the wanted scores, not the one with the best fit of points.
 """
 
@@ -23,8 +23,9 @@ from numpy.typing import NDArray
 
 from facemeld.fusion.alignment import similarity
 from facemeld.fusion.bundle import CanonicalMesh, read_bundle
+from facemeld.fusion.expression import pose_terms
 from facemeld.fusion.pose import head_pose
-from facemeld.fusion.topology import LEFT_EYE, LIPS_INNER, LIPS_OUTER, RIGHT_EYE, blendshape_mirror, mirror
+from facemeld.fusion.topology import LEFT_EYE, LIPS_INNER, LIPS_OUTER, RIGHT_EYE, RIGID, blendshape_mirror, mirror
 from facemeld.fusion.types import BLENDSHAPE_COUNT, MESH_VERTICES
 
 PENALTY = 3.0
@@ -39,17 +40,23 @@ FRONTAL = 20.0
 Array = NDArray[np.float64]
 
 
-def pose_terms(landmarks: Array, mesh: CanonicalMesh) -> Array:
-    """Yaw and pitch, in units of 30 degrees, with squares and product: (N, 5)."""
+def poses_of(landmarks: Array, mesh: CanonicalMesh) -> Array:
+    """What the drift depends on: (N, 5)."""
     poses = [head_pose(points, mesh) for points in landmarks]
-    yaw, pitch = (np.array([getattr(pose, name) for pose in poses]) / 30 for name in ("yaw", "pitch"))
-    return np.stack([yaw, pitch, yaw**2, pitch**2, yaw * pitch], axis=1)
+    return np.array([pose_terms(pose.yaw, pose.pitch) for pose in poses])
 
 
-def aligned(landmarks: Array, mesh: CanonicalMesh) -> Array:
+def aligned(landmarks: Array, mesh: CanonicalMesh, weights: Array) -> Array:
     """Meshes in the canonical frame: (N, 468, 3)."""
     meshes = landmarks[:, :MESH_VERTICES]
-    return np.array([similarity(points, mesh.vertices, mesh.rigid_weights).apply(points) for points in meshes])
+    return np.array([similarity(points, mesh.vertices, weights).apply(points) for points in meshes])
+
+
+def learn_drift(landmarks: Array, scores: Array, poses: Array, mesh: CanonicalMesh) -> Array:
+    """How shapes move with the pose when they are placed as the engine does it, by rigid points that all count alike: (5, 468, 3)."""
+    shapes = aligned(landmarks, mesh, np.isin(np.arange(MESH_VERTICES), RIGID).astype(np.float64))
+    slopes, _ = ridge(*with_mirrored(shapes, scores, poses, mesh))
+    return slopes[BLENDSHAPE_COUNT:]
 
 
 def with_mirrored(shapes: Array, scores: Array, poses: Array, mesh: CanonicalMesh) -> tuple[Array, Array]:
@@ -88,7 +95,7 @@ def main() -> None:
     mesh = read_bundle(arguments.bundle).mesh
     with np.load(arguments.landmarks, allow_pickle=False) as table:
         landmarks, scores = table["landmarks_px"].astype(np.float64), table["blendshapes"].astype(np.float64)
-    shapes, poses = aligned(landmarks, mesh), pose_terms(landmarks, mesh)
+    shapes, poses = aligned(landmarks, mesh, mesh.rigid_weights), poses_of(landmarks, mesh)
     predicted, mean = held_out(shapes, scores, poses, mesh), shapes.mean(axis=0)
     mouth, eyes = np.union1d(LIPS_OUTER, LIPS_INNER), np.union1d(LEFT_EYE, RIGHT_EYE)
     for name, points in (("all points", np.arange(MESH_VERTICES)), ("mouth", mouth), ("eyes", eyes)):
@@ -109,6 +116,7 @@ def main() -> None:
         moves=slopes[:BLENDSHAPE_COUNT].astype(np.float16),
         neutral=start.astype(np.float32),
         components=components.astype(np.float16),
+        drift=learn_drift(landmarks, scores, poses, mesh).astype(np.float16),
     )
     print(f"wrote {arguments.output}, {arguments.output.stat().st_size} bytes")
 

@@ -13,7 +13,7 @@ from facemeld.fusion.analysis import Analyser
 from facemeld.fusion.bundle import CanonicalMesh
 from facemeld.fusion.expression import ExpressionBasis
 from facemeld.fusion.pose import head_placement
-from facemeld.fusion.types import BLENDSHAPE_COUNT, MESH_VERTICES, FloatArray, Picture
+from facemeld.fusion.types import BLENDSHAPE_COUNT, MESH_VERTICES, FloatArray, Picture, Pose
 
 BASIS = ExpressionBasis.load()
 
@@ -27,6 +27,7 @@ def test_the_basis_comes_with_the_package_and_cannot_be_changed() -> None:
     assert BASIS.moves.shape == (BLENDSHAPE_COUNT, MESH_VERTICES, 3)
     assert BASIS.neutral.shape == (MESH_VERTICES, 3)
     assert BASIS.components.shape[1:] == (MESH_VERTICES, 3)
+    assert BASIS.drift.shape == (5, MESH_VERTICES, 3)
     assert ExpressionBasis.load() is BASIS
     with pytest.raises(ValueError, match="read-only"):
         BASIS.moves[0] = 1
@@ -40,6 +41,15 @@ def test_the_basis_is_symmetric(canonical: CanonicalMesh) -> None:
     partner, other = topology.mirror(canonical)[:MESH_VERTICES], topology.blendshape_mirror()
     np.testing.assert_allclose(BASIS.moves[other][:, partner] * [-1, 1, 1], BASIS.moves, atol=2e-3)
     np.testing.assert_allclose(BASIS.neutral[partner] * [-1, 1, 1], BASIS.neutral, atol=1e-4)
+
+
+def test_the_drift_is_symmetric_nothing_straight_ahead_and_bounded(canonical: CanonicalMesh) -> None:
+    partner = topology.mirror(canonical)[:MESH_VERTICES]
+    mirrored = BASIS.drift_at(Pose(-25.0, 10.0, 0.0))[partner] * [-1, 1, 1]
+    np.testing.assert_allclose(BASIS.drift_at(Pose(25.0, 10.0, 0.0)), mirrored, atol=5e-3)
+    assert not BASIS.drift_at(Pose(0.0, 0.0, 45.0)).any()
+    np.testing.assert_array_equal(BASIS.drift_at(Pose(50.0, -30.0, 0.0)), BASIS.drift_at(Pose(89.0, -80.0, 0.0)))
+    assert 0.1 < float(np.linalg.norm(BASIS.drift_at(Pose(0.0, 30.0, 0.0)), axis=1).mean()) < 1.0
 
 
 def test_opening_the_jaw_lowers_the_chin_and_closing_an_eye_lowers_its_lid() -> None:

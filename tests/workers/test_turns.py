@@ -78,12 +78,12 @@ def test_owners_take_turns_and_share_a_full_queue(places: int, asking: str, serv
     asyncio.run(main())
 
 
-def test_what_is_free_is_taken_at_once() -> None:
+def test_what_is_free_is_taken_at_once_and_what_was_used_last_first() -> None:
     async def main() -> None:
         turns: Turns[str] = Turns(0)
         turns.put("first")
         turns.put("second")
-        assert [await turns.take("a"), await turns.take("b")] == ["first", "second"]
+        assert [await turns.take("a"), await turns.take("b")] == ["second", "first"]
         with pytest.raises(QueueFull, match="at most 0"):
             await turns.take("a")
 

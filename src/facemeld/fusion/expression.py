@@ -1,4 +1,4 @@
-"""How a face's shape moves with its expression scores: a linear basis over the canonical mesh, and the search with it."""
+"""How a face's shape moves with its expression scores and with its pose: linear bases over the canonical mesh, and a search with them."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facemeld.fusion.types import BLENDSHAPE_COUNT, MESH_VERTICES, FloatArray
+from facemeld.fusion.types import BLENDSHAPE_COUNT, MESH_VERTICES, FloatArray, Pose
 
 _FILE = "expression_basis.npz"
+_MOST_YAW, _MOST_PITCH = 50.0, 30.0  # degrees: few faces that the drift was learned from are turned farther
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ExpressionBasis:
-    """What expressions and people do to the canonical face, learned from landmarks of synthetic faces.
+    """What expressions, poses and people do to the canonical face, learned from landmarks of synthetic faces.
 
     All shapes are in the canonical frame (see ``CanonicalMesh``), aligned by the rigid points.
 
@@ -27,11 +28,14 @@ class ExpressionBasis:
         neutral: float32 (468, 3), centimetres: the mean face at scores 0.
         components: float32 (K, 468, 3), centimetres: how people differ at the same expression, one standard deviation each,
             strongest first.
+        drift: float32 (5, 468, 3), centimetres that each vertex seems to move with ``pose_terms``: how high a point lies over the
+            picture is only guessed, the worse the more a head is turned, so the same face has other shapes in other poses.
     """
 
     moves: FloatArray
     neutral: FloatArray
     components: FloatArray
+    drift: FloatArray
 
     @staticmethod
     def load() -> ExpressionBasis:
@@ -55,6 +59,11 @@ class ExpressionBasis:
             raise ValueError(f"scores must be ({BLENDSHAPE_COUNT},), got {scores_from.shape} and {scores_to.shape}")
         change = np.asarray(scores_to, np.float64) - np.asarray(scores_from, np.float64)
         return np.tensordot(change, self.moves, 1).astype(np.float32)
+
+    def drift_at(self, pose: Pose) -> FloatArray:
+        """How far the vertices of a face seem to have moved when it is seen in a pose: float32 (468, 3), canonical centimetres."""
+        yaw, pitch = (max(-most, min(most, angle)) for angle, most in ((pose.yaw, _MOST_YAW), (pose.pitch, _MOST_PITCH)))
+        return np.tensordot(pose_terms(yaw, pitch), self.drift, 1).astype(np.float32)
 
     def matched_offset(
         self,
@@ -91,10 +100,16 @@ class ExpressionBasis:
         return best
 
 
+def pose_terms(yaw: float, pitch: float) -> NDArray[np.float64]:
+    """What the drift of a shape depends on, from degrees: both angles in units of 30, their squares and their product, float64 (5,)."""
+    yaw, pitch = yaw / 30, pitch / 30
+    return np.array([yaw, pitch, yaw**2, pitch**2, yaw * pitch])
+
+
 @lru_cache(maxsize=1)
 def _load() -> ExpressionBasis:
     with files("facemeld.fusion").joinpath("data", _FILE).open("rb") as file, np.load(file, allow_pickle=False) as table:
-        return ExpressionBasis(_array(table["moves"]), _array(table["neutral"]), _array(table["components"]))
+        return ExpressionBasis(*(_array(table[name]) for name in ("moves", "neutral", "components", "drift")))
 
 
 def _array(stored: NDArray[Any]) -> FloatArray:

@@ -25,7 +25,7 @@ class Turns(Generic[T]):
     def __init__(self, places: int) -> None:
         self.places = places
         """May change at any time; whoever waits already stays."""
-        self._free: deque[T] = deque()
+        self._free: list[T] = []
         self._lines: OrderedDict[str, deque[asyncio.Future[T]]] = OrderedDict()
         self._waiting = 0
 
@@ -54,7 +54,7 @@ class Turns(Generic[T]):
         self._free.append(thing)
 
     async def take(self, owner: str) -> T:
-        """Take a thing, waiting for it if there is none.
+        """Take a thing, waiting for it if there is none; of several the one that was put back last, whose memory is still warm.
 
         Args:
             owner: In whose line to wait.
@@ -63,7 +63,7 @@ class Turns(Generic[T]):
             QueueFull: there is no place left for this owner, now or when another needs the place.
         """
         if self._free:
-            return self._free.popleft()
+            return self._free.pop()
         self._make_room(owner)
         waiter: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._lines.setdefault(owner, deque()).append(waiter)

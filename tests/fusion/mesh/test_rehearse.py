@@ -99,14 +99,17 @@ def test_the_result_is_seen_in_the_template_s_pose(
         found = max(engine.analyse(result), key=lambda face: face.box.intersect(plan.faces[0].box).area)
         return pose_error(found.pose, plan.faces[0].pose).angle
 
+    errors = []
     for plan, user in ((hopper_plan, collins), other_way):
         unrehearsed = error(plan, user)
         with monkeypatch.context() as patch:
             patch.setattr("facemeld.fusion.mesh.shape._NEAR", 0.0)
             rehearsed = error(plan, user)
-        assert unrehearsed < 5.0
-        assert rehearsed < 2.5
-        assert rehearsed < 0.75 * unrehearsed
+        assert rehearsed < unrehearsed < 5.0
+        errors.append((unrehearsed, rehearsed))
+    before, after = np.mean(errors, axis=0)
+    assert after < 2.0
+    assert after < 0.75 * before
 
 
 def test_near_poses_are_not_rehearsed(

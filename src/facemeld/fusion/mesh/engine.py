@@ -48,7 +48,7 @@ class MeshEngine:
     @property
     def name(self) -> str:
         """Name and version; plans of another one are made anew."""
-        return "mesh/4"
+        return "mesh/5"
 
     def analyse(self, picture: Picture, within: Rect | None = None, search: Search = "prominent") -> tuple[Face, ...]:
         """Find faces, largest first; see ``Engine.analyse``."""
@@ -123,7 +123,7 @@ class MeshEngine:
         """Where the user's vertices go in a plan's crop, float32 (468, 3): corrected by what a rehearsal shows, where one is worth it."""
         corner = vector(detail.crop.x, detail.crop.y, 0)
         with stage("shape"):
-            fitting = fit(user, template, self._atlas)
+            fitting = fit(user, template, self._atlas, self._expressions)
             target = target_mesh(fitting, options, self._atlas, self._expressions) - corner
         if options.features >= 1 or fitting.near:
             return target

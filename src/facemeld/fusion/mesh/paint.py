@@ -27,7 +27,8 @@ _LIMIT = (24.0, 120.0)  # how far L may deviate from the shading, on bare skin a
 _HARD = (13.0, 25.0)  # standard deviation of the user's shading in L from which its light counts as hard
 _BLACK, _SOFT = (3.0, 8.0), 2.0  # L of the template up to which a cell is black, and cells over which that is averaged
 _BEYOND, _KNEE = 2.0, 8.0  # how far L may go beyond the template's brightest, and over how much it bends
-_SHARP = 0.5  # how much of the template's own hard shadows replaces what tells the user
+_SHARP = 0.3  # how much of the template's own hard shadows replaces what tells the user
+_CLEARER = 1.12  # how much stronger the user's features are drawn than in the photo: what blending and another light take away
 _STEEPEST = 1.8  # how much stronger detail may get
 
 
@@ -85,7 +86,7 @@ def tone_of(skin: Skin, parts: Parts, plan: FacePlan, share: FloatArray, dark: f
     plain = _LIMIT[0] * (1 - 0.5 * hard)
     limit = f32(plain + (_LIMIT[1] - plain) * (1 - bare) ** 2)
     ratio = plan.skin.contrast / (skin.contrast + 0.2)
-    gain = vector(float(np.clip(np.sqrt(ratio[0]), 0.85, 1.15)), *np.clip(ratio[1:], 0.3, 1.2).tolist())
+    gain = vector(_CLEARER * float(np.clip(np.sqrt(ratio[0]), 0.85, 1.15)), *np.clip(ratio[1:], 0.3, 1.2).tolist())
     between = teeth(parts, plan.parts, (f32(own[atlas.lips > 0.5].mean(axis=0)), f32(new[atlas.lips > 0.5].mean(axis=0))))
     return Tone(own, new, limit, both_hues(own, new), between, gain)
 

@@ -26,9 +26,10 @@ _UPPER_LID_LEFT = np.array([466, 388, 387, 386, 385, 384, 398])
 _LOWER_LID_LEFT = np.array([249, 390, 373, 374, 380, 381, 382])
 _OWN_OUTLINE = 0.95  # how far the outline goes to the user's at most
 _NEAR = 12.0  # degrees between both poses up to which a rehearsal gains too little to be worth its time
-_CORRECTED = 0.6, 0.8  # share of the difference in expression that goes before a rehearsal, and without one: the last of it costs likeness
-_SEEN_AS_IN_PHOTO = np.array([0.17, 0.085, 0.0])  # share of the turn between both poses, in pitch, yaw and roll
-_MOST_AWAY = 0.09  # radians
+# Share of the difference in expression that goes, before a rehearsal and without one: the last of it costs likeness.
+_CORRECTED = 0.52, 0.72
+_SEEN = 0.7  # how little of the drift the outline takes part in: a silhouette is seen, where depth is guessed
+_LOOKS_DOWN = 0.02  # radians by which rehearsals find heads to look down, in the mean; so much goes without one
 _SURFACE = np.array([0.0, 0.5, -4.0])  # canonical centimetres: the middle of the face, between nose and cheeks
 _APART = (20.0, 60.0)  # degrees between both poses from which the user's outline is trusted less
 
@@ -50,15 +51,13 @@ class Fitting:
     """A user's shape, ready to be placed on a template's face.
 
     Attributes:
-        own: float64 (468, 3), canonical centimetres, in the user's own expression.
-        seen: From the canonical face to the user's photo.
+        own: float64 (468, 3), canonical centimetres, in the user's own expression, as it would be read in the template's pose.
         place: From the canonical face to the template.
         user: The user's face.
         template: The template's face.
     """
 
     own: NDArray[np.float64]
-    seen: Similarity
     place: Similarity
     user: Face
     template: Face
@@ -87,17 +86,19 @@ class Correction:
     scores: FloatArray
 
 
-def fit(user: Face, template: Face, atlas: Atlas) -> Fitting:
+def fit(user: Face, template: Face, atlas: Atlas, expressions: ExpressionBasis) -> Fitting:
     """Take a user's shape out of its pose.
 
     Args:
         user: The user's face.
         template: The template's face.
         atlas: The canonical atlas.
+        expressions: The expression basis, which knows how shapes drift with the pose.
     """
-    seen = placement(user.mesh, atlas)
-    own = _complete(seen.inverse().apply(user.mesh), user.pose.yaw, atlas)
-    return Fitting(own, seen, placement(template.mesh, atlas), user, template)
+    drifting = (1 - _SEEN * outline_weight(atlas))[:, None]
+    read = placement(user.mesh, atlas).inverse().apply(user.mesh) - expressions.drift_at(user.pose) * drifting
+    own = _complete(read, user.pose.yaw, atlas) + expressions.drift_at(template.pose) * drifting
+    return Fitting(own, placement(template.mesh, atlas), user, template)
 
 
 def target_mesh(
@@ -117,7 +118,9 @@ def target_mesh(
     """
     template, before = fitting.template, fitting.user.blendshapes
     aim = before + np.float32(_CORRECTED[fitting.near]) * (template.blendshapes - before)
-    place = _turned_away(fitting.place, fitting.seen)
+    place = fitting.place
+    if fitting.near:
+        place = _turned(place, -_LOOKS_DOWN * place.rotation[:, 0])
     if correction is not None:
         aim, place = aim + correction.scores, _turned(place, correction.turn)
     own = fitting.own + expressions.offset(before, f32(aim))
@@ -144,21 +147,6 @@ def placement(mesh: FloatArray, atlas: Atlas) -> Similarity:
     weights = np.zeros(MESH_VERTICES)
     weights[topology.RIGID] = 1.0
     return similarity(mesh, atlas.mesh.vertices, weights).inverse()
-
-
-def _turned_away(place: Similarity, seen: Similarity) -> Similarity:
-    """The placement turned a little farther from the user's own pose.
-
-    Whoever looks at a result, people and networks alike, also goes by the user's features as the photo showed them, and so sees the
-    head turned towards the photo's pose. How far was measured over pairs of portraits.
-
-    Args:
-        place: From the canonical face to the template.
-        seen: From the canonical face to the user's photo.
-    """
-    between, _ = cv2.Rodrigues(seen.rotation @ place.rotation.T)
-    away = np.asarray(-_SEEN_AS_IN_PHOTO * between[:, 0], np.float64)
-    return _turned(place, bounded(away, _MOST_AWAY))
 
 
 def bounded(turn: NDArray[np.float64], most: float) -> NDArray[np.float64]:
