@@ -46,6 +46,7 @@ def shell(tmp_path: Path, bundle_path: Path) -> Shell:
     return Shell(tmp_path / "data", bundle_path.parent)
 
 
+@pytest.mark.slow
 def test_keys_are_created_listed_and_disabled(shell: Shell, tmp_path: Path) -> None:
     key = shell.json("key", "create")
     assert set(key) == {"SecretId", "SecretKey"}
@@ -60,6 +61,7 @@ def test_keys_are_created_listed_and_disabled(shell: Shell, tmp_path: Path) -> N
     assert stat.S_IMODE((tmp_path / "data" / "master.key").stat().st_mode) == 0o600
 
 
+@pytest.mark.slow
 def test_accounts_have_several_keys_of_their_own(shell: Shell) -> None:
     first = shell.json("key", "create", "--account", "museum")
     second = shell.json("key", "create", "--account", "museum")
@@ -86,6 +88,7 @@ def test_a_material_goes_from_import_to_deletion(shell: Shell, hopper_path: Path
     assert len(shell.json("material", "list", project)) == 1
 
 
+@pytest.mark.slow
 def test_a_rejected_material_can_be_appealed_once(shell: Shell, tmp_path: Path) -> None:
     blank = tmp_path / "blank.png"
     Image.new("RGB", (200, 200), "grey").save(blank)
