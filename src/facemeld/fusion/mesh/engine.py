@@ -124,7 +124,7 @@ class MeshEngine:
         corner = vector(detail.crop.x, detail.crop.y, 0)
         with stage("shape"):
             fitting = fit(user, template, self._atlas, self._expressions)
-            target = target_mesh(fitting, options, self._atlas, self._expressions) - corner
+            target = target_mesh(fitting, options, self._atlas, self._expressions, lips=likeness.lips) - corner
         if options.features >= 1 or fitting.near:
             return target
         with stage("rehearsal"):
@@ -134,4 +134,4 @@ class MeshEngine:
                 return target
             scores = self._analyser.blendshapes(seen)
             correction = lacking(seen, scores, detail.miniature, template, self._atlas, 1 - options.features)
-            return target_mesh(fitting, options, self._atlas, self._expressions, correction) - corner
+            return target_mesh(fitting, options, self._atlas, self._expressions, correction, likeness.lips) - corner

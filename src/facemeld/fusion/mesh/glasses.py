@@ -44,23 +44,27 @@ _SHIFT = 4  # fixed-point bits of polygon corners
 _BELOW = 8  # cells from the eyes down to the skin that lenses cover as well
 _TINT = (0.4, 0.65)  # its lightness over that of the cheeks, below which lenses are dark
 _BLACK = (0.2, 0.4)  # lightness of the whites of the eyes over that of the cheeks, below which a bar lies over them
+_DIM_EYES = (0.3, 0.5)  # lightness of the eyes with all around them over that of the skin, up to which they are dark
 _ARM = 9  # cells that the arms' zone is wider than the temples
 
 
-def dark_lenses(texture: FloatArray, atlas: Atlas) -> float:
-    """Whether what covers the eyes is dark itself, 0-1: the skin beneath them is, too, or nothing at all shines in them.
+def opaque_lenses(texture: FloatArray, shading: FloatArray, atlas: Atlas) -> float:
+    """Whether glasses are too dark to see the eyes, 0-1: the eyes are dark, and so is the skin beneath them, or nothing shines in them.
 
     Eyes in shadow are dark behind clear lenses as well.
 
     Args:
         texture: float32 (GRID, GRID, 3), the picture's Lab colours.
+        shading: float32 (GRID, GRID, 3), Lab: what bare, even skin would look like.
         atlas: The canonical atlas.
     """
-    light = texture[..., 0]
+    light, sockets = texture[..., 0], atlas.sockets > 0.5
+    brightness = max(float(np.percentile(shading[atlas.skin > 0.5, 0], 60)), 1.0)
     cheeks = max(float(np.median(light[atlas.cheeks > 0.5])), 1.0)
     under = np.roll(atlas.sockets, _BELOW, axis=0) * (1 - atlas.features) > 0.5
-    skin, whites = float(np.median(light[under])), float(np.percentile(light[atlas.sockets > 0.5], 90))
-    return 1 - float(smoothstep(skin / cheeks, *_TINT) * smoothstep(whites / cheeks, *_BLACK))
+    skin, whites = float(np.median(light[under])), float(np.percentile(light[sockets], 90))
+    clear = float(smoothstep(skin / cheeks, *_TINT) * smoothstep(whites / cheeks, *_BLACK))
+    return (1 - float(smoothstep(float(np.median(light[sockets])) / brightness, *_DIM_EYES))) * (1 - clear)
 
 
 def arms_zone(atlas: Atlas) -> FloatArray:

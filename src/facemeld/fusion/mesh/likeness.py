@@ -12,10 +12,11 @@ from facemeld.fusion.mesh.gaze import follow_gaze
 from facemeld.fusion.mesh.layout import Layout
 from facemeld.fusion.mesh.paint import Tone, tone_of
 from facemeld.fusion.mesh.plan import FacePlan
-from facemeld.fusion.mesh.regions import closing, keep_eyes, keep_mouth, opaque_lenses, read_parts, without_teeth
+from facemeld.fusion.mesh.regions import closing, gaping, keep_eyes, keep_mouth, read_parts, without_teeth
 from facemeld.fusion.mesh.strands import covered_by_strands
 from facemeld.fusion.mesh.texture import UserTexture
 from facemeld.fusion.mesh.tone import Skin, read_skin
+from facemeld.fusion.mesh.tongue import tongue_out, without_mouth
 from facemeld.fusion.mesh.validity import averted, fill_plan, in_shadow
 from facemeld.fusion.types import Face, FloatArray, Picture
 from facemeld.timing import stage
@@ -38,6 +39,7 @@ class Likeness:
         shut: How much an open mouth has to close, 0-1.
         mouth: How much of what is between the template's lips stays, 0-1.
         eyes: How much of the right and the left eye is the user's, 0-1.
+        lips: How much of the lips stays the template's, 0-1, because no mouth of its expression can be made of the user's.
     """
 
     picture: Picture
@@ -50,6 +52,7 @@ class Likeness:
     shut: float
     mouth: float
     eyes: tuple[float, float]
+    lips: float
 
     def texture(self, layout: Layout, target: FloatArray, landmarks: FloatArray, width: float, atlas: Atlas) -> UserTexture:
         """The user's pixels for a layout, looking where the template looks.
@@ -82,11 +85,13 @@ def read_likeness(picture: Picture, user: Face, plan: FacePlan, atlas: Atlas) ->
     hidden = f32(np.maximum(skin.hidden, strands) * (1 - skin.glasses * atlas.band))
     worse = np.maximum(in_shadow(skin.shading, skin.visible), averted(user.mesh, user.pose.yaw, atlas))
     share, served = fill_plan(skin.visible, hidden, worse, atlas)
-    dark = opaque_lenses(skin, atlas)
     right, left = keep_eyes(parts, plan.parts)
-    kept = np.maximum(_kept_eyes(dark, (right, left), plan, atlas), 1 - served) * atlas.covered
+    tongue = tongue_out(skin, parts, atlas)
+    lips = max(float(tongue.max()), shut * gaping(parts))
+    kept = np.maximum(_kept_eyes(skin.opaque, (right, left), plan, atlas), 1 - served)
+    kept = np.maximum(kept, without_mouth(tongue, lips, share, atlas)) * atlas.covered
     with stage("tone"):
-        tone = tone_of(skin, parts, plan, share, dark, atlas)
+        tone = tone_of(skin, parts, plan, share, atlas)
     return Likeness(
         picture,
         user.landmarks,
@@ -96,8 +101,9 @@ def read_likeness(picture: Picture, user: Face, plan: FacePlan, atlas: Atlas) ->
         share,
         f32(smoothstep(atlas.inset, 0.004, 0.07) * (1 - kept)),
         shut,
-        max(keep_mouth(parts, plan.parts), _LIP_LINE * shut),
+        max(keep_mouth(parts, plan.parts), _LIP_LINE * shut, lips, plan.tongue),
         (1 - right, 1 - left),
+        lips,
     )
 
 
@@ -105,4 +111,4 @@ def _kept_eyes(dark: float, kept: tuple[float, float], plan: FacePlan, atlas: At
     """Cells where the template's own eyes stay: none behind the user's dark lenses, both behind the template's."""
     right, left = kept
     halves = np.where(np.arange(GRID) < GRID / 2, right, left)[None, :] * (1 - dark)
-    return f32(atlas.sockets * np.maximum(halves, plan.opaque))
+    return f32(atlas.sockets * np.maximum(halves, plan.skin.opaque))

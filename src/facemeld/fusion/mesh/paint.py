@@ -58,7 +58,7 @@ class Tone:
         return replace(self, own=own, new=new, limit=limit)
 
 
-def tone_of(skin: Skin, parts: Parts, plan: FacePlan, share: FloatArray, dark: float, atlas: Atlas) -> Tone:
+def tone_of(skin: Skin, parts: Parts, plan: FacePlan, share: FloatArray, atlas: Atlas) -> Tone:
     """Shading before and after on the atlas, with anchors of their own for eyes and teeth.
 
     Args:
@@ -66,7 +66,6 @@ def tone_of(skin: Skin, parts: Parts, plan: FacePlan, share: FloatArray, dark: f
         parts: The user's eyes and mouth.
         plan: The template's face.
         share: float32 (GRID, GRID), 0-1: how much comes from the mirrored half of the user's face.
-        dark: Whether the user's eyes are behind dark lenses, 0-1.
         atlas: The canonical atlas.
     """
     soften, hard = _softening(skin, plan.skin, atlas), _hardness(skin, atlas)
@@ -80,7 +79,7 @@ def tone_of(skin: Skin, parts: Parts, plan: FacePlan, share: FloatArray, dark: f
     near = atlas.sockets * (1 - atlas.eyes)
     beside = f32(cv2.mean(new * thrice(f32(near)))[:3]) / (float(near.mean()) + 1e-6)
     white_own, white_new = whites(parts, plan.parts, beside)
-    eyes = thrice(f32(atlas.eyes * np.float32((1 - dark) * eyes_seen(parts))))
+    eyes = thrice(f32(atlas.eyes * np.float32((1 - skin.opaque) * eyes_seen(parts))))
     own, new = f32(own + (white_own - own) * eyes), f32(new + (white_new - new) * eyes)
     bare = (1 - atlas.contrasty) * (1 - skin.beard * atlas.beard) * (1 - skin.glasses * atlas.band)
     plain = _LIMIT[0] * (1 - 0.5 * hard)

@@ -37,7 +37,7 @@ class FacePlan:
         palette: float32 (3, 2): a and b as a quadratic of L / 100, for pictures of one tint.
         tint: How much the picture keeps to that tint, 0 (full colour) to 1 (black and white, sepia).
         fineness: Strength of the finest detail on the face, see ``sharpness.fineness``.
-        opaque: Whether its eyes are behind dark lenses, 0-1.
+        tongue: Whether its tongue hangs over the lip, 0-1.
         miniature: The face as the landmark network sees it; follows from the pixels, so it is not stored.
     """
 
@@ -50,7 +50,7 @@ class FacePlan:
     palette: FloatArray
     tint: float
     fineness: float
-    opaque: float
+    tongue: float
     miniature: Miniature
 
 
@@ -145,6 +145,7 @@ def _pack(arrays: dict[str, NDArray[Any]], prefix: str, face: Face, detail: Face
         "score": face.score,
         "crop": [detail.crop.x, detail.crop.y, detail.crop.width, detail.crop.height],
         "glasses": skin.glasses,
+        "opaque": skin.opaque,
         "beard": skin.beard,
         "spread": skin.spread,
         "eyes": list(parts.eyes_open),
@@ -153,7 +154,7 @@ def _pack(arrays: dict[str, NDArray[Any]], prefix: str, face: Face, detail: Face
         "mouth": parts.mouth_open,
         "tint": detail.tint,
         "fineness": detail.fineness,
-        "opaque": detail.opaque,
+        "tongue": detail.tongue,
     }
 
 
@@ -171,6 +172,7 @@ def _unpack(arrays: dict[str, NDArray[Any]], prefix: str, entry: dict[str, Any],
         at("hidden"),
         at("oddness"),
         entry["glasses"],
+        entry["opaque"],
         entry["beard"],
         at("relief"),
         entry["spread"],
@@ -180,6 +182,5 @@ def _unpack(arrays: dict[str, NDArray[Any]], prefix: str, entry: dict[str, Any],
     crop = Rect(*entry["crop"])
     pixels = picture[crop.y : crop.bottom, crop.x : crop.right]
     miniature = Miniature.of(pixels, at("matte"), at("local"))
-    tint, fineness, opaque = entry["tint"], entry["fineness"], entry["opaque"]
     rough, matte, palette = rough_squares(pixels), at("matte"), at("palette")
-    return face, FacePlan(crop, at("local"), skin, parts, matte, rough, palette, tint, fineness, opaque, miniature)
+    return face, FacePlan(crop, at("local"), skin, parts, matte, rough, palette, entry["tint"], entry["fineness"], entry["tongue"], miniature)

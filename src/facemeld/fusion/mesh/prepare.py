@@ -7,15 +7,16 @@ import numpy as np
 
 from facemeld.fusion.mesh.arrays import f32, sample, smoothstep, vector
 from facemeld.fusion.mesh.atlas import Atlas
-from facemeld.fusion.mesh.glasses import dark_lenses, frames
+from facemeld.fusion.mesh.glasses import frames
 from facemeld.fusion.mesh.miniature import Miniature
 from facemeld.fusion.mesh.outline import BEND
 from facemeld.fusion.mesh.plan import FacePlan
-from facemeld.fusion.mesh.regions import opaque_lenses, read_parts
+from facemeld.fusion.mesh.regions import read_parts
 from facemeld.fusion.mesh.shape import face_width
 from facemeld.fusion.mesh.sharpness import fineness, lightness
 from facemeld.fusion.mesh.smooth import rough_squares
-from facemeld.fusion.mesh.tone import lab_of, read_skin
+from facemeld.fusion.mesh.tone import Skin, lab_of, read_skin
+from facemeld.fusion.mesh.tongue import tongue_out
 from facemeld.fusion.mesh.validity import glasses_zone, template_matte
 from facemeld.fusion.mesh.warp import extend, rasterise
 from facemeld.fusion.types import MESH_VERTICES, Face, FloatArray, Picture, Rect
@@ -38,31 +39,41 @@ def prepare_face(template: Picture, face: Face, atlas: Atlas) -> FacePlan:
     mesh = landmarks[:MESH_VERTICES]
     skin = read_skin(patch, mesh, atlas)
     parts = read_parts(patch, landmarks, skin, atlas)
-    opaque = opaque_lenses(skin, atlas)
-    if opaque > 0:
-        opaque *= dark_lenses(skin.texture, atlas)
+    tongue = tongue_out(skin, parts, atlas)
     small, scale = _shrink(patch)
+    lab = lab_of(small)
     placed = np.concatenate([(mesh[:, :2] + 0.5) * scale - 0.5, mesh[:, 2:]], axis=1)
-    drawn = rasterise(placed[:, :2], placed[:, 2], atlas.mesh.triangles, small.shape[:2])
-    if not drawn.covered.any():
-        matte = np.zeros(patch.shape[:2], np.uint8)
-    else:
-        cells, _ = extend(drawn.interpolate(atlas.cells), drawn.covered)
-        shading = sample(skin.shading, cells)
-        zones = np.stack([skin.hidden, glasses_zone(skin.glasses, opaque, atlas)], axis=2)
-        zone = f32(sample(zones, cells))
-        lab = lab_of(small)
-        rims = np.zeros(lab.shape[:2], np.float32)
-        if skin.glasses > 0 and opaque < 1:
-            clear = np.float32(skin.glasses * (1 - opaque))
-            rims, lenses = frames(lab, placed[:, :2], cells, atlas)
-            rims, zone[..., 1] = rims * clear, zone[..., 1] * (1 - lenses * clear)
-        fine = template_matte(lab, f32(shading), zone[..., 0], zone[..., 1], rims, skin.spread)
-        fine = f32(cv2.resize(fine, (crop.width, crop.height), interpolation=cv2.INTER_LINEAR))
-        matte = np.round(fine * 255).astype(np.uint8)
-    palette, tint = fit_palette(lab_of(small))
+    fine = f32(cv2.resize(_matte(lab, placed, skin, tongue, atlas), (crop.width, crop.height), interpolation=cv2.INTER_LINEAR))
+    matte = np.round(fine * 255).astype(np.uint8)
+    palette, tint = fit_palette(lab)
     finest, miniature = fineness_of(patch, mesh), Miniature.of(patch, matte, landmarks)
-    return FacePlan(crop, landmarks, skin, parts, matte, rough_squares(patch), palette, tint, finest, opaque, miniature)
+    return FacePlan(crop, landmarks, skin, parts, matte, rough_squares(patch), palette, tint, finest, float(tongue.max()), miniature)
+
+
+def _matte(lab: FloatArray, mesh: FloatArray, skin: Skin, tongue: FloatArray, atlas: Atlas) -> FloatArray:
+    """What lies in front of a face: float32 (H, W), 0-1.
+
+    Args:
+        lab: float32 (H, W, 3), its crop, shrunk.
+        mesh: float32 (468, 3), pixels of that.
+        skin: The face on the atlas.
+        tongue: Where a tongue hangs over it, on the atlas.
+        atlas: The canonical atlas.
+    """
+    drawn = rasterise(mesh[:, :2], mesh[:, 2], atlas.mesh.triangles, lab.shape[:2])
+    if not drawn.covered.any():
+        return np.zeros(lab.shape[:2], np.float32)
+    cells, _ = extend(drawn.interpolate(atlas.cells), drawn.covered)
+    shading = sample(skin.shading, cells)
+    zones = np.stack([skin.hidden, glasses_zone(skin.glasses, skin.opaque, atlas)], axis=2)
+    zone = f32(sample(zones, cells))
+    rims = np.zeros(lab.shape[:2], np.float32)
+    if skin.glasses > 0 and skin.opaque < 1:
+        clear = np.float32(skin.glasses * (1 - skin.opaque))
+        rims, lenses = frames(lab, mesh[:, :2], cells, atlas)
+        rims, zone[..., 1] = rims * clear, zone[..., 1] * (1 - lenses * clear)
+    matte = template_matte(lab, f32(shading), zone[..., 0], zone[..., 1], rims, skin.spread)
+    return f32(np.maximum(matte, sample(tongue, cells))) if tongue.any() else matte
 
 
 def crop_around(face: Face, picture: Picture) -> Rect:

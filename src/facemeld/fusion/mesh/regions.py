@@ -23,6 +23,7 @@ _CLEAR = (0.42, 0.52)  # range of L within eyes from which they show white and i
 _ONTO_LIP = 0.9  # of the way to the next row of vertices: landmarks lie on the edge of the teeth rather than of the lip
 _SHUT, _APART = 0.04, 0.09  # lip gap over mouth width
 _AJAR = (0.02, 0.05)  # the same, from which there is anything to see between the lips
+_GAPING = (0.38, 0.46)  # the same, from which lips are stretched too far to be drawn together
 _TEETH = (0.45, 0.75)  # L of what is bright between lips, over that of the lips, from which it may be teeth
 _TONGUE = (0.55, 0.9)  # a of what is bright between lips, over that of the lips, from which it is no tooth
 
@@ -125,15 +126,6 @@ def eyes_seen(parts: Parts) -> float:
     return float(smoothstep(max(parts.eyes_open), _CLOSED, _OPEN)) * float(smoothstep(parts.eye_range, *_CLEAR))
 
 
-def opaque_lenses(skin: Skin, atlas: Atlas) -> float:
-    """Whether the glasses of a face are too dark to see its eyes, 0-1."""
-    if skin.glasses == 0:
-        return 0.0
-    around = atlas.sockets > 0.5
-    ratio = float(np.median(skin.texture[around, 0]) / max(float(np.percentile(skin.shading[atlas.skin > 0.5, 0], 60)), 1.0))
-    return skin.glasses * (1 - float(smoothstep(ratio, 0.3, 0.5)))
-
-
 def keep_mouth(user: Parts, template: Parts) -> float:
     """How much of what is between the template's lips stays, 0-1: where the user's mouth opens too little, or lacks the teeth for it."""
     opened = float(smoothstep(template.mouth_open, _SHUT, _APART))
@@ -144,6 +136,11 @@ def keep_mouth(user: Parts, template: Parts) -> float:
 def closing(user: Parts, template: Parts) -> float:
     """How much an open mouth of the user has to close, 0-1."""
     return float(smoothstep(user.mouth_open, 0.03, 0.08)) * (1 - float(smoothstep(template.mouth_open, _SHUT, _APART)))
+
+
+def gaping(parts: Parts) -> float:
+    """Whether a mouth is open too wide to make closed lips of it, 0-1: drawn together, they keep their shine, and teeth stick to them."""
+    return float(smoothstep(parts.mouth_open, *_GAPING))
 
 
 def without_teeth(mesh: FloatArray, share: float) -> FloatArray:

@@ -16,6 +16,7 @@ from facemeld.fusion.mesh.atlas import Atlas
 from facemeld.fusion.types import MESH_VERTICES, Face, FloatArray, FuseOptions
 
 _RIM = 0.16  # face widths from the border over which outline turns into features
+_MOUTH = (0.02, 0.06)  # face widths: how far and how softly the template's own mouth takes what is around it along
 _REACH = 0.16  # face widths that the outline may move at most
 _TURNED = (12.0, 40.0)  # degrees of yaw from which a half of the user's face is guessed from the other
 _UPPER_LIP = np.array([[191, 80, 81, 82, 13, 312, 311, 310, 415], [183, 42, 41, 38, 12, 268, 271, 272, 407]])
@@ -102,7 +103,7 @@ def fit(user: Face, template: Face, atlas: Atlas, expressions: ExpressionBasis) 
 
 
 def target_mesh(
-    fitting: Fitting, options: FuseOptions, atlas: Atlas, expressions: ExpressionBasis, correction: Correction | None = None
+    fitting: Fitting, options: FuseOptions, atlas: Atlas, expressions: ExpressionBasis, correction: Correction | None = None, lips: float = 0.0
 ) -> FloatArray:
     """The user's mesh in the template's pose and expression.
 
@@ -112,6 +113,7 @@ def target_mesh(
         atlas: The canonical atlas.
         expressions: The expression basis.
         correction: What a rehearsal showed to be missing, if there was one.
+        lips: How much of the template's lips stays, 0-1.
 
     Returns:
         float32 (468, 3), pixels of the template.
@@ -136,7 +138,15 @@ def target_mesh(
     length = np.linalg.norm(gap, axis=1) + 1e-9
     excess = 1 - limit * np.tanh(length / limit) / length  # how much of the gap is beyond what may move
     degree = np.maximum(degree, rim * excess * (1 - options.shape) + degree * (1 - rim))
+    if lips > 0:
+        degree = np.maximum(degree, lips * _around_lips(atlas))
     return np.asarray(placed + gap * degree[:, None], np.float32)
+
+
+def _around_lips(atlas: Atlas) -> FloatArray:
+    """float32 (468,): 1 on the lips, less around them."""
+    x, y = (np.clip(np.round(atlas.cells[:, k]).astype(int), 0, atlas.inset.shape[0] - 1) for k in (0, 1))
+    return f32(atlas.area(topology.LIPS_OUTER, *_MOUTH)[y, x])
 
 
 def placement(mesh: FloatArray, atlas: Atlas) -> Similarity:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from facemeld.fusion.mesh.arrays import Places, f32, median, percentile, read, smoothstep, thrice, vector
 from facemeld.fusion.mesh.atlas import GRID, Atlas
+from facemeld.fusion.mesh.glasses import opaque_lenses
 from facemeld.fusion.mesh.validity import covered_by_others, wears_glasses
 from facemeld.fusion.mesh.warp import rasterise, vertex_normals
 from facemeld.fusion.types import FloatArray, Picture
@@ -39,6 +40,7 @@ class Skin:
         hidden: float32 (GRID, GRID), 0-1: something else lies in front of the skin.
         oddness: float32 (GRID, GRID): distance of the texture from the shading, in robust standard deviations of the skin.
         glasses: Whether the face wears glasses, 0-1.
+        opaque: Whether their lenses are too dark to see the eyes, 0-1.
         beard: Whether the face has a beard, a moustache or stubble, 0-1.
         relief: float32 (GRID, GRID, 3), Lab: the middle band of the detail: folds and small shadows.
         spread: Robust standard deviation of the skin's detail, Lab units.
@@ -51,6 +53,7 @@ class Skin:
     hidden: FloatArray
     oddness: FloatArray
     glasses: float
+    opaque: float
     beard: float
     relief: FloatArray
     spread: float
@@ -83,7 +86,9 @@ def read_skin(picture: Picture, mesh: FloatArray, atlas: Atlas) -> Skin:
     hidden = covered_by_others(oddness, texture, plain, visible, unseen, atlas)
     bare = f32(atlas.skin * visible * (1 - hidden) * (1 - glasses * atlas.band * (oddness > 2)))
     plain, spread, _ = _shade(texture, basis, bare, _ROUNDS // 2, guess)
-    known = np.maximum(bare, np.float32(0.3) * atlas.features * visible) * atlas.steady
+    opaque = glasses * opaque_lenses(texture, plain, atlas) if glasses else 0.0
+    # Dark lenses are no shadow of the skin's, which another light would lift.
+    known = np.maximum(bare, np.float32(0.3) * atlas.features * visible) * atlas.steady * (1 - np.float32(opaque) * atlas.band)
     beard = _bearded(texture, plain, visible, atlas)
     shaven = 1 - np.float32(beard) * atlas.beard
     shading = _shadows(texture, plain, known, shaven)
@@ -93,7 +98,7 @@ def read_skin(picture: Picture, mesh: FloatArray, atlas: Atlas) -> Skin:
     relief = _smooth(gap, known, _RELIEF, 0.1) * thrice(shaven)
     local = gap - _smooth(gap, weight, _RELIEF)
     contrast = np.sqrt(f32(cv2.mean(local * local * thrice(weight))[:3]) / (float(weight.mean()) + 1e-9))
-    return Skin(texture, visible, shading, hidden, oddness * atlas.covered, glasses, beard, relief, spread, f32(contrast))
+    return Skin(texture, visible, shading, hidden, oddness * atlas.covered, glasses, opaque, beard, relief, spread, f32(contrast))
 
 
 def _bearded(texture: FloatArray, shading: FloatArray, visible: FloatArray, atlas: Atlas) -> float:
