@@ -113,6 +113,13 @@ class Atlas:
         return self.area(topology.LIPS_OUTER, 0.0, 0.02)
 
     @cached_property
+    def each_lip(self) -> tuple[FloatArray, FloatArray]:
+        """Above and below the line between the lips."""
+        line = self.cells[[topology.UPPER_LIP_INSIDE, topology.LOWER_LIP_INSIDE], 1].mean()
+        below = np.clip(np.arange(GRID, dtype=np.float32)[:, None] - np.float32(line) + np.float32(0.5), 0, 1) * self.covered
+        return f32(self.covered - below), f32(below)
+
+    @cached_property
     def features(self) -> FloatArray:
         """Eyes, brows, nostrils and lips with a margin: never skin."""
         parts = [

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facemeld.fusion import topology
-from facemeld.fusion.mesh.arrays import f32, percentile, smoothstep, thrice, vector
+from facemeld.fusion.mesh.arrays import f32, median, percentile, smoothstep, thrice, vector
 from facemeld.fusion.mesh.atlas import GRID, Atlas
 from facemeld.fusion.mesh.blend import Painting, cell_means
 from facemeld.fusion.mesh.layout import Layout, Window
@@ -29,6 +29,7 @@ _BLACK, _SOFT = (3.0, 8.0), 2.0  # L of the template up to which a cell is black
 _BEYOND, _KNEE = 2.0, 8.0  # how far L may go beyond the template's brightest, and over how much it bends
 _SHARP = 0.3  # how much of the template's own hard shadows replaces what tells the user
 _CLEARER = 1.12  # how much stronger the user's features are drawn than in the photo: what blending and another light take away
+_LIP, _FAIRER = -6.0, (8.0, 30.0)  # L of lips over that of fair skin; how much lighter a skin gets from which that counts
 _STEEPEST = 1.8  # how much stronger detail may get
 
 
@@ -81,6 +82,7 @@ def tone_of(skin: Skin, parts: Parts, plan: FacePlan, share: FloatArray, atlas: 
     white_own, white_new = whites(parts, plan.parts, beside)
     eyes = thrice(f32(atlas.eyes * np.float32((1 - skin.opaque) * eyes_seen(parts))))
     own, new = f32(own + (white_own - own) * eyes), f32(new + (white_new - new) * eyes)
+    _dim_lips(own, new, skin, atlas)
     bare = (1 - atlas.contrasty) * (1 - skin.beard * atlas.beard) * (1 - skin.glasses * atlas.band)
     plain = _LIMIT[0] * (1 - 0.5 * hard)
     limit = f32(plain + (_LIMIT[1] - plain) * (1 - bare) ** 2)
@@ -185,6 +187,18 @@ def _light(own: FloatArray, wanted: FloatArray, weight: FloatArray, hard: float)
     moments = (flat * share) @ flat.T + 1e-3 * share.sum() * np.eye(3)
     slope = np.tensordot(np.linalg.solve(moments, (flat * share) @ gap.reshape(-1)), basis, 1)
     return _below(f32(own + slope + np.float32(hard) * (gap - slope)), wanted, weight)
+
+
+def _dim_lips(own: FloatArray, new: FloatArray, skin: Skin, atlas: Atlas) -> None:
+    """Raise a shading where lips are lighter than the skin, so that in fair skin they are not: skins differ by more than lips do."""
+    seen = atlas.lips * skin.visible
+    for lip in atlas.each_lip:
+        known = np.flatnonzero(seen * lip > 0.6)
+        if known.size < 10:
+            continue
+        light, skin_own, skin_new = (median(field[..., 0].reshape(-1).take(known)) for field in (skin.texture, own, new))
+        excess = max(light - skin_own - _LIP, 0.0) * float(smoothstep(skin_new - skin_own, *_FAIRER))
+        own[..., 0] += np.float32(excess) * atlas.lips * lip
 
 
 def _leave_in_the_dark(new: FloatArray, template: Skin, atlas: Atlas) -> None:
