@@ -25,6 +25,7 @@ _NOSE_BASE = np.array([2, 97, 98, 64, 48, 115, 220, 44, 1, 274, 440, 344, 278, 2
 
 _RIGHT_TEMPLE = np.array([226, 34, 127, 162, 139, 156, 124, 35, 143], np.intp)
 _BRIDGE = np.array([193, 417, 351, 122, 168, 6, 197, 196, 419, 8], np.intp)
+_CHIN = (0.8, 0.125)  # height from which the chin begins, and half its width, in face heights and widths
 _BAND = np.array([234, 454, 21, 251, 105, 334, 50, 280, 101, 330, 217, 437, 9], np.intp)
 """Corners of the part of a face that glasses can cover."""
 
@@ -169,6 +170,12 @@ class Atlas:
     def moustache(self) -> FloatArray:
         """Above the upper lip: no beard without a moustache in it, or nearly none."""
         return f32(self.area(_MOUSTACHE, -0.005, 0.01) * (1 - self.lips))
+
+    @cached_property
+    def chin(self) -> FloatArray:
+        """Below the lip, off the jaw: no full beard without hair there."""
+        columns = np.abs(np.arange(GRID, dtype=np.float32) - np.float32(GRID / 2 - 0.5)) < _CHIN[1] * GRID
+        return f32((self.rows > _CHIN[0]) * columns * (1 - self.lips) * self.covered)
 
     @cached_property
     def cheeks(self) -> FloatArray:

@@ -15,7 +15,7 @@ from facemeld.fusion.mesh.regions import read_parts
 from facemeld.fusion.mesh.shape import face_width
 from facemeld.fusion.mesh.sharpness import fineness, lightness
 from facemeld.fusion.mesh.smooth import rough_squares
-from facemeld.fusion.mesh.tone import Skin, lab_of, read_skin
+from facemeld.fusion.mesh.tone import Skin, beard_alpha, lab_of, read_skin
 from facemeld.fusion.mesh.tongue import tongue_out
 from facemeld.fusion.mesh.validity import glasses_zone, template_matte
 from facemeld.fusion.mesh.warp import extend, rasterise
@@ -37,7 +37,7 @@ def prepare_face(template: Picture, face: Face, atlas: Atlas) -> FacePlan:
     patch = template[crop.y : crop.bottom, crop.x : crop.right]
     landmarks = (face.landmarks - vector(crop.x, crop.y, 0)).astype(np.float32)
     mesh = landmarks[:MESH_VERTICES]
-    skin = read_skin(patch, mesh, atlas)
+    skin = read_skin(patch, mesh, atlas, shaved=True)
     parts = read_parts(patch, landmarks, skin, atlas)
     tongue = tongue_out(skin, parts, atlas)
     small, scale = _shrink(patch)
@@ -73,7 +73,12 @@ def _matte(lab: FloatArray, mesh: FloatArray, skin: Skin, tongue: FloatArray, at
         rims, lenses = frames(lab, mesh[:, :2], cells, atlas)
         rims, zone[..., 1] = rims * clear, zone[..., 1] * (1 - lenses * clear)
     matte = template_matte(lab, f32(shading), zone[..., 0], zone[..., 1], rims, skin.spread)
-    return f32(np.maximum(matte, sample(tongue, cells))) if tongue.any() else matte
+    if tongue.any():
+        matte = f32(np.maximum(matte, sample(tongue, cells)))
+    if skin.full > 0:
+        grown = f32(sample(atlas.beard * (1 - atlas.lips), cells)) * np.float32(skin.full)
+        matte = f32(np.maximum(matte, beard_alpha(f32(shading)[..., 0] - lab[..., 0]) * grown))
+    return matte
 
 
 def crop_around(face: Face, picture: Picture) -> Rect:

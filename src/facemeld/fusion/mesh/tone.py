@@ -26,6 +26,8 @@ _COARSE = 0.14  # reach of the residual's smoothing, in face widths
 _SPREAD = (2.5, 6.0)  # Lab units that bare skin may deviate from its shading
 _DAMPING = np.diag([0.0, 1, 1, 1, 2, 2, 2, 2, 2]) * 1e-2
 _LENGTH = np.array([[1.0, 1.5, 1.5]], np.float32)  # in a Lab difference colour counts a little more than lightness
+_HAIR = (6.0, 20.0)  # L that hair takes from the skin beneath it
+_ON_CHIN, _ON_LIP = (0.25, 0.45), (0.55, 0.72)  # share of chin and upper lip that a full beard covers
 _SHADOWS = (0.07, 5.0, 13.0), (0.035, 6.0, 15.0)  # reach; difference in L from which a deviation is light and not skin
 
 
@@ -42,6 +44,7 @@ class Skin:
         glasses: Whether the face wears glasses, 0-1.
         opaque: Whether their lenses are too dark to see the eyes, 0-1.
         beard: Whether the face has a beard, a moustache or stubble, 0-1.
+        full: Whether that beard is full, 0-1; 0 where it was not asked for.
         relief: float32 (GRID, GRID, 3), Lab: the middle band of the detail: folds and small shadows.
         spread: Robust standard deviation of the skin's detail, Lab units.
         contrast: float32 (3,), standard deviation of the skin's detail in L, a and b.
@@ -55,6 +58,7 @@ class Skin:
     glasses: float
     opaque: float
     beard: float
+    full: float
     relief: FloatArray
     spread: float
     contrast: FloatArray
@@ -66,13 +70,14 @@ def lab_of(picture: NDArray[np.uint8] | FloatArray) -> FloatArray:
     return np.asarray(cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2LAB), np.float32)
 
 
-def read_skin(picture: Picture, mesh: FloatArray, atlas: Atlas) -> Skin:
+def read_skin(picture: Picture, mesh: FloatArray, atlas: Atlas, shaved: bool = False) -> Skin:
     """Unroll a face and split it into shading and detail.
 
     Args:
         picture: uint8 (H, W, 3) RGB.
         mesh: float32 (468, 3), pixels of that picture.
         atlas: The canonical atlas.
+        shaved: Whether the shading is that of the skin beneath a full beard.
     """
     patch, points = _patch(picture, mesh)
     texture, visible, normals = _unroll(lab_of(patch), points, atlas)
@@ -90,6 +95,12 @@ def read_skin(picture: Picture, mesh: FloatArray, atlas: Atlas) -> Skin:
     # Dark lenses are no shadow of the skin's, which another light would lift.
     known = np.maximum(bare, np.float32(0.3) * atlas.features * visible) * atlas.steady * (1 - np.float32(opaque) * atlas.band)
     beard = _bearded(texture, plain, visible, atlas)
+    full = 0.0
+    if shaved and beard > 0:
+        clean, _, _ = _shade(texture, basis, f32(bare * (1 - atlas.beard)), _ROUNDS)
+        full = beard * _full(texture, clean, visible, atlas)
+        plain += (clean - plain) * np.float32(full)
+        bare = f32(bare * (1 - full * atlas.beard))
     shaven = 1 - np.float32(beard) * atlas.beard
     shading = _shadows(texture, plain, known, shaven)
     oddness = _oddness(texture, shading, bare)
@@ -98,7 +109,7 @@ def read_skin(picture: Picture, mesh: FloatArray, atlas: Atlas) -> Skin:
     relief = _smooth(gap, known, _RELIEF, 0.1) * thrice(shaven)
     local = gap - _smooth(gap, weight, _RELIEF)
     contrast = np.sqrt(f32(cv2.mean(local * local * thrice(weight))[:3]) / (float(weight.mean()) + 1e-9))
-    return Skin(texture, visible, shading, hidden, oddness * atlas.covered, glasses, opaque, beard, relief, spread, f32(contrast))
+    return Skin(texture, visible, shading, hidden, oddness * atlas.covered, glasses, opaque, beard, full, relief, spread, f32(contrast))
 
 
 def _bearded(texture: FloatArray, shading: FloatArray, visible: FloatArray, atlas: Atlas) -> float:
@@ -117,6 +128,24 @@ def _bearded(texture: FloatArray, shading: FloatArray, visible: FloatArray, atla
     shadow = float(smoothstep(rich, 1.18, 1.35)) * (1 - float(smoothstep(colour / (plain + 1), 1.0, 1.15)))
     found *= float(smoothstep(float((atlas.moustache * visible).sum() / atlas.moustache.sum()), 0.15, 0.4))
     return found * float(smoothstep(cheek[0] - lip[0], 6.0, 14.0)) * (1 - shadow)
+
+
+def beard_alpha(darker: FloatArray) -> FloatArray:
+    """How much of a beard's hair there is where so much L is missing from the skin beneath: same shape, 0-1."""
+    return smoothstep(darker, *_HAIR)
+
+
+def _full(texture: FloatArray, clean: FloatArray, visible: FloatArray, atlas: Atlas) -> float:
+    """Whether a beard covers chin and lip on both halves, 0-1."""
+    hair = beard_alpha(clean[..., 0] - texture[..., 0]) * atlas.beard
+    both, seen = np.minimum(hair, hair[:, ::-1]), np.minimum(visible, visible[:, ::-1]) > 0.3
+    found = 1.0
+    for zone, limits in ((atlas.chin, _ON_CHIN), (atlas.moustache, _ON_LIP)):
+        chosen = np.flatnonzero((zone > 0.5) & seen)
+        if chosen.size < 10:
+            return 0.0
+        found *= float(smoothstep(float(both.reshape(-1).take(chosen).mean()), *limits))
+    return found
 
 
 def _mean(texture: FloatArray, weight: FloatArray) -> FloatArray:
