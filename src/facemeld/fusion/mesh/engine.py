@@ -48,7 +48,7 @@ class MeshEngine:
     @property
     def name(self) -> str:
         """Name and version; plans of another one are made anew."""
-        return "mesh/5"
+        return "mesh/6"
 
     def analyse(self, picture: Picture, within: Rect | None = None, search: Search = "prominent") -> tuple[Face, ...]:
         """Find faces, largest first; see ``Engine.analyse``."""

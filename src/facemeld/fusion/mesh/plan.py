@@ -185,4 +185,6 @@ def _unpack(arrays: dict[str, NDArray[Any]], prefix: str, entry: dict[str, Any],
     pixels = picture[crop.y : crop.bottom, crop.x : crop.right]
     miniature = Miniature.of(pixels, at("matte"), at("local"))
     rough, matte, palette = rough_squares(pixels), at("matte"), at("palette")
-    return face, FacePlan(crop, at("local"), skin, parts, matte, rough, palette, entry["tint"], entry["fineness"], entry["tongue"], miniature)
+    return face, FacePlan(
+        crop, at("local"), skin, parts, matte, rough, palette, entry["tint"], entry["fineness"], entry["tongue"], miniature
+    )

@@ -7,6 +7,7 @@ import numpy as np
 
 from facemeld.fusion.mesh.arrays import f32, sample, smoothstep, vector
 from facemeld.fusion.mesh.atlas import Atlas
+from facemeld.fusion.mesh.beard import beard_alpha
 from facemeld.fusion.mesh.glasses import frames
 from facemeld.fusion.mesh.miniature import Miniature
 from facemeld.fusion.mesh.outline import BEND
@@ -15,7 +16,7 @@ from facemeld.fusion.mesh.regions import read_parts
 from facemeld.fusion.mesh.shape import face_width
 from facemeld.fusion.mesh.sharpness import fineness, lightness
 from facemeld.fusion.mesh.smooth import rough_squares
-from facemeld.fusion.mesh.tone import Skin, beard_alpha, lab_of, read_skin
+from facemeld.fusion.mesh.tone import Skin, lab_of, read_skin
 from facemeld.fusion.mesh.tongue import tongue_out
 from facemeld.fusion.mesh.validity import glasses_zone, template_matte
 from facemeld.fusion.mesh.warp import extend, rasterise

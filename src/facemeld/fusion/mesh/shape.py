@@ -103,7 +103,12 @@ def fit(user: Face, template: Face, atlas: Atlas, expressions: ExpressionBasis) 
 
 
 def target_mesh(
-    fitting: Fitting, options: FuseOptions, atlas: Atlas, expressions: ExpressionBasis, correction: Correction | None = None, lips: float = 0.0
+    fitting: Fitting,
+    options: FuseOptions,
+    atlas: Atlas,
+    expressions: ExpressionBasis,
+    correction: Correction | None = None,
+    lips: float = 0.0,
 ) -> FloatArray:
     """The user's mesh in the template's pose and expression.
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from facemeld.fusion.mesh.arrays import Places, f32, median, percentile, read, smoothstep, thrice, vector
 from facemeld.fusion.mesh.atlas import GRID, Atlas
+from facemeld.fusion.mesh.beard import bearded, covers_chin_and_lip
 from facemeld.fusion.mesh.glasses import opaque_lenses
 from facemeld.fusion.mesh.validity import covered_by_others, wears_glasses
 from facemeld.fusion.mesh.warp import rasterise, vertex_normals
@@ -26,8 +27,6 @@ _COARSE = 0.14  # reach of the residual's smoothing, in face widths
 _SPREAD = (2.5, 6.0)  # Lab units that bare skin may deviate from its shading
 _DAMPING = np.diag([0.0, 1, 1, 1, 2, 2, 2, 2, 2]) * 1e-2
 _LENGTH = np.array([[1.0, 1.5, 1.5]], np.float32)  # in a Lab difference colour counts a little more than lightness
-_HAIR = (6.0, 20.0)  # L that hair takes from the skin beneath it
-_ON_CHIN, _ON_LIP = (0.25, 0.45), (0.55, 0.72)  # share of chin and upper lip that a full beard covers
 _SHADOWS = (0.07, 5.0, 13.0), (0.035, 6.0, 15.0)  # reach; difference in L from which a deviation is light and not skin
 
 
@@ -92,65 +91,27 @@ def read_skin(picture: Picture, mesh: FloatArray, atlas: Atlas, shaved: bool = F
     bare = f32(atlas.skin * visible * (1 - hidden) * (1 - glasses * atlas.band * (oddness > 2)))
     plain, spread, _ = _shade(texture, basis, bare, _ROUNDS // 2, guess)
     opaque = glasses * opaque_lenses(texture, plain, atlas) if glasses else 0.0
-    # Dark lenses are no shadow of the skin's, which another light would lift.
-    known = np.maximum(bare, np.float32(0.3) * atlas.features * visible) * atlas.steady * (1 - np.float32(opaque) * atlas.band)
-    beard = _bearded(texture, plain, visible, atlas)
+    beard = bearded(texture, plain, visible, atlas)
     full = 0.0
     if shaved and beard > 0:
         clean, _, _ = _shade(texture, basis, f32(bare * (1 - atlas.beard)), _ROUNDS)
-        full = beard * _full(texture, clean, visible, atlas)
-        plain += (clean - plain) * np.float32(full)
-        bare = f32(bare * (1 - full * atlas.beard))
+        full = beard * covers_chin_and_lip(texture, clean, visible, atlas)
+        plain, bare = f32(plain + (clean - plain) * np.float32(full)), f32(bare * (1 - full * atlas.beard))
+    # Dark lenses are no shadow of the skin's, which another light would lift.
+    known = np.maximum(bare, np.float32(0.3) * atlas.features * visible) * atlas.steady * (1 - np.float32(opaque) * atlas.band)
     shaven = 1 - np.float32(beard) * atlas.beard
     shading = _shadows(texture, plain, known, shaven)
     oddness = _oddness(texture, shading, bare)
-    weight = bare * (oddness < 2.5)
     gap = texture - shading
     relief = _smooth(gap, known, _RELIEF, 0.1) * thrice(shaven)
+    contrast = _contrast(gap, bare * (oddness < 2.5))
+    return Skin(texture, visible, shading, hidden, oddness * atlas.covered, glasses, opaque, beard, full, relief, spread, contrast)
+
+
+def _contrast(gap: FloatArray, weight: FloatArray) -> FloatArray:
+    """Standard deviation of what is finer than folds, weighted: (3,)."""
     local = gap - _smooth(gap, weight, _RELIEF)
-    contrast = np.sqrt(f32(cv2.mean(local * local * thrice(weight))[:3]) / (float(weight.mean()) + 1e-9))
-    return Skin(texture, visible, shading, hidden, oddness * atlas.covered, glasses, opaque, beard, full, relief, spread, f32(contrast))
-
-
-def _bearded(texture: FloatArray, shading: FloatArray, visible: FloatArray, atlas: Atlas) -> float:
-    """Whether a face has a beard, 0-1: dark on both halves, above the lip as well, and not in the way of a shadow."""
-    zone = atlas.beard * atlas.skin * visible
-    dark = smoothstep(shading[..., 0] - texture[..., 0], 5.0, 14.0)
-    both = zone * zone[:, ::-1]
-    if float(both.sum()) < 20.0:  # turned away: only one half tells
-        found = float(smoothstep(float((dark * zone).sum() / (zone.sum() + 1e-6)), 0.1, 0.25))
-    else:
-        found = float(smoothstep(float((np.minimum(dark, dark[:, ::-1]) * both).sum() / both.sum()), 0.015, 0.06))
-    lip, cheek = (_mean(texture, part * visible) for part in (atlas.moustache, atlas.cheeks))
-    colour, plain = float(np.hypot(lip[1], lip[2])), float(np.hypot(cheek[1], cheek[2]))
-    # Skin in shadow keeps its colour in proportion to its light. Hair has less, or, when red, more than the skin itself.
-    rich = (colour / (lip[0] + 1)) / (plain / (cheek[0] + 1) + 0.05)
-    shadow = float(smoothstep(rich, 1.18, 1.35)) * (1 - float(smoothstep(colour / (plain + 1), 1.0, 1.15)))
-    found *= float(smoothstep(float((atlas.moustache * visible).sum() / atlas.moustache.sum()), 0.15, 0.4))
-    return found * float(smoothstep(cheek[0] - lip[0], 6.0, 14.0)) * (1 - shadow)
-
-
-def beard_alpha(darker: FloatArray) -> FloatArray:
-    """How much of a beard's hair there is where so much L is missing from the skin beneath: same shape, 0-1."""
-    return smoothstep(darker, *_HAIR)
-
-
-def _full(texture: FloatArray, clean: FloatArray, visible: FloatArray, atlas: Atlas) -> float:
-    """Whether a beard covers chin and lip on both halves, 0-1."""
-    hair = beard_alpha(clean[..., 0] - texture[..., 0]) * atlas.beard
-    both, seen = np.minimum(hair, hair[:, ::-1]), np.minimum(visible, visible[:, ::-1]) > 0.3
-    found = 1.0
-    for zone, limits in ((atlas.chin, _ON_CHIN), (atlas.moustache, _ON_LIP)):
-        chosen = np.flatnonzero((zone > 0.5) & seen)
-        if chosen.size < 10:
-            return 0.0
-        found *= float(smoothstep(float(both.reshape(-1).take(chosen).mean()), *limits))
-    return found
-
-
-def _mean(texture: FloatArray, weight: FloatArray) -> FloatArray:
-    """Weighted mean colour, (3,)."""
-    return f32(np.array(cv2.mean(texture * thrice(weight))[:3]) / (float(weight.mean()) + 1e-9))
+    return f32(np.sqrt(f32(cv2.mean(local * local * thrice(weight))[:3]) / (float(weight.mean()) + 1e-9)))
 
 
 def _patch(picture: Picture, mesh: FloatArray) -> tuple[NDArray[np.uint8], FloatArray]:
