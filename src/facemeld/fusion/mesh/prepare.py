@@ -38,7 +38,7 @@ def prepare_face(template: Picture, face: Face, atlas: Atlas) -> FacePlan:
     patch = template[crop.y : crop.bottom, crop.x : crop.right]
     landmarks = (face.landmarks - vector(crop.x, crop.y, 0)).astype(np.float32)
     mesh = landmarks[:MESH_VERTICES]
-    skin = read_skin(patch, mesh, atlas, shaved=True)
+    skin = read_skin(patch, mesh, atlas)
     parts = read_parts(patch, landmarks, skin, atlas)
     tongue = tongue_out(skin, parts, atlas)
     small, scale = _shrink(patch)

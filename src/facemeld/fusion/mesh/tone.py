@@ -43,7 +43,7 @@ class Skin:
         glasses: Whether the face wears glasses, 0-1.
         opaque: Whether their lenses are too dark to see the eyes, 0-1.
         beard: Whether the face has a beard, a moustache or stubble, 0-1.
-        full: Whether that beard is full, 0-1; 0 where it was not asked for.
+        full: Whether it is full, so that the shading is that of the skin beneath it, 0-1.
         relief: float32 (GRID, GRID, 3), Lab: the middle band of the detail: folds and small shadows.
         spread: Robust standard deviation of the skin's detail, Lab units.
         contrast: float32 (3,), standard deviation of the skin's detail in L, a and b.
@@ -69,14 +69,13 @@ def lab_of(picture: NDArray[np.uint8] | FloatArray) -> FloatArray:
     return np.asarray(cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2LAB), np.float32)
 
 
-def read_skin(picture: Picture, mesh: FloatArray, atlas: Atlas, shaved: bool = False) -> Skin:
+def read_skin(picture: Picture, mesh: FloatArray, atlas: Atlas) -> Skin:
     """Unroll a face and split it into shading and detail.
 
     Args:
         picture: uint8 (H, W, 3) RGB.
         mesh: float32 (468, 3), pixels of that picture.
         atlas: The canonical atlas.
-        shaved: Whether the shading is that of the skin beneath a full beard.
     """
     patch, points = _patch(picture, mesh)
     texture, visible, normals = _unroll(lab_of(patch), points, atlas)
@@ -93,7 +92,7 @@ def read_skin(picture: Picture, mesh: FloatArray, atlas: Atlas, shaved: bool = F
     opaque = glasses * opaque_lenses(texture, plain, atlas) if glasses else 0.0
     beard = bearded(texture, plain, visible, atlas)
     full = 0.0
-    if shaved and beard > 0:
+    if beard > 0:
         clean, _, _ = _shade(texture, basis, f32(bare * (1 - atlas.beard)), _ROUNDS)
         full = beard * covers_chin_and_lip(texture, clean, visible, atlas)
         plain, bare = f32(plain + (clean - plain) * np.float32(full)), f32(bare * (1 - full * atlas.beard))
