@@ -19,6 +19,7 @@ Planes: TypeAlias = Sequence[MatLike]
 _VIVID = 0.6  # how far colour may deviate from the shading's, as a share of how far L may
 _DIM = 20.0  # L of shading below which a picture is too dark for ratios: black borders of shadows would turn into stains in brighter light
 _DIMMEST = 0.3  # share of the light down to which differences of colour become as much smaller
+_BROWN = 0.27  # a over b of the yellowest brown hair
 _SMALL = 2.0  # L over which the slope is taken
 _NEUTRAL = 3.0  # chroma below which a shading has no hue of its own
 _PALE = (6.0, 20.0)  # chroma from which the mean hue of a shading is trusted
@@ -111,7 +112,15 @@ def _colour(
     scaled = np.maximum(share, 0) * (np.maximum(new_along, 0) + _NEUTRAL) - _NEUTRAL
     along = np.where(along < own_along, np.maximum(scaled, added), added)
     across = new_across + np.clip((across - own_across) * gain, -14, 14)
-    return along * hue_new[0] - across * hue_new[1], along * hue_new[1] + across * hue_new[0]
+    a, b = along * hue_new[0] - across * hue_new[1], along * hue_new[1] + across * hue_new[0]
+    # Turned with the skin's hue, brown hair would be green: no hue that neither hair, nor the user's pixel, nor the new skin has.
+    least = np.minimum.reduce([_redness(pixel), _redness(new), np.full_like(a, _BROWN)])
+    return np.maximum(a, least * np.maximum(b, 0)), b
+
+
+def _redness(planes: Planes) -> FloatArray:
+    """a over b of Lab colours, as far as they are yellow."""
+    return f32(f32(planes[0]) / np.maximum(f32(planes[1]), 1))
 
 
 def both_hues(own: FloatArray, new: FloatArray) -> tuple[Hue, Hue]:
