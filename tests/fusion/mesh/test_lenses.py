@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -15,10 +14,10 @@ from PIL import Image
 from facemeld.fusion import topology
 from facemeld.fusion.mesh.atlas import Atlas
 from facemeld.fusion.mesh.engine import MeshEngine
-from facemeld.fusion.mesh.glasses import dark_lenses
+from facemeld.fusion.mesh.glasses import opaque_lenses
 from facemeld.fusion.mesh.plan import MeshPlan
-from facemeld.fusion.mesh.regions import opaque_lenses
-from facemeld.fusion.types import Face, FloatArray
+from facemeld.fusion.mesh.tone import lab_of
+from facemeld.fusion.types import Assignment, Face, FloatArray, FuseOptions
 
 EARS = 127, 356
 """Vertices where the arms of glasses leave the face, right and left."""
@@ -89,15 +88,6 @@ def grown(canvas: Pixels, pixels: int) -> Pixels:
     return np.asarray(cv2.dilate(canvas, np.ones((2 * pixels + 1, 2 * pixels + 1), np.uint8)))
 
 
-@pytest.mark.parametrize(("glasses", "light", "opaque"), [(1.0, 8.0, 1.0), (1.0, 60.0, 0.0), (0.0, 8.0, 0.0)])
-def test_only_dark_glasses_hide_the_eyes(hopper_plan: MeshPlan, atlas: Atlas, glasses: float, light: float, opaque: float) -> None:
-    skin = hopper_plan.details[0].skin
-    texture, shading = skin.texture.copy(), skin.shading.copy()
-    shading[..., 0] = 65
-    texture[atlas.sockets > 0.5, 0] = np.float32(light)
-    assert opaque_lenses(replace(skin, texture=texture, shading=shading, glasses=glasses), atlas) == opaque
-
-
 @pytest.mark.parametrize(
     ("around", "pupil", "white", "dark"),
     [
@@ -110,13 +100,36 @@ def test_only_dark_glasses_hide_the_eyes(hopper_plan: MeshPlan, atlas: Atlas, gl
 def test_lenses_are_dark_themselves_or_clear(
     hopper_plan: MeshPlan, atlas: Atlas, around: float, pupil: float, white: float, dark: float
 ) -> None:
-    texture = hopper_plan.details[0].skin.texture.copy()
-    texture[..., 0] = 65
+    skin = hopper_plan.details[0].skin
+    texture, shading = skin.texture.copy(), skin.shading.copy()
+    texture[..., 0] = shading[..., 0] = 65
     texture[atlas.band > 0.5, 0] = np.float32(around)
     texture[atlas.cheeks > 0.5, 0] = 65
     texture[atlas.sockets > 0.5, 0] = np.float32(pupil)
-    texture[::2, :, 0] = np.where(atlas.sockets[::2] > 0.5, np.float32(white), texture[::2, :, 0])
-    assert dark_lenses(texture, atlas) == dark
+    texture[::3, :, 0] = np.where(atlas.sockets[::3] > 0.5, np.float32(white), texture[::3, :, 0])
+    assert opaque_lenses(texture, shading, atlas) == dark
+
+
+def test_eyes_that_are_not_dark_are_not_behind_dark_lenses(hopper_plan: MeshPlan, atlas: Atlas) -> None:
+    skin = hopper_plan.details[0].skin
+    texture, shading = skin.texture.copy(), skin.shading.copy()
+    texture[..., 0] = shading[..., 0] = 65
+    assert opaque_lenses(texture, shading, atlas) == 0
+
+
+def test_dark_glasses_of_a_user_are_carried_over_dark(engine: MeshEngine, hopper: Pixels, astronaut: Pixels) -> None:
+    portrait = np.asarray(cv2.resize(astronaut[:300, 100:380], None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC), np.uint8)
+    user = engine.analyse(portrait)[0]
+    painted, line, lens = paint_glasses(portrait, user, (25, 22, 20), 0.05)
+    dark = np.where((lens > 200)[..., None] & (line < 100)[..., None], np.uint8(24) + painted // 12, painted)
+    face = engine.analyse(hopper)[0]
+    plan = engine.plan(hopper, [face])
+    bare, covered = (engine.fuse(plan, [Assignment(0, one, user)], FuseOptions(0.0, 0.0)) for one in (portrait, dark))
+    eyes = drawn([hull(face, eye, hopper.shape) for eye in (topology.RIGHT_EYE, topology.LEFT_EYE)])
+    cheek = hull(face, np.array([50, 101, 118, 117, 123, 187, 205]), hopper.shape) > 200
+    light = lab_of(covered)[..., 0]
+    assert np.percentile(light[eyes], 90) < 0.4 * np.median(light[cheek])
+    assert abs(float(np.median(light[cheek]) - np.median(lab_of(bare)[..., 0][cheek]))) < 6
 
 
 @pytest.mark.parametrize(
@@ -164,6 +177,6 @@ def test_brows_and_eyes_behind_clear_lenses_are_the_users(engine: MeshEngine, sh
     plan = engine.plan(picture, [face])
     matte = matte_of(plan, picture.shape)
     parts = topology.RIGHT_BROW, topology.LEFT_BROW, topology.RIGHT_EYE, topology.LEFT_EYE
-    assert plan.details[0].opaque == 0
+    assert plan.details[0].skin.opaque == 0
     for part in parts:
         assert float(matte[hull(face, part, picture.shape) > 0].mean()) < share

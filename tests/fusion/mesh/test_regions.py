@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from facemeld.fusion.mesh.plan import MeshPlan
-from facemeld.fusion.mesh.regions import Parts, closing, eyes_seen, keep_eyes, keep_mouth, teeth, without_teeth
+from facemeld.fusion.mesh.regions import Parts, closing, eyes_seen, gaping, keep_eyes, keep_mouth, teeth, without_teeth
 from facemeld.fusion.types import MESH_VERTICES
 
 
@@ -48,6 +48,11 @@ def test_shut_and_blind_eyes_have_no_whites(eyes: tuple[float, float], eye_range
 def test_the_template_decides_whether_the_mouth_is_open(user: float, template: float, closed: float, kept: float) -> None:
     assert closing(parts(user), parts(template)) == closed
     assert keep_mouth(parts(user), parts(template)) == kept
+
+
+@pytest.mark.parametrize(("mouth", "wide"), [(0.2, 0.0), (0.37, 0.0), (0.47, 1.0), (0.7, 1.0)])
+def test_only_a_gaping_mouth_is_too_wide_to_close(mouth: float, wide: float) -> None:
+    assert gaping(parts(mouth)) == wide
 
 
 @pytest.mark.parametrize(("user", "template", "kept"), [(1.0, 1.0, 0.0), (0.0, 1.0, 1.0), (1.0, 0.0, 0.0), (0.0, 0.0, 0.0)])

@@ -104,3 +104,15 @@ def test_colours_differ_less_in_less_light() -> None:
     for own, new, left in ((bright, bright, 1.0), (bright, dark, 0.5), (dark, bright, 1.0)):
         out = relight(pixel(own[0], own[1] + 6, own[2] + 8), light(own, new))
         np.testing.assert_allclose(out[0, 0, 1:] - new[1:], [6 * left, 8 * left], rtol=0.05)
+
+
+@given(st.floats(20, 70), st.floats(40, 85), st.floats(40, 75))
+def test_brown_hair_never_turns_green(light_of_hair: float, hue: float, skin_hue: float) -> None:
+    """Whatever the hues of both skins are: no farther from red than hair is, than the user's own, or than the new skin."""
+
+    def colour(degrees: float, chroma: float) -> list[float]:
+        return [chroma * float(np.cos(np.radians(degrees))), chroma * float(np.sin(np.radians(degrees)))]
+
+    hair = pixel(light_of_hair / 2, *colour(60.0, 18.0))
+    _, a, b = relight(hair, light([light_of_hair, *colour(hue - 35, 16)], [50, *colour(skin_hue, 14)]))[0, 0]
+    assert np.degrees(np.arctan2(b, a)) <= max(75.0, skin_hue) + 0.1

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from facemeld.fusion import topology
 from facemeld.fusion.alignment import similarity
 from facemeld.fusion.expression import ExpressionBasis
 from facemeld.fusion.mesh.atlas import Atlas
 from facemeld.fusion.mesh.plan import MeshPlan
 from facemeld.fusion.mesh.shape import Correction, fit, outline_weight, placement, target_mesh
-from facemeld.fusion.types import Face, FloatArray, FuseOptions, Pose
+from facemeld.fusion.types import Assignment, Face, FloatArray, FuseOptions, Pose
 
 BASIS = ExpressionBasis.load()
 
@@ -95,3 +96,13 @@ def test_a_correction_moves_the_expression(hopper_plan: MeshPlan, atlas: Atlas) 
     chin, brow = np.linalg.norm(moved[152]), np.linalg.norm(moved[9])
     assert chin > 3 * brow
     assert chin > 0.01 * np.ptp(face.mesh[:, 1])
+
+
+def test_lips_that_stay_the_template_s_stay_where_they_are(hopper_plan: MeshPlan, collins: Assignment, atlas: Atlas) -> None:
+    template = hopper_plan.faces[0]
+    fitting = fit(collins.face, template, atlas, BASIS)
+    own, kept = (target_mesh(fitting, FuseOptions(0.0, 0.0), atlas, BASIS, lips=lips) for lips in (0.0, 1.0))
+    off = np.linalg.norm(kept - template.mesh, axis=1) / np.ptp(template.mesh[:, 0])
+    assert off[topology.LIPS_INNER].max() < 0.003 < np.linalg.norm(own - template.mesh, axis=1)[topology.LIPS_INNER].max()
+    eyes = np.concatenate([topology.RIGHT_EYE, topology.LEFT_EYE])
+    np.testing.assert_array_equal(own[eyes], kept[eyes])

@@ -10,25 +10,30 @@ from facemeld.fusion.mesh.atlas import Atlas
 from facemeld.fusion.types import FloatArray
 
 _HAIR = (6.0, 20.0)  # L that hair takes from the skin beneath it
+_NO_SHADOW = (0.3, 0.42)  # L over that of the cheeks up to which it is darker than any shadow on an upper lip
 _ON_CHIN, _ON_LIP = (0.25, 0.45), (0.55, 0.72)  # share of chin and upper lip that a full beard covers
 
 
-def bearded(texture: FloatArray, shading: FloatArray, visible: FloatArray, atlas: Atlas) -> float:
-    """Whether a face has a beard, 0-1: dark on both halves, above the lip as well, and not in the way of a shadow."""
-    zone = atlas.beard * atlas.skin * visible
-    dark = smoothstep(shading[..., 0] - texture[..., 0], 5.0, 14.0)
-    both = zone * zone[:, ::-1]
-    if float(both.sum()) < 20.0:  # turned away: only one half tells
-        found = float(smoothstep(float((dark * zone).sum() / (zone.sum() + 1e-6)), 0.1, 0.25))
-    else:
-        found = float(smoothstep(float((np.minimum(dark, dark[:, ::-1]) * both).sum() / both.sum()), 0.015, 0.06))
+def hair_on_lip(texture: FloatArray, visible: FloatArray, atlas: Atlas) -> float:
+    """Whether there is hair above the lip, 0-1: it is darker than the cheeks, and not in the way of a shadow."""
     lip, cheek = (_mean(texture, part * visible) for part in (atlas.moustache, atlas.cheeks))
     colour, plain = float(np.hypot(lip[1], lip[2])), float(np.hypot(cheek[1], cheek[2]))
     # Skin in shadow keeps its colour in proportion to its light. Hair has less, or, when red, more than the skin itself.
     rich = (colour / (lip[0] + 1)) / (plain / (cheek[0] + 1) + 0.05)
     shadow = float(smoothstep(rich, 1.18, 1.35)) * (1 - float(smoothstep(colour / (plain + 1), 1.0, 1.15)))
-    found *= float(smoothstep(float((atlas.moustache * visible).sum() / atlas.moustache.sum()), 0.15, 0.4))
-    return found * float(smoothstep(cheek[0] - lip[0], 6.0, 14.0)) * (1 - shadow)
+    shadow *= float(smoothstep(lip[0] / (cheek[0] + 1), *_NO_SHADOW))
+    seen = float(smoothstep(float((atlas.moustache * visible).sum() / atlas.moustache.sum()), 0.15, 0.4))
+    return seen * float(smoothstep(cheek[0] - lip[0], 6.0, 14.0)) * (1 - shadow)
+
+
+def hair_on_jaw(texture: FloatArray, shading: FloatArray, visible: FloatArray, atlas: Atlas) -> float:
+    """Whether there is hair, or stubble, where beards grow, 0-1: it is dark on both halves."""
+    zone = atlas.beard * atlas.skin * visible
+    dark = smoothstep(shading[..., 0] - texture[..., 0], 5.0, 14.0)
+    both = zone * zone[:, ::-1]
+    if float(both.sum()) < 20.0:  # turned away: only one half tells
+        return float(smoothstep(float((dark * zone).sum() / (zone.sum() + 1e-6)), 0.1, 0.25))
+    return float(smoothstep(float((np.minimum(dark, dark[:, ::-1]) * both).sum() / both.sum()), 0.015, 0.06))
 
 
 def beard_alpha(darker: FloatArray) -> FloatArray:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from facemeld.fusion.mesh.arrays import Places, f32, median, percentile, read, smoothstep, thrice, vector
 from facemeld.fusion.mesh.atlas import GRID, Atlas
-from facemeld.fusion.mesh.beard import bearded, covers_chin_and_lip
+from facemeld.fusion.mesh.beard import covers_chin_and_lip, hair_on_jaw, hair_on_lip
 from facemeld.fusion.mesh.glasses import opaque_lenses
 from facemeld.fusion.mesh.validity import covered_by_others, wears_glasses
 from facemeld.fusion.mesh.warp import rasterise, vertex_normals
@@ -90,11 +90,11 @@ def read_skin(picture: Picture, mesh: FloatArray, atlas: Atlas) -> Skin:
     bare = f32(atlas.skin * visible * (1 - hidden) * (1 - glasses * atlas.band * (oddness > 2)))
     plain, spread, _ = _shade(texture, basis, bare, _ROUNDS // 2, guess)
     opaque = glasses * opaque_lenses(texture, plain, atlas) if glasses else 0.0
-    beard = bearded(texture, plain, visible, atlas)
-    full = 0.0
-    if beard > 0:
+    hair, beard, full = hair_on_lip(texture, visible, atlas), 0.0, 0.0
+    if hair > 0:
         clean, _, _ = _shade(texture, basis, f32(bare * (1 - atlas.beard)), _ROUNDS)
-        full = beard * covers_chin_and_lip(texture, clean, visible, atlas)
+        full = hair * covers_chin_and_lip(texture, clean, visible, atlas)
+        beard = max(full, hair * hair_on_jaw(texture, plain, visible, atlas))
         plain, bare = f32(plain + (clean - plain) * np.float32(full)), f32(bare * (1 - full * atlas.beard))
     # Dark lenses are no shadow of the skin's, which another light would lift.
     known = np.maximum(bare, np.float32(0.3) * atlas.features * visible) * atlas.steady * (1 - np.float32(opaque) * atlas.band)

@@ -19,6 +19,7 @@ _DARK = 0.5  # lightness over that of the cheeks, below which redness says nothi
 _COVERED = (0.15, 0.35)  # share of the skin under the lip that a tongue covers
 _BELOW_LIP, _CHIN = 17, 200  # vertices: lower edge of the lower lip, middle of the chin
 _SIDES = 91, 321  # vertices: columns in the middle of which a tongue hangs
+_CORNERS = 61, 291  # vertices: corners of the mouth
 _GROWN, _SOFT = 7, 1.5  # cells: how much wider what it covers is taken, and how soft
 _AROUND = 0.01  # face widths around the lips that belong to the mouth
 
@@ -48,7 +49,9 @@ def tongue_out(skin: Skin, parts: Parts, atlas: Atlas) -> FloatArray:
     out = wide * float(smoothstep(float(red[under].mean()), *_COVERED))
     if out == 0:
         return nothing
-    lower = red & (rows > atlas.cells[topology.LOWER_LIP_INSIDE, 1]) & atlas.covered
+    corners = atlas.cells[list(_CORNERS), 0]
+    within = (columns > corners[0]) & (columns < corners[1]) & (rows > atlas.cells[topology.LOWER_LIP_INSIDE, 1])
+    lower = red & within & atlas.covered
     _, labels = cv2.connectedComponents(np.asarray(lower, np.uint8), connectivity=4)
     hanging = np.isin(labels, np.setdiff1d(labels[under & lower], [0]))
     grown = cv2.dilate(hanging.astype(np.float32), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (_GROWN, _GROWN)))
