@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from facemeld.fusion.engine import Plan
-from facemeld.fusion.types import MESH_VERTICES, Face, Picture, Rect
+from facemeld.fusion.types import Face, Picture, Rect
 
 SIDE = 128
 """Faces are measured at this size, in pixels of the longer side, so that the figures of small and large faces compare."""
@@ -45,16 +45,10 @@ def covered_shares(plan: Plan) -> tuple[float, ...]:
     """
     # Imported here, because the API process imports this module and carries no imaging libraries.
     from facemeld.fusion.mesh.plan import MeshPlan
-    from facemeld.workers.preload import cv2
 
     if not isinstance(plan, MeshPlan):
         return (0.0,) * len(plan.faces)
-    shares = []
-    for detail in plan.details:
-        inside = np.zeros(detail.matte.shape, np.uint8)
-        cv2.fillConvexPoly(inside, cv2.convexHull(np.round(detail.landmarks[:MESH_VERTICES, :2]).astype(np.int32)), 1)
-        shares.append(float(cv2.mean(detail.matte, inside)[0]) / 255)
-    return tuple(shares)
+    return tuple(detail.covered for detail in plan.details)
 
 
 def measure(picture: Picture, face: Face, covered: float = 0.0) -> FaceQuality:

@@ -22,6 +22,9 @@ from facemeld.fusion.types import Face, FloatArray, Picture, Pose, Rect
 
 FORMAT = "facemeld-plan"
 
+_PLAIN = "tint", "fineness", "tongue", "covered"
+"""Numbers of a face's plan that are stored as they are."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FacePlan:
@@ -38,6 +41,7 @@ class FacePlan:
         tint: How much the picture keeps to that tint, 0 (full colour) to 1 (black and white, sepia).
         fineness: Strength of the finest detail on the face, see ``sharpness.fineness``.
         tongue: Whether its tongue hangs over the lip, 0-1.
+        covered: Share of the face that something else hides, 0-1.
         miniature: The face as the landmark network sees it; follows from the pixels, so it is not stored.
     """
 
@@ -51,6 +55,7 @@ class FacePlan:
     tint: float
     fineness: float
     tongue: float
+    covered: float
     miniature: Miniature
 
 
@@ -153,9 +158,7 @@ def _pack(arrays: dict[str, NDArray[Any]], prefix: str, face: Face, detail: Face
         "eye_range": parts.eye_range,
         "toothy": parts.toothy,
         "mouth": parts.mouth_open,
-        "tint": detail.tint,
-        "fineness": detail.fineness,
-        "tongue": detail.tongue,
+        **{name: getattr(detail, name) for name in _PLAIN},
     }
 
 
@@ -185,6 +188,5 @@ def _unpack(arrays: dict[str, NDArray[Any]], prefix: str, entry: dict[str, Any],
     pixels = picture[crop.y : crop.bottom, crop.x : crop.right]
     miniature = Miniature.of(pixels, at("matte"), at("local"))
     rough, matte, palette = rough_squares(pixels), at("matte"), at("palette")
-    return face, FacePlan(
-        crop, at("local"), skin, parts, matte, rough, palette, entry["tint"], entry["fineness"], entry["tongue"], miniature
-    )
+    plain = {name: float(entry[name]) for name in _PLAIN}
+    return face, FacePlan(crop, at("local"), skin, parts, matte, rough, palette, miniature=miniature, **plain)

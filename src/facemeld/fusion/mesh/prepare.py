@@ -44,15 +44,29 @@ def prepare_face(template: Picture, face: Face, atlas: Atlas) -> FacePlan:
     small, scale = _shrink(patch)
     lab = lab_of(small)
     placed = np.concatenate([(mesh[:, :2] + 0.5) * scale - 0.5, mesh[:, 2:]], axis=1)
-    fine = f32(cv2.resize(_matte(lab, placed, skin, tongue, atlas), (crop.width, crop.height), interpolation=cv2.INTER_LINEAR))
+    others, own = _mattes(lab, placed, skin, tongue, atlas)
+    fine = f32(cv2.resize(np.maximum(others, own), (crop.width, crop.height), interpolation=cv2.INTER_LINEAR))
     matte = np.round(fine * 255).astype(np.uint8)
     palette, tint = fit_palette(lab)
     finest, miniature = fineness_of(patch, mesh), Miniature.of(patch, matte, landmarks)
-    return FacePlan(crop, landmarks, skin, parts, matte, rough_squares(patch), palette, tint, finest, float(tongue.max()), miniature)
+    return FacePlan(
+        crop,
+        landmarks,
+        skin,
+        parts,
+        matte,
+        rough_squares(patch),
+        palette,
+        tint,
+        finest,
+        float(tongue.max()),
+        _share(others, placed),
+        miniature,
+    )
 
 
-def _matte(lab: FloatArray, mesh: FloatArray, skin: Skin, tongue: FloatArray, atlas: Atlas) -> FloatArray:
-    """What lies in front of a face: float32 (H, W), 0-1.
+def _mattes(lab: FloatArray, mesh: FloatArray, skin: Skin, tongue: FloatArray, atlas: Atlas) -> tuple[FloatArray, FloatArray]:
+    """What lies in front of a face, and what of its own stays in front of another's: float32 (H, W) each, 0-1.
 
     Args:
         lab: float32 (H, W, 3), its crop, shrunk.
@@ -61,11 +75,12 @@ def _matte(lab: FloatArray, mesh: FloatArray, skin: Skin, tongue: FloatArray, at
         tongue: Where a tongue hangs over it, on the atlas.
         atlas: The canonical atlas.
     """
+    own = np.zeros(lab.shape[:2], np.float32)
     drawn = rasterise(mesh[:, :2], mesh[:, 2], atlas.mesh.triangles, lab.shape[:2])
     if not drawn.covered.any():
-        return np.zeros(lab.shape[:2], np.float32)
+        return own, own
     cells, _ = extend(drawn.interpolate(atlas.cells), drawn.covered)
-    shading = sample(skin.shading, cells)
+    shading = f32(sample(skin.shading, cells))
     zones = np.stack([skin.hidden, glasses_zone(skin.glasses, skin.opaque, atlas)], axis=2)
     zone = f32(sample(zones, cells))
     rims = np.zeros(lab.shape[:2], np.float32)
@@ -73,13 +88,19 @@ def _matte(lab: FloatArray, mesh: FloatArray, skin: Skin, tongue: FloatArray, at
         clear = np.float32(skin.glasses * (1 - skin.opaque))
         rims, lenses = frames(lab, mesh[:, :2], cells, atlas)
         rims, zone[..., 1] = rims * clear, zone[..., 1] * (1 - lenses * clear)
-    matte = template_matte(lab, f32(shading), zone[..., 0], zone[..., 1], rims, skin.spread)
     if tongue.any():
-        matte = f32(np.maximum(matte, sample(tongue, cells)))
+        own = f32(sample(tongue, cells))
     if skin.full > 0:
-        grown = f32(sample(atlas.beard * (1 - atlas.lips), cells)) * np.float32(skin.full)
-        matte = f32(np.maximum(matte, beard_alpha(f32(shading)[..., 0] - lab[..., 0]) * grown))
-    return matte
+        grown = f32(sample(f32(atlas.beard * (1 - atlas.lips)), cells)) * np.float32(skin.full)
+        own = f32(np.maximum(own, beard_alpha(shading[..., 0] - lab[..., 0]) * grown))
+    return template_matte(lab, shading, zone[..., 0], zone[..., 1], rims, skin.spread), own
+
+
+def _share(matte: FloatArray, mesh: FloatArray) -> float:
+    """Mean of a matte over a face, 0-1."""
+    inside = np.zeros(matte.shape, np.uint8)
+    cv2.fillConvexPoly(inside, cv2.convexHull(np.round(mesh[:, :2]).astype(np.int32)), 1)
+    return float(cv2.mean(matte, inside)[0])
 
 
 def crop_around(face: Face, picture: Picture) -> Rect:
