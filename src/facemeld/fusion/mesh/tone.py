@@ -22,6 +22,7 @@ _ROUNDS = 6
 _TURNED = 0.02  # share of the vertices that face away up to which a face hides nothing of itself
 _COARSER = 4  # cells a side in one of the samples that the shading is fitted to
 _DARK = (2.0, 7.0)  # L below which a picture tells nothing about the skin
+_SHAVED = 5.0  # cells over which the shading beneath a beard and the other one meet
 _RELIEF = 0.03  # reach of folds and small shadows, in face widths
 _COARSE = 0.14  # reach of the residual's smoothing, in face widths
 _SPREAD = (2.5, 6.0)  # Lab units that bare skin may deviate from its shading
@@ -95,7 +96,8 @@ def read_skin(picture: Picture, mesh: FloatArray, atlas: Atlas) -> Skin:
         clean, _, _ = _shade(texture, basis, f32(bare * (1 - atlas.beard)), _ROUNDS)
         full = hair * covers_chin_and_lip(texture, clean, visible, atlas)
         beard = max(full, hair * hair_on_jaw(texture, plain, visible, atlas))
-        plain, bare = f32(plain + (clean - plain) * np.float32(full)), f32(bare * (1 - full * atlas.beard))
+        shaved = np.float32(full) * f32(cv2.GaussianBlur(atlas.beard, (0, 0), _SHAVED))
+        plain, bare = f32(plain + (clean - plain) * thrice(shaved)), f32(bare * (1 - full * atlas.beard))
     # Dark lenses are no shadow of the skin's, which another light would lift.
     known = np.maximum(bare, np.float32(0.3) * atlas.features * visible) * atlas.steady * (1 - np.float32(opaque) * atlas.band)
     shaven = 1 - np.float32(beard) * atlas.beard
