@@ -24,6 +24,7 @@ _ONTO_LIP = 0.9  # of the way to the next row of vertices: landmarks lie on the 
 _SHUT, _APART = 0.04, 0.09  # lip gap over mouth width
 _AJAR = (0.02, 0.05)  # the same, from which there is anything to see between the lips
 _GAPING = (0.38, 0.46)  # the same, from which lips are stretched too far to be drawn together
+_VIVID_WHITE, _GREENEST_WHITE = 0.4, -1.0  # chroma of the whites of eyes over that of the skin, and their least a
 _TEETH = (0.45, 0.75)  # L of what is bright between lips, over that of the lips, from which it may be teeth
 _TONGUE = (0.55, 0.9)  # a of what is bright between lips, over that of the lips, from which it is no tooth
 
@@ -156,23 +157,33 @@ def without_teeth(mesh: FloatArray, share: float) -> FloatArray:
     return moved
 
 
-def whites(user: Parts, template: Parts, template_skin: FloatArray) -> tuple[FloatArray, FloatArray]:
+def whites(user: Parts, template: Parts, user_skin: FloatArray, template_skin: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Where the whites of the user's eyes go in the template's light.
 
     Args:
         user: The user's parts.
         template: The template's.
-        template_skin: float32 (3,), Lab of the template's skin near the eyes.
+        user_skin: float32 (3,), Lab of the user's skin near the eyes.
+        template_skin: The same of the template.
 
     Returns:
         The Lab colour of the user's whites and the one they take.
     """
-    target = template.sclera.copy()
+    own, target = _white(user.sclera, user_skin), _white(template.sclera, template_skin)
     open_enough = float(smoothstep(max(template.eyes_open), _CLOSED, _OPEN))
     guess = vector(min(template_skin[0] + 6, 82), template_skin[1] * 0.25, template_skin[2] * 0.35)
     target = target * open_enough + guess * (1 - open_enough)
     target[0] = np.clip(target[0], template_skin[0] - 22, min(88.0, template_skin[0] + 28))
-    return user.sclera, target.astype(np.float32)
+    return own, f32(target)
+
+
+def _white(colour: FloatArray, skin: FloatArray) -> FloatArray:
+    """The white of an eye from what is bright in it: in small eyes that is lids as well, and light irises."""
+    most = _VIVID_WHITE * float(np.hypot(skin[1], skin[2])) + 2
+    chroma = float(np.hypot(colour[1], colour[2])) + 1e-6
+    pale = colour * vector(1, *[min(1.0, most / chroma)] * 2)
+    pale[1] = max(float(pale[1]), _GREENEST_WHITE)
+    return pale
 
 
 def teeth(user: Parts, template: Parts, lips: tuple[FloatArray, FloatArray]) -> tuple[FloatArray, FloatArray]:
