@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from facemeld.fusion import topology
 from facemeld.fusion.mesh.arrays import f32, sample
-from facemeld.fusion.mesh.atlas import Atlas
+from facemeld.fusion.mesh.atlas import GRID, Atlas
 from facemeld.fusion.mesh.warp import extend, rasterise
 from facemeld.fusion.types import Face, FloatArray
 
@@ -23,3 +25,21 @@ def coloured(picture: NDArray[np.uint8], share: FloatArray, colour: tuple[int, i
     noise = np.random.default_rng(0).normal(0, grain, picture.shape[:2])[..., None] if grain else 0.0
     over = picture + (np.array(colour, np.float32) + noise - picture) * share[..., None]
     return np.clip(over + 0.5, 0, 255).astype(np.uint8)
+
+
+def mask_over(face: Face, size: tuple[int, ...], atlas: Atlas) -> FloatArray:
+    """Where a mask from the nose to below the chin lies: float32 (H, W), 0-1."""
+    below = (np.arange(GRID)[:, None] > atlas.cells[5, 1] + 2) & atlas.covered
+    return f32(cv2.GaussianBlur(drawn_on(f32(below), face, size, atlas), (0, 0), 1.2))
+
+
+def ball_before(face: Face, size: tuple[int, ...]) -> FloatArray:
+    """Where a microphone, or a drink, is held before the mouth: float32 (H, W), 0-1."""
+    mesh = face.mesh[:, :2]
+    width = float(np.linalg.norm(mesh[topology.LEFT_CHEEK] - mesh[topology.RIGHT_CHEEK]))
+    lip, chin = mesh[topology.LOWER_LIP_INSIDE], mesh[topology.CHIN]
+    ball = np.zeros(size[:2], np.float32)
+    for middle, across, along in ((0.45 * chin + 0.55 * lip, 0.2, 0.22), (1.6 * chin - 0.6 * lip, 0.1, 0.4)):
+        axes = round(across * width), round(along * width)
+        cv2.ellipse(ball, (round(float(middle[0])), round(float(middle[1]))), axes, 0, 0, 360, 1.0, -1, cv2.LINE_AA)
+    return ball

@@ -70,7 +70,7 @@ def planned(engine: MeshEngine, picture: Pixels) -> tuple[Face, MeshPlan]:
 @pytest.mark.parametrize(("name", "out"), [("p042", 1.0), ("p057", 1.0), ("p073", 1.0), ("p002", 0.0), ("p036", 0.0), ("p037", 0.0)])
 def test_of_open_mouths_some_show_a_tongue(engine: MeshEngine, shared_data: Path, name: str, out: float) -> None:
     _, plan = planned(engine, open_portrait(shared_data, name))
-    assert plan.details[0].tongue == pytest.approx(out, abs=0.05)
+    assert plan.details[0].mouth == pytest.approx(out, abs=0.05)
 
 
 @pytest.mark.data

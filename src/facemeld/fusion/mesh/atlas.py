@@ -167,6 +167,11 @@ class Atlas:
         return f32(np.maximum(ramp, jaw) * self.covered)
 
     @cached_property
+    def upper(self) -> FloatArray:
+        """Bare skin where no beard grows."""
+        return f32(self.skin * (1 - self.beard))
+
+    @cached_property
     def moustache(self) -> FloatArray:
         """Above the upper lip: no beard without a moustache in it, or nearly none."""
         return f32(self.area(_MOUSTACHE, -0.005, 0.01) * (1 - self.lips))

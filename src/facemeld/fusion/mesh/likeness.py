@@ -8,6 +8,7 @@ import numpy as np
 
 from facemeld.fusion.mesh.arrays import f32, smoothstep
 from facemeld.fusion.mesh.atlas import GRID, Atlas
+from facemeld.fusion.mesh.cover import lips_covered
 from facemeld.fusion.mesh.gaze import follow_gaze
 from facemeld.fusion.mesh.layout import Layout
 from facemeld.fusion.mesh.paint import Tone, tone_of
@@ -87,7 +88,7 @@ def read_likeness(picture: Picture, user: Face, plan: FacePlan, atlas: Atlas) ->
     share, served = fill_plan(skin.visible, hidden, worse, atlas)
     right, left = keep_eyes(parts, plan.parts)
     tongue = tongue_out(skin, parts, atlas)
-    lips = max(float(tongue.max()), shut * gaping(parts))
+    lips = max(float(tongue.max()), shut * gaping(parts), lips_covered(hidden, atlas))
     kept = np.maximum(_kept_eyes(skin.opaque, (right, left), plan, atlas), 1 - served)
     kept = np.maximum(kept, without_mouth(tongue, lips, share, atlas)) * atlas.covered
     with stage("tone"):
@@ -101,7 +102,7 @@ def read_likeness(picture: Picture, user: Face, plan: FacePlan, atlas: Atlas) ->
         share,
         f32(smoothstep(atlas.inset, 0.004, 0.07) * (1 - kept)),
         shut,
-        max(keep_mouth(parts, plan.parts), _LIP_LINE * shut, lips, plan.tongue),
+        max(keep_mouth(parts, plan.parts), _LIP_LINE * shut, lips, plan.mouth),
         (1 - right, 1 - left),
         lips,
     )

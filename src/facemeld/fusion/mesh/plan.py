@@ -22,7 +22,7 @@ from facemeld.fusion.types import Face, FloatArray, Picture, Pose, Rect
 
 FORMAT = "facemeld-plan"
 
-_PLAIN = "tint", "fineness", "tongue", "covered"
+_PLAIN = "tint", "fineness", "mouth", "covered"
 """Numbers of a face's plan that are stored as they are."""
 
 
@@ -40,7 +40,7 @@ class FacePlan:
         palette: float32 (3, 2): a and b as a quadratic of L / 100, for pictures of one tint.
         tint: How much the picture keeps to that tint, 0 (full colour) to 1 (black and white, sepia).
         fineness: Strength of the finest detail on the face, see ``sharpness.fineness``.
-        tongue: Whether its tongue hangs over the lip, 0-1.
+        mouth: Whether its mouth stays as it is, 0-1: a tongue hangs out of it, or something lies over it.
         covered: Share of the face that something else hides, 0-1.
         miniature: The face as the landmark network sees it; follows from the pixels, so it is not stored.
     """
@@ -54,7 +54,7 @@ class FacePlan:
     palette: FloatArray
     tint: float
     fineness: float
-    tongue: float
+    mouth: float
     covered: float
     miniature: Miniature
 
@@ -135,6 +135,7 @@ def _pack(arrays: dict[str, NDArray[Any]], prefix: str, face: Face, detail: Face
         "visible": skin.visible,
         "shading": skin.shading,
         "hidden": skin.hidden,
+        "cover": skin.cover,
         "relief": skin.relief,
         "oddness": skin.oddness,
         "contrast": skin.contrast,
@@ -174,6 +175,7 @@ def _unpack(arrays: dict[str, NDArray[Any]], prefix: str, entry: dict[str, Any],
         at("visible"),
         at("shading"),
         at("hidden"),
+        at("cover"),
         at("oddness"),
         entry["glasses"],
         entry["opaque"],

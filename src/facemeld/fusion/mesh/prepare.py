@@ -8,6 +8,7 @@ import numpy as np
 from facemeld.fusion.mesh.arrays import f32, sample, smoothstep, vector
 from facemeld.fusion.mesh.atlas import Atlas
 from facemeld.fusion.mesh.beard import beard_alpha
+from facemeld.fusion.mesh.cover import lips_covered
 from facemeld.fusion.mesh.glasses import frames
 from facemeld.fusion.mesh.miniature import Miniature
 from facemeld.fusion.mesh.outline import BEND
@@ -22,6 +23,7 @@ from facemeld.fusion.mesh.validity import glasses_zone, template_matte
 from facemeld.fusion.mesh.warp import extend, rasterise
 from facemeld.fusion.types import MESH_VERTICES, Face, FloatArray, Picture, Rect
 
+_WITHIN = 7  # cells across of what is clear of the edge of a cover, where it has no gap
 _MATTE_SIDE = 720  # longest side in pixels at which the matte is worked out
 _MARGIN = BEND + 0.2  # face widths around the mesh: the bend and how far the outline may move
 
@@ -44,6 +46,7 @@ def prepare_face(template: Picture, face: Face, atlas: Atlas) -> FacePlan:
     small, scale = _shrink(patch)
     lab = lab_of(small)
     placed = np.concatenate([(mesh[:, :2] + 0.5) * scale - 0.5, mesh[:, 2:]], axis=1)
+    mouth = max(float(tongue.max()), lips_covered(skin.hidden, atlas))
     others, own = _mattes(lab, placed, skin, tongue, atlas)
     fine = f32(cv2.resize(np.maximum(others, own), (crop.width, crop.height), interpolation=cv2.INTER_LINEAR))
     matte = np.round(fine * 255).astype(np.uint8)
@@ -59,7 +62,7 @@ def prepare_face(template: Picture, face: Face, atlas: Atlas) -> FacePlan:
         palette,
         tint,
         finest,
-        float(tongue.max()),
+        mouth,
         _share(others, placed),
         miniature,
     )
@@ -93,7 +96,11 @@ def _mattes(lab: FloatArray, mesh: FloatArray, skin: Skin, tongue: FloatArray, a
     if skin.full > 0:
         grown = f32(sample(f32(atlas.beard * (1 - atlas.lips)), cells)) * np.float32(skin.full)
         own = f32(np.maximum(own, beard_alpha(shading[..., 0] - lab[..., 0]) * grown))
-    return template_matte(lab, shading, zone[..., 0], zone[..., 1], rims, skin.spread), own
+    matte = template_matte(lab, shading, zone[..., 0], zone[..., 1], rims, skin.spread)
+    if skin.cover.any():
+        solid = cv2.erode(skin.cover, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (_WITHIN, _WITHIN)))
+        matte = f32(np.maximum(matte, sample(f32(solid), cells)))
+    return matte, own
 
 
 def _share(matte: FloatArray, mesh: FloatArray) -> float:
