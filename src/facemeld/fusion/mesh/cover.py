@@ -13,7 +13,7 @@ from facemeld.fusion.mesh.validity import BORDER, rooted
 from facemeld.fusion.types import FloatArray
 
 _BRIDGE, _NOSE_BASE = 5, 2  # vertices: where the bone of the nose ends; between nose and lip
-_PROBED = 0.12  # share of chin and upper lip that must not look like the skin between the eyes for more to be looked at
+_PROBED = 0.22  # share of chin and upper lip that must not look like the skin between the eyes for more to be looked at
 _EVERY = 3  # cells a side for one that is probed
 _HUE, _ANY_HUE = 10.0, 16.0  # Lab units from the skin's hue from which light, and any, cells are not skin
 _RICH = 1.5  # times the expected chroma that skin may have
