@@ -24,8 +24,9 @@ class FaceQuality:
             have 0.03-0.6, the same blurred by 2 % of their width 0.002-0.014.
         brightness: Mean luminance of the box, 0-255.
         outside: Share of the face's area beyond the picture's edge, 0-1.
-        covered: Share of the face that something in front of it hides, 0-1: hair, a hat, dark glasses, a bar. It stays in front in
-            every result. Portraits have 0-0.12, with ordinary glasses up to 0.18; a dark bar over the eyes makes 0.15-0.4.
+        covered: Share of the face that something in front of it hides, 0-1: hair, a hat, dark glasses, a bar, a mask. It stays in
+            front in every result, as does a full beard, which does not count. Portraits have 0-0.12, with ordinary glasses up to
+            0.18; a dark bar over the eyes makes 0.15-0.4.
     """
 
     box: Rect
