@@ -1,16 +1,25 @@
-"""Paints onto faces what tests look for."""
+"""Portraits, and what tests paint onto them."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from facemeld.fusion import topology
 from facemeld.fusion.mesh.arrays import f32, sample
 from facemeld.fusion.mesh.atlas import GRID, Atlas
 from facemeld.fusion.mesh.warp import extend, rasterise
 from facemeld.fusion.types import Face, FloatArray
+
+
+def portrait(shared_data: Path, name: str) -> NDArray[np.uint8]:
+    """One of the development portraits, uint8 (H, W, 3) RGB."""
+    with Image.open(shared_data / "faces" / f"{name}.jpg") as image:
+        return np.asarray(image.convert("RGB"))
 
 
 def drawn_on(field: FloatArray, face: Face, size: tuple[int, ...], atlas: Atlas) -> FloatArray:

@@ -8,14 +8,13 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
 
 from facemeld.fusion.mesh.atlas import Atlas
 from facemeld.fusion.mesh.engine import MeshEngine
 from facemeld.fusion.mesh.plan import MeshPlan
 from facemeld.fusion.mesh.tone import lab_of
 from facemeld.fusion.types import Assignment, Face, FloatArray, FuseOptions
-from tests.fusion.mesh.painting import coloured, drawn_on
+from tests.fusion.mesh.painting import coloured, drawn_on, portrait
 
 Pixels = NDArray[np.uint8]
 USER_LIKE = FuseOptions(0.0, 0.0)
@@ -74,7 +73,6 @@ def test_bare_faces_have_none(hopper_plan: MeshPlan) -> None:
     ],
 )
 def test_portraits_have_full_beards_or_not(engine: MeshEngine, shared_data: Path, name: str, low: float, high: float) -> None:
-    with Image.open(shared_data / "faces" / f"{name}.jpg") as image:
-        picture = np.asarray(image.convert("RGB"))
+    picture = portrait(shared_data, name)
     plan = engine.plan(picture, engine.analyse(picture)[:1])
     assert low <= plan.details[0].skin.full <= high

@@ -7,14 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
 
 from facemeld.fusion.mesh.atlas import Atlas
 from facemeld.fusion.mesh.engine import MeshEngine
 from facemeld.fusion.mesh.plan import MeshPlan
 from facemeld.fusion.mesh.tone import lab_of
 from facemeld.fusion.types import Assignment, Face, FloatArray, FuseOptions
-from tests.fusion.mesh.painting import ball_before, coloured, drawn_on, mask_over
+from tests.fusion.mesh.painting import ball_before, coloured, drawn_on, mask_over, portrait
 
 Pixels = NDArray[np.uint8]
 USER_LIKE = FuseOptions(0.0, 0.0)
@@ -71,11 +70,10 @@ def test_bare_faces_are_not_covered(hopper_plan: MeshPlan, engine: MeshEngine, a
 @pytest.mark.slow
 def test_no_portrait_is_taken_for_covered(engine: MeshEngine, shared_data: Path) -> None:
     """Beards, shadows, lipstick, scarves around the chin, glasses, black and white pictures, profiles."""
-    names = sorted((shared_data / "faces").glob("p*.jpg"))
+    names = sorted(path.stem for path in (shared_data / "faces").glob("p*.jpg"))
     assert len(names) > 70
     for name in names:
-        with Image.open(name) as image:
-            picture = np.asarray(image.convert("RGB"))
+        picture = portrait(shared_data, name)
         for detail in engine.plan(picture, engine.analyse(picture)[:1]).details:
             assert not detail.skin.cover.any(), name
 
@@ -86,8 +84,7 @@ def test_no_portrait_is_taken_for_covered(engine: MeshEngine, shared_data: Path)
 def test_it_is_found_on_any_skin(
     engine: MeshEngine, shared_data: Path, atlas: Atlas, name: str, thing: str, colour: tuple[int, int, int]
 ) -> None:
-    with Image.open(shared_data / "faces" / f"{name}.jpg") as image:
-        picture = np.asarray(image.convert("RGB"))
+    picture = portrait(shared_data, name)
     face = engine.analyse(picture)[0]
     painted, where = covered(picture, face, thing, colour, atlas)
     skin = engine.plan(painted, [face]).details[0].skin

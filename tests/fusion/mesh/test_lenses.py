@@ -9,7 +9,6 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
 
 from facemeld.fusion import topology
 from facemeld.fusion.mesh.atlas import Atlas
@@ -18,6 +17,7 @@ from facemeld.fusion.mesh.glasses import opaque_lenses
 from facemeld.fusion.mesh.plan import MeshPlan
 from facemeld.fusion.mesh.tone import lab_of
 from facemeld.fusion.types import Assignment, Face, FloatArray, FuseOptions
+from tests.fusion.mesh.painting import portrait
 
 EARS = 127, 356
 """Vertices where the arms of glasses leave the face, right and left."""
@@ -171,8 +171,7 @@ def test_frames_of_clear_glasses_stay_and_what_lies_behind_does_not(
     ],
 )
 def test_brows_and_eyes_behind_clear_lenses_are_the_users(engine: MeshEngine, shared_data: Path, name: str, share: float) -> None:
-    with Image.open(shared_data / "faces" / f"{name}.jpg") as image:
-        picture = np.asarray(image.convert("RGB"))
+    picture = portrait(shared_data, name)
     face = engine.analyse(picture)[0]
     plan = engine.plan(picture, [face])
     matte = matte_of(plan, picture.shape)

@@ -8,7 +8,6 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
 
 from facemeld.fusion.mesh.arrays import f32, vector
 from facemeld.fusion.mesh.atlas import GRID, Atlas
@@ -17,6 +16,7 @@ from facemeld.fusion.mesh.likeness import read_likeness
 from facemeld.fusion.mesh.strands import covered_by_strands
 from facemeld.fusion.mesh.tone import read_skin
 from facemeld.fusion.types import FloatArray
+from tests.fusion.mesh.painting import portrait
 
 SKIN = (60.0, 14.0, 18.0)
 DARK = (18.0, 5.0, 8.0)
@@ -116,8 +116,7 @@ def test_what_lies_further_out_than_a_lock_is_hidden_with_it(atlas: Atlas, line:
 def test_portraits_show_their_strands_and_not_their_folds(
     engine: MeshEngine, atlas: Atlas, shared_data: Path, name: str, low: int, high: int
 ) -> None:
-    with Image.open(shared_data / "faces" / f"{name}.jpg") as image:
-        picture = np.asarray(image.convert("RGB"))
+    picture = portrait(shared_data, name)
     skin = read_skin(picture, engine.analyse(picture)[0].mesh, atlas)
     found = covered_by_strands(skin.hidden, skin.texture, skin.shading, skin.visible, atlas)
     assert low <= np.count_nonzero(found * skin.visible > 0.5) <= high
@@ -125,8 +124,7 @@ def test_portraits_show_their_strands_and_not_their_folds(
 
 @pytest.mark.data
 def test_a_fusion_takes_nothing_from_strands(engine: MeshEngine, atlas: Atlas, shared_data: Path) -> None:
-    with Image.open(shared_data / "faces" / "p044.jpg") as image:
-        picture = np.asarray(image.convert("RGB"))
+    picture = portrait(shared_data, "p044")
     plan = engine.plan(picture, engine.analyse(picture))
     skin = read_skin(picture, plan.faces[0].mesh, atlas)
     strands = covered_by_strands(skin.hidden, skin.texture, skin.shading, skin.visible, atlas)

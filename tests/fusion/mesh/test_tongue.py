@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
 
 from facemeld.fusion.mesh.atlas import GRID, Atlas
 from facemeld.fusion.mesh.engine import MeshEngine
@@ -17,7 +16,7 @@ from facemeld.fusion.mesh.plan import FacePlan, MeshPlan
 from facemeld.fusion.mesh.tone import lab_of
 from facemeld.fusion.mesh.tongue import tongue_out
 from facemeld.fusion.types import Assignment, Face, FloatArray, FuseOptions
-from tests.fusion.mesh.painting import drawn_on
+from tests.fusion.mesh.painting import drawn_on, portrait
 
 Pixels = NDArray[np.uint8]
 PINK, PALE = (60.0, 28.0, 8.0), (74.0, 4.0, 12.0)
@@ -56,11 +55,6 @@ def test_nothing_else_is_a_tongue(hopper_plan: MeshPlan, atlas: Atlas, colour: t
     assert not found.any()
 
 
-def open_portrait(shared_data: Path, name: str) -> Pixels:
-    with Image.open(shared_data / "faces" / f"{name}.jpg") as image:
-        return np.asarray(image.convert("RGB"))
-
-
 def planned(engine: MeshEngine, picture: Pixels) -> tuple[Face, MeshPlan]:
     face = engine.analyse(picture)[0]
     return face, engine.plan(picture, [face])
@@ -69,13 +63,13 @@ def planned(engine: MeshEngine, picture: Pixels) -> tuple[Face, MeshPlan]:
 @pytest.mark.data
 @pytest.mark.parametrize(("name", "out"), [("p042", 1.0), ("p057", 1.0), ("p073", 1.0), ("p002", 0.0), ("p036", 0.0), ("p037", 0.0)])
 def test_of_open_mouths_some_show_a_tongue(engine: MeshEngine, shared_data: Path, name: str, out: float) -> None:
-    _, plan = planned(engine, open_portrait(shared_data, name))
+    _, plan = planned(engine, portrait(shared_data, name))
     assert plan.details[0].mouth == pytest.approx(out, abs=0.05)
 
 
 @pytest.mark.data
 def test_the_template_s_tongue_stays_in_front(engine: MeshEngine, shared_data: Path, atlas: Atlas) -> None:
-    template, user = (open_portrait(shared_data, name) for name in ("p042", "p021"))
+    template, user = (portrait(shared_data, name) for name in ("p042", "p021"))
     face, plan = planned(engine, template)
     out = engine.fuse(plan, [Assignment(0, user, engine.analyse(user)[0])], USER_LIKE)
     detail = plan.details[0]
@@ -88,7 +82,7 @@ def test_the_template_s_tongue_stays_in_front(engine: MeshEngine, shared_data: P
 @pytest.mark.data
 @pytest.mark.parametrize("name", [pytest.param("p042", id="tongue"), pytest.param("p036", id="laughter")])
 def test_lips_that_cannot_be_closed_are_the_template_s(engine: MeshEngine, shared_data: Path, atlas: Atlas, name: str) -> None:
-    template, user = (open_portrait(shared_data, one) for one in ("p013", name))
+    template, user = (portrait(shared_data, one) for one in ("p013", name))
     face, plan = planned(engine, template)
     seen = engine.analyse(user)[0]
     assert read_likeness(user, seen, plan.details[0], atlas).lips > 0.95

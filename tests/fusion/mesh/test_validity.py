@@ -9,7 +9,6 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
 
 from facemeld.fusion.mesh.arrays import f32, vector
 from facemeld.fusion.mesh.atlas import GRID, Atlas
@@ -18,6 +17,7 @@ from facemeld.fusion.mesh.plan import MeshPlan
 from facemeld.fusion.mesh.validity import averted, covered_by_others
 from facemeld.fusion.types import MESH_VERTICES, FloatArray
 from facemeld.workers.facequality import covered_shares
+from tests.fusion.mesh.painting import portrait
 
 SKIN = (60.0, 14.0, 18.0)
 SPREAD = 5.0
@@ -117,8 +117,7 @@ def test_hair_and_hats_hide_the_skin(atlas: Atlas, look: Look) -> None:
     ],
 )
 def test_portraits_keep_their_hair_and_not_their_skin(engine: MeshEngine, shared_data: Path, name: str, low: float, high: float) -> None:
-    with Image.open(shared_data / "faces" / f"{name}.jpg") as image:
-        picture = np.asarray(image.convert("RGB"))
+    picture = portrait(shared_data, name)
     (share,) = covered_shares(engine.plan(picture, engine.analyse(picture)))
     assert low <= share <= high
 

@@ -78,6 +78,11 @@ class Atlas:
         """Distance of a cell to the face's border, in units of the face's width (not limited to 1)."""
         return _distance(np.pad(self.covered, 1))[1:-1, 1:-1] / np.float32(GRID)
 
+    def at_vertices(self, field: FloatArray) -> FloatArray:
+        """What a map of the atlas, float32 (GRID, GRID), says at the vertices: float32 (468,)."""
+        x, y = np.clip(np.round(self.cells).astype(int), 0, GRID - 1).T
+        return f32(field[y, x])
+
     def area(self, vertices: NDArray[np.intp], grow: float, soft: float) -> FloatArray:
         """A soft map of the polygon through some vertices.
 

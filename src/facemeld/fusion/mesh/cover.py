@@ -9,14 +9,13 @@ from numpy.typing import NDArray
 from facemeld.fusion.mesh.arrays import f32, smoothstep
 from facemeld.fusion.mesh.atlas import GRID, Atlas
 from facemeld.fusion.mesh.shading import ROUNDS, shade
-from facemeld.fusion.mesh.validity import BORDER, rooted
+from facemeld.fusion.mesh.validity import BORDER, off_hue, rooted
 from facemeld.fusion.types import FloatArray
 
 _BRIDGE, _NOSE_BASE = 5, 2  # vertices: where the bone of the nose ends; between nose and lip
 _PROBED = 0.22  # share of chin and upper lip that must not look like the skin between the eyes for more to be looked at
 _EVERY = 3  # cells a side for one that is probed
 _HUE, _ANY_HUE = 10.0, 16.0  # Lab units from the skin's hue from which light, and any, cells are not skin
-_RICH = 1.5  # times the expected chroma that skin may have
 _LIT, _OFFSET = 0.8, 16.0  # L over the expected one, to each of which so much is added, below which another hue may be a shadow's
 _PALER, _GREY = 14.0, 0.6  # L above the expected one, and share of its chroma, of what is white
 _COLOURED = 8.0  # chroma of skin from which half of the one and of the other are enough
@@ -85,12 +84,12 @@ def _doubtful(texture: FloatArray, upper: FloatArray, visible: FloatArray, atlas
 
 def _foreign(texture: FloatArray, expected: FloatArray) -> NDArray[np.bool_]:
     """Cells that are no skin in any light: of another hue, or white or black where skin would have kept its colour."""
-    light, a, b = (np.asarray(plane, np.float32) for plane in cv2.split(texture))
-    skin_light, skin_a, skin_b = (np.asarray(plane, np.float32) for plane in cv2.split(np.ascontiguousarray(expected)))
+    expected = np.ascontiguousarray(expected)
+    light, a, b = (f32(plane) for plane in cv2.split(texture))
+    skin_light, skin_a, skin_b = (f32(plane) for plane in cv2.split(expected))
     skin_chroma, chroma = np.sqrt(skin_a * skin_a + skin_b * skin_b) + np.float32(1e-3), np.sqrt(a * a + b * b)
-    along, across = (a * skin_a + b * skin_b) / skin_chroma, (b * skin_a - a * skin_b) / skin_chroma
-    off = np.sqrt(across**2 + (np.maximum(along - _RICH * (skin_chroma + 4), 0) + np.maximum(-along, 0)) ** 2)
-    vivid = ((off > _HUE) & (light + _OFFSET > _LIT * (skin_light + _OFFSET))) | (off > _ANY_HUE)
+    off, along = off_hue(texture, expected)
+    vivid = ((off > _HUE**2) & (light + _OFFSET > _LIT * (skin_light + _OFFSET))) | (off > _ANY_HUE**2)
     pale = (light > skin_light + _PALER) & (along < _GREY * skin_chroma)
     pale |= (light > skin_light + _PALER / 2) & (along < _GREY / 2 * skin_chroma) & (skin_chroma > _COLOURED)
     shadow = skin_chroma * np.maximum(light, 6) / np.maximum(skin_light, 1)

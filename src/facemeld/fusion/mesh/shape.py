@@ -43,8 +43,7 @@ def face_width(mesh: NDArray[np.floating]) -> float:
 
 def outline_weight(atlas: Atlas) -> FloatArray:
     """float32 (468,): 1 where a vertex makes the outline, 0 where it belongs to the features."""
-    x, y = (np.clip(np.round(atlas.cells[:, k]).astype(int), 0, atlas.inset.shape[0] - 1) for k in (0, 1))
-    return 1 - smoothstep(atlas.inset[y, x], 0.01, _RIM)
+    return 1 - smoothstep(atlas.at_vertices(atlas.inset), 0.01, _RIM)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -150,8 +149,7 @@ def target_mesh(
 
 def _around_lips(atlas: Atlas) -> FloatArray:
     """float32 (468,): 1 on the lips, less around them."""
-    x, y = (np.clip(np.round(atlas.cells[:, k]).astype(int), 0, atlas.inset.shape[0] - 1) for k in (0, 1))
-    return f32(atlas.area(topology.LIPS_OUTER, *_MOUTH)[y, x])
+    return atlas.at_vertices(atlas.area(topology.LIPS_OUTER, *_MOUTH))
 
 
 def placement(mesh: FloatArray, atlas: Atlas) -> Similarity:

@@ -63,12 +63,26 @@ def _skin_in_other_light(texture: FloatArray, shading: FloatArray) -> NDArray[np
     Light that a surface reflects has the surface's hue; light that it mirrors has the lamp's, which is nearly white. What skin
     shows lies between both: S. Shafer, "Using color to separate reflection components", Color Research & Application, 1985.
     """
-    light, a, b = cv2.split(texture)
-    expected, skin_a, skin_b = cv2.split(shading)
+    off, _ = off_hue(texture, shading)
+    return np.asarray((off < _OTHER_HUE**2) & (texture[..., 0] + 16 > _DARKER * (shading[..., 0] + 16)))
+
+
+def off_hue(texture: FloatArray, shading: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """How far colours are from all that a surface can show, between its own hue and the grey of its shine; and their chroma in that hue.
+
+    Args:
+        texture: float32 (H, W, 3), Lab.
+        shading: float32 (H, W, 3), Lab of the surface.
+
+    Returns:
+        The distance squared, and the chroma; both float32 (H, W), Lab units.
+    """
+    _, a, b = cv2.split(texture)
+    _, skin_a, skin_b = cv2.split(shading)
     chroma = np.sqrt(skin_a * skin_a + skin_b * skin_b) + np.float32(1e-3)
     along, across = (a * skin_a + b * skin_b) / chroma, (a * skin_b - b * skin_a) / chroma
     excess = np.maximum(along - _RICH * (chroma + 4), 0) + np.maximum(-along, 0)
-    return np.asarray((across * across + excess * excess < _OTHER_HUE**2) & (light + 16 > _DARKER * (expected + 16)))
+    return f32(across * across + excess * excess), f32(along)
 
 
 def _facing_light(atlas: Atlas) -> NDArray[np.bool_]:
