@@ -79,6 +79,7 @@ def test_no_portrait_is_taken_for_covered(engine: MeshEngine, shared_data: Path)
 
 
 @pytest.mark.data
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["p021", "p013", "p015", "p052"])
 @pytest.mark.parametrize(("thing", "colour"), THINGS)
 def test_it_is_found_on_any_skin(
