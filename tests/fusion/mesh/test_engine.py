@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import cv2
 import numpy as np
@@ -70,6 +70,19 @@ def test_a_plan_survives_its_bytes(engine: MeshEngine, hopper_plan: MeshPlan, co
     assert again.faces[0].box == hopper_plan.faces[0].box
     assert again.faces[0].pose == hopper_plan.faces[0].pose
     assert engine.fuse(again, [collins], FuseOptions()).tobytes() == engine.fuse(hopper_plan, [collins], FuseOptions()).tobytes()
+
+
+def test_every_value_of_a_plan_survives_its_bytes(engine: MeshEngine, hopper_plan: MeshPlan) -> None:
+    detail = hopper_plan.details[0]
+    skin = replace(detail.skin, glasses=0.11, opaque=0.12, beard=0.13, full=0.14, spread=3.5)
+    parts = replace(detail.parts, eyes_open=(0.21, 0.22), eye_range=0.23, mouth_open=0.24, toothy=0.25)
+    odd = replace(detail, skin=skin, parts=parts, tint=0.31, fineness=0.32, mouth=0.33, covered=0.34)
+    again = engine.load_plan(replace(hopper_plan, details=(odd,)).to_bytes()).details[0]
+    for before, after in ((odd, again), (odd.skin, again.skin), (odd.parts, again.parts), (odd.miniature, again.miniature)):
+        for name in (field.name for field in fields(before)):
+            value = getattr(before, name)
+            if name not in ("skin", "parts", "miniature"):
+                np.testing.assert_array_equal(getattr(after, name), value, err_msg=name)
 
 
 def test_damaged_and_foreign_plans_are_refused(engine: MeshEngine, hopper_plan: MeshPlan) -> None:

@@ -22,8 +22,11 @@ from facemeld.fusion.types import Face, FloatArray, Picture, Pose, Rect
 
 FORMAT = "facemeld-plan"
 
-_PLAIN = "tint", "fineness", "mouth", "covered"
-"""Numbers of a face's plan that are stored as they are."""
+# Fields that are stored as they are: the skin's arrays, and numbers, each class's apart, for their names need not differ.
+_PLANES = "texture", "visible", "shading", "hidden", "cover", "relief", "oddness", "contrast"
+_OF_SKIN = "glasses", "opaque", "beard", "full", "spread"
+_OF_PARTS = "eye_range", "mouth_open", "toothy"
+_OF_PLAN = "tint", "fineness", "mouth", "covered"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -131,14 +134,7 @@ def _pack(arrays: dict[str, NDArray[Any]], prefix: str, face: Face, detail: Face
         "landmarks": face.landmarks,
         "blendshapes": face.blendshapes,
         "local": detail.landmarks,
-        "texture": skin.texture,
-        "visible": skin.visible,
-        "shading": skin.shading,
-        "hidden": skin.hidden,
-        "cover": skin.cover,
-        "relief": skin.relief,
-        "oddness": skin.oddness,
-        "contrast": skin.contrast,
+        **{name: getattr(skin, name) for name in _PLANES},
         "sclera": parts.sclera,
         "teeth": parts.teeth,
         "matte": detail.matte,
@@ -150,16 +146,10 @@ def _pack(arrays: dict[str, NDArray[Any]], prefix: str, face: Face, detail: Face
         "pose": [face.pose.yaw, face.pose.pitch, face.pose.roll],
         "score": face.score,
         "crop": [detail.crop.x, detail.crop.y, detail.crop.width, detail.crop.height],
-        "glasses": skin.glasses,
-        "opaque": skin.opaque,
-        "beard": skin.beard,
-        "full": skin.full,
-        "spread": skin.spread,
         "eyes": list(parts.eyes_open),
-        "eye_range": parts.eye_range,
-        "toothy": parts.toothy,
-        "mouth": parts.mouth_open,
-        **{name: getattr(detail, name) for name in _PLAIN},
+        "skin": {name: getattr(skin, name) for name in _OF_SKIN},
+        "parts": {name: getattr(parts, name) for name in _OF_PARTS},
+        "plan": {name: getattr(detail, name) for name in _OF_PLAN},
     }
 
 
@@ -169,26 +159,17 @@ def _unpack(arrays: dict[str, NDArray[Any]], prefix: str, entry: dict[str, Any],
     def at(name: str) -> NDArray[Any]:
         return arrays[prefix + name]
 
+    def numbers(kind: str, names: tuple[str, ...]) -> dict[str, Any]:
+        return {name: entry[kind][name] for name in names}
+
     face = Face(Rect(*entry["box"]), at("landmarks"), at("blendshapes"), Pose(*entry["pose"]), entry["score"])
-    skin = Skin(
-        at("texture"),
-        at("visible"),
-        at("shading"),
-        at("hidden"),
-        at("cover"),
-        at("oddness"),
-        entry["glasses"],
-        entry["opaque"],
-        entry["beard"],
-        entry["full"],
-        at("relief"),
-        entry["spread"],
-        at("contrast"),
-    )
-    parts = Parts((entry["eyes"][0], entry["eyes"][1]), entry["eye_range"], entry["mouth"], at("sclera"), at("teeth"), entry["toothy"])
+    planes: dict[str, Any] = {name: at(name) for name in _PLANES}
+    skin = Skin(**planes, **numbers("skin", _OF_SKIN))
+    right, left = entry["eyes"]
+    parts = Parts((right, left), sclera=at("sclera"), teeth=at("teeth"), **numbers("parts", _OF_PARTS))
     crop = Rect(*entry["crop"])
     pixels = picture[crop.y : crop.bottom, crop.x : crop.right]
     miniature = Miniature.of(pixels, at("matte"), at("local"))
     rough, matte, palette = rough_squares(pixels), at("matte"), at("palette")
-    plain = {name: float(entry[name]) for name in _PLAIN}
-    return face, FacePlan(crop, at("local"), skin, parts, matte, rough, palette, miniature=miniature, **plain)
+    rest = numbers("plan", _OF_PLAN)
+    return face, FacePlan(crop, at("local"), skin, parts, matte, rough, palette, miniature=miniature, **rest)
