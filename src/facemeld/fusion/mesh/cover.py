@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from facemeld.fusion.mesh.arrays import f32, smoothstep
 from facemeld.fusion.mesh.atlas import GRID, Atlas
 from facemeld.fusion.mesh.shading import ROUNDS, shade
-from facemeld.fusion.mesh.validity import BORDER, off_hue, rooted
+from facemeld.fusion.mesh.validity import border_of, off_hue, rooted
 from facemeld.fusion.types import FloatArray
 
 _BRIDGE, _NOSE_BASE = 5, 2  # vertices: where the bone of the nose ends; between nose and lip
@@ -51,7 +51,7 @@ def covered_below(texture: FloatArray, visible: FloatArray, basis: FloatArray, a
     expected, _, _ = shade(texture, basis, upper, ROUNDS // 2, guess)
     foreign = _foreign(texture, expected) & (visible > 0.2) & lower
     lips = cv2.dilate((atlas.lips > 0.3).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    border = cv2.dilate((((visible < 0.2) & atlas.covered) | (atlas.inset < BORDER)).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    border = border_of((visible < 0.2) & atlas.covered, atlas)
     patches = _in_the_middle(rooted(foreign & ~lips, border, _FOOT), atlas)
     found = seen * float(smoothstep(float(patches.sum()) / float(lower.sum()), *_AREA))
     if found == 0:

@@ -62,9 +62,9 @@ def shade(
 def _doubt(gap: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
     """Weights (N,) of residuals (3, N) by Cauchy's rule, and the robust standard deviation of the residuals."""
     light, a, b = gap * gap
-    squared = light * _LENGTH[0, 0] + a * _LENGTH[0, 1] + b * _LENGTH[0, 2]
-    scale = min(max(1.4826 * median(squared) ** 0.5, SPREAD[0]), SPREAD[1])
-    return 1 / (1 + squared / (1.5 * scale) ** 2), scale
+    distance = light * _LENGTH[0, 0] + a * _LENGTH[0, 1] + b * _LENGTH[0, 2]
+    scale = min(max(1.4826 * median(distance) ** 0.5, SPREAD[0]), SPREAD[1])
+    return 1 / (1 + distance / (1.5 * scale) ** 2), scale
 
 
 def smooth(field: FloatArray, weight: FloatArray, reach: float, keep: float = 0.02) -> FloatArray:

@@ -34,8 +34,10 @@ def tongue_out(skin: Skin, parts: Parts, atlas: Atlas) -> FloatArray:
     """
     nothing = np.zeros((GRID, GRID), np.float32)
     wide = float(smoothstep(parts.mouth_open, *_OPEN))
+    if wide == 0:
+        return nothing
     cheeks = skin.texture.reshape(-1, 3).take(np.flatnonzero(atlas.cheeks * skin.visible > 0.5), axis=0)
-    if wide == 0 or not len(cheeks):
+    if not len(cheeks):
         return nothing
     light, a, b = cv2.split(skin.texture)
     own = np.median(cheeks, axis=0)

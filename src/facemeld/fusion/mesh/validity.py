@@ -13,14 +13,12 @@ from facemeld.fusion.mesh.glasses import arms_zone
 from facemeld.fusion.mesh.warp import vertex_normals
 from facemeld.fusion.types import FloatArray
 
-BORDER = 0.03
-"""Face widths from the border within which what lies in front must begin."""
-
 _ARMS, _NOSE = 4.4, 3.7  # oddness that the arms and the bridge of glasses reach, and next to nothing else
 _SHADOW = (0.35, 0.55)  # share of the light on its mirror image that a cell lacks, from which it counts as in hard shadow
 _TURNED = (12.0, 22.0)  # degrees of yaw from which the far half is doubted
 _FROM_THE_SIDE = (0.45, 0.7)  # cosine of the angle between skin and view up to which a cell counts as seen from the side
 _OTHER_EYE = 0.35  # share of an eye that had to come from the other from which all of it does
+_RIM = 0.03  # face widths from the border within which what lies in front must begin
 _FOOT, _BROAD_FOOT = 2.6, 8.0  # cells of a patch near the border, over the root of its area; broader than a shine on a forehead
 _DARKER = 0.85  # cube root of the light, as a share of the skin's, below which no change of light is believed near the border
 _OTHER_HUE = 9.0  # Lab units between a colour and the skin's hue from which it is not skin
@@ -51,7 +49,7 @@ def covered_by_others(
     strict = 1 + 0.35 * atlas.forehead  # a forehead is plain: less is odd there
     odd = smoothstep(oddness * strict, *_ODD) * (1 - atlas.features) * (1 - atlas.beard) * (visible > 0.2) > 0.5
     shine = _skin_in_other_light(texture, shading) & _facing_light(atlas)
-    border = cv2.dilate((unseen | (atlas.inset < BORDER)).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    border = border_of(unseen, atlas)
     hidden = rooted(odd & ~shine, border, _FOOT) | rooted(odd & shine, border, _BROAD_FOOT)
     grown = cv2.dilate(hidden.astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5)))
     return np.asarray(cv2.GaussianBlur(grown.astype(np.float32), (0, 0), 1.2) * atlas.covered, np.float32)
@@ -89,6 +87,11 @@ def _facing_light(atlas: Atlas) -> NDArray[np.bool_]:
     """Columns (1, GRID) of cells between the brows' tails, where skin shines; beyond them what is brighter is hair or cloth."""
     columns = np.arange(GRID)[None, :]
     return np.asarray((columns > atlas.cells[topology.RIGHT_BROW[-1], 0]) & (columns < atlas.cells[topology.LEFT_BROW[-1], 0]))
+
+
+def border_of(unseen: NDArray[np.bool_], atlas: Atlas) -> NDArray[np.bool_]:
+    """Cells at the face's border, or where the picture shows no more of it: bool (GRID, GRID)."""
+    return np.asarray(cv2.dilate((unseen | (atlas.inset < _RIM)).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0)
 
 
 def rooted(cells: NDArray[np.bool_], border: NDArray[np.bool_], foot: float) -> NDArray[np.bool_]:
