@@ -154,15 +154,11 @@ def _fill(data: Path, materials: Mapping[str, bytes]) -> Catalogue:
         activity = application.activities.create(owner.id, "bench", actor="bench")
 
         async def add() -> dict[str, str]:
-            executor = application.executor(workers=1)
-            await executor.start()
-            try:
-                service = application.importing(executor)
+            async with application.working() as services:
+                service = services.importing
                 return {
                     name: (await service.add(activity.id, data, name, approve=True, actor="bench")).id for name, data in materials.items()
                 }
-            finally:
-                await executor.stop(0)
 
         return Catalogue(key, activity.id, asyncio.run(add()))
 

@@ -15,7 +15,6 @@ from facemeld.protocol.call import CallRecord, Hooks, Observer
 from facemeld.protocol.credentials import Credential, CredentialsUnavailable, KeyKind
 from facemeld.services.billing import BillingService
 from facemeld.services.policies import default_rates, parse_networks
-from facemeld.services.rates import RateLimiter
 from facemeld.settings import split_list
 
 
@@ -75,7 +74,7 @@ def build_hooks(application: Application, *observers: Observer) -> Hooks:
     return Hooks(
         faults=FaultGate(parse_faults(split_list(settings.faults)), settings.fault_header),
         permissions=PermissionGate(),
-        rate_limiter=RateGate(RateLimiter(settings.rate_storage), default_rates(settings.rates, strict=settings.strict)),
+        rate_limiter=RateGate(application.limiter, default_rates(settings.rates, strict=settings.strict)),
         addresses=AddressGate(parse_networks(settings.allow_ips), parse_networks(settings.deny_ips)),
         account=StateGate(),
         billing=CreditGate(BillingService(application.charges)),

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from functools import partial
+from functools import cached_property, partial
 from ipaddress import ip_network
-from typing import Any
 
 from facemeld import __version__
 from facemeld.accounts import AccountStore, ChargeStore, KeyVault
 from facemeld.accounts.errors import VaultError
-from facemeld.catalog import ActivityStore, Material, MaterialFiles, MaterialStore
+from facemeld.catalog import ActivityStore, MaterialFiles, MaterialStore
 from facemeld.counts import Counts
 from facemeld.db import AuditLog, Database, utc_now
 from facemeld.db.occupancy import Occupancy, occupied
@@ -60,9 +59,9 @@ LEGACY_MATERIAL_SIDE = 1080
 """Longest side of a material that version 2018-12-01 accepts in strict mode, in pixels."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Application:
-    """Everything that needs no worker: the stores, opened on one data folder."""
+    """The stores of one data folder, and everything else that needs no worker; each is built once."""
 
     settings: Settings
     occupancy: Occupancy
@@ -81,6 +80,34 @@ class Application:
     counts: Counts
     mark_key: bytes = field(repr=False)
     backup_key: bytes = field(repr=False)
+
+    @cached_property
+    def limiter(self) -> RateLimiter:
+        """Counts calls against all rates: those of keys, accounts and activities."""
+        return RateLimiter(self.settings.rate_storage)
+
+    @cached_property
+    def sign_in(self) -> SignIn:
+        """The use case of signing in; it counts attempts wherever users sign in."""
+        settings = self.settings
+        return SignIn(
+            self.users,
+            attempts=settings.sign_in_attempts,
+            session=timedelta(hours=settings.session_hours),
+            storage=settings.rate_storage,
+            counts=self.counts,
+        )
+
+    @cached_property
+    def deletion(self) -> DeletionService:
+        """The use case of deleting a person's results."""
+        return DeletionService(
+            self.privacy, self.results, self.accounts, signer=self.receipts, clock=utc_now, server=f"facemeld {__version__}"
+        )
+
+    def signing_identity(self) -> SigningIdentity | None:
+        """Who signs results; see ``installation.signing_identity``."""
+        return signing_identity(self.settings)
 
     def executor(self, workers: int | None = None) -> LocalExecutor:
         """An executor for pixel tasks; not started yet. ``workers`` overrides the setting."""
@@ -102,13 +129,34 @@ class Application:
         )
         return LocalExecutor(config, limits)
 
-    def signing_identity(self) -> SigningIdentity | None:
-        """Who signs results; see ``installation.signing_identity``."""
-        return signing_identity(self.settings)
+    @asynccontextmanager
+    async def working(self) -> AsyncIterator[Services]:
+        """The use cases with a worker of their own, for commands; it ends with the block."""
+        executor = self.executor(workers=1)
+        await executor.start()
+        try:
+            yield Services(self, executor)
+        finally:
+            await executor.stop(0)
 
+
+class Services:
+    """The use cases of a running server or command; each is built once, on first use.
+
+    Args:
+        application: The opened stores.
+        executor: Runs the pixel work.
+    """
+
+    def __init__(self, application: Application, executor: Executor) -> None:
+        self._application = application
+        self._settings = application.settings
+        self._executor = executor
+
+    @cached_property
     def fetcher(self) -> Fetcher:
-        """A guarded fetcher."""
-        settings = self.settings
+        """The guarded fetcher."""
+        settings = self._settings
         return Fetcher(
             FetchPolicy(
                 total_seconds=settings.fetch_seconds,
@@ -118,107 +166,99 @@ class Application:
                 allow=tuple(ip_network(network) for network in split_list(settings.fetch_allow)),
                 proxy=settings.fetch_proxy or None,
             ),
-            counts=self.counts,
+            counts=self._application.counts,
         )
 
-    def fusing(self, executor: Executor, fetcher: Fetcher) -> FuseService:
+    @cached_property
+    def fusing(self) -> FuseService:
         """The use case of FuseFace."""
-        rates = ActivityRates(RateLimiter(self.settings.rate_storage))
-        return FuseService(self.materials, executor, fetcher, self._finisher(self._fuse_rules()), rates)
+        application = self._application
+        return FuseService(application.materials, self._executor, self.fetcher, self.finisher, ActivityRates(application.limiter))
 
-    def legacy_fusing(self, executor: Executor, fetcher: Fetcher) -> FuseService:
+    @cached_property
+    def legacy_fusing(self) -> FuseService:
         """The use case of fusing by the rules of API version 2018-12-01."""
-        rules = self._fuse_rules()
-        side = self.settings.legacy_max_side
-        limits = replace(rules.photos.limits, max_side=side, max_pixels=side * side)
-        rules = replace(
-            rules,
-            photos=replace(rules.photos, limits=limits, whole_face=True),
-            material_max_side=LEGACY_MATERIAL_SIDE if self.settings.strict else None,
-        )
-        return FuseService(self.materials, executor, fetcher, self._finisher(rules), self._activity_rates())
+        application, settings = self._application, self._settings
+        rates = default_rates(settings.rates, strict=settings.strict)
+        activity_rates = ActivityRates(application.limiter, rates.get("published"), rates.get("unpublished"))
+        finisher = self._finisher(_legacy_rules(settings))
+        return FuseService(application.materials, self._executor, self.fetcher, finisher, activity_rates)
 
-    def sign_in(self) -> SignIn:
-        """The use case of signing in."""
-        settings = self.settings
-        return SignIn(
-            self.users,
-            attempts=settings.sign_in_attempts,
-            session=timedelta(hours=settings.session_hours),
-            storage=settings.rate_storage,
-            counts=self.counts,
-        )
+    @cached_property
+    def fusing_ultra(self) -> UltraService:
+        """The use case of FuseFaceUltra."""
+        return UltraService(self._executor, self.fetcher, self._finisher(_ultra_rules(self._settings)))
 
-    def administration(self, executor: Executor) -> Administration:
-        """What operators do; ``executor`` analyses the pictures that they upload."""
+    @cached_property
+    def finisher(self) -> Finisher:
+        """Marks and stores results of FuseFace and previews."""
+        return self._finisher(_fuse_rules(self._settings))
+
+    def _finisher(self, rules: FuseRules) -> Finisher:
+        application = self._application
+        return Finisher(application.results, Consents(application.privacy, self._settings.consent_required), rules, utc_now)
+
+    @cached_property
+    def administration(self) -> Administration:
+        """What operators do."""
+        application = self._application
         return Administration(
-            accounts=self.accounts,
-            charges=self.charges,
-            users=self.users,
-            activities=self.activities,
-            materials=self.materials,
-            importing=self.importing(executor),
-            usage=self.usage,
-            search=UsageSearch(self.database),
-            results=self.results,
-            audit=self.audit,
-            privacy=self.privacy,
-            deletion=self.deletion(),
-            signing_in=self.sign_in(),
-            verifying=self.verifying(executor),
-            configuration=partial(read_configuration, self.settings),
+            accounts=application.accounts,
+            charges=application.charges,
+            users=application.users,
+            activities=application.activities,
+            materials=application.materials,
+            importing=self.importing,
+            usage=application.usage,
+            search=UsageSearch(application.database),
+            results=application.results,
+            audit=application.audit,
+            privacy=application.privacy,
+            deletion=application.deletion,
+            signing_in=application.sign_in,
+            verifying=self.verifying,
+            configuration=partial(read_configuration, self._settings),
             clock=utc_now,
         )
 
-    def previewing(self, executor: Executor) -> PreviewService:
-        """The use case of trying degrees on a material."""
-        return PreviewService(self.activities, self.materials, executor, self._finisher(self._fuse_rules()), self.audit)
-
-    def overview(self, administration: Administration, executor: Executor) -> Overview:
+    @cached_property
+    def overview(self) -> Overview:
         """What the console's first page shows."""
-        return Overview(administration, self.database, executor, self.settings.data, utc_now)
+        return Overview(self.administration, self._application.database, self._executor, self._settings.data, utc_now)
 
-    def deletion(self) -> DeletionService:
-        """The use case of deleting a person's results."""
-        return DeletionService(
-            self.privacy, self.results, self.accounts, signer=self.receipts, clock=utc_now, server=f"facemeld {__version__}"
-        )
+    @cached_property
+    def previewing(self) -> PreviewService:
+        """The use case of trying degrees on a material."""
+        application = self._application
+        return PreviewService(application.activities, application.materials, self._executor, self.finisher, application.audit)
 
-    def plan_maker(self, executor: Executor) -> PlanMaker:
-        """Makes plans of materials anew."""
-        return PlanMaker(self.materials.files, executor, self._material_limits(), self.settings.task_seconds)
-
+    @cached_property
     def listing(self) -> ListingService:
         """The use case of listing materials."""
-        return ListingService(self.activities, self.materials)
+        return ListingService(self._application.activities, self._application.materials)
 
-    def fusing_ultra(self, executor: Executor, fetcher: Fetcher) -> UltraService:
-        """The use case of FuseFaceUltra."""
-        return UltraService(executor, fetcher, self._finisher(self._ultra_rules()))
-
-    def importing(self, executor: Executor) -> MaterialService:
+    @cached_property
+    def importing(self) -> MaterialService:
         """The use case of importing materials."""
+        application, settings = self._application, self._settings
         rules = MaterialRules(
-            limits=self._material_limits(),
-            seconds=self.settings.task_seconds,
-            auto_review=self.settings.review == "auto",
-            language=self.settings.default_language,
-            refuse_synthetic=self.settings.incoming_synthetic == "refuse",
+            limits=_material_limits(settings),
+            seconds=settings.task_seconds,
+            auto_review=settings.review == "auto",
+            language=settings.default_language,
+            refuse_synthetic=settings.incoming_synthetic == "refuse",
         )
-        return MaterialService(self.activities, self.materials, executor, rules, self.counts)
+        return MaterialService(application.activities, application.materials, self._executor, rules, application.counts)
 
-    async def add_material(self, project_id: str, picture: bytes, name: str, *, approve: bool, actor: str) -> Material:
-        """Import one material with a worker of its own, for commands; see ``MaterialService.add``."""
-        executor = self.executor(workers=1)
-        await executor.start()
-        try:
-            return await self.importing(executor).add(project_id, picture, name, approve=approve, actor=actor)
-        finally:
-            await executor.stop(0)
+    @cached_property
+    def plan_maker(self) -> PlanMaker:
+        """Makes plans of materials anew."""
+        return PlanMaker(self._application.materials.files, self._executor, _material_limits(self._settings), self._settings.task_seconds)
 
-    def verifying(self, executor: Executor) -> VerifyService:
+    @cached_property
+    def verifying(self) -> VerifyService:
         """The use case of verifying pictures."""
-        settings, identity = self.settings, self.signing_identity()
+        settings, identity = self._settings, self._application.signing_identity()
         side = settings.verify_max_side
         limits = DecodeLimits(
             min_side=1,
@@ -229,72 +269,68 @@ class Application:
             formats=("jpeg", "png", "webp"),
         )
         anchors, local = (identity.anchor, identity.local) if identity is not None else ("", False)
-        return VerifyService(executor, VerifyRules(limits, settings.verify_seconds, anchors, local))
+        return VerifyService(self._executor, VerifyRules(limits, settings.verify_seconds, anchors, local))
 
-    async def verify(self, picture: bytes) -> dict[str, Any]:
-        """Verify one picture with a worker of its own, for commands; see ``VerifyService.verify``."""
-        executor = self.executor(workers=1)
-        await executor.start()
-        try:
-            return await self.verifying(executor).verify(picture)
-        finally:
-            await executor.stop(0)
 
-    def _finisher(self, rules: FuseRules) -> Finisher:
-        return Finisher(self.results, Consents(self.privacy, self.settings.consent_required), rules, utc_now)
+def _material_limits(settings: Settings) -> DecodeLimits:
+    side = settings.material_max_side
+    return DecodeLimits(min_side=64, max_side=side, max_pixels=side * side, max_bytes=settings.material_max_mb * MIB)
 
-    def _activity_rates(self) -> ActivityRates:
-        rates = default_rates(self.settings.rates, strict=self.settings.strict)
-        return ActivityRates(RateLimiter(self.settings.rate_storage), rates.get("published"), rates.get("unpublished"))
 
-    def _material_limits(self) -> DecodeLimits:
-        side = self.settings.material_max_side
-        return DecodeLimits(min_side=64, max_side=side, max_pixels=side * side, max_bytes=self.settings.material_max_mb * MIB)
+def _fuse_rules(settings: Settings) -> FuseRules:
+    images = ImageLimits(base64_chars=settings.image_base64_mb * MIB, url_bytes=settings.image_url_mb * MIB)
+    user_limits = DecodeLimits(
+        min_side=settings.user_min_side,
+        max_side=settings.user_max_side,
+        max_pixels=settings.user_max_side**2,
+        max_bytes=images.url_bytes,
+    )
+    return FuseRules(
+        photos=PhotoRules(
+            user_limits,
+            settings.user_min_face,
+            incoming=IncomingRule(settings.incoming_synthetic == "refuse", settings.incoming_invisible),
+        ),
+        images=images,
+        material_limits=_material_limits(settings),
+        logo_limits=DecodeLimits(min_side=1, max_side=settings.user_max_side, max_aspect=100, max_bytes=images.url_bytes),
+        seconds=settings.task_seconds,
+        result_life=timedelta(hours=settings.result_hours),
+        jpeg_quality=settings.jpeg_quality,
+        marks=MarkRules(
+            producer=settings.label_producer,
+            required=settings.label_required,
+            logo_rule=settings.label_logo,
+            texts={"zh": settings.label_text_zh, "en": settings.label_text_en},
+            corner=settings.label_corner,
+            invisible=settings.invisible_mark,
+        ),
+    )
 
-    def _fuse_rules(self) -> FuseRules:
-        settings = self.settings
-        images = ImageLimits(base64_chars=settings.image_base64_mb * MIB, url_bytes=settings.image_url_mb * MIB)
-        user_limits = DecodeLimits(
-            min_side=settings.user_min_side,
-            max_side=settings.user_max_side,
-            max_pixels=settings.user_max_side**2,
-            max_bytes=images.url_bytes,
-        )
-        return FuseRules(
-            photos=PhotoRules(
-                user_limits,
-                settings.user_min_face,
-                incoming=IncomingRule(settings.incoming_synthetic == "refuse", settings.incoming_invisible),
-            ),
-            images=images,
-            material_limits=self._material_limits(),
-            logo_limits=DecodeLimits(min_side=1, max_side=settings.user_max_side, max_aspect=100, max_bytes=images.url_bytes),
-            seconds=settings.task_seconds,
-            result_life=timedelta(hours=settings.result_hours),
-            jpeg_quality=settings.jpeg_quality,
-            marks=MarkRules(
-                producer=settings.label_producer,
-                required=settings.label_required,
-                logo_rule=settings.label_logo,
-                texts={"zh": settings.label_text_zh, "en": settings.label_text_en},
-                corner=settings.label_corner,
-                invisible=settings.invisible_mark,
-            ),
-        )
 
-    def _ultra_rules(self) -> FuseRules:
-        settings, rules = self.settings, self._fuse_rules()
-        images = ImageLimits(base64_chars=settings.ultra_base64_mb * MIB, url_bytes=settings.ultra_url_mb * MIB)
-        side = settings.ultra_max_side
-        limits = DecodeLimits(min_side=settings.user_min_side, max_side=side, max_pixels=side * side, max_bytes=images.url_bytes)
-        return replace(
-            rules,
-            photos=replace(rules.photos, limits=limits),
-            images=images,
-            material_limits=limits,
-            logo_limits=replace(rules.logo_limits, max_bytes=images.url_bytes),
-            result_life=timedelta(hours=settings.ultra_result_hours),
-        )
+def _legacy_rules(settings: Settings) -> FuseRules:
+    rules, side = _fuse_rules(settings), settings.legacy_max_side
+    limits = replace(rules.photos.limits, max_side=side, max_pixels=side * side)
+    return replace(
+        rules,
+        photos=replace(rules.photos, limits=limits, whole_face=True),
+        material_max_side=LEGACY_MATERIAL_SIDE if settings.strict else None,
+    )
+
+
+def _ultra_rules(settings: Settings) -> FuseRules:
+    rules = _fuse_rules(settings)
+    images = ImageLimits(base64_chars=settings.ultra_base64_mb * MIB, url_bytes=settings.ultra_url_mb * MIB)
+    side = settings.ultra_max_side
+    limits = DecodeLimits(min_side=settings.user_min_side, max_side=side, max_pixels=side * side, max_bytes=images.url_bytes)
+    return replace(
+        rules,
+        photos=replace(rules.photos, limits=limits),
+        images=images,
+        material_limits=limits,
+        logo_limits=replace(rules.logo_limits, max_bytes=images.url_bytes),
+        result_life=timedelta(hours=settings.ultra_result_hours),
+    )
 
 
 @contextmanager

@@ -31,7 +31,7 @@ from facemeld.actions.video import VIDEO_ACTIONS
 from facemeld.admin import PATH as ADMIN_PATH
 from facemeld.admin import create_admin
 from facemeld.admission import StoredCredentials, build_hooks
-from facemeld.app import Application, open_application
+from facemeld.app import Application, Services, open_application
 from facemeld.calllog import CallLog, set_up_logging
 from facemeld.catalog import remove_leftovers
 from facemeld.connections import Guard
@@ -63,7 +63,7 @@ class Server:
         self._application = application
         self._announce = announce
         self._executor = application.executor()
-        self._fetcher = application.fetcher()
+        self._services = Services(application, self._executor)
         self._usage = UsageLog(application.usage, application.accounts, application.settings.log_clients)
         self._public_url = application.settings.public_url.rstrip("/")
         self.guard = Guard(connection_limits(application.settings))
@@ -102,7 +102,7 @@ class Server:
     def _verify_page(self) -> Iterator[Route]:
         settings = self._application.settings
         if settings.verify_page:
-            page = VerifyPage(self._application.verifying(self._executor), settings.verify_max_mb * MIB, settings.verify_per_minute)
+            page = VerifyPage(self._services.verifying, settings.verify_max_mb * MIB, settings.verify_per_minute)
 
             # One route, because the framework tells a client whose method is refused the methods of one route alone.
             async def serve(request: Request) -> Response:
@@ -112,26 +112,24 @@ class Server:
 
     def _actions(self) -> Iterator[Action[Any]]:
         """The actions of 2022-09-27."""
-        application, settings = self._application, self._application.settings
-        yield FuseFace(application.fusing(self._executor, self._fetcher), self._public_url).action
-        yield FuseFaceUltra(application.fusing_ultra(self._executor, self._fetcher), self._public_url).action
-        yield DescribeMaterialList(application.listing(), settings.strict).action
+        services = self._services
+        yield FuseFace(services.fusing, self._public_url).action
+        yield FuseFaceUltra(services.fusing_ultra, self._public_url).action
+        yield DescribeMaterialList(services.listing, self._application.settings.strict).action
 
     def _admin(self) -> ASGIApp:
         """The operators' REST API."""
-        administration = self._application.administration(self._executor)
-        return create_admin(administration, version=__version__, upload_bytes=self._application.settings.material_max_mb * MIB)
+        upload_bytes = self._application.settings.material_max_mb * MIB
+        return create_admin(self._services.administration, version=__version__, upload_bytes=upload_bytes)
 
     def _console_mount(self, calls: DirectCalls) -> Iterator[Mount | Route]:
         """The operators' console; its library takes memory and time that servers without it do not pay."""
-        application = self._application
-        if not application.settings.console:
+        services, settings = self._services, self._application.settings
+        if not settings.console:
             return
         from facemeld.console import PATH, House, create_console
 
-        administration = application.administration(self._executor)
-        overview = application.overview(administration, self._executor)
-        console = create_console(House(administration, overview, application.previewing(self._executor), application.settings, calls))
+        console = create_console(House(services.administration, services.overview, services.previewing, settings, calls))
         self._console_running = console.running
         yield Route(PATH, _add_slash, methods=["GET"])
         yield Mount(PATH, console.asgi)
@@ -139,11 +137,11 @@ class Server:
     def _legacy_actions(self) -> Iterator[Action[Any]]:
         """The actions of 2018-12-01."""
         application, settings = self._application, self._application.settings
-        service = application.legacy_fusing(self._executor, self._fetcher)
+        service = self._services.legacy_fusing
         yield FuseFace2018(service, settings.legacy_request_mb * MIB, self._public_url).action
         yield FaceFusion(service, settings.legacy_request_mb * MIB, self._public_url).action
         sign = application.material_addresses.sign
-        yield DescribeMaterialList2018(application.listing(), sign, settings.strict, self._public_url).action
+        yield DescribeMaterialList2018(self._services.listing, sign, settings.strict, self._public_url).action
 
     @asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:

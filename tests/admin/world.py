@@ -14,7 +14,7 @@ import httpx
 from fastapi import FastAPI
 
 from facemeld.admin import create_admin
-from facemeld.app import Application, open_application
+from facemeld.app import Application, Services, open_application
 from facemeld.settings import Settings
 from facemeld.users import Role, TokenKind
 from facemeld.workers.context import WorkerConfig, context_for
@@ -112,7 +112,9 @@ class World:
 def make_world(data: Path, bundle: Path, **settings: Any) -> Iterator[World]:
     """An admin API on an empty data folder, with a user of each role."""
     with open_application(Settings(data=data, model_dir=bundle.parent, **settings)) as application:
-        world = World(application, create_admin(application.administration(Inline(bundle)), version="0", upload_bytes=UPLOAD_BYTES))
+        world = World(
+            application, create_admin(Services(application, Inline(bundle)).administration, version="0", upload_bytes=UPLOAD_BYTES)
+        )
         for role in Role:
             application.users.create(role.value, PASSWORD, role, actor="test")
             token = application.users.create_token(role.value, life=timedelta(days=1), kind=TokenKind.PROGRAM, actor="test")

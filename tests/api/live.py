@@ -107,13 +107,9 @@ def make_campaign(settings: Settings, pictures: Mapping[str, bytes], *, account:
         activity = application.activities.create(owner.id, "campaign", actor="test")
 
         async def add() -> dict[str, Material]:
-            executor = application.executor(workers=1)
-            await executor.start()
-            try:
-                service = application.importing(executor)
+            async with application.working() as services:
+                service = services.importing
                 return {name: await service.add(activity.id, data, name, approve=approve, actor="test") for name, data in pictures.items()}
-            finally:
-                await executor.stop(0)
 
         return Campaign(key, activity.id, asyncio.run(add()))
 

@@ -65,7 +65,7 @@ class Studio:
     def delete(self, **demand: str) -> Mapping[str, Any]:
         """What the receipt of a deletion says, which is done beside the server; the receipt is checked."""
         with open_application(self.settings) as application:
-            receipt = application.deletion().delete(**demand, actor="test")
+            receipt = application.deletion.delete(**demand, actor="test")
             verify_receipt(receipt.body, receipt.signature, application.receipts.public_key)
         body: Mapping[str, Any] = json.loads(receipt.body)
         return body

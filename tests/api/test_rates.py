@@ -76,7 +76,8 @@ def test_activities_have_rates_in_both_versions_and_actions_too(server: LiveServ
     with open_application(settings) as application:
         application.activities.change(None, campaign.project_id, rate="1000/second", actor="test")
         assert set(at_once(lambda: client().FaceFusion(fusion))) == {"FailedOperation.ImageDecodeFailed"}
-        application.activities.change(None, campaign.project_id, rate="1/second", actor="test")
+        # Another limit than before, whose calls in this second no longer count.
+        application.activities.change(None, campaign.project_id, rate="2/second", actor="test")
     newer = fuse_request(campaign.project_id, fusion.ModelId, photo(b"AAA"))
     codes = at_once(lambda: server.client(campaign.key).FuseFace(newer))
     assert set(codes) == {"FailedOperation.ImageDecodeFailed", "RequestLimitExceeded"}

@@ -45,7 +45,7 @@ def made(
 
 def delete(application: Application, **demand: Any) -> dict[str, Any]:
     """What the receipt says, whose signature holds."""
-    receipt = application.deletion().delete(**demand, actor="test")
+    receipt = application.deletion.delete(**demand, actor="test")
     verify_receipt(receipt.body, receipt.signature, application.receipts.public_key)
     body: dict[str, Any] = json.loads(receipt.body)
     return body

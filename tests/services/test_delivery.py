@@ -9,7 +9,7 @@ from typing import cast
 
 import pytest
 
-from facemeld.app import Application, open_application
+from facemeld.app import Application, Services, open_application
 from facemeld.privacy import PrivacyStore
 from facemeld.protocol.call import Notes
 from facemeld.results import LocalResultStore
@@ -24,7 +24,7 @@ RESULT = FusedFile(b"pixels", "jpeg", 1, 1)
 
 def finisher(application: Application) -> Finisher:
     """What delivers results; no pixels are worked on here."""
-    return application.fusing(cast(Executor, None), application.fetcher()).finisher
+    return Services(application, cast(Executor, None)).fusing.finisher
 
 
 @pytest.mark.parametrize("moment", ["before", "between", "after"])
@@ -35,7 +35,7 @@ def test_a_demand_at_any_moment_leaves_no_file(tmp_path: Path, moment: str, monk
         put = LocalResultStore.put
 
         def delete() -> None:
-            application.deletion().delete(consent="form 1", actor="test")
+            application.deletion.delete(consent="form 1", actor="test")
 
         def put_and_delete(*arguments: object) -> object:
             made = put(*arguments)  # type: ignore[arg-type]  # passed on as they came

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from facemeld.app import open_application
+from facemeld.app import Services, open_application
 from facemeld.services import overview
 from facemeld.services.overview import Stored
 from facemeld.settings import Settings
-from facemeld.workers.local import LocalExecutor
 
 
 def test_a_large_store_is_measured_beside_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bundle_path: Path) -> None:
@@ -24,8 +23,7 @@ def test_a_large_store_is_measured_beside_the_page(tmp_path: Path, monkeypatch: 
         return measure(folder)
 
     with open_application(settings) as application:
-        executor: LocalExecutor = application.executor()
-        page = application.overview(application.administration(executor), executor)
+        page = Services(application, application.executor()).overview
         (settings.data / "results").mkdir()
         (settings.data / "results" / "one").write_bytes(b"12345")
         monkeypatch.setattr(overview, "_size", slow)

@@ -115,12 +115,8 @@ def _data(application: Application, wishes: Wishes, engine: Callable[[], str]) -
 
 def _renew(application: Application, materials: tuple[Material, ...]) -> tuple[int, tuple[str, ...]]:
     async def work() -> tuple[int, tuple[str, ...]]:
-        executor = application.executor(workers=1)
-        await executor.start()
-        try:
-            return await application.plan_maker(executor).renew(materials)
-        finally:
-            await executor.stop(0)
+        async with application.working() as services:
+            return await services.plan_maker.renew(materials)
 
     return asyncio.run(work())
 

@@ -56,7 +56,12 @@ def add(
     content = file.read_bytes()
     fetch_with_progress(None)
     with application(data) as opened:
-        material = asyncio.run(opened.add_material(project_id, content, name or file.name, approve=approve, actor=actor()))
+
+        async def work() -> Material:
+            async with opened.working() as services:
+                return await services.importing.add(project_id, content, name or file.name, approve=approve, actor=actor())
+
+        material = asyncio.run(work())
     show(_value(material), as_json, _text(material))
 
 

@@ -43,7 +43,7 @@ def find(
     picture = None if file is None else file.read_bytes()
     with application(data) as opened:
         if picture is not None:
-            rows = records_of(opened, asyncio.run(opened.verify(picture)))
+            rows = records_of(opened, read_marks(opened, picture))
         elif mark is not None:
             rows = _rows(opened, [usage for _, usage in opened.usage.records(mark=int(mark, 16))], "")
         else:
@@ -55,6 +55,16 @@ def find(
         typer.echo("\n".join(f"{name:<10}  {value}" for name, value in row.items() if value not in ("", None, [])) + "\n")
     if not rows:
         typer.echo("No record: made elsewhere, made by a command, or older than the settings keep records.")
+
+
+def read_marks(opened: Application, picture: bytes) -> dict[str, Any]:
+    """Read the marks of a picture with a worker of its own; see ``VerifyService.verify``."""
+
+    async def work() -> dict[str, Any]:
+        async with opened.working() as services:
+            return await services.verifying.verify(picture)
+
+    return asyncio.run(work())
 
 
 def records_of(opened: Application, report: dict[str, Any]) -> list[dict[str, Any]]:

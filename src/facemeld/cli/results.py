@@ -29,7 +29,7 @@ def delete(
 ) -> None:
     """Delete all stored results of a call, or of all calls with a consent reference, and print the signed receipt."""
     with application(data) as opened:
-        receipt = opened.deletion().delete(request_id=request_id, consent=consent, account=account, actor=actor())
+        receipt = opened.deletion.delete(request_id=request_id, consent=consent, account=account, actor=actor())
     text = json.dumps(render_receipt(receipt.body, receipt.signature), indent=2)
     if output is None:
         typer.echo(text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,7 +9,7 @@ import typer
 
 from facemeld.cli.common import DataOption, JsonOption, application, show
 from facemeld.cli.models import fetch_with_progress
-from facemeld.cli.records import records_of
+from facemeld.cli.records import read_marks, records_of
 
 _STATES = {
     "Trusted": "holds, and the signer is known",
@@ -26,7 +25,7 @@ def verify(
     picture = file.read_bytes()
     with application(data) as opened:
         fetch_with_progress(opened.settings.model_dir)
-        report = asyncio.run(opened.verify(picture))
+        report = read_marks(opened, picture)
         report["Records"] = records_of(opened, report)
     show(report, as_json, "\n".join(_lines(report)))
 
