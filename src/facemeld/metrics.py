@@ -148,7 +148,11 @@ def register_rooms(registry: CollectorRegistry, sources: Sources) -> None:
 
 def _queue(stats: ExecutorStats) -> Iterator[Metric]:
     yield _gauge("facemeld_queue_length", "Tasks that wait for a worker.", {(): stats.waiting})
-    yield _gauge("facemeld_queue_places", "Tasks that may wait for a worker.", {(): stats.places})
+    yield _gauge(
+        "facemeld_queue_places",
+        "Tasks that may wait for a worker now, by the expected length of those that run and wait.",
+        {(): stats.places},
+    )
     yield _gauge("facemeld_tasks_running", "Tasks in a worker.", {(): stats.busy})
     ends = {"finished": stats.finished, "died": stats.died, "overran": stats.overran, "refused": stats.refused, "left": stats.left}
     text = "Tasks by how they ended: answered, lost with their worker, past the deadline, refused by a full queue, left by the caller."

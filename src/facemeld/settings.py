@@ -158,7 +158,7 @@ class Settings(BaseSettings):
     queue_seconds: float = _setting(
         2.0,
         "Workers",
-        "Longest wait for a worker that the tasks before let expect; what would wait longer is refused at once; 0 means no such limit.",
+        "Longest expected wait for a worker; a task that would wait longer is refused at once; 0 means no such limit.",
         ge=0,
     )
     task_seconds: float = _setting(50.0, "Workers", "Deadline of one fusion, waiting included.", gt=0)

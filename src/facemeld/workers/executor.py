@@ -35,7 +35,7 @@ class ExecutorStats:
         started: Workers that have come up since start, the first ones included.
         recycled: Workers replaced after their share of tasks.
         workers: Workers that there should be.
-        places: Tasks that may wait.
+        places: Tasks that may wait now, by the expected length of those that run and wait.
         templates: What the workers' memories of templates hold now and have been good for since start.
     """
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Coroutine
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from facemeld.timing import current_stages, stage
 from facemeld.workers.context import CacheFigures, WorkerConfig
 from facemeld.workers.errors import DeadlineExceeded, NotReady, QueueFull, WorkerDied
 from facemeld.workers.executor import ExecutorStats, Task
 from facemeld.workers.process import Outcome, ProcessEnded, WorkerProcess
-from facemeld.workers.turns import Turns
+from facemeld.workers.turns import Lengths, Turns, starting_in_time
 
 T = TypeVar("T")
 
@@ -30,7 +31,7 @@ class PoolLimits:
     Attributes:
         workers: Processes.
         queue: Tasks that may wait; more are refused.
-        queue_seconds: Longest wait that a task is let into the queue for; 0 for any. As many as there are workers may always wait.
+        queue_seconds: Longest expected wait with which a task is let into the queue; 0 for any. One task for each worker may always wait.
         tasks_per_worker: Tasks after which a process is replaced.
         start_seconds: Time a process may take to load its models.
     """
@@ -42,8 +43,11 @@ class PoolLimits:
     start_seconds: float = 60.0
 
 
-_MEMORY = 0.9
-"""Weight of what was known before, against the newest task, in the mean length of tasks: about the last ten count."""
+class _Running(NamedTuple):
+    """A task in a worker: its kind and when it began."""
+
+    kind: type
+    begun: float
 
 
 class LocalExecutor:
@@ -52,20 +56,22 @@ class LocalExecutor:
     def __init__(self, config: WorkerConfig, limits: PoolLimits) -> None:
         self._config = config
         self._limits = limits
-        self._turns: Turns[WorkerProcess] = Turns(limits.queue)
+        self._turns: Turns[WorkerProcess] = Turns()
+        self._lengths = Lengths()
+        self._running: dict[WorkerProcess, _Running] = {}
         self._workers: set[WorkerProcess] = set()
         self._background: set[asyncio.Task[None]] = set()
         self._started = self._stopping = False
-        self._busy = self._finished = self._died = self._overran = self._refused = self._left = self._up = self._recycled = 0
+        self._finished = self._died = self._overran = self._refused = self._left = self._up = self._recycled = 0
         self._templates = CacheFigures()
-        self._task_seconds: float | None = None
 
     @property
     def stats(self) -> ExecutorStats:
         """Counts for metrics and health checks."""
+        workers = tuple(self._workers)
         return ExecutorStats(
-            ready=self._turns.free + self._busy,
-            busy=self._busy,
+            ready=self._turns.free + len(self._running),
+            busy=len(self._running),
             waiting=self._turns.waiting,
             finished=self._finished,
             died=self._died,
@@ -75,18 +81,18 @@ class LocalExecutor:
             started=self._up,
             recycled=self._recycled,
             workers=self._limits.workers,
-            places=self._turns.places,
+            places=self._places(),
             templates=replace(
                 self._templates,
-                held=sum(worker.templates.held for worker in self._workers),
-                size=sum(worker.templates.size for worker in self._workers),
+                held=sum(worker.templates.held for worker in workers),
+                size=sum(worker.templates.size for worker in workers),
             ),
         )
 
     @property
     def pids(self) -> tuple[int, ...]:
         """Process ids of the workers that are up."""
-        return tuple(worker.pid for worker in self._workers if worker.pid is not None)
+        return tuple(worker.pid for worker in tuple(self._workers) if worker.pid is not None)
 
     async def start(self) -> None:
         """Start every worker and return once all have loaded their models."""
@@ -97,12 +103,12 @@ class LocalExecutor:
         self._stopping = True
         loop = asyncio.get_running_loop()
         end = loop.time() + drain_seconds
-        while (self._busy or self._turns.waiting) and loop.time() < end:
+        while (self._running or self._turns.waiting) and loop.time() < end:
             await asyncio.sleep(0.02)
         for job in tuple(self._background):
             job.cancel()
         for worker in tuple(self._workers):
-            if self._busy:
+            if self._running:
                 worker.kill()
             else:
                 worker.end()
@@ -112,7 +118,7 @@ class LocalExecutor:
         """Run a task in an idle worker; see ``Executor.run``."""
         end = asyncio.get_running_loop().time() + seconds
         with stage("queue"):
-            worker = await self._take(seconds, owner)
+            worker = await self._take(seconds, owner, type(task))
         with stage("transfer"):
             outcome = await self._run_in(worker, task, seconds, end)
             if (stages := current_stages()) is not None:
@@ -121,9 +127,8 @@ class LocalExecutor:
 
     async def _run_in(self, worker: WorkerProcess, task: Task[T], seconds: float, end: float) -> Outcome[T]:
         """Run a task in a worker that was taken; see ``run``."""
-        self._busy += 1
-        begun = asyncio.get_running_loop().time()
-        left = max(0.0, end - begun)
+        self._running[worker] = _Running(type(task), time.monotonic())
+        left = max(0.0, end - asyncio.get_running_loop().time())
         answer = asyncio.wrap_future(worker.submit(task))
         try:
             await asyncio.wait([answer], timeout=left)
@@ -137,17 +142,22 @@ class LocalExecutor:
             self._replace(worker)
             answer.add_done_callback(_read)
             raise DeadlineExceeded(f"the task must finish within {seconds:g} s, waiting included, and did not")
-        self._learn(asyncio.get_running_loop().time() - begun)
         return self._collect(worker, answer)
 
-    def _learn(self, seconds: float) -> None:
-        """Let as many tasks wait as are likely to have their turn in time; a queue that takes long to empty helps nobody."""
-        known = seconds if self._task_seconds is None else self._task_seconds
-        self._task_seconds = _MEMORY * known + (1 - _MEMORY) * seconds
+    def _places(self) -> int:
+        """Return how many tasks may wait now: those that are likely to start in time, because a longer queue helps no caller."""
         limits = self._limits
-        if limits.queue_seconds:
-            in_time = int(limits.queue_seconds * limits.workers / max(self._task_seconds, 1e-3))
-            self._turns.places = min(limits.queue, max(limits.workers, in_time))
+        if not limits.queue_seconds:
+            return limits.queue
+        # Copied, because threads that read figures run beside the event loop.
+        now, running = time.monotonic(), tuple(self._running.values())
+        left = [self._lengths.remaining(task.kind, task.begun, now) for task in running]
+        # Workers that are just being started will be free in a moment.
+        left += [0.0] * (limits.workers - len(running))
+        waiting = [self._lengths.expect(kind, now) for kind in self._turns.kinds()]
+        lengths = [self._lengths.expect(task.kind, now) for task in running] + waiting
+        typical = sum(lengths) / len(lengths) if lengths else 0.0
+        return min(limits.queue, max(limits.workers, starting_in_time(left, waiting, typical, limits.queue_seconds, limits.queue)))
 
     def _collect(self, worker: WorkerProcess, answer: asyncio.Future[Outcome[T]]) -> Outcome[T]:
         try:
@@ -169,12 +179,12 @@ class LocalExecutor:
         self._templates = replace(sums, hits=sums.hits + now.hits - before.hits, misses=sums.misses + now.misses - before.misses)
         worker.templates = now
 
-    async def _take(self, seconds: float, owner: str) -> WorkerProcess:
+    async def _take(self, seconds: float, owner: str, kind: type) -> WorkerProcess:
         if self._stopping or not self._started:
             raise NotReady("no worker is up: the service is starting or stopping")
         try:
             async with asyncio.timeout(seconds):
-                return await self._turns.take(owner)
+                return await self._turns.take(owner, self._places(), kind)
         except QueueFull:
             self._refused += 1
             raise
@@ -200,15 +210,20 @@ class LocalExecutor:
             self._recycled += 1
             self._replace(worker)
             return
-        self._busy -= 1
+        self._release(worker)
         self._turns.put(worker)
 
     def _replace(self, worker: WorkerProcess) -> None:
-        self._busy -= 1
+        self._release(worker)
         self._workers.discard(worker)
         worker.kill()
         if not self._stopping:
             self._spawn(self._add_until_up())
+
+    def _release(self, worker: WorkerProcess) -> None:
+        """Note how long a task occupied its worker, however it ended."""
+        now, task = time.monotonic(), self._running.pop(worker)
+        self._lengths.learn(task.kind, now - task.begun, now)
 
     async def _add_until_up(self) -> None:
         delay = 0.1

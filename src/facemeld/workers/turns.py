@@ -1,14 +1,78 @@
-"""Hands out what becomes free to those who wait for it: owners take turns, and none can fill the queue against the others."""
+"""The queue for workers: owners take turns, and its length follows from how long tasks take."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict, deque
-from typing import Generic, TypeVar
+from collections.abc import Collection, Hashable, Iterable, Iterator
+from heapq import heapify, heapreplace
+from itertools import chain, repeat, zip_longest
+from typing import Generic, NamedTuple, TypeVar
 
 from facemeld.workers.errors import QueueFull
 
 T = TypeVar("T")
+
+_MEMORY = 0.9
+"""Weight of earlier tasks of a kind against the newest one: about the last ten count."""
+_HALF_LIFE = 30.0
+"""Seconds after which a task counts half."""
+_DOUBT = 0.25
+"""Weight of the assumption that a task takes no time, which is all that is known of a kind that has not run lately."""
+
+
+class Lengths:
+    """Expected lengths of tasks by kind, learned from tasks that ended; old ones are forgotten by count and by time."""
+
+    def __init__(self) -> None:
+        self._sums: dict[Hashable, tuple[float, float, float]] = {}
+        """For each kind the weighted sum of seconds, the sum of weights, and the time they are of."""
+
+    def learn(self, kind: Hashable, seconds: float, now: float) -> None:
+        """Note that a task took ``seconds`` and ended at ``now``, on any clock that runs evenly."""
+        total, weight = self._faded(kind, now)
+        self._sums[kind] = (_MEMORY * total + seconds, _MEMORY * weight + 1, now)
+
+    def expect(self, kind: Hashable, now: float) -> float:
+        """Return the seconds that a task is likely to take; 0 for a kind that is unknown or forgotten."""
+        total, weight = self._faded(kind, now)
+        return total / (weight + _DOUBT)
+
+    def remaining(self, kind: Hashable, begun: float, now: float) -> float:
+        """Return the seconds that a running task is likely to go on; one that is overdue is expected to take as long again."""
+        return abs(self.expect(kind, now) - (now - begun))
+
+    def _faded(self, kind: Hashable, now: float) -> tuple[float, float]:
+        total, weight, then = self._sums.get(kind, (0.0, 0.0, now))
+        share = 0.5 ** ((now - then) / _HALF_LIFE)
+        return share * total, share * weight
+
+
+def starting_in_time(running: Collection[float], waiting: Iterable[float], typical: float, seconds: float, most: int) -> int:
+    """Count the tasks that would start within ``seconds``: first those that wait, in order, then further ones.
+
+    Args:
+        running: For each worker the seconds until it is free; at least one worker.
+        waiting: The expected lengths of the tasks that wait, in seconds.
+        typical: The expected length of a further task, in seconds.
+        seconds: The longest wait.
+        most: The largest count.
+    """
+    free = list(running)
+    heapify(free)
+    lengths = chain(waiting, repeat(typical))
+    count = 0
+    while count < most and free[0] <= seconds:
+        heapreplace(free, free[0] + next(lengths))
+        count += 1
+    return count
+
+
+class _Place(NamedTuple, Generic[T]):
+    """A place in the queue: the future that the thing is given to, and the kind of task it is for."""
+
+    future: asyncio.Future[T]
+    kind: Hashable
 
 
 class Turns(Generic[T]):
@@ -17,82 +81,86 @@ class Turns(Generic[T]):
     Every owner has a line of its own, and the lines are served in turn: who asks for one thing waits for one turn, however many
     things another has asked for. An owner alone may fill the whole queue. When it is full and another comes who has fewer places,
     the longest line loses its newest place.
-
-    Args:
-        places: How many may wait.
     """
 
-    def __init__(self, places: int) -> None:
-        self.places = places
-        """May change at any time; whoever waits already stays."""
+    def __init__(self) -> None:
         self._free: list[T] = []
-        self._lines: OrderedDict[str, deque[asyncio.Future[T]]] = OrderedDict()
+        self._lines: OrderedDict[str, deque[_Place[T]]] = OrderedDict()
         self._waiting = 0
 
     @property
     def free(self) -> int:
-        """Things that nobody has."""
+        """The number of things that are free."""
         return len(self._free)
 
     @property
     def waiting(self) -> int:
-        """Places of the queue that are taken."""
+        """The number of places that are taken."""
         return self._waiting
+
+    def kinds(self) -> Iterator[Hashable]:
+        """The kinds of the tasks that wait, in the order in which they will be served."""
+        # Copied first: threads that read figures run beside the event loop.
+        lines = [tuple(line) for line in tuple(self._lines.values())]
+        return (place.kind for turn in zip_longest(*lines) for place in turn if place is not None)
 
     def put(self, thing: T) -> None:
         """Give a thing to whose turn it is, or keep it for the next one who comes."""
         while self._lines:
             owner, line = self._lines.popitem(last=False)
-            waiter = line.popleft()
+            future = line.popleft().future
             self._waiting -= 1
             if line:
                 self._lines[owner] = line
-            # One who is cancelled at this moment has not yet left the line.
-            if not waiter.done():
-                waiter.set_result(thing)
+            # A caller that is cancelled at this moment has not yet left the line.
+            if not future.done():
+                future.set_result(thing)
                 return
         self._free.append(thing)
 
-    async def take(self, owner: str) -> T:
-        """Take a thing, waiting for it if there is none; of several the one that was put back last, whose memory is still warm.
+    async def take(self, owner: str, places: int, kind: Hashable = None) -> T:
+        """Take a thing, waiting for it if none is free; of several the one that was put back last, whose memory is still warm.
 
         Args:
             owner: In whose line to wait.
+            places: How many may wait now; those that wait already stay.
+            kind: The kind of task that the thing is for; see ``kinds``.
 
         Raises:
-            QueueFull: there is no place left for this owner, now or when another needs the place.
+            QueueFull: there is no place left for this owner, now or when another owner needs the place.
         """
         if self._free:
             return self._free.pop()
-        self._make_room(owner)
-        waiter: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._lines.setdefault(owner, deque()).append(waiter)
+        self._make_room(owner, places)
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        place = _Place(future, kind)
+        self._lines.setdefault(owner, deque()).append(place)
         self._waiting += 1
         try:
-            return await waiter
+            return await future
         except asyncio.CancelledError:
-            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
+            if future.done() and not future.cancelled() and future.exception() is None:
                 # Given at the very moment at which the owner left.
-                self.put(waiter.result())
+                self.put(future.result())
             else:
-                self._leave(owner, waiter)
+                self._leave(owner, place)
             raise
 
-    def _make_room(self, owner: str) -> None:
-        if self._waiting < self.places:
+    def _make_room(self, owner: str, places: int) -> None:
+        if self._waiting < places:
             return
         longest = max(self._lines.values(), key=len, default=None)
         if longest is None or len(longest) <= len(self._lines.get(owner, ())) + 1:
-            raise QueueFull(f"at most {self.places} tasks may wait for a worker")
+            raise QueueFull(f"at most {places} tasks may wait for a worker")
         self._waiting -= 1
-        loser = longest.pop()
+        loser = longest.pop().future
         if not loser.done():
-            loser.set_exception(QueueFull(f"at most {self.places} tasks may wait for a worker, and others wait who have fewer"))
+            loser.set_exception(QueueFull(f"at most {places} tasks may wait for a worker, and others wait who have fewer"))
 
-    def _leave(self, owner: str, waiter: asyncio.Future[T]) -> None:
+    def _leave(self, owner: str, place: _Place[T]) -> None:
         line = self._lines.get(owner)
-        if line is not None and waiter in line:
-            line.remove(waiter)
+        if line is not None and place in line:
+            line.remove(place)
             self._waiting -= 1
             if not line:
                 del self._lines[owner]
