@@ -11,9 +11,9 @@ from facemeld.fusion.types import FuseOptions
 from facemeld.marks.metadata import ImplicitLabel
 from facemeld.media.decode import DecodeLimits
 from facemeld.models import ensure_bundle
-from facemeld.workers.context import WorkerConfig, WorkerContext, context_for
 from facemeld.workers.marking import Marking
 from facemeld.workers.photos import ImageSource, PhotoRules, UserPhoto
+from facemeld.workers.pool.context import WorkerConfig, WorkerContext, context_for
 from facemeld.workers.tasks import Fuse, ImportTemplate
 from facemeld.workers.template import TemplateFile
 

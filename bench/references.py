@@ -16,7 +16,7 @@ import numpy as np
 from facemeld.media.decode import DecodeLimits, decode
 from facemeld.media.encode import encode
 from facemeld.settings import Settings
-from facemeld.workers.heap import keep_freed_memory
+from facemeld.workers.pool.process import keep_freed_memory
 
 LATENT = 512
 """Length of the identity vector that a swapper's network takes."""

@@ -28,7 +28,7 @@ from facemeld.media.decode import DecodeLimits
 from facemeld.models import ensure_bundle
 from facemeld.resultmarks import ResultMarks
 from facemeld.services.verifying import report
-from facemeld.workers.context import WorkerConfig, context_for
+from facemeld.workers.pool.context import WorkerConfig, context_for
 from facemeld.workers.verify import VerifyPicture
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "labels.md"

@@ -16,8 +16,8 @@ from facemeld.metrics import CallMetrics, Sources, register_rooms
 from facemeld.timing import STAGES
 from facemeld.usage import UsageStore
 from facemeld.usagelog import UsageLog
-from facemeld.workers.context import WorkerConfig
-from facemeld.workers.local import LocalExecutor, PoolLimits
+from facemeld.workers.pool.context import WorkerConfig
+from facemeld.workers.pool.local import LocalExecutor, PoolLimits
 
 _ACTIONS = [("2022-09-27", "FuseFace")]
 

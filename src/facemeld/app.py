@@ -48,11 +48,11 @@ from facemeld.services.verifying import VerifyRules, VerifyService
 from facemeld.settings import Settings, split_list
 from facemeld.usage import UsageSearch, UsageStore
 from facemeld.users import UserStore
-from facemeld.workers.context import WorkerConfig
-from facemeld.workers.executor import Executor
 from facemeld.workers.incoming import IncomingRule
-from facemeld.workers.local import LocalExecutor, PoolLimits
 from facemeld.workers.photos import PhotoRules
+from facemeld.workers.pool.context import WorkerConfig
+from facemeld.workers.pool.executor import Executor
+from facemeld.workers.pool.local import LocalExecutor, PoolLimits
 
 MIB = 1 << 20
 LEGACY_MATERIAL_SIDE = 1080

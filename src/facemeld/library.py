@@ -33,9 +33,9 @@ from facemeld.models import ensure_bundle
 from facemeld.resultmarks import ResultMarks
 from facemeld.settings import Settings
 from facemeld.timing import stage
-from facemeld.workers.context import TemplateCache, WorkerContext
 from facemeld.workers.incoming import FoundMark, look
 from facemeld.workers.marking import FusedFile, Inputs, write
+from facemeld.workers.pool.context import TemplateCache, WorkerContext
 from facemeld.workers.template import Template
 
 PictureLike: TypeAlias = "NDArray[np.uint8] | bytes | str | PathLike[str]"

@@ -19,8 +19,8 @@ from facemeld.edge import Edge
 from facemeld.protocol.call import CLIENT_GONE, CallRecord
 from facemeld.timing import STAGES
 from facemeld.usagelog import UsageLog
-from facemeld.workers.executor import ExecutorStats
-from facemeld.workers.local import LocalExecutor
+from facemeld.workers.pool.executor import ExecutorStats
+from facemeld.workers.pool.local import LocalExecutor
 
 REFUSALS = ("malformed", "slow head", "slow body", "slow reader", "connections", "address", "requests", "bodies")
 """Reasons for which the HTTP edge refuses or cuts off."""

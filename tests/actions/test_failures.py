@@ -25,6 +25,7 @@ from facemeld.protocol.schema import to_model
 from facemeld.services import errors as services
 from facemeld.services.errors import DownloadFailed, FacemeldError
 from facemeld.workers import errors as workers_errors
+from facemeld.workers.pool import executor as pool
 
 
 class Failing:
@@ -111,7 +112,7 @@ def test_an_engine_or_an_encoder_that_fails(kind: type[FacemeldError], old: str,
         assert answer(*table[name][:2]).code == old
 
 
-@pytest.mark.parametrize("module", [media_errors, workers_errors, fusion_errors, marks_errors], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [media_errors, workers_errors, pool, fusion_errors, marks_errors], ids=lambda module: module.__name__)
 def test_no_error_of_the_pixel_work_was_forgotten(module: ModuleType) -> None:
     kinds = [kind for kind in vars(module).values() if isinstance(kind, type) and issubclass(kind, FacemeldError)]
     leaves = [kind for kind in kinds if kind.__module__ == module.__name__ and not kind.__subclasses__()]

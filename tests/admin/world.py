@@ -17,8 +17,8 @@ from facemeld.admin import create_admin
 from facemeld.app import Application, Services, open_application
 from facemeld.settings import Settings
 from facemeld.users import Role, TokenKind
-from facemeld.workers.context import WorkerConfig, context_for
-from facemeld.workers.executor import ExecutorStats, Task
+from facemeld.workers.pool.context import WorkerConfig, context_for
+from facemeld.workers.pool.executor import ExecutorStats, Task
 
 T = TypeVar("T")
 PASSWORD = "correct horse battery"

@@ -27,8 +27,8 @@ from facemeld.protocol.call import CLIENT_GONE
 from facemeld.timing import STAGES
 from facemeld.usage import UsageStore
 from facemeld.usagelog import UsageLog
-from facemeld.workers.context import WorkerConfig
-from facemeld.workers.local import LocalExecutor, PoolLimits
+from facemeld.workers.pool.context import WorkerConfig
+from facemeld.workers.pool.local import LocalExecutor, PoolLimits
 from tests.observing.records import NAMES, call_of, record_of
 
 

@@ -16,8 +16,8 @@ from facemeld.results import LocalResultStore
 from facemeld.services.errors import ConsentWithdrawn
 from facemeld.services.finishing import Finisher
 from facemeld.settings import Settings
-from facemeld.workers.executor import Executor
 from facemeld.workers.marking import FusedFile
+from facemeld.workers.pool.executor import Executor
 
 RESULT = FusedFile(b"pixels", "jpeg", 1, 1)
 

@@ -20,7 +20,7 @@ from facemeld.cli.main import app
 from facemeld.db import utc_now
 from facemeld.media.decode import DecodeLimits
 from facemeld.settings import Settings
-from facemeld.workers.context import WorkerConfig, context_for
+from facemeld.workers.pool.context import WorkerConfig, context_for
 from facemeld.workers.tasks import ImportTemplate
 
 

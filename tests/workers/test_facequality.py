@@ -15,8 +15,8 @@ from facemeld.fusion.analysis import Analyser
 from facemeld.fusion.types import Face
 from facemeld.media.decode import DecodeLimits
 from facemeld.services.review import ReviewLimits, assess
-from facemeld.workers.context import WorkerConfig, context_for
 from facemeld.workers.facequality import measure
+from facemeld.workers.pool.context import WorkerConfig, context_for
 from facemeld.workers.tasks import ImportTemplate
 from facemeld.workers.thumbnail import LONGEST_SIDE, MakeThumbnail
 

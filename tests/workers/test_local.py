@@ -7,6 +7,7 @@ import gc
 import hashlib
 import os
 import signal
+import sys
 import time
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -18,9 +19,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from facemeld.workers.context import WorkerConfig, WorkerContext
-from facemeld.workers.errors import DeadlineExceeded, NotReady, OutOfMemory, QueueFull, WorkerDied
-from facemeld.workers.local import LocalExecutor, PoolLimits
+from facemeld.workers.pool.context import WorkerConfig, WorkerContext
+from facemeld.workers.pool.executor import DeadlineExceeded, NotReady, OutOfMemory, QueueFull, WorkerDied
+from facemeld.workers.pool.local import LocalExecutor, PoolLimits
+from facemeld.workers.pool.process import PRELOADED
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,14 @@ class Living:
 
 
 @dataclass(frozen=True)
+class Missing:
+    """Finds the modules that the fork server should have loaded and has not."""
+
+    def __call__(self, context: WorkerContext) -> list[str]:
+        return [name for name in PRELOADED if name not in sys.modules]
+
+
+@dataclass(frozen=True)
 class Unsendable:
     """Answers with what no process can tell another."""
 
@@ -127,6 +137,13 @@ def test_a_task_runs_in_another_process(bundle_path: Path) -> None:
     async def body(running: LocalExecutor) -> None:
         assert await running.run(Pid(), 10) in running.pids
         assert await running.run(Pid(), 10) != os.getpid()
+
+    check(bundle_path, body)
+
+
+def test_a_worker_starts_with_all_libraries_loaded(bundle_path: Path) -> None:
+    async def body(running: LocalExecutor) -> None:
+        assert await running.run(Missing(), 10) == []
 
     check(bundle_path, body)
 

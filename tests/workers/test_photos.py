@@ -16,10 +16,10 @@ from PIL import Image
 from facemeld.fusion.mesh.engine import MeshEngine
 from facemeld.fusion.types import Assignment, Face, FuseOptions, Rect
 from facemeld.media.decode import DecodeLimits
-from facemeld.workers.context import TemplateCache, WorkerContext
 from facemeld.workers.errors import FaceTooSmall, NoFaceFound, RectOutsidePicture
 from facemeld.workers.incoming import IncomingRule
 from facemeld.workers.photos import ImageSource, PhotoReader, PhotoRules, UserPhoto
+from facemeld.workers.pool.context import TemplateCache, WorkerContext
 
 Portrait: TypeAlias = Callable[[float], ImageSource]
 RULES = PhotoRules(DecodeLimits())

@@ -13,9 +13,9 @@ import pytest
 
 from facemeld.errors import FacemeldError
 from facemeld.timing import Stages, collecting, stage
-from facemeld.workers.context import WorkerConfig, WorkerContext
 from facemeld.workers.errors import NoFaceFound
-from facemeld.workers.local import LocalExecutor, PoolLimits
+from facemeld.workers.pool.context import WorkerConfig, WorkerContext
+from facemeld.workers.pool.local import LocalExecutor, PoolLimits
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facemeld.workers.errors import QueueFull
-from facemeld.workers.turns import Lengths, Turns, starting_in_time
+from facemeld.workers.pool.executor import QueueFull
+from facemeld.workers.pool.turns import Lengths, Turns, starting_in_time
 
 
 async def settle() -> None:

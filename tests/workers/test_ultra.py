@@ -15,9 +15,9 @@ from facemeld.fusion.mesh.engine import MeshEngine
 from facemeld.fusion.mesh.plan import MeshPlan
 from facemeld.fusion.types import Assignment, Face, FuseOptions, Picture, Rect
 from facemeld.media.decode import DecodeLimits
-from facemeld.workers.context import TemplateCache, WorkerContext
 from facemeld.workers.errors import FaceTooSmall, NoFaceFound, RectOutsidePicture, TemplateEmpty, TemplateTooLarge, TooManyPhotos
 from facemeld.workers.photos import ImageSource, PhotoRules
+from facemeld.workers.pool.context import TemplateCache, WorkerContext
 from facemeld.workers.ultra import UltraPhoto, UltraTemplate, cut_out, located, read_template
 
 LIMITS = DecodeLimits(max_side=7999)

@@ -41,24 +41,19 @@ from facemeld.users.errors import (
     UserNotFound,
 )
 from facemeld.workers.errors import (
-    DeadlineExceeded,
     FaceOutsidePicture,
     FacesMoved,
     FaceTooSmall,
     InputSynthetic,
     LandmarksOutsideBox,
     NoFaceFound,
-    NotReady,
-    OutOfMemory,
-    QueueFull,
     RectOutsidePicture,
     TemplateEmpty,
     TemplateMissing,
     TemplateTooLarge,
     TooManyPhotos,
-    WorkerDied,
-    WorkerError,
 )
+from facemeld.workers.pool.executor import DeadlineExceeded, NotReady, OutOfMemory, QueueFull, WorkerDied, WorkerError
 
 
 class ServiceError(FacemeldError):

@@ -19,10 +19,10 @@ from facemeld.services.rates import ActivityRates
 from facemeld.services.requests import MarkRequest
 from facemeld.services.templates import stored_template
 from facemeld.timing import stage
-from facemeld.workers.executor import Executor
 from facemeld.workers.incoming import records
 from facemeld.workers.marking import FusedFile
 from facemeld.workers.photos import ImageSource, UserPhoto
+from facemeld.workers.pool.executor import Executor
 from facemeld.workers.tasks import CheckPhotos, Fuse
 
 

@@ -25,8 +25,8 @@ from facemeld.counts import Counts, Family
 from facemeld.media.decode import DecodeLimits
 from facemeld.services.owners import OPERATORS
 from facemeld.services.review import Language, ReviewLimits, assess, describe, passes
-from facemeld.workers.executor import Executor
 from facemeld.workers.incoming import describe as describe_mark
+from facemeld.workers.pool.executor import Executor
 from facemeld.workers.tasks import ImportedTemplate, ImportTemplate
 from facemeld.workers.thumbnail import MakeThumbnail
 

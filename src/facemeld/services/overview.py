@@ -20,7 +20,7 @@ from facemeld.services.errors import DatabaseUnavailable
 from facemeld.services.statistics import Figures, UsageStatistics
 from facemeld.usage import Usage
 from facemeld.usage.tallies import TallyStore
-from facemeld.workers.executor import Executor
+from facemeld.workers.pool.executor import Executor
 
 __all__ = ["Figures", "FirstSteps", "Health", "Overview", "Stored", "Usage"]
 

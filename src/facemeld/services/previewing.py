@@ -16,9 +16,9 @@ from facemeld.services.finishing import Finisher
 from facemeld.services.owners import OPERATORS
 from facemeld.services.requests import MarkRequest
 from facemeld.services.templates import stored_template
-from facemeld.workers.executor import Executor
 from facemeld.workers.marking import FusedFile
 from facemeld.workers.photos import ImageSource, UserPhoto
+from facemeld.workers.pool.executor import Executor
 from facemeld.workers.tasks import Fuse
 
 _REFERENCE = re.compile(r"[ -~]{1,128}")

@@ -15,10 +15,10 @@ from facemeld.services.owners import account
 from facemeld.services.photos import NamedImage, check_image, check_rect, gather_images
 from facemeld.services.requests import FuseRules, MarkRequest
 from facemeld.timing import stage
-from facemeld.workers.executor import Executor
 from facemeld.workers.incoming import records
 from facemeld.workers.marking import FusedFile
 from facemeld.workers.photos import ImageSource
+from facemeld.workers.pool.executor import Executor
 from facemeld.workers.ultra import CheckUltra, FuseUltra, UltraPhoto, UltraTemplate
 
 __all__ = [

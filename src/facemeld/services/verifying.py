@@ -10,8 +10,8 @@ from facemeld.marks.metadata import ImplicitLabel
 from facemeld.media.decode import DecodeLimits
 from facemeld.media.errors import ImageTooManyBytes
 from facemeld.services.owners import VERIFIERS
-from facemeld.workers.executor import Executor
 from facemeld.workers.marking import mark_identifier
+from facemeld.workers.pool.executor import Executor
 from facemeld.workers.verify import ReadMarks, VerifyPicture
 
 if TYPE_CHECKING:

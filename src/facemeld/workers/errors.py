@@ -1,34 +1,11 @@
-"""What can go wrong between a caller and its worker."""
+"""What pixel tasks refuse: photos, templates, marks of inputs."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from facemeld.errors import FacemeldError
-
-
-class WorkerError(FacemeldError):
-    """A task could not be run to its end."""
-
-
-class WorkerDied(WorkerError):
-    """The process that ran the task ended before it answered."""
-
-
-class DeadlineExceeded(WorkerError):
-    """The task did not finish in its time, waiting included."""
-
-
-class QueueFull(WorkerError):
-    """Too many tasks wait for a worker already."""
-
-
-class NotReady(WorkerError):
-    """No worker has loaded its models yet."""
-
-
-class OutOfMemory(WorkerError):
-    """The task needed more memory than a worker may use."""
+from facemeld.workers.pool.executor import WorkerError
 
 
 class TemplateMissing(WorkerError):

@@ -70,7 +70,7 @@ def measure(picture: Picture, face: Face, covered: float = 0.0) -> FaceQuality:
     if crop.size == 0:
         return FaceQuality(box, face.pose.yaw, face.pose.pitch, 0.0, 0.0, outside, covered)
     # Imported here, because the API process imports this module and carries no imaging libraries.
-    from facemeld.workers.preload import cv2
+    import cv2
 
     grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
     scale = SIDE / max(grey.shape)

@@ -22,9 +22,9 @@ from facemeld.media.decode import DecodedImage, DecodeLimits
 from facemeld.media.encode import CONTENT_TYPES, encode
 from facemeld.media.headers import ImageFormat
 from facemeld.timing import stage
-from facemeld.workers.context import WorkerContext
 from facemeld.workers.incoming import FoundMark
 from facemeld.workers.photos import ImageSource
+from facemeld.workers.pool.context import WorkerContext
 from facemeld.workers.template import Template
 
 _VERSION = version("facemeld")
@@ -160,7 +160,7 @@ def write(
 
 def _invisible(fused: Picture, template: Template, marking: Marking, context: WorkerContext) -> Picture:
     # Imported here, because the API process imports this module and carries no imaging libraries.
-    from facemeld.workers.preload import changed, embed
+    from facemeld.marks.invisible import changed, embed
 
     scope = marking.invisible
     if scope == "off" or not context.mark_key:

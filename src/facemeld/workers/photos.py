@@ -13,9 +13,9 @@ from facemeld.marks.provenance import Ingredient
 from facemeld.media.base64 import decode_base64
 from facemeld.media.decode import DecodedImage, DecodeLimits, decode
 from facemeld.timing import stage
-from facemeld.workers.context import WorkerContext
 from facemeld.workers.errors import FaceOutsidePicture, FaceTooSmall, LandmarksOutsideBox, NoFaceFound, PhotoError, RectOutsidePicture
 from facemeld.workers.incoming import FoundMark, IncomingRule, look
+from facemeld.workers.pool.context import WorkerContext
 
 MAX_OUTSIDE = 0.2
 """Share of a face's area that may lie beyond the edge of its picture."""

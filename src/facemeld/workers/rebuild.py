@@ -11,7 +11,7 @@ from pathlib import Path
 
 from facemeld.fusion.types import Rect
 from facemeld.media.decode import DecodeLimits, decode
-from facemeld.workers.context import WorkerContext
+from facemeld.workers.pool.context import WorkerContext
 from facemeld.workers.template import HEAD, pack, remake
 
 

@@ -29,7 +29,7 @@ def find_faces(engine: Engine, picture: Picture, within: Rect | None = None) -> 
     if within is not None or max(height, width) <= LARGE:
         return engine.analyse(picture, within)
     # Imported here, because the API process imports this module and carries no imaging libraries.
-    from facemeld.workers.preload import cv2
+    import cv2
 
     factor = _QUICK / max(height, width)
     size = max(1, round(width * factor)), max(1, round(height * factor))

@@ -12,10 +12,10 @@ from facemeld.media.decode import DecodeLimits, decode
 from facemeld.media.encode import CONTENT_TYPES
 from facemeld.media.headers import ImageFormat
 from facemeld.timing import stage
-from facemeld.workers.context import WorkerContext
 from facemeld.workers.facequality import FaceQuality, covered_shares, measure
 from facemeld.workers.marking import FusedFile, Inputs, Marking, read_logo, write
 from facemeld.workers.photos import PhotoReader, PhotoRules, UserPhoto
+from facemeld.workers.pool.context import WorkerContext
 from facemeld.workers.template import TemplateFile, make, pack
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from facemeld.media.decode import DecodeLimits, decode
 from facemeld.media.encode import encode
-from facemeld.workers.context import WorkerContext
+from facemeld.workers.pool.context import WorkerContext
 
 LONGEST_SIDE = 360
 """Pixels of a thumbnail's longer side."""
@@ -40,7 +40,7 @@ class MakeThumbnail:
         if scale < 1:
             size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
             # Imported here, because the API process imports this module and carries no imaging libraries.
-            from facemeld.workers.preload import cv2
+            import cv2
 
             pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
         return encode(pixels, "jpeg", quality=_QUALITY)

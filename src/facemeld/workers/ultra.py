@@ -17,11 +17,11 @@ from facemeld.media.decode import DecodeLimits, decode
 from facemeld.media.errors import EmptyImage, ImageTooLarge
 from facemeld.media.headers import probe
 from facemeld.timing import stage
-from facemeld.workers.context import WorkerContext
 from facemeld.workers.errors import FaceTooSmall, NoFaceFound, RectOutsidePicture, TemplateEmpty, TemplateTooLarge, TooManyPhotos
 from facemeld.workers.incoming import FoundMark, look
 from facemeld.workers.marking import FusedFile, Inputs, Marking, read_logo, write
 from facemeld.workers.photos import ImageSource, PhotoReader, PhotoRules, UserPhoto
+from facemeld.workers.pool.context import WorkerContext
 from facemeld.workers.search import find_faces
 from facemeld.workers.template import Template
 
@@ -234,7 +234,7 @@ def _in_box(engine: Engine, picture: Picture, faces: list[Face], rect: Rect | No
 def fuse_retouched(engine: Engine, template: Template, assignments: Sequence[Assignment], preset: Preset, asked: UltraStrengths) -> Picture:
     """Fuse and retouch as a model type wants it: uint8 (H, W, 3) RGB of the template's size."""
     # Imported here, because the API process imports this module and carries no imaging libraries.
-    from facemeld.workers.preload import retouch
+    from facemeld.fusion.retouch.retouch import retouch
 
     plan = template.plan
     with stage("fuse"):

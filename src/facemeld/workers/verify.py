@@ -11,7 +11,7 @@ from facemeld.marks.metadata import FileMetadata, read_metadata
 from facemeld.media.decode import DecodeLimits, decode
 from facemeld.media.encode import CONTENT_TYPES
 from facemeld.media.headers import ImageFormat
-from facemeld.workers.context import WorkerContext
+from facemeld.workers.pool.context import WorkerContext
 
 if TYPE_CHECKING:
     from facemeld.marks.credentials import Credentials
@@ -56,7 +56,8 @@ class VerifyPicture:
             ContainerInvalid: its metadata is damaged.
         """
         # Imported here, because the API process imports this module and carries no imaging libraries.
-        from facemeld.workers.preload import detect_mark, read_credentials
+        from facemeld.marks.credentials import read_credentials
+        from facemeld.marks.detect import detect as detect_mark
 
         image = decode(self.data, self.limits)
         credentials = read_credentials(self.data, CONTENT_TYPES[image.format], self.anchors)

@@ -11,7 +11,7 @@ from facemeld.media.decode import DecodeLimits
 from facemeld.services.owners import UPKEEP
 from facemeld.services.templates import numbered_boxes
 from facemeld.services.upkeep.checks import Check, Report, Trouble, one_line
-from facemeld.workers.executor import Executor
+from facemeld.workers.pool.executor import Executor
 from facemeld.workers.rebuild import PlanState, RebuildPlan, plan_state
 
 _ADVICE = (

@@ -1,4 +1,4 @@
-"""What a worker process loads once and keeps: the engine and recent templates."""
+"""The context of pixel tasks, which a worker process loads once and keeps: the engine and recent templates."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from facemeld.fusion.engine import Engine
 from facemeld.marks.authority import SigningIdentity
+from facemeld.workers.pool.executor import CacheFigures
 from facemeld.workers.template import Template, TemplateFile, load
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class WorkerConfig:
-    """Everything a worker needs to know to start.
+    """The configuration of a worker process.
 
     Attributes:
         bundle: The verified landmark bundle.
@@ -29,7 +30,7 @@ class WorkerConfig:
         plan_cache_bytes: Memory for plans.
         threads: Threads for the pixel work of one task: 1 or 2.
         mark_key: Key of the invisible mark, 32 bytes; empty writes and finds none.
-        identity: Who signs content credentials; None leaves results unsigned.
+        identity: The signer of content credentials; None leaves results unsigned.
     """
 
     bundle: Path
@@ -41,25 +42,8 @@ class WorkerConfig:
     identity: SigningIdentity | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CacheFigures:
-    """What a memory of templates holds, and what it has been good for.
-
-    Attributes:
-        hits: Templates that were at hand.
-        misses: Templates that had to be read or planned.
-        held: Templates held now.
-        size: Bytes they take.
-    """
-
-    hits: int = 0
-    misses: int = 0
-    held: int = 0
-    size: int = 0
-
-
 class TemplateCache:
-    """The templates used last, bounded by bytes."""
+    """A cache of the templates used last, bounded by bytes."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -67,7 +51,7 @@ class TemplateCache:
         self._held: OrderedDict[str, tuple[Template, int]] = OrderedDict()
 
     def get(self, key: str, make: Callable[[], tuple[Template, int]]) -> Template:
-        """The template under ``key``; ``make`` gives it and its size in bytes when it is not at hand."""
+        """Return the template under ``key``; if it is not cached, ``make`` returns it and its size in bytes."""
         found = self._held.get(key)
         if found is not None:
             self._held.move_to_end(key)
@@ -88,12 +72,12 @@ class TemplateCache:
 
     @property
     def size(self) -> int:
-        """Bytes held."""
+        """The bytes of the cached templates."""
         return self._size
 
     @property
     def figures(self) -> CacheFigures:
-        """What is held, and what it has been good for."""
+        """The figures of the cache."""
         return CacheFigures(self._hits, self._misses, len(self._held), self._size)
 
 
@@ -108,15 +92,18 @@ class WorkerContext:
     helper: Executor | None = None
 
     def template(self, file: TemplateFile) -> Template:
-        """The template of a file, from memory when it was used lately."""
+        """Return the template of a file, from the cache if it was used lately."""
         return self.templates.get(file.key, lambda: load(self.engine, file))
 
 
 @functools.lru_cache(maxsize=1)
 def context_for(config: WorkerConfig) -> WorkerContext:
     """Load the models; later calls in the same process return the same context."""
-    # Imported here, so that the API process, which never touches pixels, does not carry the imaging libraries.
-    from facemeld.workers.preload import CredentialSigner, MeshEngine, cv2
+    # Imported here, because the API process, which never touches pixels, does not load the imaging libraries.
+    import cv2
+
+    from facemeld.fusion.mesh.engine import MeshEngine
+    from facemeld.marks.credentials import CredentialSigner
 
     cv2.setNumThreads(1)
     return WorkerContext(

@@ -1,18 +1,45 @@
-"""The interface of everything that runs pixel tasks."""
+"""The interface of everything that runs pixel tasks: tasks, executors, their figures and their errors."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from facemeld.workers.context import CacheFigures, WorkerContext
+from facemeld.errors import FacemeldError
+
+if TYPE_CHECKING:
+    from facemeld.workers.pool.context import WorkerContext
 
 T_co = TypeVar("T_co", covariant=True)
 T = TypeVar("T")
 
 
+class WorkerError(FacemeldError):
+    """A task could not be run to its end."""
+
+
+class WorkerDied(WorkerError):
+    """The process that ran the task ended before it answered."""
+
+
+class DeadlineExceeded(WorkerError):
+    """The task did not finish in its time, waiting included."""
+
+
+class QueueFull(WorkerError):
+    """Too many tasks wait for a worker already."""
+
+
+class NotReady(WorkerError):
+    """No worker has loaded its models yet."""
+
+
+class OutOfMemory(WorkerError):
+    """The task needed more memory than a worker may use."""
+
+
 class Task(Protocol[T_co]):
-    """A picklable piece of pixel work."""
+    """A picklable piece of pixel work; tasks of one class are of one kind, whose lengths are learned together."""
 
     def __call__(self, context: WorkerContext) -> T_co:
         """Do the work inside a worker."""
@@ -20,8 +47,25 @@ class Task(Protocol[T_co]):
 
 
 @dataclass(frozen=True, slots=True)
+class CacheFigures:
+    """Figures of a cache of templates.
+
+    Attributes:
+        hits: Lookups that found their template.
+        misses: Lookups after which the template was read or planned.
+        held: Templates in the cache now.
+        size: Their bytes.
+    """
+
+    hits: int = 0
+    misses: int = 0
+    held: int = 0
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class ExecutorStats:
-    """What an executor is doing now, and what it has done.
+    """The state of an executor and its counts since start.
 
     Attributes:
         ready: Workers that have loaded their models.
@@ -34,9 +78,9 @@ class ExecutorStats:
         left: Tasks whose caller went away before their end.
         started: Workers that have come up since start, the first ones included.
         recycled: Workers replaced after their share of tasks.
-        workers: Workers that there should be.
+        workers: The number of workers that was set.
         places: Tasks that may wait now, by the expected length of those that run and wait.
-        templates: What the workers' memories of templates hold now and have been good for since start.
+        templates: Figures of all workers' caches of templates.
     """
 
     ready: int
@@ -71,11 +115,11 @@ class Executor(Protocol):
         Args:
             task: The work; it and its result must be picklable.
             seconds: Deadline counted from now, waiting for a worker included.
-            owner: For whom it is, such as an account; owners take turns, so that none keeps the others waiting.
+            owner: The account or other party that it is run for; owners take turns, so that none keeps the others waiting.
 
         Raises:
-            DeadlineExceeded, WorkerDied, QueueFull, NotReady, OutOfMemory: see ``workers.errors``.
-            FacemeldError: whatever the task itself raised.
+            DeadlineExceeded, WorkerDied, QueueFull, NotReady, OutOfMemory: see above.
+            FacemeldError: an error that the task itself raised.
         """
         ...
 

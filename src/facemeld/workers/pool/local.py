@@ -9,17 +9,16 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, TypeVar
 
 from facemeld.timing import current_stages, stage
-from facemeld.workers.context import CacheFigures, WorkerConfig
-from facemeld.workers.errors import DeadlineExceeded, NotReady, QueueFull, WorkerDied
-from facemeld.workers.executor import ExecutorStats, Task
-from facemeld.workers.process import Outcome, ProcessEnded, WorkerProcess
-from facemeld.workers.turns import Lengths, Turns, starting_in_time
+from facemeld.workers.pool.context import WorkerConfig
+from facemeld.workers.pool.executor import CacheFigures, DeadlineExceeded, ExecutorStats, NotReady, QueueFull, Task, WorkerDied
+from facemeld.workers.pool.process import Outcome, ProcessEnded, WorkerProcess
+from facemeld.workers.pool.turns import Lengths, Turns, starting_in_time
 
 T = TypeVar("T")
 
 
 def _read(answer: asyncio.Future[Any]) -> None:
-    """Look at an answer nobody waits for, so that the event loop does not report its error as forgotten."""
+    """Read the error of an answer that no caller waits for, so that the event loop does not report it."""
     if not answer.cancelled():
         answer.exception()
 
@@ -133,7 +132,7 @@ class LocalExecutor:
         try:
             await asyncio.wait([answer], timeout=left)
         except asyncio.CancelledError:
-            # The caller is gone. Finishing a task of milliseconds is cheaper than a new process; the deadline still holds.
+            # The caller left. Finishing a task of milliseconds is cheaper than a new process; the deadline still holds.
             self._left += 1
             self._spawn(self._await_abandoned(worker, answer, left))
             raise
@@ -174,7 +173,7 @@ class LocalExecutor:
         return outcome
 
     def _note(self, worker: WorkerProcess, now: CacheFigures) -> None:
-        """Add to the sums what a worker's memory of templates has been good for since it was last looked at."""
+        """Add the hits and misses of a worker's cache since its last task to the sums."""
         sums, before = self._templates, worker.templates
         self._templates = replace(sums, hits=sums.hits + now.hits - before.hits, misses=sums.misses + now.misses - before.misses)
         worker.templates = now

@@ -9,7 +9,7 @@ from heapq import heapify, heapreplace
 from itertools import chain, repeat, zip_longest
 from typing import Generic, NamedTuple, TypeVar
 
-from facemeld.workers.errors import QueueFull
+from facemeld.workers.pool.executor import QueueFull
 
 T = TypeVar("T")
 

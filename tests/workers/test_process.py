@@ -1,14 +1,34 @@
-"""Messages between processes: whole, in order, of any size."""
+"""A worker process: messages through its pipes arrive whole, and freed memory stays with it."""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
+import platform
+import subprocess
+import sys
 import threading
 
 import pytest
 
-from facemeld.workers.messages import receive, send
+from facemeld.workers.pool.process import receive, send
+
+PROGRAM = """
+import resource, sys
+from facemeld.workers.pool.process import keep_freed_memory
+import numpy as np
+assert keep_freed_memory()
+def faults():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+def use():
+    pictures = [np.full((1080, 1080, 3), 7, np.uint8) for _ in range(8)]
+    del pictures
+use()
+before = faults()
+for _ in range(20):
+    use()
+print(faults() - before)
+"""
 
 
 @pytest.mark.parametrize("size", [0, 1, 4096, 65_536, 65_537, 5_000_003])
@@ -52,3 +72,10 @@ def test_a_reader_that_is_gone_is_noticed() -> None:
     reader.close()
     with pytest.raises(BrokenPipeError):
         send(writer, "a message")
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries have no such settings")
+def test_pages_are_used_again() -> None:
+    """Twenty rounds of eight pictures would be 136 000 pages."""
+    done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 2000

@@ -1,13 +1,15 @@
-"""What runs inside a worker process, and the small handle the parent holds on it."""
+"""A worker process: what runs inside it, the pipes to it, and the handle that the server holds."""
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import math
 import multiprocessing
 import os
 import resource
 import signal
+import struct
 import threading
 import time
 import traceback
@@ -15,19 +17,98 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
+from multiprocessing.reduction import ForkingPickler
 from queue import SimpleQueue
 from typing import Any, Generic, TypeVar, cast
 
 from facemeld.errors import FacemeldError
 from facemeld.parallel import helped
 from facemeld.timing import Span, Stages, collecting
-from facemeld.workers.context import CacheFigures, WorkerConfig, context_for
-from facemeld.workers.errors import OutOfMemory
-from facemeld.workers.executor import Task
-from facemeld.workers.heap import keep_freed_memory
-from facemeld.workers.messages import receive, send
+from facemeld.workers.pool.context import WorkerConfig, context_for
+from facemeld.workers.pool.executor import CacheFigures, OutOfMemory, Task
 
 T = TypeVar("T")
+
+PRELOADED = (
+    "cv2",
+    "facemeld.fusion.mesh.engine",
+    "facemeld.fusion.retouch.retouch",
+    "facemeld.marks.credentials",
+    "facemeld.marks.detect",
+    "facemeld.marks.invisible",
+    "facemeld.media.jpeg",
+    "facemeld.workers.pool.process",
+)
+"""Modules that every worker needs and the server does not: the fork server imports them once, and all workers share their memory."""
+
+_LENGTH = struct.Struct("<Q")
+
+# Names of mallopt's parameters in glibc's malloc.h.
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
+_LARGEST = 32 << 20  # bytes; glibc takes no more on 64-bit machines
+_KEPT = 64 << 20  # bytes
+
+
+def keep_freed_memory() -> bool:
+    """Tell the C library to reuse freed memory for arrays of up to 32 MiB; up to 64 MiB of freed memory stay with the process.
+
+    Otherwise the system takes back the pages of every picture and clears them again for the next one: 2000 pages, 5 to 8 ms, for a call
+    of one megapixel.
+
+    Returns:
+        Whether the C library has this setting; only glibc does.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError):
+        return False
+    # Both, because setting one of them ends glibc's own fitting of the other.
+    return bool(mallopt(_MMAP_THRESHOLD, _LARGEST)) and bool(mallopt(_TRIM_THRESHOLD, _KEPT))
+
+
+def send(end: Connection[Any, Any], message: object) -> None:
+    """Send an object; returns when the pipe has taken all of it.
+
+    Args:
+        end: The writing end of a pipe; nothing else writes to it.
+        message: A picklable object; nothing is sent if pickling fails.
+
+    Raises:
+        OSError: the other end is closed.
+        Exception: the object cannot be pickled.
+    """
+    data = ForkingPickler.dumps(message)
+    for part in (_LENGTH.pack(len(data)), data):
+        left = memoryview(part)
+        while left:
+            left = left[os.write(end.fileno(), left) :]
+
+
+def receive(end: Connection[Any, Any]) -> Any:
+    """Wait for an object and return it.
+
+    The standard library's ``recv`` allocates memory for all remaining bytes at every read, which takes longer than the transfer itself for
+    megabytes; here every read goes to its final place.
+
+    Args:
+        end: The reading end of a pipe; nothing else reads from it.
+
+    Raises:
+        EOFError: the other end is closed.
+    """
+    (length,) = _LENGTH.unpack(_read_exactly(end.fileno(), _LENGTH.size))
+    return ForkingPickler.loads(_read_exactly(end.fileno(), length))
+
+
+def _read_exactly(descriptor: int, count: int) -> bytearray:
+    data = bytearray(count)
+    left = memoryview(data)
+    while left:
+        taken = os.readv(descriptor, [left])
+        if taken == 0:
+            raise EOFError(f"the pipe must bring {count} bytes, {len(left)} before the last it ended")
+        left = left[taken:]
+    return data
 
 
 def _leave_with_parent() -> None:
@@ -51,7 +132,7 @@ def prepare(config: WorkerConfig) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     keep_freed_memory()
     context_for(config)
-    # Models and libraries stay for good: looking through them for garbage would take some call tens of milliseconds now and then.
+    # Models and libraries are never freed; searching them for garbage would delay a call by tens of milliseconds now and then.
     gc.freeze()
     if config.memory_bytes:
         resource.setrlimit(resource.RLIMIT_DATA, (config.memory_bytes, config.memory_bytes))
@@ -59,14 +140,14 @@ def prepare(config: WorkerConfig) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Outcome(Generic[T]):
-    """How a task ended, and where its time went.
+    """The end of a task, and where its time went.
 
     Attributes:
-        result: What it returned; None where it failed.
-        error: What it raised; None where it did not.
+        result: The value that the task returned; None if it failed.
+        error: The error that it raised, or None.
         seconds: Seconds by stage, see ``facemeld.timing``.
-        templates: How the worker's memory of templates stands.
-        spans: When these stages ran.
+        templates: Figures of the worker's cache of templates.
+        spans: The times at which these stages ran.
     """
 
     result: T | None = field(repr=False)
@@ -76,14 +157,14 @@ class Outcome(Generic[T]):
     spans: tuple[Span, ...] = ()
 
     def get(self) -> T:
-        """What the task returned.
+        """Return the result of the task.
 
         Raises:
-            FacemeldError: what the task raised.
+            FacemeldError: the error of the task.
         """
         if self.error is not None:
             raise self.error
-        # Where there is no error, the result is the task's, which may be None.
+        # Without an error, the result is the task's own, which may be None.
         return cast(T, self.result)
 
 
@@ -103,19 +184,19 @@ def execute(config: WorkerConfig, task: Task[T]) -> Outcome[T]:
 
 
 def _limit_processor_time(seconds: float) -> None:
-    """Have the system end this process when it has used so much more processor time; the system counts whole seconds."""
+    """Let the system end this process after ``seconds`` more of processor time; the system counts whole seconds."""
     _, most = resource.getrlimit(resource.RLIMIT_CPU)
     limit = math.ceil(time.process_time() + seconds)
     resource.setrlimit(resource.RLIMIT_CPU, (limit if most == resource.RLIM_INFINITY else min(limit, most), most))
 
 
 def serve(config: WorkerConfig, tasks: Connection[Any, Any], answers: Connection[Any, Any]) -> None:
-    """The life of a worker process: prepare, then run one task after the other until there is nobody to ask for more.
+    """Run a worker process: prepare, then run one task after another until the server closes the pipe.
 
     Args:
         config: What to prepare.
-        tasks: Where tasks come from; ``None`` asks for the process's id.
-        answers: Where answers go: what came out, and what was raised.
+        tasks: The pipe that brings tasks; ``None`` asks for the process's id.
+        answers: The pipe for answers, pairs of a result and an error.
     """
     prepare(config)
     while _serve_one(config, tasks, answers):
@@ -123,14 +204,14 @@ def serve(config: WorkerConfig, tasks: Connection[Any, Any], answers: Connection
 
 
 def _serve_one(config: WorkerConfig, tasks: Connection[Any, Any], answers: Connection[Any, Any]) -> bool:
-    """Run the next task; whether there was one. A function of its own, so that nothing of a task outlives it."""
+    """Run the next task, and return whether there was one. A function of its own, so that nothing of a task outlives it."""
     try:
         task = receive(tasks)
     except EOFError:
         return False
     try:
         send(answers, (os.getpid() if task is None else execute(config, task), None))
-    except Exception as error:  # noqa: BLE001  # whatever a task raises is its caller's to see
+    except Exception as error:  # noqa: BLE001  # the caller gets every error of its task
         error.add_note("In the worker:\n" + traceback.format_exc())
         send(answers, (None, error))
     return True
@@ -149,16 +230,16 @@ class _Job:
 
 
 class WorkerProcess:
-    """One process of its own, so that its death or its killing touches one task only.
+    """The server's handle on a worker process, which runs one task at a time, so that its death costs one task only.
 
-    One thread here hands it its tasks through a pipe and waits for the answers: half the way, in threads and in time, of the standard
-    library's pools.
+    A single thread sends it tasks through a pipe and waits for the answers: half the threads and half the time of the standard library's
+    pools.
     """
 
     def __init__(self, config: WorkerConfig) -> None:
         context = multiprocessing.get_context("forkserver")
         # The fork server imports the engine once, so that a replacement starts in milliseconds and shares its memory.
-        context.set_forkserver_preload(["facemeld.workers.process", "facemeld.workers.preload"])
+        context.set_forkserver_preload(list(PRELOADED))
         theirs_in, self._tasks = context.Pipe(duplex=False)
         self._answers, theirs_out = context.Pipe(duplex=False)
         self._theirs = (theirs_in, theirs_out)
@@ -172,7 +253,7 @@ class WorkerProcess:
         """Start the process; the future holds its id once models are loaded."""
         self._process.start()
         for end in self._theirs:
-            # With its own ends in its own hands alone, its death is the end of the pipe.
+            # Once the process alone holds its ends, its death closes the pipes.
             end.close()
         threading.Thread(target=self._hand_over, name="worker", daemon=True).start()
         future: Future[int] = Future()
@@ -191,7 +272,7 @@ class WorkerProcess:
         return future
 
     def _hand_over(self) -> None:
-        """Work off the jobs, one after the other, until told to end; those after the process's end fail."""
+        """Hand over jobs one after another until told to end; jobs that come after the process ended fail."""
         while self._hand_over_one():
             pass
         self._tasks.close()
@@ -199,7 +280,7 @@ class WorkerProcess:
         self._answers.close()
 
     def _hand_over_one(self) -> bool:
-        """Do the next job; whether there was one. A function of its own, so that nothing of a task outlives it."""
+        """Hand over the next job, and return whether there was one. A function of its own, so that nothing of a task outlives it."""
         job = self._jobs.get()
         if job is None:
             return False
@@ -209,7 +290,7 @@ class WorkerProcess:
                 result, error = receive(self._answers)
             except (EOFError, OSError):
                 error = ProcessEnded(f"process {self._process.pid} ended with exit code {self._ended()}")
-            except Exception as raised:  # noqa: BLE001  # such as a task that cannot be sent: its caller's to see, and no harm to others
+            except Exception as raised:  # noqa: BLE001  # such as a task that cannot be pickled: only its caller sees it
                 error = raised
             if error is None:
                 job.future.set_result(result)
@@ -218,7 +299,7 @@ class WorkerProcess:
         return True
 
     def _ended(self) -> int | None:
-        """Wait a moment for the process whose pipe has ended, and tell its exit code; None where it is not known yet."""
+        """Wait a moment for a process whose pipe was closed, and return its exit code; None if it is still unknown."""
         self._process.join(1)
         return self._process.exitcode
 
@@ -228,11 +309,11 @@ class WorkerProcess:
         return self._pid
 
     def end(self) -> None:
-        """Let the process finish and go."""
+        """Let the process finish its task and end."""
         self._jobs.put(None)
 
     def kill(self) -> None:
-        """End the process at once, whatever it is doing."""
+        """End the process at once, even in the middle of a task."""
         if self._process.is_alive():
             self._process.kill()
         self.end()
