@@ -22,10 +22,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from facemeld.boxes import Rect
 from facemeld.fusion.types import Assignment, FuseOptions
 from facemeld.library import NoSuchFace, default_engine
-from facemeld.marks import code, detect, invisible
-from facemeld.marks.geometry import Rect
+from facemeld.marks import detect, invisible
 from facemeld.quality.colour import ciede2000, to_lab
 from facemeld.quality.pairs import Pair, pictures_in, random_pairs
 from facemeld.workers.verify import surroundings
@@ -283,7 +283,7 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=1)
     given = parser.parse_args()
     cv2.setNumThreads(1)
-    code.encode(0)
+    invisible.encode_word(0)
     files = pictures_in(given.folder)
     if given.what == "robustness":
         robustness(files, given.count or 200, given.cache, face=given.face, processes=given.processes)

@@ -25,13 +25,12 @@ from facemeld.fusion.types import Assignment, FuseOptions, Picture
 from facemeld.library import default_engine, read_picture
 from facemeld.marks.authority import local_identity
 from facemeld.marks.credentials import CredentialSigner
-from facemeld.marks.incoming import notice
 from facemeld.marks.invisible import changed, embed
 from facemeld.marks.label import LABEL_TEXTS, draw_label
 from facemeld.marks.metadata import ImplicitLabel, write_metadata
-from facemeld.marks.provenance import Ingredient, Provenance
+from facemeld.marks.provenance import Ingredient, Provenance, notice
+from facemeld.media.containers import ImageFormat
 from facemeld.media.encode import CONTENT_TYPES, encode
-from facemeld.media.headers import ImageFormat
 
 KEY = b"measurements only, not a secret."
 PRODUCE_ID = "3b241101-e2bb-4255-8caf-4136c566a962"

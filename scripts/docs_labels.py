@@ -23,7 +23,7 @@ from PIL import Image
 
 from facemeld.library import fuse_file
 from facemeld.marks.authority import local_identity
-from facemeld.marks.containers import extract
+from facemeld.marks.metadata import extract
 from facemeld.media.decode import DecodeLimits
 from facemeld.models import ensure_bundle
 from facemeld.resultmarks import ResultMarks

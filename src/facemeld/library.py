@@ -27,8 +27,8 @@ from facemeld.fusion.views import best_view
 from facemeld.marks.credentials import CredentialSigner
 from facemeld.marks.label import draw_label
 from facemeld.marks.provenance import Ingredient
+from facemeld.media.containers import ImageFormat
 from facemeld.media.decode import DecodeLimits, decode
-from facemeld.media.headers import ImageFormat
 from facemeld.models import ensure_bundle
 from facemeld.resultmarks import ResultMarks
 from facemeld.settings import Settings

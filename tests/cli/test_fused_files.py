@@ -17,7 +17,7 @@ from facemeld.marks.credentials import read_credentials
 from facemeld.marks.detect import detect
 from facemeld.marks.label import draw_label
 from facemeld.marks.metadata import read_metadata
-from facemeld.media.headers import ImageFormat
+from facemeld.media.containers import ImageFormat
 from facemeld.resultmarks import ResultMarks
 from facemeld.settings import Settings
 from facemeld.workers.errors import InputSynthetic

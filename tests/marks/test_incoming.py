@@ -18,10 +18,9 @@ from PIL.PngImagePlugin import PngInfo
 
 from facemeld.marks.authority import SigningIdentity, local_identity
 from facemeld.marks.credentials import CredentialSigner
-from facemeld.marks.incoming import SYNTHETIC_TYPES, IncomingMark, notice
 from facemeld.marks.invisible import embed
 from facemeld.marks.metadata import SOURCE_TYPE_BASE, ImplicitLabel, write_metadata
-from facemeld.marks.provenance import Ingredient, Provenance
+from facemeld.marks.provenance import SYNTHETIC_TYPES, IncomingMark, Ingredient, Provenance, notice
 
 FORMATS = {"image/jpeg": "JPEG", "image/png": "PNG", "image/webp": "WEBP"}
 LABEL = ImplicitLabel(content_producer="Studio", produce_id="n-1")

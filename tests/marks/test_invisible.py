@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from facemeld.boxes import Rect
 from facemeld.marks.detect import THRESHOLD, detect, read
-from facemeld.marks.geometry import Rect
-from facemeld.marks.invisible import LEAST_PSNR, MOST_PSNR, changed, embed, strength
-from facemeld.marks.pattern import TILE, patterns
+from facemeld.marks.invisible import LEAST_PSNR, MOST_PSNR, TILE, changed, embed, patterns, strength
 from facemeld.quality.colour import ciede2000, to_lab
 
 Picture = NDArray[np.uint8]

@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from facemeld.marks import LABEL_TEXTS, Corner, LabelImpossible, Rect, draw_label
+from facemeld.boxes import Rect
+from facemeld.marks.errors import LabelImpossible
+from facemeld.marks.label import LABEL_TEXTS, Corner, draw_label
 
 CORNERS: list[Corner] = ["upper-left", "upper-right", "lower-left", "lower-right"]
 SIZES = [(64, 64), (65, 1200), (1200, 65), (320, 480), (1080, 1080), (2160, 1200)]

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facemeld.marks import MarkError, Rect, draw_logo
-from facemeld.marks.logo import shows
+from facemeld.boxes import Rect
+from facemeld.marks.errors import MarkError
+from facemeld.marks.label import draw_logo, shows
 
 PICTURE = np.full((60, 80, 3), 100, np.uint8)
 LOGO = np.zeros((10, 20, 3), np.uint8)

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facemeld.media import EmptyImage, ImageTooManyBytes, MediaError, UndecodableImage, decode_base64
+from facemeld.media.decode import decode_base64
+from facemeld.media.errors import EmptyImage, ImageTooManyBytes, MediaError, UndecodableImage
 
 DATA = bytes(range(256)) + b"\xfb\xff\xfe" * 5 + b"!"
 TEXT = base64.b64encode(DATA).decode()

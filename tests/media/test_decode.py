@@ -16,18 +16,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-from facemeld.media import (
-    DecodedImage,
-    DecodeLimits,
-    EmptyImage,
-    ImageTooLarge,
-    ImageTooManyBytes,
-    ImageTooSmall,
-    MediaError,
-    UndecodableImage,
-    decode,
-    probe,
-)
+from facemeld.media.decode import DecodedImage, DecodeLimits, decode
+from facemeld.media.errors import EmptyImage, ImageTooLarge, ImageTooManyBytes, ImageTooSmall, MediaError, UndecodableImage
+from facemeld.media.headers import probe
 
 from .pictures import file_of, jpeg_insert, jpeg_segment, orientation_exif, png16, png_chunk, png_insert, scene
 

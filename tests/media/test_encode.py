@@ -15,7 +15,11 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from numpy.typing import NDArray
 from PIL import Image
 
-from facemeld.media import CONTENT_TYPES, EXTENSIONS, DecodeLimits, EncodingFailed, ImageFormat, decode, encode, probe
+from facemeld.media.containers import ImageFormat
+from facemeld.media.decode import DecodeLimits, decode
+from facemeld.media.encode import CONTENT_TYPES, EXTENSIONS, encode
+from facemeld.media.errors import EncodingFailed
+from facemeld.media.headers import probe
 from facemeld.parallel import WORTH_SHARING, helped
 
 from .pictures import scene

@@ -18,9 +18,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from facemeld.media import DownloadFailed, ImageTooManyBytes
-from facemeld.media.addresses import Network
+from facemeld.media.errors import DownloadFailed, ImageTooManyBytes
 from facemeld.media.fetch import Fetcher, FetchPolicy, Resolver
+from facemeld.media.urls import Network
 
 BODY = b"picture" * 100
 LOCAL: tuple[Network, ...] = (ipaddress.ip_network("127.0.0.1/32"),)

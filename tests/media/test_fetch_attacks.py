@@ -11,10 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facemeld.media import DownloadFailed, IllegalUrl, MediaError, parse_url
-from facemeld.media.addresses import is_public, refusal
+from facemeld.media.errors import DownloadFailed, IllegalUrl, MediaError
 from facemeld.media.fetch import Fetcher, FetchPolicy
-from facemeld.media.urls import follow
+from facemeld.media.urls import follow, is_public, parse_url, refusal
 
 BLOCKED_ADDRESSES = """
 0.0.0.0 0.1.2.3 10.0.0.1 10.255.255.255 100.64.0.1 100.100.100.200 100.127.255.255 127.0.0.1 127.1.2.3 127.255.255.254

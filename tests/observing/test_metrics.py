@@ -19,7 +19,7 @@ from facemeld.connections import ConnectionLimits, Guard
 from facemeld.counts import OUTCOMES, Counts, Family
 from facemeld.db import DatabaseUnavailable
 from facemeld.edge import Edge, EdgeLimits
-from facemeld.media import DownloadFailed, IllegalUrl
+from facemeld.media.errors import DownloadFailed, IllegalUrl
 from facemeld.media.fetch import Fetcher, FetchPolicy
 from facemeld.metrics import REFUSALS, CallMetrics, Sources, register_rooms
 from facemeld.metricspage import MetricsPage

@@ -98,7 +98,7 @@ def test_a_dead_worker_fails_its_fusions_only_in_the_report(portraits, tmp_path)
 
 
 def test_pictures_without_a_face_or_damaged_are_named(portraits, tmp_path, caplog):
-    from facemeld.media import encode
+    from facemeld.media.encode import encode
 
     plain, damaged = tmp_path / "plain.png", tmp_path / "damaged.jpg"
     plain.write_bytes(encode(np.full((80, 80, 3), 128, np.uint8), "png"))

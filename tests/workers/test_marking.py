@@ -13,9 +13,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from facemeld.fusion.types import Rect
+from facemeld.boxes import Rect
 from facemeld.marks.detect import detect
-from facemeld.marks.geometry import Rect as Box
 from facemeld.marks.label import draw_label
 from facemeld.marks.provenance import Ingredient
 from facemeld.media.decode import DecodedImage, DecodeLimits, decode
@@ -94,7 +93,7 @@ def test_the_invisible_mark_goes_where_the_operator_wants_it(scope: Any, kind: A
     changed = (pixels != fused).any(axis=2)
     changed[100:600, 200:700] = False
     assert bool(changed.any()) is outside
-    found = detect(pixels, KEY, regions=[Box(180, 80, 540, 540)])
+    found = detect(pixels, KEY, regions=[Rect(180, 80, 540, 540)])
     assert found is not None
     assert found.identifier == mark_identifier(REQUEST) == 0x3B241101E2BB4255
 

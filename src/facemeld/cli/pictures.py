@@ -12,7 +12,7 @@ from facemeld.cli.common import DataOption, JsonOption, settings_for
 from facemeld.cli.models import fetch_with_progress
 from facemeld.cli.profile import profiled
 from facemeld.fusion.types import Face
-from facemeld.media.headers import ImageFormat
+from facemeld.media.containers import ImageFormat
 from facemeld.timing import stage
 
 if TYPE_CHECKING:

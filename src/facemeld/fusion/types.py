@@ -12,6 +12,8 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from facemeld.boxes import Rect as Rect
+
 Picture: TypeAlias = NDArray[np.uint8]
 """A picture: uint8, (H, W, 3), RGB, 0-255."""
 
@@ -29,46 +31,6 @@ MESH_VERTICES = 468
 
 BLENDSHAPE_COUNT = 52
 """Expression scores of a face, in the order of the blendshape network."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rect:
-    """An axis-aligned box in whole pixels: left, top, width and height."""
-
-    x: int
-    y: int
-    width: int
-    height: int
-
-    @property
-    def right(self) -> int:
-        """First column to the right of the box."""
-        return self.x + self.width
-
-    @property
-    def bottom(self) -> int:
-        """First row below the box."""
-        return self.y + self.height
-
-    @property
-    def area(self) -> int:
-        """Number of pixels in the box."""
-        return max(0, self.width) * max(0, self.height)
-
-    def intersect(self, other: Rect) -> Rect:
-        """The common part of two boxes; width or height is 0 where they do not meet."""
-        x, y = max(self.x, other.x), max(self.y, other.y)
-        return Rect(x, y, max(0, min(self.right, other.right) - x), max(0, min(self.bottom, other.bottom) - y))
-
-    @classmethod
-    def around(cls, points: NDArray[np.floating]) -> Rect:
-        """The smallest box that holds every point.
-
-        Args:
-            points: (N, 2 or more), x and y in pixels.
-        """
-        low, high = np.floor(points[:, :2].min(axis=0)), np.ceil(points[:, :2].max(axis=0))
-        return cls(int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1]))
 
 
 @dataclass(frozen=True, slots=True)

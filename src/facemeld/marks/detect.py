@@ -1,4 +1,4 @@
-"""Finds the invisible mark: looks for the synchronisation pattern at all scales and shifts, then reads the number."""
+"""Find the invisible mark: search the synchronisation pattern at all scales and shifts, then read the number."""
 
 from __future__ import annotations
 
@@ -11,36 +11,47 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facemeld.marks import code
-from facemeld.marks.geometry import Rect
-from facemeld.marks.invisible import REFERENCE
-from facemeld.marks.pattern import HIGH, LOW, MIDDLE, STEP, TILE, Patterns, patterns, radius
+from facemeld.boxes import Rect
+from facemeld.marks.invisible import (
+    BYTE_VALUES,
+    HIGH,
+    LOW,
+    MIDDLE,
+    REFERENCE,
+    STEP,
+    TILE,
+    WORD_BYTES,
+    Patterns,
+    decode_word,
+    patterns,
+    radius,
+)
 
 THRESHOLD = 11.6
-"""Least score of a mark; see ``chance`` for what it means. Unmarked pictures reach about 9 and hardly ever 10."""
+"""Least score of a mark, see ``chance``. Pictures without a mark reach about 9 and hardly ever 10."""
 
-# The scale is searched in this much of the picture, in units, and then made exact on all of it.
+# Side, in units, of the part of the picture in which the scale is searched; the whole picture then makes it exact.
 _WINDOW = 768
 _COARSE, _FINE = 6.0, 2.5
 _CANDIDATES = 6
-# Deviations by which the synchronisation pattern stands out where there is little doubt; without a mark it reaches about 6.
+# Score of the synchronisation pattern, in standard deviations, that leaves little doubt; without a mark it reaches about 6.
 _PLAIN = 9.0
-# A picture on a larger canvas, such as a screenshot, is found up to this many times the reference side.
+# Largest canvas, such as a screenshot around the picture, in which a mark is found, as a multiple of REFERENCE.
 _CANVAS = 1.75
 _LEAST_SIDE = 32
-# Larger pictures are shrunk to this side first: their mark is larger, too, and stays within what is searched.
+# Larger pictures are shrunk to this side first; their mark is larger as well and stays within the searched scales.
 _MOST_SIDE = 2 * REFERENCE
-# The picture itself, and the faces that a verifier looks at by themselves.
+# The most parts of a picture that are searched: the whole, and the faces that a verifier searches separately.
 _PARTS = 7
 
 
 @dataclass(frozen=True, slots=True)
 class InvisibleMark:
-    """What was read.
+    """A mark that was read from a picture.
 
     Attributes:
         identifier: The 64-bit number.
-        score: Standard deviations by which its code word stands out from chance.
+        score: Score of its code word, in standard deviations above chance.
         scale: Pixels of the picture per unit of the mark.
     """
 
@@ -51,7 +62,7 @@ class InvisibleMark:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Place:
-    """A scale and a shift at which the synchronisation pattern seems to be; ``spectrum`` is the folded picture's."""
+    """A candidate scale and shift of the synchronisation pattern; ``spectrum`` is the folded picture's."""
 
     score: float
     factor: float
@@ -61,35 +72,35 @@ class _Place:
 
 
 def chance(score: float) -> float:
-    """Greatest probability, over the draw of the key, that a picture without the mark reaches a score.
+    """Return the greatest probability, over random keys, that a picture without the mark reaches a score.
 
     The picture's spectrum is fixed and the phases of the patterns are independent and uniform, so the score of one code word at one
     place is a sum of terms ``a * cos(phase)``. Each is subgaussian with its own variance: the mean of ``exp(t * a * cos(phase))`` is
     ``I0(t * a) <= exp(t**2 * a**2 / 4)``. The sum has variance 1, because scores are divided by the deviation over all shifts, which
-    by Parseval's theorem does not depend on the phases. So it exceeds ``s`` with a probability of at most ``exp(-s**2 / 2)``
-    (Chernoff), and the best of all words at all places with at most the sum of these.
+    by Parseval's theorem does not depend on the phases. Therefore it exceeds ``s`` with a probability of at most ``exp(-s**2 / 2)``
+    (Chernoff), and the best of all words at all places with a probability of at most the sum of these.
     """
     return min(1.0, 2.0**64 * 2 * _CANDIDATES * _PARTS * math.exp(-score * score / 2))
 
 
 def detect(rgb: NDArray[np.uint8], key: bytes, *, regions: Sequence[Rect] = ()) -> InvisibleMark | None:
-    """Find the mark of a key.
+    """Find the mark of a key in a picture.
 
     Args:
         rgb: uint8 (H, W, 3).
-        key: the key it was written with.
-        regions: parts of the picture to search by themselves, such as faces with their surroundings: a mark that covers only
-            such a part drowns in the rest of the picture.
+        key: the key that the mark was written with.
+        regions: parts of the picture to search separately, such as faces with their surroundings, because a mark that covers only
+            a small part is lost in the noise of the whole picture.
 
     Returns:
-        The mark, or None where there is none to be found.
+        The mark, or None where no score reaches ``THRESHOLD``.
     """
     found = read(rgb, key, regions=regions)
     return found if found is not None and found.score >= THRESHOLD else None
 
 
 def read(rgb: NDArray[np.uint8], key: bytes, *, regions: Sequence[Rect] = ()) -> InvisibleMark | None:
-    """What looks most like a mark of the key, whether it is one or not; None for pictures too small to hold any."""
+    """Return the best candidate for a mark of the key, whatever its score; None for pictures too small for a mark."""
     own = patterns(key)
     shrunk = max(1.0, max(rgb.shape[:2]) / _MOST_SIDE)
     white = _whitened(rgb if shrunk == 1 else np.asarray(cv2.resize(rgb, _size(rgb, shrunk), interpolation=cv2.INTER_AREA), np.uint8))
@@ -111,10 +122,10 @@ def _size(rgb: NDArray[np.uint8], shrunk: float) -> tuple[int, int]:
 
 
 def _read_part(white: NDArray[np.float32], side: int, own: Patterns) -> InvisibleMark | None:
-    """The best reading of a whitened picture or part; ``side`` is the longest side of the whole picture."""
+    """Return the best reading of a whitened picture or part; ``side`` is the longest side of the whole picture."""
     coarse: list[_Place] = []
     tried = 0
-    # The scales of untouched results come first: there the search mostly ends at once.
+    # The scales of unaltered results come first, because the search usually ends there.
     for factor in sorted(_factors(max(white.shape), side), key=lambda one: min(abs(math.log(one)), abs(math.log(one * side / REFERENCE)))):
         places = _places(_window(white, factor), factor, own)
         coarse += places
@@ -129,12 +140,12 @@ def _read_part(white: NDArray[np.float32], side: int, own: Patterns) -> Invisibl
 
 
 def _reading(place: _Place, own: Patterns) -> InvisibleMark:
-    identifier, total = code.decode(_symbol_scores(place, own))
-    return InvisibleMark(identifier, total / math.sqrt(code.LENGTH), 1 / place.factor)
+    identifier, total = decode_word(_symbol_scores(place, own))
+    return InvisibleMark(identifier, total / math.sqrt(WORD_BYTES), 1 / place.factor)
 
 
 def _best(places: Sequence[_Place]) -> list[_Place]:
-    """The places with the highest scores, one for each scale and shift."""
+    """Return the places with the highest scores, one for each scale and shift."""
     chosen: list[_Place] = []
     for place in sorted(places, key=lambda one: -one.score):
         if not any(abs(place.factor / other.factor - 1) < 0.012 and abs(place.row - other.row) < 4 for other in chosen):
@@ -145,19 +156,19 @@ def _best(places: Sequence[_Place]) -> list[_Place]:
 
 
 def _whitened(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Detail of about equal strength everywhere, so that strong edges do not drown the mark: float32 (H, W)."""
+    """Return the picture's detail, equalised so that strong edges do not hide the mark: float32 (H, W)."""
     grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY).astype(np.float32)
     detail = grey - cv2.GaussianBlur(grey, (0, 0), 5)
-    # On plain ground there is nothing to equalise; 3 grey levels are what compression leaves there.
+    # The added variance (3 grey levels, the residue of compression) keeps plain ground from being amplified.
     detail /= np.sqrt(cv2.blur(detail * detail, (17, 17)) + 9)
     return np.asarray(np.clip(detail, -2.5, 2.5), np.float32)
 
 
 def _factors(side: int, whole: int) -> Iterator[float]:
-    """Factors that may bring a picture to one pixel per unit.
+    """Yield factors that may bring a picture to one pixel per unit.
 
-    Two cases: a picture marked at one pixel per unit and then scaled to 40-150 %; and a larger one, whose longest side was
-    ``REFERENCE`` units before it was cropped to no less than half. Neighbouring factors differ by a few pixels over the part.
+    They cover two cases: a picture marked at one pixel per unit and then scaled to 40-150 %, and a larger picture whose longest side
+    was ``REFERENCE`` units before it was cropped to no less than half. Neighbouring factors differ by a few pixels over the part.
     """
     spans = sorted([(0.65, 2.5), (0.5 * REFERENCE / whole, 1.02 * REFERENCE / whole)])
     factor = 0.0
@@ -170,14 +181,14 @@ def _factors(side: int, whole: int) -> Iterator[float]:
 
 
 def _window(white: NDArray[np.float32], factor: float) -> NDArray[np.float32]:
-    """The middle of a picture, as much as makes the search's window after scaling."""
+    """Return the middle of a picture that fills the search window after scaling."""
     height, width = (min(size, math.ceil(_WINDOW / factor)) for size in white.shape)
     top, left = (white.shape[0] - height) // 2, (white.shape[1] - width) // 2
     return white[top : top + height, left : left + width]
 
 
 def _folded(white: NDArray[np.float32], factor: float) -> NDArray[np.float32] | None:
-    """A picture brought to one pixel per unit, cut into tiles, their sum: float32 (128, 128)."""
+    """Scale a picture to one pixel per unit, cut it into tiles and return their sum: float32 (128, 128)."""
     height, width = (round(size * factor) for size in white.shape)
     if min(height, width) < _LEAST_SIDE:
         return None
@@ -189,12 +200,12 @@ def _folded(white: NDArray[np.float32], factor: float) -> NDArray[np.float32] | 
 
 
 def _places(white: NDArray[np.float32], factor: float, own: Patterns) -> list[_Place]:
-    """Where the synchronisation pattern stands out most at a scale, by all frequencies and by the low ones alone."""
+    """Return the best places of the synchronisation pattern at a scale, by all frequencies and by the low ones alone."""
     folded = _folded(white, factor)
     if folded is None:
         return []
     spectrum = _flat(np.fft.rfft2(folded).astype(np.complex64))
-    # What is scaled down and compressed hard keeps its low frequencies only; the others would be noise there.
+    # A picture that was scaled down and strongly compressed keeps only its low frequencies; the others are noise.
     return [_peak(spectrum, factor, own), _peak(spectrum * (radius() <= MIDDLE), factor, own)]
 
 
@@ -205,16 +216,16 @@ def _peak(spectrum: NDArray[np.complex64], factor: float, own: Patterns) -> _Pla
 
 
 def _spread(spectrum: NDArray[np.complex64]) -> float:
-    """Standard deviation over all shifts of what a spectrum has in common with a pattern, by Parseval's theorem.
+    """Return the standard deviation, over all shifts, of the correlation of a spectrum with a pattern, by Parseval's theorem.
 
-    A pattern's spectrum has unit magnitude, so it does not matter which; the first column counts once, all others stand for two.
+    It is the same for every pattern, because their spectra have unit magnitude. The first column counts once, the others twice.
     """
     power = 2 * np.vdot(spectrum, spectrum).real - np.vdot(spectrum[:, 0], spectrum[:, 0]).real
     return math.sqrt(float(power)) / TILE**2 + 1e-12
 
 
 def _exact(white: NDArray[np.float32], place: _Place, own: Patterns) -> _Place:
-    """The best place on the whole picture at the scales that the coarse search could not tell apart."""
+    """Return the best place in the whole picture among the scales that the coarse search cannot distinguish."""
     side = max(white.shape) * place.factor
     reach = _COARSE / min(side, _WINDOW) / 2
     count = math.ceil(reach * min(side, _CANVAS * REFERENCE) / _FINE)
@@ -225,13 +236,13 @@ def _exact(white: NDArray[np.float32], place: _Place, own: Patterns) -> _Place:
 
 @functools.cache
 def _rings() -> NDArray[np.intp]:
-    """Number of the ring, two frequencies wide, that each place of the half spectrum lies in; 0 outside the band."""
+    """Return the ring (two frequencies wide) of each place of the half spectrum; 0 outside the band."""
     within = (radius() >= LOW) & (radius() <= HIGH)
     return np.where(within, np.rint(radius() * TILE / 2), 0).astype(np.intp)
 
 
 def _flat(spectrum: NDArray[np.complex64]) -> NDArray[np.complex64]:
-    """The spectrum with equal power in all rings of the band, single strong frequencies cut, and nothing outside."""
+    """Equalise the power of all rings of the band, limit single strong frequencies and drop everything outside the band."""
     rings = _rings()
     power = np.bincount(rings.ravel(), (spectrum.real**2 + spectrum.imag**2).ravel()) / np.maximum(np.bincount(rings.ravel()), 1)
     flat = spectrum * (1 / np.sqrt(power + 1e-12)).astype(np.float32)[rings]
@@ -240,9 +251,9 @@ def _flat(spectrum: NDArray[np.complex64]) -> NDArray[np.complex64]:
 
 
 def _symbol_scores(place: _Place, own: Patterns) -> NDArray[np.floating]:
-    """How much speaks for each value of each symbol, in standard deviations: float (12, 256)."""
+    """Return the evidence for each value of each symbol, in standard deviations: float (12, 256)."""
     surfaces = np.fft.irfft2(place.spectrum * np.conj(own.symbols), (TILE, TILE), axes=(1, 2))
-    values = np.arange(code.ALPHABET)
+    values = np.arange(BYTE_VALUES)
     rows = (place.row + (values >> 4) * STEP) % TILE
     columns = (place.column + (values & 15) * STEP) % TILE
     return np.asarray(surfaces[:, rows, columns] / _spread(place.spectrum))

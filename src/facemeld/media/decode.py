@@ -1,8 +1,10 @@
-"""Bytes of strangers to pixels: everything is checked from the header before a decoder sees the file."""
+"""Decode pictures and base64 text from strangers; everything is checked from the header before a decoder sees the file."""
 
 from __future__ import annotations
 
+import binascii
 import io
+import re
 import struct
 from dataclasses import dataclass, field
 
@@ -15,19 +17,24 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
+from facemeld.media.containers import ImageFormat
 from facemeld.media.errors import EmptyImage, ImageTooLarge, ImageTooManyBytes, ImageTooSmall, ImageTooThin, UndecodableImage
-from facemeld.media.headers import DEFAULT_FORMATS, ImageFormat, ImageHeader, probe
+from facemeld.media.headers import DEFAULT_FORMATS, ImageHeader, probe
 
-# The plug-in of the format is called by itself, never the guessing opener: no other decoder can be reached, and the
-# opener's warning about large pictures cannot occur (our own limits have been checked before).
+# Calling the format's plug-in instead of ``Image.open`` makes every other decoder unreachable and avoids its warning about
+# large pictures, whose size has been checked against our own limits by then.
 _PLUGINS: dict[ImageFormat, type[ImageFile]] = {"jpeg": JpegImageFile, "png": PngImageFile, "webp": WebPImageFile}
 _DECODER_ERRORS = (OSError, SyntaxError, ValueError, TypeError, IndexError, KeyError, EOFError, struct.error, OverflowError, MemoryError)
 _STRIP_PIXELS = 4_000_000
 
+_DATA_URL = re.compile(r"\s*data:[^,]{0,256},", re.IGNORECASE)
+_STANDARD = str.maketrans({"-": "+", "_": "/", " ": None, "\t": None, "\r": None, "\n": None, "\f": None, "\v": None})
+_DATA_URL_LOOKAHEAD = 512
+
 
 @dataclass(frozen=True, slots=True)
 class DecodeLimits:
-    """What a picture must fulfil; checked before its pixels are decoded. Sides in pixels, inclusive."""
+    """Limits of a picture, checked before its pixels are decoded. Sides are in pixels, inclusive."""
 
     min_side: int = 64
     max_side: int = 4095
@@ -41,9 +48,12 @@ class DecodeLimits:
 class DecodedImage:
     """An upright picture in sRGB.
 
-    ``rgb`` is uint8 (H, W, 3), contiguous, 0-255; ``alpha`` is uint8 (H, W), 0 = transparent, or None where the file has
-    no transparency. ``source_width`` and ``source_height`` are the upright file's size; they differ from the array's
-    when the picture was reduced while decoding.
+    Attributes:
+        rgb: uint8 (H, W, 3), 0-255, contiguous.
+        alpha: uint8 (H, W), 0 = transparent; None where the file has no transparency.
+        format: Format of the file.
+        source_width, source_height: Size of the upright file in pixels; larger than the array when the picture was reduced while
+            decoding.
     """
 
     rgb: NDArray[np.uint8] = field(repr=False)
@@ -63,7 +73,7 @@ class DecodedImage:
         return int(self.rgb.shape[0])
 
     def flattened(self, background: tuple[int, int, int] = (255, 255, 255)) -> NDArray[np.uint8]:
-        """What a viewer shows: ``rgb`` over a plain background where it is transparent; ``rgb`` itself without alpha."""
+        """Return the picture as a viewer shows it: over a plain background where it is transparent; ``rgb`` itself without alpha."""
         if self.alpha is None:
             return self.rgb
         weight = self.alpha[:, :, None].astype(np.uint16)
@@ -75,10 +85,10 @@ def decode(data: bytes, limits: DecodeLimits | None = None, *, reduce_to: int | 
     """Decode a still picture, turn it upright and convert it to sRGB.
 
     Args:
-        data: the file, of any origin.
-        limits: what it must fulfil; the defaults are those of a user picture of the API.
-        reduce_to: the longer side, in pixels, that the caller can do with. A JPEG at least twice that size is decoded at
-            1/2, 1/4 or 1/8 (its longer side stays at least this long), which saves time and memory.
+        data: the file.
+        limits: limits to check; the defaults are the API's for a user's picture.
+        reduce_to: longer side in pixels that is enough for the caller. A JPEG at least twice that size is decoded at 1/2, 1/4 or
+            1/8 (its longer side stays at least this long), which saves time and memory.
 
     Raises:
         EmptyImage, ImageTooManyBytes: no bytes, or more than ``limits.max_bytes``.
@@ -124,10 +134,10 @@ def check_size(header: ImageHeader, limits: DecodeLimits) -> None:
 
 
 def _decode_fast(header: ImageHeader, reduce_to: int | None) -> NDArray[np.uint8] | None:
-    """Pixels of a common JPEG, as ``_decode`` gives them; None for every other file.
+    """Return the pixels of a common JPEG, the same as ``_decode`` returns; None for every other file.
 
-    The same codec behind a thinner wrapper: it takes two thirds of the time for a picture of one megapixel, a third for twelve. It
-    refuses what the codec warns of; such files, and those that need colours converted, are left to the other way.
+    This wrapper of the same codec takes two thirds of the time for one megapixel and a third for twelve. It rejects files about
+    which the codec warns; ``_decode`` takes those and the ones that need a colour conversion.
     """
     if header.format != "jpeg" or header.icc is not None:
         return None
@@ -146,7 +156,7 @@ def _decode_fast(header: ImageHeader, reduce_to: int | None) -> NDArray[np.uint8
 
 
 def _decode(header: ImageHeader, reduce_to: int | None) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
-    """Pixels in sRGB and alpha (None where there is none) of any file of our formats."""
+    """Return the pixels in sRGB and alpha (None where there is none) of a file in any of our formats."""
     with _PLUGINS[header.format](io.BytesIO(header.pixels_only)) as image:
         _match_size(image.size, header)
         factor = _factor(max(image.size), reduce_to)
@@ -157,19 +167,19 @@ def _decode(header: ImageHeader, reduce_to: int | None) -> tuple[NDArray[np.uint
 
 
 def _match_size(size: tuple[int, int], header: ImageHeader) -> None:
-    """Refuse a file in which the decoder found another size than we did: the limits were checked against ours."""
+    """Refuse a file in which the decoder finds another size than we did, because the limits were checked against ours."""
     expected = (header.height, header.width) if header.orientation >= 5 else (header.width, header.height)
     if size != expected:
         raise UndecodableImage(f"the header says {expected[0]}x{expected[1]}, the decoder {size[0]}x{size[1]}")
 
 
 def _factor(longer: int, reduce_to: int | None) -> int:
-    """By how much a side may be reduced: 8, 4, 2 or not at all."""
+    """Return the factor by which a side may be reduced: 8, 4, 2 or 1."""
     return 1 if reduce_to is None else next((factor for factor in (8, 4, 2) if longer >= factor * reduce_to), 1)
 
 
 def _to_srgb(image: Image.Image, icc: bytes | None) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
-    """Pixels in sRGB and alpha (None where there is none) of a loaded picture in any mode of our formats."""
+    """Return the pixels in sRGB and alpha (None where there is none) of a loaded picture in any mode."""
     alpha: NDArray[np.uint8] | None = None
     if image.mode.startswith("I"):
         image, alpha = _from_16_bit(image)
@@ -190,7 +200,7 @@ def _to_srgb(image: Image.Image, icc: bytes | None) -> tuple[NDArray[np.uint8], 
 
 
 def _from_16_bit(image: Image.Image) -> tuple[Image.Image, NDArray[np.uint8] | None]:
-    """A 16-bit grey picture as 8-bit; the library's own conversion would clip at 255 instead of scaling."""
+    """Return a 16-bit grey picture as 8-bit, and its alpha; Pillow's own conversion would clip at 255 instead of scaling."""
     wide = np.asarray(image).astype(np.uint16)
     transparent = image.info.get("transparency")
     alpha = np.where(wide == transparent, 0, 255).astype(np.uint8) if isinstance(transparent, int) else None
@@ -198,20 +208,20 @@ def _from_16_bit(image: Image.Image) -> tuple[Image.Image, NDArray[np.uint8] | N
 
 
 def _apply_profile(image: Image.Image, icc: bytes) -> Image.Image:
-    """The picture converted from its embedded profile to sRGB; unchanged when the profile is damaged or of another kind."""
+    """Convert a picture from its embedded profile to sRGB; unchanged when the profile is damaged or of another kind."""
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(icc))
         if ImageCms.getProfileDescription(source).startswith("sRGB"):
             return image
         converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
-        # A picture with a broken profile is shown by every viewer as if it had none.
+        # Viewers show a picture with a broken profile as if it had none.
         return image
     return image if converted is None else converted
 
 
 def _pixels(image: Image.Image) -> NDArray[np.uint8]:
-    """A new array with the picture's pixels, copied strip by strip so that a large picture exists only twice at a time."""
+    """Return a new array of the picture's pixels, copied in strips so that a large picture is in memory only twice."""
     channels = len(image.getbands())
     shape = (image.height, image.width, channels) if channels > 1 else (image.height, image.width)
     pixels = np.empty(shape, np.uint8)
@@ -233,3 +243,44 @@ def _turn(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
     if orientation in {3, 4, 7, 8}:
         pixels = pixels[::-1]
     return np.ascontiguousarray(pixels)
+
+
+def decode_base64(text: str, *, max_chars: int, strict: bool = False) -> bytes:
+    """Decode the base64 text of a picture.
+
+    The lenient form accepts the variants that clients send: a ``data:`` prefix, white space, the URL-safe alphabet and missing
+    padding. The strict form accepts only the standard alphabet with full padding (RFC 4648, section 4).
+
+    Args:
+        text: the base64 text.
+        max_chars: longest text accepted, in characters, prefix and white space included.
+        strict: accept only the standard form.
+
+    Raises:
+        ImageTooManyBytes: the text is longer than ``max_chars``; nothing has been decoded.
+        EmptyImage: the text holds no data.
+        UndecodableImage: the text is not base64.
+    """
+    if len(text) > max_chars:
+        raise ImageTooManyBytes(f"base64 text must have at most {max_chars} characters, got {len(text)}")
+    if not strict:
+        text = _plain(text)
+    if not text:
+        raise EmptyImage("base64 text must hold a picture, got none")
+    try:
+        data = binascii.a2b_base64(text.encode("ascii"), strict_mode=True)
+    except (binascii.Error, UnicodeEncodeError) as error:
+        raise UndecodableImage("the text must be base64, got characters or a length that base64 does not have") from error
+    if not data:
+        raise EmptyImage("base64 text must hold a picture, got none")
+    return data
+
+
+def _plain(text: str) -> str:
+    """Return the text in the standard alphabet with padding, without prefix and white space."""
+    prefix = _DATA_URL.match(text, 0, min(len(text), _DATA_URL_LOOKAHEAD))
+    if prefix is not None:
+        text = text[prefix.end() :]
+    text = text.translate(_STANDARD).rstrip("=")
+    # One character more than a multiple of four carries only six bits, which no padding completes to a byte: the decoder refuses it.
+    return text + "=" * (-len(text) % 4)

@@ -1,18 +1,22 @@
-"""What can go wrong when pictures come in from strangers or go out."""
+"""Errors of reading pictures from strangers and of writing pictures."""
 
 from facemeld.errors import FacemeldError
 
 
 class MediaError(FacemeldError):
-    """A picture could not be taken in or written."""
+    """A picture could not be read or written."""
 
 
 class UndecodableImage(MediaError):
     """The bytes or the base64 text are not a whole, still picture in an allowed format."""
 
 
+class ContainerDamaged(UndecodableImage):
+    """The segments or chunks of a file are cut off, too many, or of a format other than JPEG, PNG and WebP."""
+
+
 class EmptyImage(UndecodableImage):
-    """There is nothing to decode."""
+    """There are no bytes to decode."""
 
 
 class ImageTooSmall(MediaError):
@@ -42,8 +46,8 @@ class IllegalUrl(MediaError):
 class DownloadFailed(MediaError):
     """A picture could not be downloaded.
 
-    The message is the same whatever happened, so that a caller cannot use it to explore the operator's network.
-    ``reason`` says what happened; it is for the operator's log only.
+    The message is the same for every cause, so that a caller cannot use it to explore the operator's network. ``reason`` is the
+    cause, for the operator's log only.
     """
 
     MESSAGE = "the picture could not be downloaded"
@@ -53,13 +57,13 @@ class DownloadFailed(MediaError):
         self.reason = reason
 
     def __reduce__(self) -> tuple[type["DownloadFailed"], tuple[str]]:
-        # Exceptions cross process borders; without this, unpickling would take the message for the reason.
+        # Exceptions are pickled between processes; without this, unpickling would pass the message as the reason.
         return type(self), (self.reason,)
 
 
 class AddressRefused(DownloadFailed):
-    """The address leads to where nothing may be fetched from; to the caller it is a failure like any other."""
+    """The address may not be connected to; the caller cannot tell this from any other failure."""
 
 
 class DownloadTooSlow(DownloadFailed):
-    """The picture did not arrive in time; to the caller it is a failure like any other."""
+    """The picture did not arrive in time; the caller cannot tell this from any other failure."""

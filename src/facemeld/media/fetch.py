@@ -1,7 +1,9 @@
-"""Downloads of pictures that strangers name by URL, without letting them into the operator's network.
+"""Download pictures from URLs that strangers send, without letting them reach the operator's network.
 
-Names are resolved here, every answer is vetted, and the connection goes to the vetted address itself, so that a second
-answer of the name server cannot change it. The name stays in the ``Host`` header and in the TLS handshake.
+Names are resolved here, every address is vetted, and the connection goes to the vetted address itself, so that a second answer of
+the name server cannot change it. The name stays in the ``Host`` header and in the TLS handshake. No HTTP client does this by
+itself: httpx, requests and aiohttp connect to whatever a name resolves to, and a check before the call leaves time for another
+answer. ``httpcore`` lets us replace the function that connects, and does the rest.
 """
 
 from __future__ import annotations
@@ -16,12 +18,11 @@ import anyio
 import httpcore
 
 from facemeld.counts import Counts, Family
-from facemeld.media.addresses import Address, Network, listed, parse_host, refusal
 from facemeld.media.errors import AddressRefused, DownloadFailed, DownloadTooSlow, IllegalUrl, ImageTooManyBytes
-from facemeld.media.urls import Url, follow, parse_url
+from facemeld.media.urls import Address, Network, Url, follow, listed, parse_host, parse_url, refusal
 
 Resolver: TypeAlias = Callable[[str, int], Awaitable[Sequence[str]]]
-"""Gives the addresses of a host name and port, in the order in which they should be tried."""
+"""Returns the addresses of a host name and port, in the order in which they should be tried."""
 
 _SocketOption: TypeAlias = tuple[int, int, int] | tuple[int, int, bytes | bytearray] | tuple[int, int, None, int]
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -32,11 +33,16 @@ _USER_AGENT = b"facemeld"
 
 @dataclass(frozen=True, slots=True)
 class FetchPolicy:
-    """What may be fetched.
+    """The rules for downloads.
 
-    Times in seconds. ``allow`` names networks that may be reached, on any port, although they are not public. ``proxy`` is an HTTP proxy's
-    URL; the environment's proxies are never used. Through a proxy names are resolved and vetted here, but the proxy
-    resolves them again: it must keep its own watch over where it connects to.
+    Attributes:
+        ports: Ports that may be connected to.
+        allow: Networks that may be reached, on any port, although they are not public.
+        max_redirects: Redirects that are followed.
+        connect_seconds: Longest wait for a connection, seconds.
+        total_seconds: Longest time for a download, redirects included, seconds.
+        proxy: URL of an HTTP proxy; proxies of the environment are never used. Names are resolved and vetted here, but the proxy
+            resolves them again, so it must restrict its own connections as well.
     """
 
     ports: frozenset[int] = frozenset({80, 443})
@@ -48,13 +54,13 @@ class FetchPolicy:
 
 
 class Fetcher:
-    """Fetches pictures under a policy; holds no connection between calls and may be used by many tasks at once.
+    """Downloads pictures under a policy; keeps no connection between calls and may be used by many tasks at once.
 
     Args:
-        policy: What may be fetched.
-        resolver: Gives the addresses of names; the system's by default.
-        ssl_context: How servers prove who they are; by the usual authorities by default.
-        counts: Where fetches are counted by outcome.
+        policy: The rules; the defaults of ``FetchPolicy`` without one.
+        resolver: Resolves host names; the system's by default.
+        ssl_context: TLS settings; by default the usual certificate authorities and the system's are trusted.
+        counts: Counters of downloads by outcome.
     """
 
     def __init__(
@@ -78,9 +84,9 @@ class Fetcher:
             max_bytes: longest file accepted.
 
         Raises:
-            IllegalUrl: ``url`` is not such a URL; nothing has been connected to.
+            IllegalUrl: ``url`` is not such a URL; no connection was made.
             ImageTooManyBytes: the file is longer than ``max_bytes``.
-            DownloadFailed: anything else; the message is always the same, ``reason`` is for the operator's log.
+            DownloadFailed: the download failed in any other way; the message is always the same, ``reason`` is for the operator's log.
         """
         try:
             target = parse_url(url)
@@ -108,7 +114,7 @@ class Fetcher:
         raise DownloadFailed(f"more than {self._policy.max_redirects} redirects, the last to {url.host_text}")
 
     async def _request(self, url: Url, max_bytes: int) -> bytes | Url:
-        """The body at an address, or the address that it redirects to."""
+        """Return the body at a URL, or the URL that it redirects to."""
         headers = [
             (b"Host", url.authority.encode()),
             (b"User-Agent", _USER_AGENT),
@@ -138,17 +144,17 @@ class Fetcher:
 
 
 async def resolve(host: str, port: int) -> Sequence[str]:
-    """The addresses that the system's resolver has for a name."""
+    """Return the addresses that the system's resolver has for a name."""
     found = await anyio.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(entry[4][0] for entry in found))
 
 
 async def _vetted(host: str | Address, port: int, resolver: Resolver, policy: FetchPolicy) -> list[str]:
-    """The addresses of a host that may be connected to.
+    """Return the addresses of a host that may be connected to.
 
     Raises:
         DownloadFailed: there is none.
-        AddressRefused: any of them may not be reached; a name with both kinds is an attack.
+        AddressRefused: any of them may not be reached, because a name with both kinds is an attack.
     """
     addresses = [str(host)]
     if isinstance(host, str):
@@ -191,7 +197,7 @@ async def _read(url: Url, response: httpcore.Response, max_bytes: int) -> bytes 
 
 
 class _VettedBackend(httpcore.AsyncNetworkBackend):
-    """Connects to vetted addresses only."""
+    """Connects only to vetted addresses."""
 
     def __init__(self, resolver: Resolver, policy: FetchPolicy) -> None:
         self._resolver = resolver
@@ -244,7 +250,7 @@ def _outcome(error: IllegalUrl | ImageTooManyBytes | DownloadFailed) -> str:
 
 
 def _trusting_context() -> ssl.SSLContext:
-    """A context that trusts the usual authorities and those that the operator's system trusts."""
+    """Return TLS settings that trust the usual certificate authorities and the system's."""
     context = httpcore.default_ssl_context()
     context.load_default_certs()
     return context

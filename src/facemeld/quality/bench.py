@@ -12,7 +12,8 @@ import cv2
 
 from facemeld.fusion.engine import Engine, Plan
 from facemeld.fusion.types import Assignment, FloatArray, FuseOptions, Picture
-from facemeld.media import DecodeLimits, decode, encode
+from facemeld.media.decode import DecodeLimits, decode
+from facemeld.media.encode import encode
 from facemeld.quality.errors import NothingToFuse, QualityError
 from facemeld.quality.geometry import contour_distance
 from facemeld.quality.html import write_html

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from facemeld.fusion.types import Picture
-from facemeld.marks.incoming import IncomingMark, notice
+from facemeld.marks.provenance import IncomingMark, notice
+from facemeld.media.containers import sniff
 from facemeld.media.encode import CONTENT_TYPES
-from facemeld.media.headers import sniff
 from facemeld.workers.errors import InputSynthetic
 
 

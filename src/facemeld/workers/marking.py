@@ -12,15 +12,14 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from facemeld.fusion.types import Picture, Rect
-from facemeld.marks.geometry import Rect as Box
-from facemeld.marks.label import Corner, label_patch
-from facemeld.marks.logo import draw_logo, shows
+from facemeld.boxes import Rect
+from facemeld.fusion.types import Picture
+from facemeld.marks.label import Corner, draw_logo, label_patch, shows
 from facemeld.marks.metadata import ImplicitLabel, write_metadata
 from facemeld.marks.provenance import Ingredient, Provenance
+from facemeld.media.containers import ImageFormat
 from facemeld.media.decode import DecodedImage, DecodeLimits
 from facemeld.media.encode import CONTENT_TYPES, encode
-from facemeld.media.headers import ImageFormat
 from facemeld.timing import stage
 from facemeld.workers.incoming import FoundMark
 from facemeld.workers.photos import ImageSource
@@ -175,9 +174,8 @@ def _visible(
 ) -> tuple[Picture, NDArray[np.uint8] | None]:
     label = marking.label
     if mark is not None and marking.logo is not None:
-        rect = marking.logo.rect
         plain = fused
-        fused, alpha, box = draw_logo(fused, mark.rgb, Box(rect.x, rect.y, rect.width, rect.height), logo_alpha=mark.alpha, alpha=alpha)
+        fused, alpha, box = draw_logo(fused, mark.rgb, marking.logo.rect, logo_alpha=mark.alpha, alpha=alpha)
         if marking.logo_rule == "replaces" or (marking.logo_rule == "when-clear" and shows(plain, fused, box)):
             label = None
     if label is not None:

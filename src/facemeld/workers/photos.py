@@ -10,8 +10,7 @@ import numpy as np
 
 from facemeld.fusion.types import Face, Picture, Rect
 from facemeld.marks.provenance import Ingredient
-from facemeld.media.base64 import decode_base64
-from facemeld.media.decode import DecodedImage, DecodeLimits, decode
+from facemeld.media.decode import DecodedImage, DecodeLimits, decode, decode_base64
 from facemeld.timing import stage
 from facemeld.workers.errors import FaceOutsidePicture, FaceTooSmall, LandmarksOutsideBox, NoFaceFound, PhotoError, RectOutsidePicture
 from facemeld.workers.incoming import FoundMark, IncomingRule, look

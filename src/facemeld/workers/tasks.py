@@ -6,11 +6,10 @@ import hashlib
 from dataclasses import dataclass, field
 
 from facemeld.fusion.types import Assignment, Face, FuseOptions
-from facemeld.marks.incoming import IncomingMark, notice
-from facemeld.marks.provenance import Ingredient
+from facemeld.marks.provenance import IncomingMark, Ingredient, notice
+from facemeld.media.containers import ImageFormat
 from facemeld.media.decode import DecodeLimits, decode
 from facemeld.media.encode import CONTENT_TYPES
-from facemeld.media.headers import ImageFormat
 from facemeld.timing import stage
 from facemeld.workers.facequality import FaceQuality, covered_shares, measure
 from facemeld.workers.marking import FusedFile, Inputs, Marking, read_logo, write

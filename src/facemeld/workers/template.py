@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from facemeld.fusion.engine import Engine, Plan
 from facemeld.fusion.errors import PlanOutdated
 from facemeld.fusion.types import Face, Rect
+from facemeld.media.containers import ImageFormat
 from facemeld.media.decode import DecodedImage, DecodeLimits, decode
-from facemeld.media.headers import ImageFormat
 from facemeld.workers.errors import FacesMoved, TemplateMissing
 from facemeld.workers.incoming import FoundMark
 

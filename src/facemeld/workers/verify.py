@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from facemeld.boxes import Rect
 from facemeld.fusion.types import Face
-from facemeld.marks.geometry import Rect
 from facemeld.marks.metadata import FileMetadata, read_metadata
+from facemeld.media.containers import ImageFormat
 from facemeld.media.decode import DecodeLimits, decode
 from facemeld.media.encode import CONTENT_TYPES
-from facemeld.media.headers import ImageFormat
 from facemeld.workers.pool.context import WorkerContext
 
 if TYPE_CHECKING:

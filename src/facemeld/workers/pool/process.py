@@ -36,7 +36,7 @@ PRELOADED = (
     "facemeld.marks.credentials",
     "facemeld.marks.detect",
     "facemeld.marks.invisible",
-    "facemeld.media.jpeg",
+    "facemeld.media.encode",
     "facemeld.workers.pool.process",
 )
 """Modules that every worker needs and the server does not: the fork server imports them once, and all workers share their memory."""
