@@ -1,24 +1,32 @@
-"""Serves stored results under their signed addresses."""
+"""Serves stored results under their signed addresses.
+
+Starlette's ``FileResponse`` sends the file and its ranges. It ignores ``If-Match`` and ``If-None-Match``, answers a range that it
+cannot read with 400 and several ranges with a multipart body, and applies ranges to HEAD; these four cases are handled here.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import os
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.types import Receive, Scope, Send
 
-from facemeld.conditional import Part, Refusal, decide
-from facemeld.results import PATH_PREFIX, ResultExpired, ResultNotFound, ResultStore, SignatureInvalid, StoredResult
+from facemeld.results import PATH_PREFIX, ResultExpired, ResultNotFound, ResultStore, SignatureInvalid
 
-_CHUNK = 256 * 1024
 _REFUSALS: dict[type[Exception], tuple[int, str]] = {
     SignatureInvalid: (403, "The address is not one that this service signed."),
     ResultExpired: (410, "The result has expired."),
     ResultNotFound: (404, "There is no such result."),
 }
+_RANGE = re.compile(r"bytes[ \t]*=[ \t]*(\d{0,19})-(\d{0,19})[ \t]*", re.ASCII | re.IGNORECASE)
+_TAG = re.compile(r'(W/)?("[\x21\x23-\x7e\x80-\xff]*")')
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,47 +39,60 @@ class ResultFiles:
     path = PATH_PREFIX + "{name}"
 
     async def serve(self, request: Request) -> Response:
-        """The file of a signed address or the part that was asked for; else 304, 403, 404, 410, 412 or 416."""
+        """Send the file of a signed address, or the requested part of it; otherwise 304, 403, 404, 410, 412 or 416."""
         try:
-            stored = await run_in_threadpool(self._open, request.url.path, request.url.query)
+            file = await run_in_threadpool(self._open, request.url.path, request.url.query)
         except (SignatureInvalid, ResultExpired, ResultNotFound) as error:
             status, text = _REFUSALS[type(error)]
             return PlainTextResponse(text, status, headers={"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"})
-        # A result never changes under its name, and the name is never used again.
-        tag = f'"{stored.id.random}"'
+        return _unsent(request.headers, file.headers) or file
+
+    def _open(self, path: str, query: str) -> FileResponse:
+        stored = self.results.open(self.results.verify(path, query, self.clock()))
+        seconds_left = max(0, int((stored.expires_at - self.clock()).total_seconds()))
         headers = {
-            "ETag": tag,
-            "Accept-Ranges": "bytes",
-            "Cache-Control": f"private, max-age={self._seconds_left(stored)}, immutable",
+            # A result never changes under its name, and a name is never used again.
+            "ETag": f'"{stored.id.random}"',
+            "Cache-Control": f"private, max-age={seconds_left}, immutable",
             "X-Content-Type-Options": "nosniff",
             "Content-Security-Policy": "default-src 'none'; sandbox",
             "Cross-Origin-Resource-Policy": "cross-origin",
         }
-        answer = decide(request.method, request.headers, tag, stored.size)
-        if isinstance(answer, Refusal):
-            stored.stream.close()
-            if answer is Refusal.RANGE_NOT_SATISFIABLE:
-                headers["Content-Range"] = f"bytes */{stored.size}"
-            return Response(status_code=answer.value, headers=headers)
-        headers["Content-Length"] = str(answer.size)
-        if answer.partial:
-            headers["Content-Range"] = f"bytes {answer.start}-{answer.stop - 1}/{stored.size}"
-        if request.method == "HEAD":
-            stored.stream.close()
-            return Response(media_type=stored.media_type, headers=headers)
-        return StreamingResponse(_chunks(stored, answer), 206 if answer.partial else 200, headers, stored.media_type)
-
-    def _open(self, path: str, query: str) -> StoredResult:
-        return self.results.open(self.results.verify(path, query, self.clock()))
-
-    def _seconds_left(self, stored: StoredResult) -> int:
-        return max(0, int((stored.expires_at - self.clock()).total_seconds()))
+        with stored.stream as stream:
+            return _ResultFile(stream.name, headers=headers, media_type=stored.media_type, stat_result=os.fstat(stream.fileno()))
 
 
-def _chunks(stored: StoredResult, part: Part) -> Iterator[bytes]:
-    left = part.size
-    with stored.stream as stream:
-        stream.seek(part.start)
-        while left and (chunk := stream.read(min(left, _CHUNK))):
-            left -= len(chunk)
-            yield chunk
+class _ResultFile(FileResponse):
+    """A file that is sent whole unless a GET asks for exactly one range that can be read (RFC 9110, section 14.2)."""
+
+    chunk_size = 256 * 1024
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] != "GET" or not _is_range(Headers(scope=scope).get("range", "")):
+            scope = {**scope, "headers": [(name, value) for name, value in scope["headers"] if name.lower() != b"range"]}
+        await super().__call__(scope, receive, send)
+
+
+def _is_range(field: str) -> bool:
+    asked = _RANGE.fullmatch(field)
+    if asked is None or asked.groups() == ("", ""):
+        return False
+    first, last = asked.groups()
+    return not (first and last) or int(first) <= int(last)
+
+
+def _unsent(asked: Headers, headers: Headers) -> Response | None:
+    """Return the reply 412 or 304 where the conditions of a request (RFC 9110, section 13) ask for no file, else None."""
+    tag = headers["etag"]
+    kept = {name: value for name, value in headers.items() if name not in {"content-length", "content-type"}}
+    if (wanted := asked.get("if-match")) is not None and not _matches(wanted, tag, weak=False):
+        return Response(status_code=412, headers=kept)
+    if (known := asked.get("if-none-match")) is not None and _matches(known, tag, weak=True):
+        return Response(status_code=304, headers=kept)
+    return None
+
+
+def _matches(field: str, tag: str, *, weak: bool) -> bool:
+    if field.strip() == "*":
+        return True
+    return any(text == tag and (weak or not prefix) for prefix, text in _TAG.findall(field))

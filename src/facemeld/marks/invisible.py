@@ -1,7 +1,7 @@
 """The invisible mark: writes a 64-bit number into a picture's pixels that survives recompression, scaling and cropping.
 
-No library does this: invisible-watermark hides bits in wavelet or DCT coefficients, which scaling and cropping destroy; TrustMark and
-SynthID need a neural network for every picture; none leaves the pixels outside a mask exactly as they were.
+No library does this: ``trustmark`` needs PyTorch and downloads weights; ``blind-watermark`` needs the original size and place to undo
+scaling and cropping. Neither keeps the pixels outside a mask exactly as they were.
 ``detect`` reads the mark.
 
 A number becomes a Reed-Solomon code word of twelve bytes, each byte a shift of a keyed noise pattern, and the sum of the patterns a
