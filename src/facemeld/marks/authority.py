@@ -1,4 +1,4 @@
-"""Who signs content credentials: the operator's own certificate, or a local development authority made once.
+"""Signing identities for content credentials: the operator's own certificate, or a local development authority created once.
 
 The certificates follow the C2PA technical specification 2.2, section 14.5 (X.509 certificates for signing).
 """
@@ -28,7 +28,7 @@ Algorithm: TypeAlias = Literal["es256", "es384", "es512", "ps256", "ps384", "ps5
 """Signature algorithms that C2PA allows."""
 
 LOCAL_ORGANISATION = "Facemeld local development"
-"""Organisation in certificates that nobody vouches for."""
+"""Organisation in the certificates of the local development authority."""
 
 _CURVES: dict[str, Algorithm] = {"secp256r1": "es256", "secp384r1": "es384", "secp521r1": "es512"}
 _LIFE = timedelta(days=3650)
@@ -36,14 +36,14 @@ _LIFE = timedelta(days=3650)
 
 @dataclass(frozen=True, slots=True)
 class SigningIdentity:
-    """A certificate chain and the way to its key.
+    """A certificate chain with its key, or with a callback that signs.
 
     Attributes:
         chain: Certificates in PEM, the signer's first.
-        algorithm: How is signed.
-        key: The private key in PEM (PKCS 8, not encrypted); empty where ``callback`` signs.
-        callback: ``package.module:function`` that takes the bytes to sign and returns the signature as COSE wants it (for ECDSA the
-            two numbers side by side, of equal length); empty where ``key`` is at hand.
+        algorithm: Signature algorithm.
+        key: Private key in PEM (PKCS 8, not encrypted); empty if ``callback`` signs.
+        callback: ``package.module:function`` that takes the bytes to sign and returns the signature in COSE form (for ECDSA the two
+            numbers side by side, of equal length); empty if there is a ``key``.
     """
 
     chain: str
@@ -53,29 +53,29 @@ class SigningIdentity:
 
     @property
     def local(self) -> bool:
-        """Whether the certificate is of the local development authority."""
+        """Whether the local development authority issued the certificate."""
         name = x509.load_pem_x509_certificates(self.chain.encode())[0].issuer
         return any(part.value == LOCAL_ORGANISATION for part in name.get_attributes_for_oid(NameOID.ORGANIZATION_NAME))
 
     @property
     def anchor(self) -> str:
-        """The last certificate of the chain, in PEM: who trusts it trusts the signer."""
+        """The last certificate of the chain, in PEM; to trust it is to trust the signer."""
         last = x509.load_pem_x509_certificates(self.chain.encode())[-1]
         return last.public_bytes(serialization.Encoding.PEM).decode()
 
 
 def load_identity(chain: Path, key: Path | None = None, callback: str = "", algorithm: str = "") -> SigningIdentity:
-    """The operator's own certificate.
+    """Load the operator's own certificate.
 
     Args:
         chain: file with the certificates in PEM, the signer's first.
-        key: file with the private key in PEM; None where ``callback`` signs.
-        callback: ``package.module:function`` in front of a key that cannot be read, see ``SigningIdentity``.
-        algorithm: one of ``Algorithm``; empty means by the kind of the certificate's key.
+        key: file with the private key in PEM; None if ``callback`` signs.
+        callback: ``package.module:function`` that signs with a key that cannot be read, see ``SigningIdentity``.
+        algorithm: one of ``Algorithm``; empty chooses by the kind of the certificate's key.
 
     Raises:
-        SigningUnavailable: a file is missing or not what it should be, the key is another one than the certificate's, or neither or
-            both of key and callback are given.
+        SigningUnavailable: a file is missing or cannot be read, the key does not belong to the certificate, or neither or both of
+            key and callback are given.
     """
     if (key is None) == (not callback):
         raise SigningUnavailable("a signing certificate must come with either a key file or a callback")
@@ -94,10 +94,10 @@ def load_identity(chain: Path, key: Path | None = None, callback: str = "", algo
 
 
 def load_callback(name: str) -> Callable[[bytes], bytes]:
-    """The function that ``package.module:function`` names.
+    """Import the function that ``package.module:function`` names.
 
     Raises:
-        SigningUnavailable: there is none.
+        SigningUnavailable: there is no such function.
     """
     module, _, attribute = name.partition(":")
     try:
@@ -111,10 +111,10 @@ def load_callback(name: str) -> Callable[[bytes], bytes]:
 
 
 def local_identity(folder: Path) -> SigningIdentity:
-    """The local development authority of a folder, made on first use; its files can be read by their user only.
+    """Return the local development authority of a folder, created on first use; only the server's user can read its files.
 
-    Whoever trusts ``authority.pem`` sees that a result comes from this installation and was not altered; to everybody else the
-    certificate is unknown.
+    A verifier that trusts ``authority.pem`` can tell that a result comes from this installation and was not altered; to any other
+    verifier the signer is unknown.
 
     Raises:
         SigningUnavailable: the folder cannot be read or written.
@@ -129,10 +129,10 @@ def local_identity(folder: Path) -> SigningIdentity:
 
 
 def _make(folder: Path) -> None:
-    """Make authority, key and chain beside the folder and move them into place together; who comes second uses the first's."""
+    """Create authority, key and chain beside the folder and move them into place at once; a second process uses the first's files."""
     authority_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     authority, signer = _certificates(authority_key, key.public_key())
-    # The authority's key is forgotten: nothing else will ever be signed with it.
+    # The authority's key is not kept, because it never signs anything else.
     pem = serialization.Encoding.PEM
     files = {
         "authority.pem": authority.public_bytes(pem),
@@ -146,7 +146,7 @@ def _make(folder: Path) -> None:
             _write(temporary / name, data)
         _sync(temporary)
         temporary.rename(folder)
-        # Without this, a power cut could take the authority back that has already signed results.
+        # Without this, a power cut could lose an authority that has already signed results.
         _sync(folder.parent)
     except OSError:
         shutil.rmtree(temporary)

@@ -1,4 +1,4 @@
-"""Content credentials (C2PA): a signed statement in the file of what it is and what it was made from.
+"""Content credentials (C2PA): a signed manifest in the file that states what it is and what it was made from.
 
 Source: C2PA technical specification 2.2, sections 10 (claims), 18.15 (ingredients) and 18.16 (actions).
 """
@@ -39,17 +39,17 @@ CARRIED: Mapping[str, str] = {
     "manifest": "content credentials of its own",
     "invisible-mark": "this installation's invisible mark",
 }
-"""What the kinds of incoming marks are called in an ingredient's description."""
+"""Names of the kinds of ``IncomingMark`` in an ingredient's description."""
 
 
 class CredentialSigner:
-    """Signs results with one identity; belongs to one thread."""
+    """Signs results with one identity; not thread-safe."""
 
     def __init__(self, identity: SigningIdentity) -> None:
         """Load certificate and key.
 
         Raises:
-            SigningUnavailable: they cannot be used for content credentials.
+            SigningUnavailable: they cannot sign content credentials.
         """
         algorithm = _ALGORITHMS[identity.algorithm]
         try:
@@ -63,12 +63,12 @@ class CredentialSigner:
             raise SigningUnavailable(f"the signing certificate and key must fit content credentials, got: {error}") from error
 
     def sign(self, data: bytes, mime: str, provenance: Provenance) -> bytes:
-        """The file with a signed manifest; any later change to the file breaks the signature.
+        """Return the file with a signed manifest; any later change to the file breaks the signature.
 
         Args:
             data: JPEG, PNG or WebP.
             mime: its content type.
-            provenance: what the manifest states.
+            provenance: the manifest's statement.
 
         Raises:
             SigningFailed: the file is damaged, or the key could not be used.
@@ -83,7 +83,7 @@ class CredentialSigner:
 
 
 def manifest(provenance: Provenance) -> dict[str, Any]:
-    """The manifest's definition as the C2PA library takes it."""
+    """Return the manifest's definition for the C2PA library."""
     agent = {"name": provenance.software, "version": f"{provenance.version} {provenance.engine}"}
     photos = [f"photo{number}" for number in range(1, len(provenance.photos) + 1)]
     ingredients = [_ingredient("Template", "template", provenance.template, "parentOf")]
@@ -110,11 +110,11 @@ def manifest(provenance: Provenance) -> dict[str, Any]:
 
 
 def _ingredient(title: str, label: str, picture: Ingredient, relationship: str) -> dict[str, Any]:
-    # RFC 6920: a name that says nothing but the hash.
+    # RFC 6920: a name that contains only the hash.
     name = "ni:///sha-256;" + base64.urlsafe_b64encode(picture.digest).rstrip(b"=").decode()
     ingredient: dict[str, Any] = {"title": title, "label": label, "instance_id": name, "relationship": relationship}
     if picture.carried:
-        # Its own manifest is not taken over: it may hold a thumbnail or a name of the person shown.
+        # Its own manifest is not copied, because it may contain a thumbnail or the name of the person shown.
         ingredient["description"] = f"Came with {', '.join(CARRIED[kind] for kind in picture.carried)}"
         ingredient["metadata"] = {"facemeld.incoming": list(picture.carried)}
     return ingredient
@@ -122,15 +122,15 @@ def _ingredient(title: str, label: str, picture: Ingredient, relationship: str) 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a file's manifest says, ours or another maker's.
+    """The content of a file's manifest, by any program.
 
     Attributes:
         state: ``Invalid`` (altered or damaged), ``Valid`` (unaltered, signer unknown) or ``Trusted`` (signer known).
         codes: Status codes of the validation by group: success, informational, failure.
         signer: Common name and organisation in the signer's certificate.
-        time: When it was signed, by the word of a time-stamping authority; empty without one.
-        when: When the last dated action happened, by the maker's word; empty where none is dated.
-        generator: What made the claim: name and version.
+        time: Time of the signature according to a time-stamping authority; empty without one.
+        when: Time of the last dated action according to the program; empty if no action is dated.
+        generator: Name and version of the program that made the claim.
         title: The file's title.
         instance: The file's instance id.
         source_types: IPTC digital source types of the actions.
@@ -157,10 +157,10 @@ def read_credentials(data: bytes, mime: str, anchors: str = "") -> Credentials |
     Args:
         data: the file.
         mime: its content type.
-        anchors: certificates in PEM that are trusted besides the ones of the C2PA library.
+        anchors: certificates in PEM that are trusted in addition to the C2PA library's.
 
     Returns:
-        What it says, or None where the file has no manifest.
+        Its content, or None if the file has no manifest.
     """
     settings: dict[str, Any] = {"verify": {"remote_manifest_fetch": False, "ocsp_fetch": False, "verify_trust": True}}
     if anchors:

@@ -1,10 +1,10 @@
-"""What can go wrong when a result is marked."""
+"""Errors of writing and reading marks."""
 
 from facemeld.errors import FacemeldError
 
 
 class MarkError(FacemeldError):
-    """A mark could not be put on a picture or read from it."""
+    """A mark could not be written to a picture or read from it."""
 
 
 class LabelImpossible(MarkError):
@@ -16,11 +16,11 @@ class MetadataInvalid(MarkError):
 
 
 class ContainerInvalid(MarkError):
-    """The file is not a JPEG, PNG or WebP that metadata can be put into or read from."""
+    """The file is not a JPEG, PNG or WebP, or is too damaged to hold metadata."""
 
 
 class SigningUnavailable(MarkError):
-    """Content credentials cannot be signed with what the operator set."""
+    """The operator's certificate and key cannot sign content credentials."""
 
 
 class SigningFailed(MarkError):
