@@ -151,6 +151,15 @@ def test_other_and_damaged_files(data: bytes) -> None:
         write_metadata(data, label=LABEL)
 
 
+def test_bytes_between_jpeg_segments_neither_hide_a_label_nor_get_lost() -> None:
+    data = FILES["jpeg"]
+    filled = data[:2] + b"\xff\xff\x00filler" + data[2:]
+    marked = write_metadata(filled, label=LABEL)
+    assert read_metadata(marked).label == LABEL
+    assert b"\xff\xff\x00filler" in marked
+    assert pixels(data) == pixels(marked.replace(b"\xff\xff\x00filler", b""))
+
+
 def test_a_packet_too_long_for_a_jpeg() -> None:
     with pytest.raises(MetadataInvalid, match="at most 65504 bytes, got 65505"):
         insert(FILES["jpeg"], b"x" * 65_505)

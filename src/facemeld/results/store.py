@@ -79,7 +79,7 @@ class StoredResult:
 
     Attributes:
         id: Its name.
-        stream: The content, from its beginning.
+        stream: The content, from its beginning: an open file whose ``name`` is its path.
         size: Bytes of the content.
     """
 
