@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import facemeld
-from facemeld.cli.profile import ALONE
+from facemeld.cli.pictures import ALONE
 from facemeld.timing import STAGES, Span, Stages, collecting, current_stages, stage
 
 

@@ -42,10 +42,10 @@ from facemeld.services.rates import ActivityRates, RateLimiter
 from facemeld.services.requests import FuseRules
 from facemeld.services.signin import SignIn
 from facemeld.services.ultra import UltraService
-from facemeld.services.upkeep.manifest import KEY_PURPOSE
-from facemeld.services.upkeep.plans import PlanMaker
 from facemeld.services.verifying import VerifyRules, VerifyService
 from facemeld.settings import Settings, split_list
+from facemeld.upkeep.manifest import KEY_PURPOSE
+from facemeld.upkeep.plans import PlanMaker
 from facemeld.usage import UsageSearch, UsageStore
 from facemeld.users import UserStore
 from facemeld.workers.incoming import IncomingRule

@@ -115,6 +115,6 @@ def test_the_command_writes_and_switches_marks(
     assert manifest.instance == f"urn:uuid:{label.produce_id}"
     assert found.identifier == mark_identifier(label.produce_id)
     done = shell.run("fuse", hopper_path, output, "-o", plain, "--no-label", "--unsigned", "--no-invisible-mark")
-    assert "photo 1 carries a mark already: manifest" in done.stderr
+    assert "photo 1 already carries a mark: manifest" in done.stderr
     assert read_credentials(plain.read_bytes(), "image/jpeg") is None
     assert detect(pixels(plain.read_bytes()), existing_mark_key(settings)) is None

@@ -82,8 +82,8 @@ def test_a_receipt_is_not_lost_with_its_file(run: Run, data: Path, tmp_path: Pat
 
 
 def test_nothing_yet(run: Run) -> None:
-    assert "Nothing was deleted" in run("receipts", "list").output
-    assert "Nothing was administered" in run("audit", "list").output
+    assert "No deletions" in run("receipts", "list").output
+    assert "No actions" in run("audit", "list").output
     assert "sound: 0 entries" in run("audit", "verify").output
 
 

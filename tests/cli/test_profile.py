@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from facemeld.cli.profile import ALONE
+from facemeld.cli.pictures import ALONE
 from facemeld.timing import STAGES
 
 

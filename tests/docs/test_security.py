@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 import socket
@@ -58,13 +59,17 @@ def test_options_that_are_named_exist(command: str) -> None:
     assert {option for option in options if option not in known} == set()
 
 
-def test_the_table_has_every_check() -> None:
-    from facemeld.cli import doctor
+def test_the_table_has_every_check(tmp_path: Path) -> None:
+    from facemeld.db import Database
+    from facemeld.upkeep.checks import DATA_CHECKS
+    from facemeld.upkeep.doctor import Doctor
 
     rows = re.findall(r"^\| ([a-zA-Z, ]+) \|", PAGES["upkeep.md"].split("## `facemeld backup`")[0], re.MULTILINE)
     told = {name.strip() for row in rows for name in row.split(",")} - {"check", "command"}
-    machine = {check.name for check in doctor._machine(Settings(), lambda: "")}
-    assert told == machine | {"data folder", "database"} | set(doctor._SKIPPED)
+    doctor = Doctor(Settings(), contextlib.nullcontext)
+    with closing(Database.at(tmp_path / "x")) as database:
+        checks = {check.name for check in (*doctor.machine(), *doctor.base(database))}
+    assert told == checks | set(DATA_CHECKS)
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")

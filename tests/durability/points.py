@@ -29,10 +29,10 @@ from facemeld.db import StateError, utc_now
 from facemeld.errors import FacemeldError
 from facemeld.marks.errors import MarkError
 from facemeld.results import ResultId, ResultNotFound
-from facemeld.services.upkeep.backup import BackupMaker, BackupPlan
-from facemeld.services.upkeep.errors import BackupError
-from facemeld.services.upkeep.restore import RestorePlan, restore, verify
 from facemeld.settings import Settings
+from facemeld.upkeep.backup import BackupMaker
+from facemeld.upkeep.manifest import BackupError
+from facemeld.upkeep.restore import RestorePlan, restore, verify
 from tests.durability.faults import DATABASE, Fault, Injector, injected
 
 DAY = timedelta(days=1)
@@ -158,9 +158,9 @@ def purge(base: Base, promise: Promise) -> None:
 
 def back_up(base: Base, promise: Promise) -> None:
     with opened_at(base.folder) as opened:
-        maker(opened).make(BackupPlan(base.folder / "made", keys=True, results=True, copy=True), actor="test")
+        maker(opened, base.folder / "made", results=True, copy=True).make(actor="test")
         promise("backup", "made")
-        maker(opened).make(BackupPlan(base.folder / "made.tar", keys=True), actor="test")
+        maker(opened, base.folder / "made.tar").make(actor="test")
         promise("backup", "made.tar")
 
 
@@ -169,17 +169,19 @@ def bring_back(base: Base, promise: Promise) -> None:
     promise("restored", "restored")
 
 
-def maker(opened: Application) -> BackupMaker:
+def maker(opened: Application, target: Path, *, results: bool = False, copy: bool = False) -> BackupMaker:
     return BackupMaker(
         folder=opened.settings.data,
         database=opened.database,
         materials=opened.materials,
         results=opened.results,
         audit=opened.audit,
-        clock=utc_now,
-        version="0",
         key=opened.backup_key,
         key_in_settings=False,
+        target=target,
+        with_keys=True,
+        with_results=results,
+        copy=copy,
     )
 
 
@@ -381,7 +383,7 @@ def main(scenario: str, fault: str, folder: str, first: str = "1", step: str = "
     work = Path(folder)
     base = prepare(work / "base")
     with opened_at(base.folder) as opened:
-        maker(opened).make(BackupPlan(work / "kept", keys=True, results=True, copy=True), actor="test")
+        maker(opened, work / "kept", results=True, copy=True).make(actor="test")
     tried = 0
     wrong: dict[str, Any] = {}
     for at in itertools.count(int(first), int(step)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import lzma
 import os
 import shutil
 import sqlite3
@@ -25,10 +26,10 @@ from facemeld.app import open_application
 from facemeld.catalog import FaceBox, NewMaterial, compare
 from facemeld.db import utc_now
 from facemeld.results import ResultId
-from facemeld.services.upkeep.errors import BackupDamaged
-from facemeld.services.upkeep.manifest import NAME, is_path, read_manifest
-from facemeld.services.upkeep.restore import verify
 from facemeld.settings import Settings
+from facemeld.upkeep.manifest import DATABASE as COPY
+from facemeld.upkeep.manifest import NAME, BackupDamaged, Entry, Manifest, read_manifest
+from facemeld.upkeep.restore import verify
 from tests.upkeep.conftest import Installation
 
 DATABASE = "facemeld.sqlite3"
@@ -66,6 +67,21 @@ def test_everything_comes_back(installation: Installation, tmp_path: Path, name:
         newest = [(entry.act, entry.subject) for entry in opened.audit.entries(limit=2)]
         assert [act for act, _ in newest] == ["backup.restore", "backup.create"]
         assert newest[1][1] == name
+
+
+def test_a_backup_of_an_older_version_is_restored(installation: Installation, tmp_path: Path) -> None:
+    # Written by an earlier release: never make this file anew.
+    old = tmp_path / "old.tar"
+    old.write_bytes(lzma.decompress((Path(__file__).parents[1] / "data" / "backup-format-1.tar.xz").read_bytes()))
+    assert (len(verify(old).entries), verify(old).version) == (10, "0.9")
+    with open_application(Settings(data=restored(installation, old))) as opened:
+        materials = opened.materials.materials(None, None).items
+        assert [opened.materials.files.read_plan(one.number) for one in materials] == [b"plan 1" * 20, b"plan 2" * 20]
+        assert all(opened.materials.files.digest(one.number, one.format) == one.sha256 for one in materials)
+        assert opened.accounts.credential("AKIDnRMwGoLNPA63JaTjnfQrN6O3xWLqqKNg") is not None
+        with opened.results.open(ResultId.parse("1270704d3-d315e70ce7488ad5c5d9b6db14d2136d68f73beb.jpg")).stream as stream:
+            assert stream.read() == b"pixels" * 100
+        assert opened.audit.verify().sound
 
 
 def test_secrets_and_pictures_of_users_are_left_out_unless_asked_for(installation: Installation, tmp_path: Path) -> None:
@@ -279,7 +295,16 @@ def test_only_paths_of_backups_are_paths() -> None:
         f"results/2026-07-01T12/6a12cd80-{'0' * 40}.jpg",
     ]
     bad = ["", "/", "..", "backup.json", "database.sqlite3/", "database.sqlite3\n", "materials/0a/04711/plan.bin", "materials/0a/../../x"]
-    assert [is_path(text) for text in good + bad] == [True] * len(good) + [False] * len(bad)
+
+    def accepted(path: str) -> bool:
+        entries = tuple(Entry(each, 0, "0" * 64) for each in dict.fromkeys((COPY, "master.key", path)))
+        try:
+            read_manifest(Manifest("", "", "", "included", False, "", entries).to_bytes(b"key"))
+        except BackupDamaged:
+            return False
+        return True
+
+    assert [accepted(text) for text in good + bad] == [True] * len(good) + [False] * len(bad)
 
 
 def picture_and_plan(picture_format: str = "png") -> NewMaterial:

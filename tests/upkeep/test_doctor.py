@@ -22,8 +22,7 @@ from numpy.typing import NDArray
 from facemeld.catalog import MaterialFiles
 from facemeld.db.database import HEAD_REVISION
 from facemeld.marks.authority import local_identity
-from facemeld.services.upkeep.checks import Check, Report, Trouble, examine
-from facemeld.services.upkeep.signing import SOON, signing_check
+from facemeld.upkeep.checks import SOON, Check, Report, Trouble, certificates, examine
 from facemeld.workers.rebuild import PlanState, plan_state
 from tests.upkeep.conftest import Installation
 
@@ -97,7 +96,7 @@ CASES = {
     ),
     "many folders nobody knows": Case(
         "materials",
-        "3 folders belong to no material that the database knows; it knows 2",
+        "3 folders belong to no material in the database, which has 2",
         lambda here: [copy_of_a_material(here, number) for number in (4711, 4712, 4713)],
         mended=False,
     ),
@@ -127,10 +126,10 @@ CASES = {
     "a damaged plan": Case("plans", "1 are damaged or missing", lambda here: flip(here.folder(1) / "plan.bin", 5000), mended=True),
     "an empty plan": Case("plans", "1 are damaged or missing", lambda here: (here.folder(1) / "plan.bin").write_bytes(b""), mended=True),
     "a missing plan": Case("plans", "1 are damaged or missing", lambda here: (here.folder(1) / "plan.bin").unlink(), mended=True),
-    "an expired result": Case("results", "1 files are unfinished or past their expiry", an_expired_result, mended=True),
+    "an expired result": Case("results", "1 files are unfinished or expired", an_expired_result, mended=True),
     "an unfinished result": Case(
         "results",
-        "1 files are unfinished or past their expiry",
+        "1 files are unfinished or expired",
         lambda here: (next(here.data.glob("results/*")) / ".tmp-0123").write_bytes(b"half"),
         mended=True,
     ),
@@ -273,9 +272,9 @@ def test_nothing_young_is_removed_while_somebody_else_works_here(installation: I
         assert unfinished.is_dir()
         old = (datetime.now(UTC) - timedelta(hours=2)).timestamp()
         os.utime(unfinished, (old, old))
-        assert installation.doctor("--repair")["materials"]["repaired"] == ["removed the files of 0 materials and 1 unfinished ones"]
+        assert installation.doctor("--repair")["materials"]["repaired"] == ["removed the files of 0 materials and 1 unfinished files"]
     assert not unfinished.exists()
-    assert installation.doctor("--repair")["materials"]["repaired"] == ["removed the files of 1 materials and 0 unfinished ones"]
+    assert installation.doctor("--repair")["materials"]["repaired"] == ["removed the files of 1 materials and 0 unfinished files"]
 
 
 def test_an_older_schema_is_brought_up_to_date(installation: Installation) -> None:
@@ -290,7 +289,7 @@ def test_the_text_names_each_thing(installation: Installation) -> None:
     text = installation.run("doctor", "--repair", "--data", installation.data, code=1)
     assert f"FAIL    pictures: 1 pictures are damaged\n        - {installation.materials[0].id}\n        -> Mount the store" in text
     assert "mended  materials: 2 in the database" in text
-    assert "        done: removed the files of 0 materials and 1 unfinished ones" in text
+    assert "        done: removed the files of 0 materials and 1 unfinished files" in text
 
 
 def test_dangerous_repairs_are_asked_for_together_with_repair(installation: Installation) -> None:
@@ -313,10 +312,10 @@ def test_a_lost_key_is_never_replaced_in_silence(installation: Installation) -> 
 def test_certificates_must_be_in_force_and_for_a_while(tmp_path: Path, shift: timedelta, ok: bool) -> None:
     identity = local_identity(tmp_path / "signing")
     made = x509.load_pem_x509_certificates(identity.chain.encode())[0].not_valid_before_utc
-    finding = examine(signing_check(lambda: identity, lambda: made + timedelta(hours=1) + shift))
-    assert finding.ok is ok
+    report = certificates(identity, made + timedelta(hours=1) + shift)
+    assert (not report.troubles) is ok
     if not ok:
-        assert f"is in force from {made:%Y-%m-%d}" in finding.found
+        assert f"is valid only from {made:%Y-%m-%d}" in report.troubles[0].text
 
 
 def test_a_repair_that_fails_is_told(tmp_path: Path) -> None:

@@ -1,51 +1,58 @@
-"""``facemeld account``: accounts, their states, credit, rates and address lists."""
+"""``facemeld account`` and ``facemeld key``: accounts with their credit, rates and address lists, and their access keys."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, TypeAlias
 
 import typer
 
-from facemeld.accounts import UNLIMITED, Account, AccountChange, AccountState, Package
+from facemeld.accounts import UNLIMITED, Account, AccountChange, AccountState, Package, parse_actions
 from facemeld.accounts.errors import AccountInvalid
 from facemeld.accounts.policy import Network, RateChange, parse_networks, parse_rate
 from facemeld.app import Application
-from facemeld.cli.common import DataOption, JsonOption, actor, application, moment, show, show_table
+from facemeld.cli.common import DEFAULT_ACCOUNT, AccountOption, DataOption, JsonOption, actor, application, moment, show, show_table
 from facemeld.services.policies import check_actions, check_rates
 
-app = typer.Typer(help="Accounts: states, credit, rates and address lists.", no_args_is_help=True)
-packages = typer.Typer(help="Calls that accounts have in advance.", no_args_is_help=True)
-app.add_typer(packages, name="package")
+accounts = typer.Typer(help="Manage accounts: state, credit, rates and address lists.", no_args_is_help=True)
+packages = typer.Typer(help="Manage prepaid calls.", no_args_is_help=True)
+accounts.add_typer(packages, name="package")
+keys = typer.Typer(help="Manage the access keys of accounts.", no_args_is_help=True)
 
 ANYWHERE = "any"
-NOBODY = "none"
+NO_NETWORKS = "none"
+ALL_ACTIONS = "all"
 _DAY = "%Y-%m-%d"
 _MOMENT = "%Y-%m-%dT%H:%M:%S"
 BalanceOption: TypeAlias = Annotated[
-    str | None, typer.Option("--balance", metavar="CALLS", help="Calls left besides packages, or unlimited.")
+    str | None, typer.Option("--balance", metavar="CALLS", help="Number of calls left besides packages, or unlimited.")
 ]
 AutoOpenOption: TypeAlias = Annotated[
     bool | None,
     typer.Option("--auto-open/--no-auto-open", help="Answer calls without credit with BalanceInsufficient instead of InArrears."),
 ]
+AllowOption: TypeAlias = Annotated[
+    str, typer.Option("--allow", metavar="ACTIONS", help="Comma-separated actions that the key may call, or all.")
+]
 RateOption: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(
-        "--rate", metavar="NAME=CALLS", help="Calls a second of an action, or of account, global, address; or unlimited, default."
+        "--rate",
+        metavar="NAME=CALLS",
+        help="Calls per second; NAME is an action, account, global or address, CALLS a number, unlimited or default. Repeatable.",
     ),
 ]
 
 
-@app.command("create")
-def create(
+@accounts.command("create")
+def create_account(
     name: str,
     balance: BalanceOption = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Create an account; its calls are not counted unless it gets a balance or a package."""
+    """Create an account. Its calls are unlimited unless it has a balance or a package."""
     change = AccountChange(balance=_balance(balance))
     with application(data) as opened:
         opened.accounts.create(name, actor=actor())
@@ -55,7 +62,7 @@ def create(
     show(value, as_json, _text(value))
 
 
-@app.command("list")
+@accounts.command("list")
 def list_accounts(data: DataOption = None, as_json: JsonOption = False) -> None:
     """List accounts."""
     with application(data) as opened:
@@ -63,38 +70,40 @@ def list_accounts(data: DataOption = None, as_json: JsonOption = False) -> None:
     show_table(rows, as_json, "No accounts yet: create one with `facemeld account create NAME`.")
 
 
-@app.command("show")
+@accounts.command("show")
 def show_account(name: str, data: DataOption = None, as_json: JsonOption = False) -> None:
-    """Show everything about an account."""
+    """Show the details of an account."""
     with application(data) as opened:
         value = _value(opened, opened.accounts.get(name))
     show(value, as_json, _text(value))
 
 
-@app.command("set")
+@accounts.command("set")
 def set_account(
     name: str,
-    state: Annotated[AccountState | None, typer.Option("--state", help="Whether the account may use the service.")] = None,
+    state: Annotated[
+        AccountState | None, typer.Option("--state", help="State that decides whether the account may use the service.")
+    ] = None,
     balance: BalanceOption = None,
     auto_open: AutoOpenOption = None,
     rate: RateOption = None,
     allow_ip: Annotated[
-        list[str] | None, typer.Option("--allow-ip", metavar="NETWORK", help="Only addresses that may call; any for all.")
+        list[str] | None, typer.Option("--allow-ip", metavar="NETWORK", help="Allow only these addresses; any allows all. Repeatable.")
     ] = None,
     deny_ip: Annotated[
-        list[str] | None, typer.Option("--deny-ip", metavar="NETWORK", help="Addresses that may not call; none for an empty list.")
+        list[str] | None, typer.Option("--deny-ip", metavar="NETWORK", help="Deny these addresses; none empties the list. Repeatable.")
     ] = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Change an account; the next call already follows it. Address lists are replaced, rates are changed one by one."""
+    """Change an account with immediate effect. Address lists are replaced; rates are changed one by one."""
     change = AccountChange(
         state=state,
         balance=_balance(balance),
         auto_open=auto_open,
         rates=_rates(rate or ()),
         allowed=_networks(allow_ip, ANYWHERE),
-        denied=_networks(deny_ip, NOBODY),
+        denied=_networks(deny_ip, NO_NETWORKS),
     )
     with application(data) as opened:
         value = _value(opened, opened.accounts.change(name, change, actor=actor()))
@@ -104,16 +113,16 @@ def set_account(
 @packages.command("add")
 def add_package(
     name: str,
-    calls: Annotated[int, typer.Option("--calls", help="How many calls.")],
-    action: Annotated[str | None, typer.Option("--action", help="Only calls of this action.")] = None,
+    calls: Annotated[int, typer.Option("--calls", help="Number of calls.")],
+    action: Annotated[str | None, typer.Option("--action", help="Limit the package to calls of this action.")] = None,
     expires: Annotated[
         datetime | None,
-        typer.Option("--expires", metavar="DATE", formats=[_DAY, _MOMENT], help="Moment in UTC from which it is worth nothing."),
+        typer.Option("--expires", metavar="DATE", formats=[_DAY, _MOMENT], help="Time in UTC at which the package expires."),
     ] = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Give an account calls in advance; from now on its calls are counted."""
+    """Add prepaid calls to an account. From now on, its calls are counted."""
     if action is not None:
         check_actions([action])
     end = None if expires is None else expires.replace(tzinfo=UTC)
@@ -125,10 +134,96 @@ def add_package(
 
 @packages.command("list")
 def list_packages(name: str, data: DataOption = None, as_json: JsonOption = False) -> None:
-    """List the packages of an account, also those that are used up."""
+    """List the packages of an account, including used-up ones."""
     with application(data) as opened:
         rows = [_package(package) for package in opened.accounts.packages(name)]
     show_table(rows, as_json, "No packages yet: add one with `facemeld account package add NAME --calls NUMBER`.")
+
+
+@keys.command("create")
+def create_key(
+    account: AccountOption = DEFAULT_ACCOUNT,
+    allow: AllowOption = ALL_ACTIONS,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Create a key, and its account if it does not exist. The secret is shown only once."""
+    actions = _parse_allow(allow)
+    with application(data) as opened:
+        opened.accounts.ensure(account, actor=actor())
+        key = opened.accounts.create_key(account, actor=actor(), actions=actions)
+    value = {"SecretId": key.secret_id, "SecretKey": key.secret_key}
+    show(
+        value,
+        as_json,
+        f"SecretId   {key.secret_id}\nSecretKey  {key.secret_key}\nSave the SecretKey now: it cannot be shown again.",
+    )
+
+
+@keys.command("list")
+def list_keys(
+    account: Annotated[str | None, typer.Option("--account", metavar="NAME", help="List only the keys of this account.")] = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List keys, without their secrets."""
+    with application(data) as opened:
+        found = opened.accounts.keys(account)
+    rows = [
+        {
+            "SecretId": key.secret_id,
+            "Account": key.account_name,
+            "Kind": key.kind.value,
+            "Enabled": key.enabled,
+            "Allow": ALL_ACTIONS if key.actions is None else ",".join(sorted(key.actions)),
+            "CreateTime": moment(key.created_at),
+            "LastUseTime": None if key.last_used_at is None else moment(key.last_used_at),
+            "ExpireTime": None if key.expires_at is None else moment(key.expires_at),
+        }
+        for key in found
+    ]
+    show_table(rows, as_json, "No keys yet: create one with `facemeld key create`.")
+
+
+@keys.command("set")
+def set_key(secret_id: str, allow: AllowOption, data: DataOption = None, as_json: JsonOption = False) -> None:
+    """Change the actions that a key may call."""
+    actions = _parse_allow(allow)
+    with application(data) as opened:
+        key = opened.accounts.set_key_actions(secret_id, actions, actor=actor())
+    allowed = ALL_ACTIONS if key.actions is None else ",".join(sorted(key.actions))
+    show({"SecretId": key.secret_id, "Allow": allowed}, as_json, f"{key.secret_id} may now call {allowed}")
+
+
+@keys.command("temporary")
+def create_temporary_key(
+    parent: Annotated[str, typer.Option("--for", metavar="SECRETID", help="Key whose permissions the temporary key gets.")],
+    minutes: Annotated[int, typer.Option("--minutes", min=1, max=2160, help="Lifetime in minutes.")] = 60,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Create a temporary key with the permissions of another key. Calls must send its token in the header X-TC-Token."""
+    with application(data) as opened:
+        key = opened.accounts.create_temporary_key(parent, timedelta(minutes=minutes), actor=actor())
+    value = {
+        "TmpSecretId": key.secret_id,
+        "TmpSecretKey": key.secret_key,
+        "Token": key.token,
+        "ExpiredTime": int(key.expires_at.timestamp()),
+    }
+    show(value, as_json, "\n".join(f"{name:<12}  {text}" for name, text in value.items()))
+
+
+@keys.command("disable")
+def disable_key(secret_id: str, data: DataOption = None, as_json: JsonOption = False) -> None:
+    """Disable a key; calls with it are rejected."""
+    _switch_key(secret_id, False, data, as_json)
+
+
+@keys.command("enable")
+def enable_key(secret_id: str, data: DataOption = None, as_json: JsonOption = False) -> None:
+    """Enable a disabled key."""
+    _switch_key(secret_id, True, data, as_json)
 
 
 def _balance(text: str | None) -> Any:
@@ -167,7 +262,7 @@ def _summary(opened: Application, account: Account) -> dict[str, Any]:
 
 
 def _calls_left(opened: Application, account: Account) -> int | None:
-    """Calls of any kind that are still paid for; None for an account that is not counted."""
+    """Return the number of calls left, of all actions together; None if calls are not counted."""
     if account.balance is None:
         return None
     now = datetime.now(UTC)
@@ -206,6 +301,16 @@ def _text(value: dict[str, Any]) -> str:
         "Calls": left,
         "Rates": rates or "as in the settings",
         "Allowed": ", ".join(value["AllowIps"]) or ANYWHERE,
-        "Denied": ", ".join(value["DenyIps"]) or NOBODY,
+        "Denied": ", ".join(value["DenyIps"]) or NO_NETWORKS,
     }
     return "\n".join(f"{name:<8} {text}" for name, text in lines.items())
+
+
+def _parse_allow(text: str) -> frozenset[str] | None:
+    return None if text == ALL_ACTIONS else check_actions(parse_actions(text))
+
+
+def _switch_key(secret_id: str, enabled: bool, data: DataOption, as_json: bool) -> None:
+    with application(data) as opened:
+        key = opened.accounts.set_key_enabled(secret_id, enabled, actor=actor())
+    show({"SecretId": key.secret_id, "Enabled": key.enabled}, as_json, f"{key.secret_id} is now {'enabled' if key.enabled else 'disabled'}")

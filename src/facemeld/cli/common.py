@@ -18,24 +18,24 @@ if TYPE_CHECKING:
     from facemeld.app import Application
     from facemeld.catalog import Page
 
-DataOption: TypeAlias = Annotated[Path | None, typer.Option("--data", metavar="DIR", help="Data folder; default FACEMELD_DATA.")]
+DataOption: TypeAlias = Annotated[Path | None, typer.Option("--data", metavar="DIR", help="Data folder. Default: FACEMELD_DATA.")]
 JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-AccountOption: TypeAlias = Annotated[str, typer.Option("--account", metavar="NAME", help="Account the command is about.")]
+AccountOption: TypeAlias = Annotated[str, typer.Option("--account", metavar="NAME", help="Name of the account.")]
 
 DEFAULT_ACCOUNT = "default"
 Item = TypeVar("Item")
 
 
 def settings_for(data: Path | None, **overrides: Any) -> Settings:
-    """Settings from the environment, with what the command line says instead."""
+    """Return the settings from the environment; options of the command line override them."""
     given = {name: value for name, value in {"data": data, **overrides}.items() if value is not None}
     return Settings(**given)
 
 
 @contextmanager
 def application(data: Path | None) -> Iterator[Application]:
-    """The wired application on a data folder, without a server; closed at the end of the block."""
-    # The stores take longer to load than a command that needs none of them takes to run.
+    """Open the application on a data folder, without a server, during a block."""
+    # Slow to load, and some commands do not need it.
     from facemeld.app import open_application
 
     with open_application(settings_for(data)) as opened:
@@ -43,7 +43,7 @@ def application(data: Path | None) -> Iterator[Application]:
 
 
 def actor() -> str:
-    """Who acts, for the audit log: the name of the user at this machine."""
+    """Return the name of the user of this machine, for the audit log."""
     try:
         return f"cli:{getpass.getuser()}"
     except (KeyError, OSError):
@@ -51,15 +51,15 @@ def actor() -> str:
 
 
 class Listing(Protocol[Item]):
-    """Reads a list page by page."""
+    """A function that reads a list page by page."""
 
     def __call__(self, *, limit: int, after: int | None) -> Page[Item]:
-        """The page after a number, or the first one."""
+        """Return the page after a number, or the first page."""
         ...
 
 
 def every(listing: Listing[Item]) -> Iterator[Item]:
-    """All items of a list that is read page by page."""
+    """Yield all items of a list that is read page by page."""
     after: int | None = None
     while True:
         page = listing(limit=500, after=after)
@@ -70,17 +70,17 @@ def every(listing: Listing[Item]) -> Iterator[Item]:
 
 
 def moment(value: datetime) -> str:
-    """A moment as the commands print it: ISO 8601 to the second, in UTC."""
+    """Return a time as the commands print it: ISO 8601 to the second, in UTC."""
     return value.isoformat(timespec="seconds")
 
 
 def show(value: Mapping[str, Any], as_json: bool, text: str) -> None:
-    """Print one thing, as JSON or as text for people."""
+    """Print one object, as JSON or as text for people."""
     typer.echo(json.dumps(value, ensure_ascii=False) if as_json else text)
 
 
 def show_table(rows: Sequence[Mapping[str, Any]], as_json: bool, empty: str) -> None:
-    """Print many things of one kind, as a JSON array or as a table."""
+    """Print objects of one kind, as a JSON array or as a table."""
     if as_json:
         typer.echo(json.dumps(rows, ensure_ascii=False))
         return

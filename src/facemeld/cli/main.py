@@ -1,41 +1,69 @@
-"""Puts the commands together and turns every expected error into one clear line and exit code 1."""
+"""The table of commands, each loaded when it is called, and the entry point, which prints expected errors in one line."""
 
 from __future__ import annotations
 
+import importlib
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
+from typer.main import get_group
 
 from facemeld import __version__
-from facemeld.cli.lazy import lazy_group
 from facemeld.errors import FacemeldError
 
 COMMANDS = {
-    "account": "facemeld.cli.accounts:app",
-    "key": "facemeld.cli.keys:app",
-    "user": "facemeld.cli.users:app",
-    "activity": "facemeld.cli.activities:app",
-    "material": "facemeld.cli.materials:app",
-    "results": "facemeld.cli.results:app",
-    "receipts": "facemeld.cli.receipts:app",
-    "audit": "facemeld.cli.audit:app",
-    "models": "facemeld.cli.models:app",
+    "account": "facemeld.cli.accounts:accounts",
+    "key": "facemeld.cli.accounts:keys",
+    "user": "facemeld.cli.users:users",
+    "activity": "facemeld.cli.materials:activities",
+    "material": "facemeld.cli.materials:materials",
+    "results": "facemeld.cli.audit:results",
+    "receipts": "facemeld.cli.audit:receipts",
+    "audit": "facemeld.cli.audit:audit",
+    "models": "facemeld.cli.server:models",
     "bench": "facemeld.cli.bench:app",
-    "serve": "facemeld.cli.serving:serve",
+    "serve": "facemeld.cli.server:serve",
     "fuse": "facemeld.cli.pictures:fuse",
     "detect": "facemeld.cli.pictures:detect",
-    "verify": "facemeld.cli.verify:verify",
-    "usage": "facemeld.cli.usage:usage",
-    "records": "facemeld.cli.records:app",
-    "doctor": "facemeld.cli.doctor:doctor",
-    "backup": "facemeld.cli.backup:backup",
-    "restore": "facemeld.cli.backup:restore_backup",
+    "verify": "facemeld.cli.records:verify",
+    "usage": "facemeld.cli.records:usage",
+    "records": "facemeld.cli.records:records",
+    "doctor": "facemeld.cli.upkeep:doctor",
+    "backup": "facemeld.cli.upkeep:backup",
+    "restore": "facemeld.cli.upkeep:restore_backup",
 }
-"""Every command and where it is; a module is loaded when its command is called."""
+"""Every command, and the module and attribute that implement it: a ``typer.Typer`` for a group, a function for a command."""
+
+
+class LazyGroup(TyperGroup):
+    """The commands of ``COMMANDS``; most need libraries that the others do not, so each module is loaded on first use."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return a command, loading it first; None if there is no such command."""
+        if cmd_name not in self.commands and cmd_name in COMMANDS:
+            self.add_command(_load(cmd_name, COMMANDS[cmd_name]))
+        return super().get_command(ctx, cmd_name)
+
+
+def _load(name: str, target: str) -> Any:
+    module, _, attribute = target.partition(":")
+    found = getattr(importlib.import_module(module), attribute)
+    holder = typer.Typer(rich_markup_mode=None)
+    if isinstance(found, typer.Typer):
+        holder.add_typer(found, name=name)
+    else:
+        holder.command(name)(found)
+    return get_group(holder).commands[name]
+
 
 app = typer.Typer(
-    cls=lazy_group(COMMANDS),
+    cls=LazyGroup,
     help="Self-hosted face fusion that speaks the Tencent Cloud FaceFusion API.",
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -50,7 +78,7 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _root(
-    _: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")] = False,
+    _: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")] = False,
 ) -> None:
     pass
 

@@ -1,50 +1,68 @@
-"""``facemeld fuse`` and ``facemeld detect``: pictures on this machine, without a server."""
+"""``facemeld fuse`` and ``facemeld detect``: work on picture files without a server."""
 
 from __future__ import annotations
 
 import json
+import os
+import statistics
+import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 from facemeld.cli.common import DataOption, JsonOption, settings_for
-from facemeld.cli.models import fetch_with_progress
-from facemeld.cli.profile import profiled
+from facemeld.cli.server import fetch_with_progress
 from facemeld.fusion.types import Face
 from facemeld.media.containers import ImageFormat
-from facemeld.timing import stage
+from facemeld.timing import STAGES, Stages, collecting, stage
 
 if TYPE_CHECKING:
     from facemeld.workers.marking import FusedFile
 
 _FORMATS: dict[str, ImageFormat] = {".jpg": "jpeg", ".jpeg": "jpeg", ".png": "png", ".webp": "webp"}
 
+T = TypeVar("T")
+
+ALONE = {
+    "start": "starting Python and loading the program",
+    "load": "loading the models",
+}
+"""Stages before those of a call, only in a process of its own."""
+
+_REPEATS = 5
+
 
 def fuse(
-    template: Annotated[Path, typer.Argument(help="Picture that stays.")],
-    users: Annotated[list[Path], typer.Argument(metavar="USER", help="Pictures of one person; the best-suited is used.")],
+    template: Annotated[Path, typer.Argument(help="Picture that receives the face.")],
+    users: Annotated[list[Path], typer.Argument(metavar="USER", help="One or more photos of one person; the most suitable is used.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="File to write: .jpg, .png or .webp.")],
-    profile_degree: Annotated[int, typer.Option(min=0, max=100, help="Outline: 0 the user's, 100 the template's.")] = 50,
-    feature_degree: Annotated[int, typer.Option(min=0, max=100, help="Features: 0 the user's, 100 the template's.")] = 50,
-    user_face: Annotated[int, typer.Option(min=1, help="Which face of the user's picture; 1 is the largest.")] = 1,
-    template_face: Annotated[int, typer.Option(min=1, help="Which face of the template; 1 is the largest.")] = 1,
-    no_label: Annotated[bool, typer.Option("--no-label", help="Draw no visible label.")] = False,
-    unsigned: Annotated[bool, typer.Option("--unsigned", help="Sign no content credentials.")] = False,
-    no_invisible_mark: Annotated[bool, typer.Option("--no-invisible-mark", help="Write no invisible mark.")] = False,
-    profile: Annotated[bool, typer.Option("--profile", help="Print where the time went, for this first time and five more.")] = False,
+    profile_degree: Annotated[int, typer.Option(min=0, max=100, help="Outline of the face: 0 is the user's, 100 the template's.")] = 50,
+    feature_degree: Annotated[int, typer.Option(min=0, max=100, help="Facial features: 0 are the user's, 100 the template's.")] = 50,
+    user_face: Annotated[int, typer.Option(min=1, help="Number of the face in the user's photo; 1 is the largest.")] = 1,
+    template_face: Annotated[int, typer.Option(min=1, help="Number of the face in the template; 1 is the largest.")] = 1,
+    no_label: Annotated[bool, typer.Option("--no-label", help="Do not draw the visible label.")] = False,
+    unsigned: Annotated[bool, typer.Option("--unsigned", help="Do not sign content credentials.")] = False,
+    no_invisible_mark: Annotated[bool, typer.Option("--no-invisible-mark", help="Do not write the invisible mark.")] = False,
+    profile: Annotated[
+        bool,
+        typer.Option(
+            "--profile", help="Fuse six times, and print how long each stage took the first time and in the median of the others."
+        ),
+    ] = False,
     data: DataOption = None,
 ) -> None:
-    """Fuse one user into one template; of several photos of the user, the one that suits it best is used.
+    """Fuse the face of a user into a template.
 
-    The result carries every mark that the service's results carry. The invisible mark needs the master key of a data folder.
+    The result carries the same marks as results of the service. The invisible mark needs the master key of a data folder.
     """
     image_format = _FORMATS.get(output.suffix.lower())
     if image_format is None:
         raise ValueError(f"the output must end in {', '.join(_FORMATS)}, got {output.name}")
     settings = settings_for(data)
     fetch_with_progress(settings.model_dir)
-    # The imaging libraries are loaded by the commands that touch pixels only.
+    # Slow to load, and not needed for an error in the arguments.
     from facemeld import library
     from facemeld.resultmarks import ResultMarks
 
@@ -71,12 +89,12 @@ def fuse(
 
     result = profiled(work) if profile else work()
     for one in result.incoming:
-        typer.echo(f"{one.place} carries a mark already: {one.mark.kind} ({one.mark.detail})", err=True)
+        typer.echo(f"{one.place} already carries a mark: {one.mark.kind} ({one.mark.detail})", err=True)
     typer.echo(f"{output}: {result.width}x{result.height} pixels")
 
 
 def detect(file: Path, as_json: JsonOption = False) -> None:
-    """Find the faces in a picture: boxes, pose angles and landmarks."""
+    """Find the faces in a picture, with boxes, pose angles and landmarks."""
     fetch_with_progress(None)
     from facemeld import library
 
@@ -93,10 +111,58 @@ def detect(file: Path, as_json: JsonOption = False) -> None:
 
 
 def describe(face: Face) -> dict[str, object]:
-    """A face as JSON: box and landmarks in pixels, angles in degrees."""
+    """Return a face as JSON: box and landmarks in pixels, angles in degrees."""
     return {
         "FaceInfo": {"X": face.box.x, "Y": face.box.y, "Width": face.box.width, "Height": face.box.height},
         "Pose": {name: round(float(getattr(face.pose, name.lower())), 2) for name in ("Yaw", "Pitch", "Roll")},
         "Score": round(float(face.score), 4),
         "Landmarks": [[round(float(value), 2) for value in point] for point in face.landmarks],
     }
+
+
+def profiled(work: Callable[[], T]) -> T:
+    """Do some work several times, print a table of its stages, and return the first result."""
+    first = Stages()
+    started = _seconds_since_start()
+    if started is not None:
+        first.add("start", started)
+    result, total = _clocked(work, first)
+    repeats = [Stages() for _ in range(_REPEATS)]
+    totals = [_clocked(work, stages)[1] for stages in repeats]
+    columns = [first.milliseconds, _medians([stages.milliseconds for stages in repeats])]
+    sums = [(total + (started or 0.0)) * 1000, statistics.median(totals) * 1000]
+    typer.echo(_table(columns, sums))
+    return result
+
+
+def _clocked(work: Callable[[], T], stages: Stages) -> tuple[T, float]:
+    """Return the result of some work, and how long it took in seconds."""
+    started = time.perf_counter()
+    with collecting(stages):
+        result = work()
+    return result, time.perf_counter() - started
+
+
+def _medians(rows: list[dict[str, float]]) -> dict[str, float]:
+    return {name: statistics.median(row.get(name, 0.0) for row in rows) for name in {name for row in rows for name in row}}
+
+
+def _table(columns: list[dict[str, float]], sums: list[float]) -> str:
+    meanings = {**ALONE, **STAGES}
+    names = [name for name in meanings if any(column.get(name) for column in columns)]
+    between = [total - sum(column.get(name, 0.0) for name in names) for column, total in zip(columns, sums, strict=True)]
+    lines = [f"{'stage':<12} {'first, ms':>10} {'again, ms':>10}  what"]
+    lines += [f"{name:<12} {columns[0].get(name, 0.0):>10.1f} {columns[1].get(name, 0.0):>10.1f}  {meanings[name]}" for name in names]
+    lines.append(f"{'between':<12} {between[0]:>10.1f} {between[1]:>10.1f}  everything else")
+    lines.append(f"{'together':<12} {sums[0]:>10.1f} {sums[1]:>10.1f}")
+    return "\n".join(lines)
+
+
+def _seconds_since_start() -> float | None:
+    """Return the age of this process in seconds; None if the system does not tell."""
+    try:
+        ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
+        uptime = float(Path("/proc/uptime").read_text().split()[0])
+    except (OSError, ValueError, IndexError):
+        return None
+    return max(0.0, uptime - ticks / os.sysconf("SC_CLK_TCK"))

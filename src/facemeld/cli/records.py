@@ -1,41 +1,64 @@
-"""``facemeld records``: which call a picture came from."""
+"""``facemeld verify``, ``facemeld records`` and ``facemeld usage``: the marks of a picture, the call that made it, and call statistics."""
 
 from __future__ import annotations
 
 import asyncio
 import re
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from facemeld.cli.common import DataOption, JsonOption, application, moment, show_table
+from facemeld.cli.common import DataOption, JsonOption, application, moment, show, show_table
+from facemeld.cli.server import fetch_with_progress
+from facemeld.usage import Grouping, Usage, UsageTotal
 
 if TYPE_CHECKING:
     from facemeld.app import Application
-    from facemeld.usage import Usage
 
-app = typer.Typer(help="Records of calls: which one a picture came from.", no_args_is_help=True)
+records = typer.Typer(help="Find the call that made a picture.", no_args_is_help=True)
 
 _NUMBER = re.compile("[0-9a-fA-F]{16}")
 _NAMES = {"Label": "label", "Credentials": "credentials", "InvisibleMark": "invisible mark"}
+_STATES = {
+    "Trusted": "is valid, and the signer is trusted",
+    "Valid": "is valid, but the signer is not known here",
+    "Invalid": "IS NOT VALID: the file was altered or is damaged",
+}
 
 
-@app.callback()
+def verify(
+    file: Annotated[Path, typer.Argument(help="JPEG, PNG or WebP picture, whatever made it.")],
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the label, content credentials and invisible mark of a picture, and the call of this installation that made it."""
+    picture = file.read_bytes()
+    with application(data) as opened:
+        fetch_with_progress(opened.settings.model_dir)
+        report = read_marks(opened, picture)
+        report["Records"] = records_of(opened, report)
+    show(report, as_json, "\n".join(_lines(report)))
+
+
+@records.callback()
 def _group() -> None:
     pass
 
 
-@app.command("find")
+@records.command("find")
 def find(
-    file: Annotated[Path | None, typer.Argument(help="A picture: every mark in it is followed.")] = None,
-    mark: Annotated[str | None, typer.Option("--mark", metavar="HEX", help="An invisible mark, 16 hexadecimal digits.")] = None,
-    request_id: Annotated[str | None, typer.Option("--request-id", metavar="ID", help="A RequestId, or the ProduceID of a label.")] = None,
+    file: Annotated[Path | None, typer.Argument(help="Picture whose marks are looked up.")] = None,
+    mark: Annotated[str | None, typer.Option("--mark", metavar="HEX", help="Invisible mark to look up, 16 hexadecimal digits.")] = None,
+    request_id: Annotated[
+        str | None, typer.Option("--request-id", metavar="ID", help="RequestId, or ProduceID of a label, to look up.")
+    ] = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Find the record of the call that made a picture, by the picture, by its invisible mark or by its id."""
+    """Find the record of the call that made a picture: by the picture itself, its invisible mark, or the RequestId."""
     if sum(one is not None for one in (file, mark, request_id)) != 1:
         raise ValueError("exactly one of FILE, --mark and --request-id must be given")
     if mark is not None and not _NUMBER.fullmatch(mark):
@@ -54,7 +77,27 @@ def find(
     for row in rows:
         typer.echo("\n".join(f"{name:<10}  {value}" for name, value in row.items() if value not in ("", None, [])) + "\n")
     if not rows:
-        typer.echo("No record: made elsewhere, made by a command, or older than the settings keep records.")
+        typer.echo("No record found: the picture was made elsewhere or by a command, or its record has expired.")
+
+
+def usage(
+    account: Annotated[str | None, typer.Option("--account", metavar="NAME", help="Count only the calls of this account.")] = None,
+    by: Annotated[Grouping, typer.Option("--by", help="Group calls by this property.")] = Grouping.DAY,
+    since: Annotated[
+        datetime | None,
+        typer.Option(
+            "--since", metavar="DATE", formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="Count only calls since this time, in UTC."
+        ),
+    ] = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the number of calls, failures and charges. Days are in UTC."""
+    start = None if since is None else since.replace(tzinfo=UTC)
+    with application(data) as opened:
+        owner = None if account is None else opened.accounts.get(account).id
+        totals = opened.usage.totals(by, account_id=owner, since=start)
+    show_table([_usage_row(by, total) for total in totals], as_json, "No calls yet.")
 
 
 def read_marks(opened: Application, picture: bytes) -> dict[str, Any]:
@@ -68,13 +111,8 @@ def read_marks(opened: Application, picture: bytes) -> dict[str, Any]:
 
 
 def records_of(opened: Application, report: dict[str, Any]) -> list[dict[str, Any]]:
-    """The records of the calls that the marks of a verified picture name.
-
-    Args:
-        opened: The installation.
-        report: What the verification found.
-    """
-    # Imported here: commands that look for a mark or an id need none of it.
+    """Return the records of the calls named by a picture's marks; ``report`` comes from ``Application.verify``."""
+    # Looking up a mark or an id does not need this import.
     from facemeld.services.verifying import identifiers
 
     named: dict[int, list[str]] = {}
@@ -108,3 +146,45 @@ def _rows(opened: Application, found: Sequence[Usage], named_by: str) -> list[di
         }
         for usage in found
     ]
+
+
+def _lines(report: dict[str, Any]) -> list[str]:
+    label, credentials, invisible = report["Label"], report["Credentials"], report["InvisibleMark"]
+    lines = [f"{report['Format']}, {report['Width']}x{report['Height']} pixels"]
+    if label is None:
+        lines.append("Implicit label: none")
+    else:
+        lines.append(f"Implicit label: made or altered by AI ({label['Label']}), producer {label['ContentProducer'] or 'unknown'}")
+        lines.append(f"  result {label['ProduceID'] or 'unknown'}, source type {label['SourceType'] or 'unknown'}")
+    if credentials is None:
+        lines.append("Content credentials: none")
+    else:
+        lines.append(f"Content credentials: the signature {_STATES.get(credentials['State'], credentials['State'])}")
+        lines.append(f"  signed by {credentials['Signer'] or 'unknown'}{' (local authority)' if credentials['LocalAuthority'] else ''}")
+        lines.append(f"  made by {credentials['Generator'] or 'unknown'}{', ' + credentials['When'] if credentials['When'] else ''}")
+        lines += [
+            f"  {one['Relationship']}: {one['Title']} {one['InstanceId']} {one['Description']}".rstrip()
+            for one in credentials["Ingredients"]
+        ]
+        lines += [f"  {group}: {', '.join(codes)}" for group, codes in credentials["Codes"].items() if codes]
+    lines.append("Invisible mark: none of this installation" if invisible is None else f"Invisible mark: {invisible['Identifier']}")
+    if report["Consistent"] is not None:
+        lines.append("The marks name the same result." if report["Consistent"] else "THE MARKS NAME DIFFERENT RESULTS.")
+    for one in report["Records"]:
+        lines.append(f"Made here by {one['Action']} {one['Version']} for account {one['Account'] or 'unknown'} at {one['Time']}")
+        lines.append(f"  key {one['SecretId']}, activity {one['ProjectId'] or 'none'}, material {one['ModelId'] or 'none'}")
+    return lines
+
+
+def _usage_row(by: Grouping, total: UsageTotal) -> dict[str, object]:
+    group = total.group or ("OK" if by is Grouping.CODE else "-")
+    return {
+        by.value.capitalize(): group,
+        "Calls": total.calls,
+        "Failed": total.failed,
+        "Charged": total.charged,
+        "Faces": total.faces,
+        "BytesIn": total.bytes_in,
+        "BytesOut": total.bytes_out,
+        "AverageMs": total.milliseconds,
+    }

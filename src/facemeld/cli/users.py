@@ -1,4 +1,4 @@
-"""``facemeld user``: people who administer the service."""
+"""``facemeld user``: the people who administer the service, and their tokens."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import typer
 from facemeld.cli.common import DataOption, JsonOption, actor, application, moment, show, show_table
 from facemeld.users import Role, TokenKind, User, generate_password
 
-app = typer.Typer(help="Users of the admin API and the console.", no_args_is_help=True)
-tokens = typer.Typer(help="Bearer tokens of users, for programs.", no_args_is_help=True)
-app.add_typer(tokens, name="token")
+users = typer.Typer(help="Manage the users of the admin API and the console.", no_args_is_help=True)
+tokens = typer.Typer(help="Manage bearer tokens, with which programs act for a user.", no_args_is_help=True)
+users.add_typer(tokens, name="token")
 
 _PAGE = 500
 
@@ -30,31 +30,31 @@ def _value(user: User) -> dict[str, str | bool | None]:
 
 
 def _password(generate: bool) -> tuple[str, bool]:
-    """A password, asked for at a terminal, else made up; and whether it was made up."""
+    """Return a password, and whether it was generated; without a terminal to ask at, it always is."""
     if generate or not sys.stdin.isatty():
         return generate_password(), True
     return typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True), False
 
 
-GenerateOption = Annotated[bool, typer.Option("--generate", help="Make up a password and print it, also at a terminal.")]
+GenerateOption = Annotated[bool, typer.Option("--generate", help="Generate a password instead of asking for it.")]
 
 
-@app.command("create")
+@users.command("create")
 def create(
     name: str,
-    role: Annotated[Role, typer.Option("--role", help="What the user may do.")] = Role.VIEWER,
+    role: Annotated[Role, typer.Option("--role", help="Role, which decides what the user may do.")] = Role.VIEWER,
     generate: GenerateOption = False,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Create a user; the password is asked for at a terminal, else made up and printed once."""
-    password, made_up = _password(generate)
+    """Create a user. Asks for a password; without a terminal, generates one and prints it."""
+    password, generated = _password(generate)
     with application(data) as opened:
         user = opened.users.create(name, password, role, actor=actor())
-    _show(user, password if made_up else None, as_json, f"{user.name} is created as {user.role.value}")
+    _show(user, password if generated else None, as_json, f"{user.name} is created as {user.role.value}")
 
 
-@app.command("list")
+@users.command("list")
 def list_users(data: DataOption = None, as_json: JsonOption = False) -> None:
     """List users."""
     rows: list[dict[str, str | bool | None]] = []
@@ -66,59 +66,59 @@ def list_users(data: DataOption = None, as_json: JsonOption = False) -> None:
     show_table(rows, as_json, "No users yet: create one with `facemeld user create NAME --role owner`.")
 
 
-@app.command("role")
+@users.command("role")
 def set_role(name: str, role: Role, data: DataOption = None, as_json: JsonOption = False) -> None:
-    """Change what a user may do; the next request already follows it."""
+    """Change the role of a user with immediate effect."""
     with application(data) as opened:
         user = opened.users.change(name, role=role, actor=actor())
     show(_value(user), as_json, f"{user.name} is now {user.role.value}")
 
 
-@app.command("disable")
+@users.command("disable")
 def disable(name: str, data: DataOption = None, as_json: JsonOption = False) -> None:
-    """Disable a user: neither password nor tokens are accepted from now on."""
+    """Disable a user; password and tokens are rejected."""
     with application(data) as opened:
         user = opened.users.change(name, disabled=True, actor=actor())
     show(_value(user), as_json, f"{user.name} is now disabled")
 
 
-@app.command("enable")
+@users.command("enable")
 def enable(name: str, data: DataOption = None, as_json: JsonOption = False) -> None:
-    """Enable a disabled user again."""
+    """Enable a disabled user."""
     with application(data) as opened:
         user = opened.users.change(name, disabled=False, actor=actor())
     show(_value(user), as_json, f"{user.name} is now enabled")
 
 
-@app.command("password")
+@users.command("password")
 def set_password(name: str, generate: GenerateOption = False, data: DataOption = None, as_json: JsonOption = False) -> None:
-    """Give a user a new password and end the sessions; asked for at a terminal, else made up and printed once."""
-    password, made_up = _password(generate)
+    """Change the password of a user and end all sessions. Asks for it; without a terminal, generates and prints it."""
+    password, generated = _password(generate)
     with application(data) as opened:
         user = opened.users.change(name, password=password, actor=actor())
-    _show(user, password if made_up else None, as_json, f"{user.name} has a new password")
+    _show(user, password if generated else None, as_json, f"{user.name} has a new password")
 
 
 @tokens.command("create")
 def create_token(
     name: str,
-    days: Annotated[float, typer.Option("--days", help="Days until it expires, at most 366.")] = 90,
-    role: Annotated[Role | None, typer.Option("--role", help="The most it may be used for; default all that the user may.")] = None,
-    label: Annotated[str, typer.Option("--label", help="What it is for.")] = "",
+    days: Annotated[float, typer.Option("--days", help="Days until the token expires, at most 366.")] = 90,
+    role: Annotated[Role | None, typer.Option("--role", help="Limit the token to this role. Default: role of the user.")] = None,
+    label: Annotated[str, typer.Option("--label", help="Description of the token.")] = "",
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Create a bearer token; it is shown now and never again."""
+    """Create a bearer token. It is shown only once."""
     with application(data) as opened:
         token = opened.users.create_token(name, life=timedelta(days=days), kind=TokenKind.PROGRAM, label=label, role=role, actor=actor())
     value = {"TokenId": token.id, "Token": token.text, "ExpireTime": moment(token.expires_at)}
-    text = f"Token   {token.text}\nExpires {value['ExpireTime']}\nThe token is not stored in readable form: keep it now."
+    text = f"Token   {token.text}\nExpires {value['ExpireTime']}\nSave the token now: it cannot be shown again."
     show(value, as_json, text)
 
 
 @tokens.command("list")
 def list_tokens(name: str, data: DataOption = None, as_json: JsonOption = False) -> None:
-    """List the tokens of a user, also ended ones, newest first."""
+    """List the tokens of a user, including expired and revoked ones, newest first."""
     with application(data) as opened:
         found = opened.users.tokens(name, limit=_PAGE)
     rows = [
@@ -138,7 +138,7 @@ def list_tokens(name: str, data: DataOption = None, as_json: JsonOption = False)
 
 @tokens.command("revoke")
 def revoke_token(token_id: int, data: DataOption = None, as_json: JsonOption = False) -> None:
-    """End a token: it is not accepted from now on."""
+    """Revoke a token."""
     with application(data) as opened:
         opened.users.revoke(token_id, actor=actor())
     show({"TokenId": token_id, "Revoked": True}, as_json, f"Token {token_id} is revoked")
@@ -148,5 +148,5 @@ def _show(user: User, password: str | None, as_json: bool, text: str) -> None:
     value = _value(user)
     if password is not None:
         value["Password"] = password
-        text += f"\nPassword  {password}\nThe password is not stored in readable form: keep it now."
+        text += f"\nPassword  {password}\nSave the password now: it cannot be shown again."
     show(value, as_json, text)

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import IO
 
 PRIVATE_FILE = 0o600
 PRIVATE_FOLDER = 0o700
@@ -19,6 +23,12 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def sync_tree(folder: Path) -> None:
+    """Make the names in a folder and in all folders below it durable."""
+    for path in (folder, *(path for path in folder.rglob("*") if path.is_dir())):
+        sync_folder(path)
 
 
 def make_folder(folder: Path) -> None:
@@ -37,13 +47,19 @@ def temporary_beside(path: Path) -> Path:
     return path.with_name(f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}")
 
 
-def write_synced(path: Path, data: bytes) -> None:
-    """Create a private file that must not exist yet, and wait until its content is on the disk."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE_FILE)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
+@contextmanager
+def create_synced(path: Path) -> Iterator[IO[bytes]]:
+    """Open a new private file for writing; its content is on the disk at the end of the block."""
+    with open(path, "xb", opener=partial(os.open, mode=PRIVATE_FILE)) as file:
+        yield file
         file.flush()
         os.fsync(file.fileno())
+
+
+def write_synced(path: Path, data: bytes) -> None:
+    """Create a private file that must not exist yet, and wait until its content is on the disk."""
+    with create_synced(path) as file:
+        file.write(data)
 
 
 def replace_file(path: Path, data: bytes) -> None:
