@@ -27,7 +27,7 @@ POINTS = {
     "fuse": 18,
     "expire": 3,
     "purge": 9,
-    "back_up": 120,
+    "back_up": 100,
     "bring_back": 50,
 }
 

@@ -23,7 +23,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from facemeld.app import open_application
-from facemeld.catalog import FaceBox, NewMaterial, compare
+from facemeld.catalog import FaceBox, MaterialFiles, NewMaterial, compare
 from facemeld.db import utc_now
 from facemeld.results import ResultId
 from facemeld.settings import Settings
@@ -311,6 +311,26 @@ def picture_and_plan(picture_format: str = "png") -> NewMaterial:
     """A material whose plan names its picture."""
     picture = os.urandom(30_000)
     return NewMaterial("a", picture, hashlib.sha256(picture).digest() * 30, picture_format, 64, 64, [FaceBox(1, 2, 40, 40)])
+
+
+def test_a_material_that_is_deleted_during_a_backup_is_in_it(
+    installation: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, read = MaterialFiles.digest, []
+
+    def digest(files: MaterialFiles, number: int, picture_format: str) -> str:
+        if not read:
+            with installation.opened() as opened:
+                for material in installation.materials:
+                    opened.materials.delete(None, material.id, actor="test")
+        read.append(number)
+        return real(files, number, picture_format)
+
+    monkeypatch.setattr(MaterialFiles, "digest", digest)
+    made = backed_up(installation, tmp_path / "backup", "--include-keys")
+    assert len(read) == 2
+    with open_application(Settings(data=restored(installation, made))) as opened:
+        assert opened.materials.materials(None, installation.activity).items == installation.materials
 
 
 @pytest.mark.parametrize("links", [True, False], ids=["links", "copies"])

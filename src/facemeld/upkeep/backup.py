@@ -139,25 +139,24 @@ class BackupMaker:
         Returns:
             Ids of damaged materials; None if files are missing, or changed after the database was copied.
         """
-        files, damaged = MaterialFiles(stage / "materials"), []
+        files = MaterialFiles(stage / "materials")
         with closing(Database.at(stage / DATABASE)) as database:
-            found = list(living(MaterialStore(database, files)))
-        for material in found:
-            if intact.get(material.number) == material.sha256:
-                continue
-            if not self._take_material(files, material):
-                return None
+            found = {material.number: material for material in living(MaterialStore(database, files))}
+        for folder in (stage / "materials").glob("*/*"):
+            if int(folder.name) not in found:
+                shutil.rmtree(folder)
+        wanted = [material for material in found.values() if intact.get(material.number) != material.sha256]
+        # Takes all files before reading any: links are quick, so little can change in between.
+        taken = [material for material in wanted if self._take_material(files, material)]
+        changed, damaged = len(taken) < len(wanted), []
+        for material in taken:
             if files.digest(material.number, material.format) == material.sha256:
                 intact[material.number] = material.sha256
             elif self._is_unchanged(material):
                 damaged.append(material.id)
             else:
-                return None
-        kept = {material.number for material in found}
-        for folder in (stage / "materials").glob("*/*"):
-            if int(folder.name) not in kept:
-                shutil.rmtree(folder)
-        return tuple(damaged)
+                changed = True
+        return None if changed else tuple(damaged)
 
     def _is_unchanged(self, material: Material) -> bool:
         """Return whether the database has the same picture for a material as its copy."""
