@@ -14,20 +14,7 @@ from cryptography import x509
 
 from facemeld.accounts import AccountStore
 from facemeld.accounts.errors import VaultError
-from facemeld.catalog import (
-    Differences,
-    Material,
-    MaterialDeleted,
-    MaterialNotSaved,
-    MaterialStore,
-    compare,
-    highest_number,
-    material_id,
-    remove_orphans,
-    retire_lost,
-    settle_all,
-)
-from facemeld.catalog.reconcile import GRACE
+from facemeld.catalog import Differences, Material, MaterialDeleted, MaterialNotSaved, MaterialStore, material_id, reconcile, settle_all
 from facemeld.db import AuditLog, Clock, Database, utc_now
 from facemeld.db.database import HEAD_REVISION
 from facemeld.db.durable import TEMPORARY_PREFIX
@@ -247,7 +234,7 @@ def check_database(database: Database) -> Report:
 
 def _counter(here: Installation) -> Report:
     """Check that the next id will be larger than every id in use."""
-    last, highest = last_snowflake(here.database), highest_number(here.database, here.materials.files)
+    last, highest = last_snowflake(here.database), reconcile.highest_number(here.database, here.materials.files)
     if last is not None and last >= highest:
         made = moment_of(last)
         ahead = made > here.clock() + timedelta(days=1)
@@ -389,14 +376,14 @@ class _StoreChecks:
         return f"settled {len(settle_all(self.here.database, self.here.materials.files))} replacements"
 
     def _retire(self, found: Differences) -> str:
-        retire_lost(self.here.database, found, actor=self.here.actor, clock=self.here.clock)
+        reconcile.retire_lost(self.here.database, found, actor=self.here.actor, clock=self.here.clock)
         return f"marked {len(found.lost)} materials as deleted"
 
     def _remove(self, choose: Callable[[Differences], Differences]) -> str:
         # Compares again, now that no import can begin.
         with self._since() as before:
             doomed = choose(self._compare_before(before))
-            remove_orphans(self.here.materials.files, doomed)
+            reconcile.remove_orphans(self.here.materials.files, doomed)
         return f"removed the files of {len(doomed.orphans)} materials and {len(doomed.unfinished)} unfinished files"
 
     def pictures(self) -> Report:
@@ -438,14 +425,14 @@ class _StoreChecks:
 
     def _compare_before(self, before: datetime) -> Differences:
         here = self.here
-        return compare(here.database, here.materials.files, grace=here.clock() - before, clock=here.clock)
+        return reconcile.compare(here.database, here.materials.files, grace=here.clock() - before, clock=here.clock)
 
     @contextmanager
     def _since(self) -> Iterator[datetime]:
         """Yield a time; files older than that belong to no work in progress."""
         with self.here.occupancy.alone() as alone:
             # If we hold the folder alone, every temporary file is stale, whatever the file server's clock says.
-            yield self.here.clock() + _ANY_CLOCK if alone else self.here.clock() - GRACE
+            yield self.here.clock() + _ANY_CLOCK if alone else self.here.clock() - reconcile.GRACE
 
 
 def _changed(path: Path) -> datetime:
