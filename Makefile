@@ -11,7 +11,7 @@ AXE := axe-core@4.14.1
 AXE_STAMP := $(if $(shell command -v npm),.clients/axe/.installed)
 WITH_AXE := FACEMELD_AXE="$${FACEMELD_AXE-$$(ls .clients/axe/node_modules/axe-core/axe.min.js 2>/dev/null)}"
 
-.PHONY: demo test slow clients console lint bench gate docs lock clean
+.PHONY: demo test slow clients console lint bench quality gate docs lock clean
 
 demo: $(VENV)/.demo
 	$(RUN) -m scripts.demo
@@ -58,6 +58,11 @@ lint: $(VENV)/.dev
 bench: $(VENV)/.bench
 	$(BIN)/facemeld models fetch
 	$(RUN) -m bench.service --record
+
+# Fuses pairs of portraits and measures the results, as in `make quality QUALITY="--users FOLDER --pairs 40 --degrees 0/0"`.
+quality: $(VENV)/.bench
+	$(BIN)/facemeld models fetch
+	$(RUN) -m bench.quality $(QUALITY)
 
 gate: $(VENV)/.dev
 	$(BIN)/facemeld models fetch

@@ -1,9 +1,9 @@
 """Measures the invisible mark: what it outlives, what it costs, how little it shows, and how seldom it is found where it is not.
 
 Usage, with a folder of portraits and one for the fused pictures, which are made once:
-    python bench/invisible_mark.py robustness PORTRAITS --cache FOLDER [--count 200] [--face]
-    python bench/invisible_mark.py false-positives PORTRAITS [--count 10000]
-    python bench/invisible_mark.py cost PORTRAITS
+    python -m bench.invisible_mark robustness PORTRAITS --cache FOLDER [--count 200] [--face]
+    python -m bench.invisible_mark false-positives PORTRAITS [--count 10000]
+    python -m bench.invisible_mark cost PORTRAITS
 """
 
 from __future__ import annotations
@@ -20,14 +20,15 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from bench.quality.pixels import to_lab
+from bench.quality.run import Pair, pictures_in, random_pairs
 from numpy.typing import NDArray
+from skimage.color import deltaE_ciede2000
 
 from facemeld.boxes import Rect
 from facemeld.fusion.types import Assignment, FuseOptions
 from facemeld.library import NoSuchFace, default_engine
 from facemeld.marks import detect, invisible
-from facemeld.quality.colour import ciede2000, to_lab
-from facemeld.quality.pairs import Pair, pictures_in, random_pairs
 from facemeld.workers.verify import surroundings
 
 Picture = NDArray[np.uint8]
@@ -169,7 +170,7 @@ def trial(job: tuple[int, Pair], *, cache: Path, face: bool) -> Trial | None:
     return Trial(
         side=max(fused.shape),
         psnr=10 * math.log10(255**2 * area / float(error.sum())),
-        difference=float(np.mean(ciede2000(to_lab(fused), to_lab(marked)))),
+        difference=float(np.mean(deltaE_ciede2000(to_lab(fused), to_lab(marked)))),
         readings=readings,
     )
 

@@ -7,12 +7,13 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 import pytest
+from bench.quality.pixels import to_lab
 from numpy.typing import NDArray
+from skimage.color import deltaE_ciede2000
 
 from facemeld.boxes import Rect
 from facemeld.marks.detect import THRESHOLD, detect, read
 from facemeld.marks.invisible import LEAST_PSNR, MOST_PSNR, TILE, changed, embed, patterns, strength
-from facemeld.quality.colour import ciede2000, to_lab
 
 Picture = NDArray[np.uint8]
 KEY, OTHER_KEY = b"a key of 32 bytes for the tests.", b"another key of 32 bytes, as good"
@@ -72,7 +73,7 @@ def test_the_mark_outlives_what_pictures_go_through(marked: Picture, attack: str
 def test_the_mark_does_not_show(picture: Picture, marked: Picture) -> None:
     error = np.mean((marked.astype(np.float64) - picture) ** 2)
     assert 10 * np.log10(255**2 / error) >= 42
-    assert np.mean(ciede2000(to_lab(picture), to_lab(marked))) <= 1
+    assert np.mean(deltaE_ciede2000(to_lab(picture), to_lab(marked))) <= 1
     assert np.abs(marked.astype(int) - picture).max() <= 16
 
 

@@ -23,7 +23,6 @@ COMMANDS = {
     "receipts": "facemeld.cli.audit:receipts",
     "audit": "facemeld.cli.audit:audit",
     "models": "facemeld.cli.server:models",
-    "bench": "facemeld.cli.bench:app",
     "serve": "facemeld.cli.server:serve",
     "fuse": "facemeld.cli.pictures:fuse",
     "detect": "facemeld.cli.pictures:detect",

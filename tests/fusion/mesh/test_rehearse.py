@@ -7,6 +7,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
+from bench.quality.faces import pose_errors
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,7 +19,6 @@ from facemeld.fusion.mesh.miniature import Miniature
 from facemeld.fusion.mesh.plan import MeshPlan
 from facemeld.fusion.mesh.rehearse import lacking, rehearse
 from facemeld.fusion.types import Assignment, FloatArray, FuseOptions, Picture
-from facemeld.quality.geometry import pose_error
 
 SMALL = st.floats(-6.0, 6.0)
 
@@ -97,7 +97,7 @@ def test_the_result_is_seen_in_the_template_s_pose(
     def error(plan: MeshPlan, user: Assignment) -> float:
         result = engine.fuse(plan, [user], FuseOptions(0.0, 0.0))
         found = max(engine.analyse(result), key=lambda face: face.box.intersect(plan.faces[0].box).area)
-        return pose_error(found.pose, plan.faces[0].pose).angle
+        return pose_errors(found.pose, plan.faces[0].pose)["pose"]
 
     errors = []
     for plan, user in ((hopper_plan, collins), other_way):

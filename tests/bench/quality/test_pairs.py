@@ -1,16 +1,14 @@
-"""Who is paired with whom."""
+"""Pairs of users and templates: the balanced draw, the list, the folder."""
 
 from collections import Counter
 from pathlib import Path
 
 import pytest
+from bench.quality.run import QualityError, listed_pairs, pictures_in, random_pairs
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facemeld.quality.errors import QualityError
-from facemeld.quality.pairs import listed_pairs, pictures_in, random_pairs
-
-FIXED_LIST = Path(__file__).resolve().parents[2] / "docs" / "quality-pairs.csv"
+FIXED_LIST = Path(__file__).resolve().parents[3] / "docs" / "quality-pairs.csv"
 
 
 @given(st.integers(3, 40), st.integers(1, 2), st.integers(0, 2**32))

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from bench.quality.judge import upright
+from bench.quality.regions import outlined
 
+from facemeld.boxes import Rect
 from facemeld.fusion.analysis import Analyser
-from facemeld.fusion.types import Assignment, Face, FloatArray, FuseOptions, Picture, Rect
+from facemeld.fusion.types import Assignment, Face, FloatArray, FuseOptions, Picture
 from facemeld.models import ensure_bundle
-from facemeld.quality.identity import upright
-from facemeld.quality.regions import face_hull
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class SimpleEngine:
         corners = np.array([33, 263, 152])
         move = cv2.getAffineTransform(assignment.face.landmarks[corners, :2], face.landmarks[corners, :2])
         pasted = cv2.warpAffine(assignment.picture, move, (width, height), borderMode=cv2.BORDER_REPLICATE)
-        inside = face_hull(face.landmarks, (height, width)).astype(np.float32)
+        inside = outlined(face.landmarks, (height, width)).astype(np.float32)
         mask = cv2.GaussianBlur(inside, (0, 0), 4) * (inside > 0)
         share = (mask * (1 - options.features))[..., None]
         return np.round(plan.picture * (1 - share) + pasted * share).astype(np.uint8), mask

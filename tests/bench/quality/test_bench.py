@@ -2,15 +2,16 @@
 
 import json
 import logging
+import os
 import re
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
-
-from facemeld.quality import METRICS, MONOTONY, run
-from facemeld.quality.errors import QualityError
-from facemeld.quality.shell import main
+from bench.quality.__main__ import main
+from bench.quality.report import METRICS, MONOTONY, monotony, summarise
+from bench.quality.run import QualityError, in_processes, random_pairs, run
 
 from .engines import BlankEngine, CopyEngine, DyingEngine, FailingEngine, MaskEngine, SimpleEngine, SmallPictureJudge
 
@@ -30,8 +31,9 @@ def monkeypatch_module():
 
 
 def bench(portraits, output, engine, **changes):
-    options = {"pairs_per_user": 1, "workers": 1, "slider_pairs": 0, "degrees": [(50, 50), (0, 0)], "judge_factory": SmallPictureJudge}
-    return run(portraits, portraits, output, engine_factory=engine, **(options | changes))
+    pairs = changes.pop("pairs", None) or random_pairs(portraits, portraits, 1, seed=1)
+    options = {"workers": 1, "slider_pairs": 0, "degrees": [(50, 50), (0, 0)], "judge_factory": SmallPictureJudge}
+    return run(portraits, pairs, output, engine_factory=engine, **(options | changes))
 
 
 def test_an_unchanged_template_gains_nothing_and_disturbs_nothing(portraits, tmp_path):
@@ -49,14 +51,14 @@ def test_an_unchanged_template_gains_nothing_and_disturbs_nothing(portraits, tmp
 def test_a_pasted_face_gains_identity_and_the_sliders_are_monotone(portraits, tmp_path):
     report = bench(portraits, tmp_path, MaskEngine, slider_pairs=1)
     by_metric = {metric.name: report.summary(metric, (0, 0)) for metric in METRICS}
-    assert by_metric["normalised_gain"].mean > 0.3
-    assert by_metric["identity_gain"].mean > report.summary(METRICS[1], (50, 50)).mean > 0
-    assert by_metric["background"].mean == 0
+    assert by_metric["normalised_gain"]["mean"] > 0.3
+    assert by_metric["identity_gain"]["mean"] > report.summary(METRICS[1], (50, 50))["mean"] > 0
+    assert by_metric["background"]["mean"] == 0
     assert len(report.sliders) == 1
     assert report.sliders[0].features == pytest.approx(1)
     # This engine has no outline of its own to move.
     assert report.sliders[0].shape == 0
-    assert {metric.name for metric in MONOTONY} == report.monotony().keys()
+    assert [report.summary(metric, (0, 0))["mean"] for metric in MONOTONY] == [pytest.approx(1), 0]
 
 
 @pytest.mark.slow
@@ -72,7 +74,7 @@ def test_failures_are_counted_and_named(portraits, tmp_path, caplog):
         report = bench(portraits, tmp_path, FailingEngine, degrees=[(0, 0)], slider_pairs=1)
     assert [outcome.error for outcome in report.outcomes] == ["ArithmeticError: the sum of all parts is odd"] * 2
     assert all(outcome.values == {"recall": 0.0, "recall_60": 0.0, "retrieval": 0.0} for outcome in report.outcomes)
-    assert report.monotony()["monotony_features"].mean == 0
+    assert report.summary(MONOTONY[0], (0, 0))["mean"] == 0
     assert "2 fusions, 2 failed" in report.table()
     assert "the sum of all parts is odd" in (tmp_path / "index.html").read_text()
 
@@ -121,7 +123,7 @@ def test_the_report_is_a_folder_that_needs_nothing_else(portraits, tmp_path):
         assert links
         assert all((tmp_path / link).is_file() for link in links)
     data = json.loads((tmp_path / "report.json").read_text())
-    assert data["settings"][0]["metrics"]["recall"]["mean"] == 1
+    assert data["settings"]["0/0"]["metrics"]["recall"]["mean"] == 1
     assert len(data["fusions"]) == 2
     table = (tmp_path / "table.txt").read_text()
     assert table == report.table() + "\n"
@@ -136,9 +138,9 @@ def test_worst_cases_come_first(portraits, tmp_path):
 
 
 def test_shell_prints_the_table(portraits, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("facemeld.quality.shell.DlibJudge", SmallPictureJudge)
+    monkeypatch.setattr("bench.quality.__main__.DlibJudge", SmallPictureJudge)
     folder = str(portraits[0].parent)
-    arguments = ["--users", folder, "--out", str(tmp_path), "--degrees", "0/0", "--pairs-per-user", "1", "--workers", "1"]
+    arguments = ["--users", folder, "--out", str(tmp_path), "--degrees", "0/0", "--pairs-per-user", "1", "--workers", "1", "--sliders", "0"]
     assert main([*arguments, "--engine", f"{MaskEngine.__module__}:MaskEngine"]) == 0
     assert "mask/1  FuseProfileDegree/FuseFaceDegree 0/0: 2 fusions, 0 failed, 2 users" in capsys.readouterr().out
     assert main([*arguments, "--list", __file__]) == 1
@@ -166,6 +168,45 @@ def test_a_user_and_a_template_may_share_a_name_but_two_users_may_not(portraits,
         bench([*portraits, template], tmp_path / "again", MaskEngine, pairs=[(hopper, astronaut)])
 
 
-def test_too_few_templates_are_reported(portraits, tmp_path):
-    with pytest.raises(QualityError, match="at least 2 other templates"):
-        bench(portraits, tmp_path, SimpleEngine, pairs_per_user=2)
+class Squares:
+    """A worker that squares numbers and takes its process down at 4."""
+
+    def square(self, number):
+        return number * number
+
+    def mortal_square(self, number):
+        return number * number if number != 4 else os._exit(1)
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_answers_come_in_the_order_of_the_tasks(workers):
+    seen = []
+    answers = in_processes(Squares, Squares.square, range(5), workers, lambda task: -task, lambda done, total: seen.append((done, total)))
+    assert answers == [0, 1, 4, 9, 16]
+    assert seen == [(done, 5) for done in range(1, 6)]
+    assert in_processes(Squares, Squares.square, [], workers, lambda task: -task, lambda _done, _total: None) == []
+
+
+def test_only_the_task_that_kills_its_process_is_lost():
+    answers = in_processes(Squares, Squares.mortal_square, range(7), 2, lambda task: -task, lambda _done, _total: None)
+    assert answers == [0, 1, 4, 9, -4, 25, 36]
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [([1, 2, 3, 4, 5], 1.0), ([5, 4, 3, 2, 1], -1.0), ([1, 10, 11, 12, 99], 1.0), ([7, 7, 7, 7, 7], 0.0), ([1, 2, 3, 5, 4], 0.9)],
+)
+def test_monotony_is_the_rank_correlation_with_the_slider(values, expected):
+    assert monotony(values) == pytest.approx(expected)
+    assert monotony(values[1:]) is None
+
+
+def test_summaries():
+    summary = summarise([float(value) for value in np.arange(101)])
+    assert summary == {"count": 101, "mean": 50, "median": 50, "p5": 5, "p95": 95}
+    assert summarise([]) is None
+
+
+def test_the_page_of_metrics_has_a_heading_for_each_in_the_order_of_the_table():
+    page = (Path(__file__).resolve().parents[3] / "docs" / "quality-metrics.md").read_text(encoding="utf-8")
+    assert re.findall(r"^### (\w+)$", page, flags=re.MULTILINE) == [metric.name for metric in METRICS + MONOTONY]

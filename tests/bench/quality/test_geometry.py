@@ -1,7 +1,11 @@
 """Pose, expression and contour errors on turned and bent faces."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from bench.quality.faces import contour_distance, face_values, pose_errors
+from bench.quality.regions import OUTLINE, face_width
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,8 +13,6 @@ from facemeld.fusion.bundle import read_bundle
 from facemeld.fusion.pose import pose_of_rotation, rotation_of_pose
 from facemeld.fusion.topology import oval
 from facemeld.fusion.types import Pose
-from facemeld.quality.geometry import contour_distance, expression_error, pose_error
-from facemeld.quality.regions import OUTLINE, face_width
 
 angles = st.builds(Pose, st.floats(-80, 80), st.floats(-60, 60), st.floats(-180, 180))
 
@@ -31,13 +33,13 @@ def test_the_outline_is_the_border_of_the_mesh(bundle_path):
 
 @given(angles)
 def test_a_pose_has_no_distance_to_itself(pose):
-    assert pose_error(pose, pose).angle == pytest.approx(0, abs=1e-5)
+    assert pose_errors(pose, pose)["pose"] == pytest.approx(0, abs=1e-5)
 
 
 @given(angles, angles)
 def test_distance_is_symmetric_and_bounded(first, second):
-    assert pose_error(first, second).angle == pytest.approx(pose_error(second, first).angle, abs=1e-9)
-    assert 0 <= pose_error(first, second).angle <= 180
+    assert pose_errors(first, second)["pose"] == pytest.approx(pose_errors(second, first)["pose"], abs=1e-9)
+    assert 0 <= pose_errors(first, second)["pose"] <= 180
 
 
 @given(angles, st.floats(0.1, 170), st.tuples(st.floats(-1, 1), st.floats(-1, 1), st.floats(0.2, 1)))
@@ -47,7 +49,7 @@ def test_a_turn_about_any_axis_is_measured_as_its_angle(pose, degrees, axis):
     radians = np.radians(degrees)
     turn = np.eye(3) + np.sin(radians) * cross + (1 - np.cos(radians)) * cross @ cross
     turned = pose_of_rotation(turn @ rotation_of_pose(pose))
-    assert pose_error(turned, pose).angle == pytest.approx(degrees, abs=1e-4)
+    assert pose_errors(turned, pose)["pose"] == pytest.approx(degrees, abs=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -60,15 +62,17 @@ def test_a_turn_about_any_axis_is_measured_as_its_angle(pose, degrees, axis):
     ],
 )
 def test_errors_of_single_axes(turned, expected):
-    error = pose_error(turned, Pose(0, 0, 0))
-    assert (error.angle, error.yaw, error.pitch, error.roll) == pytest.approx(expected, abs=1e-6)
+    errors = pose_errors(turned, Pose(0, 0, 0))
+    assert tuple(errors[name] for name in ("pose", "pose_yaw", "pose_pitch", "pose_roll")) == pytest.approx(expected, abs=1e-6)
 
 
-def test_expression_error_sums_the_differences():
-    first, second = np.zeros(52, np.float32), np.zeros(52, np.float32)
-    second[[3, 7]] = 0.25, 0.5
-    assert expression_error(first, first) == 0
-    assert expression_error(first, second) == pytest.approx(0.75)
+def test_expression_errors_are_sum_and_mean_of_the_differences(hopper_portrait):
+    first = hopper_portrait.face
+    scores = first.blendshapes.copy()
+    scores[[3, 7]] += np.float32([0.25, -0.5])
+    same, other = face_values(first, first), face_values(replace(first, blendshapes=scores), first)
+    assert (same["expression"], same["expression_mean"]) == (0, 0)
+    assert (other["expression"], other["expression_mean"]) == pytest.approx((0.75, 0.75 / 52), rel=1e-5)
 
 
 @given(st.builds(Pose, st.floats(-25, 25), st.floats(-20, 20), st.floats(-180, 180)), st.floats(0.2, 5))

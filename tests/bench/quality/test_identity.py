@@ -6,23 +6,19 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from bench.quality.judge import DlibJudge, JudgeMissing, cosine, identity_values, nearest, upright
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facemeld.quality.errors import BenchExtraMissing
-from facemeld.quality.identity import DlibJudge, cosine, nearest, normalised_gain, upright
-from facemeld.quality.measure import identity_values
 
-
-@given(st.floats(-1, 0.99))
-def test_normalised_gain_has_its_ends_at_template_and_user(template_user):
-    assert normalised_gain(template_user, template_user) == 0
-    assert normalised_gain(1.0, template_user) == pytest.approx(1)
-
-
-def test_normalised_gain_needs_two_people():
-    with pytest.raises(ValueError, match="differs from the user"):
-        normalised_gain(0.9, 1.0)
+@given(st.floats(0.1, 3.0), st.floats(0, 1))
+def test_the_normalised_gain_is_the_share_of_the_way_to_the_user(angle, share):
+    user, template = np.array([1.0, 0.0]), np.array([np.cos(angle), np.sin(angle)])
+    # A result whose cosine to the user lies that far between the template's and 1.
+    turned = np.arccos(np.clip(np.cos(angle) + share * (1 - np.cos(angle)), -1, 1))
+    values = identity_values(np.array([np.cos(turned), np.sin(turned)]), user, template)
+    assert values["normalised_gain"] == pytest.approx(share, abs=1e-6)
+    assert values["identity_gain"] == pytest.approx(share * (1 - np.cos(angle)), abs=1e-6)
 
 
 def test_identity_values_of_the_ends():
@@ -60,7 +56,7 @@ def test_a_missing_package_is_named(monkeypatch, missing):
 
     monkeypatch.setattr(importlib, "import_module", import_module)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name in {missing, "face_recognition_models"} else real_find(name))
-    with pytest.raises(BenchExtraMissing, match=r"install facemeld\[bench\]"):
+    with pytest.raises(JudgeMissing, match=r"install facemeld\[bench\]"):
         DlibJudge()
 
 
@@ -69,7 +65,7 @@ def judge():
     """The real network; absent where the extra is not installed, because its weights are a download of 100 MB."""
     try:
         return DlibJudge()
-    except BenchExtraMissing as error:
+    except JudgeMissing as error:
         pytest.skip(str(error))
 
 

@@ -5,17 +5,15 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
+from bench.quality.pixels import ciede2000, pixel_values, to_lab
 
-from facemeld.quality import pixels, regions
-from facemeld.quality.colour import to_lab
-from facemeld.quality.errors import NotMeasurable
-from facemeld.quality.measure import pixel_values
+from bench.quality import pixels, regions
 
 
 @pytest.fixture(scope="module")
 def mask(hopper_portrait):
     """A soft mask over the face, exactly 0 outside the outline."""
-    inside = regions.face_hull(hopper_portrait.face.landmarks, hopper_portrait.picture.shape[:2]).astype(np.float32)
+    inside = regions.outlined(hopper_portrait.face.landmarks, hopper_portrait.picture.shape).astype(np.float32)
     return cv2.GaussianBlur(inside, (0, 0), 4) * (inside > 0)
 
 
@@ -97,15 +95,14 @@ def test_an_edge_on_a_flat_picture_is_measured_without_dividing_by_nothing():
     assert pixels.edge_ratio(flat, flat, alpha, 1.0) == pytest.approx(1)
     pasted = flat + alpha[..., None] * 30
     assert pixels.edge_ratio(pasted, flat, alpha, 1.0) > 20
-    with pytest.raises(NotMeasurable):
-        pixels.edge_ratio(flat, flat, np.ones_like(alpha), 1.0)
+    assert pixels.edge_ratio(flat, flat, np.ones_like(alpha), 1.0) is None
 
 
 def test_tone_needs_visible_skin(hopper_portrait):
     lab, points, _ = pixels.lab_crop(hopper_portrait.picture, hopper_portrait.face.landmarks)
     away = points + np.array([10_000, 0, 0], np.float32)
-    with pytest.raises(NotMeasurable, match="too little skin"):
-        pixels.tone(lab, lab, away, points, None)
+    assert pixels.tones(lab, lab, away, points, None) == {}
+    assert pixels.tones(lab, lab, points, points, None).keys() == {"tone", "tone_floor", "tone_face", "tone_patches"}
 
 
 def test_skin_leaves_eyes_lips_and_outliers_out(hopper_portrait):
@@ -126,7 +123,7 @@ def test_neck_and_ears_lie_outside_the_face_and_look_like_skin(hopper_portrait):
     face = regions.typical(lab, regions.skin_frame(points, shape))
     around = regions.neck_and_ears(lab, points, face, np.zeros(shape, bool))
     assert around.sum() > 100
-    assert not (around & regions.face_hull(points, shape)).any()
+    assert not (around & regions.outlined(points, shape)).any()
     assert not regions.neck_and_ears(lab, points, np.zeros(shape, bool), np.zeros(shape, bool)).any()
 
 
@@ -153,3 +150,24 @@ def test_the_size_of_the_picture_hardly_matters_for_colour_and_seams(hopper_port
         assert large[name] == pytest.approx(small[name], abs=0.03)
     for name in ("tone", "tone_floor", "tone_face", "tone_patches"):
         assert large[name] == pytest.approx(small[name], abs=0.5)
+
+
+# Sharma, Wu and Dalal, Color Research & Application 30 (1), 2005, table 1.
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        ((50, 2.6772, -79.7751), (50, 0, -82.7485), 2.0425),
+        ((50, 2.49, -0.001), (50, -2.49, 0.0011), 7.2195),
+        ((50, 2.5, 0), (58, 24, 15), 19.4535),
+        ((2.0776, 0.0795, -1.1350), (0.9033, -0.0636, -0.5514), 0.9082),
+    ],
+)
+def test_colour_differences_are_the_published_ones(first, second, expected):
+    assert ciede2000(first, second) == pytest.approx(expected, abs=5e-5)
+    assert ciede2000(second, first) == pytest.approx(expected, abs=5e-5)
+
+
+def test_lab_of_known_colours():
+    lab = to_lab(np.array([[[255, 255, 255], [0, 0, 0], [255, 0, 0]]], dtype=np.uint8))
+    # The primaries' Lab coordinates for D65 and the sRGB transfer curve.
+    assert lab[0] == pytest.approx(np.array([[100, 0, 0], [0, 0, 0], [53.24, 80.09, 67.20]]), abs=0.15)
