@@ -1,19 +1,19 @@
-"""Writes the documentation pages that follow from the code, or checks with ``--check`` that they are current."""
+"""Writes the pages of the documentation that are made from the code and from recorded figures; ``--check`` only compares."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from scripts.docs_dashboard import dashboard
 from scripts.docs_errors import errors_page
 from scripts.docs_metrics import metrics_page
+from scripts.docs_numbers import FILLED, ROOT
 
 from facemeld.settings import Settings
 
-DOCS = Path(__file__).resolve().parents[1] / "docs"
+DOCS = ROOT / "docs"
 
 
 def settings_page() -> str:
@@ -56,16 +56,23 @@ PAGES: Mapping[str, Callable[[], str]] = {
 }
 
 
+def stale() -> dict[str, str]:
+    """Return the text that each page out of date must have, by its path in the repository."""
+    wanted = {f"docs/{name}": make() for name, make in PAGES.items()}
+    wanted |= {name: fill((ROOT / name).read_text(encoding="utf-8")) for name, fill in FILLED.items()}
+    return {name: text for name, text in wanted.items() if not (ROOT / name).is_file() or (ROOT / name).read_text(encoding="utf-8") != text}
+
+
 def main(arguments: list[str]) -> int:
     """Write the pages; with ``--check`` only compare, and return 1 when one is out of date."""
-    stale = [name for name, make in PAGES.items() if not (DOCS / name).is_file() or (DOCS / name).read_text() != make()]
+    found = stale()
     if "--check" in arguments:
-        for name in stale:
-            print(f"docs/{name} is out of date: run `make docs`", file=sys.stderr)
-        return 1 if stale else 0
-    for name in stale:
-        (DOCS / name).write_text(PAGES[name]())
-        print(f"wrote docs/{name}")
+        for name in found:
+            print(f"{name} is out of date: run `make docs`", file=sys.stderr)
+        return 1 if found else 0
+    for name, text in found.items():
+        (ROOT / name).write_text(text, encoding="utf-8")
+        print(f"wrote {name}")
     return 0
 
 

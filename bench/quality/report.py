@@ -244,9 +244,8 @@ class QualityReport:
         """Return the record and all values of every fusion as JSON, without pictures and identity vectors."""
         keys = ("user", "template", "degrees", "error", "picture", "values")
         fusions = [{key: getattr(outcome, key) for key in keys} for outcome in self.outcomes]
-        return json.dumps(
-            {**self.record(), "fusions": fusions, "pairs": [asdict(one) for one in self.sliders]}, indent=1, ensure_ascii=False
-        )
+        sliders = [asdict(one) for one in self.sliders]
+        return json.dumps({**self.record(), "fusions": fusions, "slider_pairs": sliders}, indent=1, ensure_ascii=False)
 
 
 def _rounded(summary: Mapping[str, float] | None) -> dict[str, float] | None:

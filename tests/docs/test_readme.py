@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scripts.docs_numbers import FILLED
 from scripts.make_docs import PAGES
 
 from tests.api.conftest import World
@@ -94,6 +95,34 @@ def test_the_library_snippet_gives_an_array(folder: Path) -> None:
 @pytest.mark.parametrize("name", sorted(PAGES))
 def test_a_generated_page_is_current(name: str) -> None:
     assert (ROOT / "docs" / name).read_text() == PAGES[name]()
+
+
+@pytest.mark.parametrize("name", sorted(FILLED))
+def test_generated_parts_of_a_page_are_current(name: str) -> None:
+    page = (ROOT / name).read_text(encoding="utf-8")
+    assert FILLED[name](page) == page, "run `make docs`"
+
+
+def test_the_numbers_are_the_recorded_figures() -> None:
+    """Read without the generator, so that a mistake in it shows as well."""
+    section = " ".join(README.split("## Numbers")[1].split("\n## ")[0].split())
+    speed, quality = (json.loads((ROOT / "docs" / f"{name}.json").read_text()) for name in ("performance", "quality"))
+    call, memory, metrics = speed["cases"][0], speed["base"]["memory_mb"], quality["settings"]["0/0"]["metrics"]
+    figures = {
+        r"takes (\d+) ms at the median": call["p50_ms"],
+        r"(\d+) calls a second": max(row["per_second"] for row in speed["closed"]),
+        r"(\d+) MiB for the server": memory["server"][0],
+        r"(\d+) MiB for each worker": max(memory["workers"]),
+        r"is ([\d.]+) times what decoding": call["multiple"],
+        r"1/(\d+) of the time": speed["network"]["processor_s"] * 1000 / sum(call["processor_ms"].values()),
+        r"On (\d+) pairs": quality["pairs"],
+        r"among (\d+) in": quality["users"],
+        r"in (\d+) %": 100 * metrics["retrieval"]["mean"],
+        r"pose is off by ([\d.]+)°": metrics["pose"]["median"],
+    }
+    written = {pattern: re.findall(pattern, section) for pattern in figures}
+    assert written == {pattern: [f"{value:.1f}" if "." in pattern else f"{value:.0f}"] for pattern, value in figures.items()}
+    assert ("no pixel outside the mask changes" in section) == (metrics["background"]["mean"] == 0)
 
 
 def test_links_lead_somewhere() -> None:
