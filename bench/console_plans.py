@@ -1,15 +1,23 @@
-"""What a page asks its database: the statements that the server recorded, their plans, and how much work they are."""
+"""Statements that the console sends to its database, their plans, and the work they take.
+
+``python -m bench.console_plans RECORD serve …`` runs the server and records each statement.
+"""
 
 from __future__ import annotations
 
 import json
 import re
 import sqlite3
+import sys
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
+
+from sqlalchemy import Connection, Engine, ExecutionContext, event
+
+from facemeld.cli.main import main
 
 LARGE = 5000
 """Rows from which on a table is large."""
@@ -103,3 +111,23 @@ def distinct(statements: Iterable[Statement]) -> dict[str, list[Statement]]:
     for one in statements:
         found.setdefault(" ".join(re.sub(r"\?(, \?)+", "?, …", one.sql).split()), []).append(one)
     return found
+
+
+class Recorder:
+    """Writes each statement with its parameters, one JSON object a line, when it has been sent."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+        event.listen(Engine, "after_cursor_execute", self.write)
+
+    def write(self, _: Connection, __: Any, sql: str, parameters: Any, ___: ExecutionContext, many: bool) -> None:
+        """Write the line; several threads may do so at once, each in one call."""
+        line = {"sql": sql, "parameters": [] if many else list(parameters)}
+        self._file.write(json.dumps(line, default=repr) + "\n")
+        self._file.flush()
+
+
+if __name__ == "__main__":
+    with Path(sys.argv.pop(1)).open("a") as file:
+        Recorder(file)
+        main()

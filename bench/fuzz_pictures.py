@@ -29,13 +29,11 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from bench.mutants import Mutant, mutant
+from bench.mutants import Mutant, Seed, mutant, own_seeds, seeds
 from bench.pictures import hopper, jpeg
-from bench.seeds import Seed, own_seeds, seeds
-from bench.world import World, new_world
+from bench.world import World, new_world, own_mb, peak_mb
 from scripts.tc3 import signed_headers
 
-from bench import machine
 from facemeld.app import open_application
 from facemeld.settings import Settings
 from facemeld.users import Role, TokenKind
@@ -239,7 +237,7 @@ class Memory:
         """Note the peaks of all processes that are there now."""
         for pid in (pid for pids in self.world.processes().values() for pid in pids):
             try:
-                self.peaks[pid] = machine.peak_mb(pid)
+                self.peaks[pid] = peak_mb(pid)
             except (OSError, StopIteration):
                 continue
 
@@ -248,7 +246,7 @@ class Memory:
         self.look()
         parts = self.world.processes()
         # Other processes share the pages of the fork server: what a process has of its own is what can grow.
-        row = {part: round(sum(machine.own_mb(pid) for pid in parts[part]), 1) for part in ("server", "workers")}
+        row = {part: round(sum(own_mb(pid) for pid in parts[part]), 1) for part in ("server", "workers")}
         self.rows.append({"sent": sent, **row})
 
     @property

@@ -23,13 +23,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from bench.mutants import own_seeds
 from bench.mutants_request import Broken, Subject, broken
 from bench.pictures import hopper, jpeg
-from bench.seeds import own_seeds
 from bench.wire import Caller, Key, Reply
-from bench.world import World, new_world
+from bench.world import World, new_world, own_mb
 
-from bench import machine
 from facemeld.protocol.errors import ANY, BY_CODE, INTL, V2018, V2022
 from facemeld.settings import Settings
 
@@ -149,9 +148,9 @@ def run(count: int, seed: int, only: int | None = None) -> dict[str, Any]:
             key = Key(catalogue.key.secret_id, catalogue.key.secret_key, f"127.0.0.1:{world.port}")
             photo = base64.b64encode(own_seeds()[0].data).decode()
             subject = Subject(key, catalogue.project_id, catalogue.models["template"], photo)
-            started, before = time.monotonic(), machine.own_mb(world.pid)
+            started, before = time.monotonic(), own_mb(world.pid)
             tally = asyncio.run(attack(world, subject, [only] if only is not None else range(count), seed))
-            memory = {"server_before_mb": round(before), "server_after_mb": round(machine.own_mb(world.pid))}
+            memory = {"server_before_mb": round(before), "server_after_mb": round(own_mb(world.pid))}
         log = (world.data.parent / "server.log").read_text()
     total: Counter[str] = sum(tally.outcomes.values(), Counter())
     if "Traceback" in log:

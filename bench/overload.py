@@ -28,11 +28,9 @@ import numpy as np
 from bench.flood import TOLERANCE, Answer, Asked, Flood, Kind, small
 from bench.pictures import astronaut, hopper, jpeg
 from bench.report import rounded
-from bench.world import World, new_world, percentile
+from bench.world import World, machine, new_world, own_mb, percentile
 from PIL import Image, ImageOps
 from scripts.tc3 import Client
-
-from bench import machine
 
 WORKERS = 2
 RECOVERS_IN = 5.0
@@ -91,7 +89,7 @@ class Watch:
         while not self._over.wait(self.seconds):
             try:
                 parts = self.world.processes()
-                row = {part: sum(machine.own_mb(pid) for pid in parts[part]) for part in ("server", "workers")}
+                row = {part: sum(own_mb(pid) for pid in parts[part]) for part in ("server", "workers")}
             except (OSError, StopIteration):
                 continue  # a worker was just replaced
             self.rows.append((time.perf_counter(), row))
@@ -167,7 +165,7 @@ def run(seconds: float, calm: float = 10.0, workers: int = WORKERS, **settings: 
         log = (world.data.parent / "server.log").read_text()
     limit = SLOWER * latencies(asked.before)["p95_ms"]
     found = {
-        "machine": machine.description(),
+        "machine": machine(),
         "workers": workers,
         "settings": settings,
         "users": len(users()),

@@ -18,9 +18,9 @@ from typing import Any
 
 from bench.cases import BASE, CASES, QUICK, Case, materials, photos, prepare
 from bench.load import Run
-from bench.world import World, file_server, new_world, percentile
+from bench.world import World, file_server, machine, new_world, own_mb, peak_mb, percentile
 
-from bench import growth, machine, references, report
+from bench import growth, references, report
 from facemeld.db import Database
 from facemeld.timing import STAGES
 from facemeld.usage import UsageStore
@@ -38,7 +38,7 @@ def measure(cases: Sequence[Case], *, calls: int, rates: Sequence[float], second
         seconds: Length of each open loop.
         parts: What to measure besides: ``network``, ``growth``.
     """
-    found: dict[str, Any] = {"machine": machine.description(), "workers": WORKERS, "calls": calls}
+    found: dict[str, Any] = {"machine": machine(), "workers": WORKERS, "calls": calls}
     with new_world(materials(cases), WORKERS) as world, file_server(photos(cases)) as files:
         prepare(world, cases, files)
         with world.running():
@@ -63,8 +63,8 @@ def _base(world: World, calls: int) -> dict[str, Any]:
     first = world.load(BASE.key, clients=1, calls=1).latencies[0]
     world.load(BASE.key, clients=WORKERS, calls=max(calls, 4 * WORKERS))
     processes = world.processes()
-    memory = {part: [round(machine.peak_mb(pid)) for pid in pids] for part, pids in processes.items()}
-    shared = {part: [round(machine.own_mb(pid)) for pid in pids] for part, pids in processes.items()}
+    memory = {part: [round(peak_mb(pid)) for pid in pids] for part, pids in processes.items()}
+    shared = {part: [round(own_mb(pid)) for pid in pids] for part, pids in processes.items()}
     return {"first_call_ms": first, "memory_mb": memory, "memory_shared_out_mb": shared}
 
 

@@ -7,6 +7,7 @@ import base64
 import http.server
 import json
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -20,10 +21,65 @@ from typing import Any
 
 from bench.load import Load, Run, apart
 
-from bench import machine
 from facemeld.accounts import NewKey
 from facemeld.app import open_application
 from facemeld.settings import Settings
+
+PROC = Path("/proc")
+
+
+def machine() -> dict[str, str]:
+    """The machine in a few words, for the head of a report."""
+    lines = (PROC / "cpuinfo").read_text().splitlines()
+    model = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.processor())
+    memory = next(int(line.split()[1]) for line in (PROC / "meminfo").read_text().splitlines() if line.startswith("MemTotal"))
+    return {
+        "processor": f"{model}, {platform.machine()}",
+        "cores": str(len(os.sched_getaffinity(0))),
+        "memory": f"{memory / 2**20:.0f} GiB",
+        "system": f"{platform.system()} {platform.release()}",
+        "python": platform.python_version(),
+    }
+
+
+def below(pid: int) -> list[int]:
+    """All processes below a process."""
+    try:
+        children = [int(child) for task in (PROC / str(pid) / "task").iterdir() for child in (task / "children").read_text().split()]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+    return children + [grandchild for child in children for grandchild in below(child)]
+
+
+def processor_seconds(pid: int) -> float:
+    """Processor time of a process so far, all its threads together, in seconds.
+
+    The scheduler's own count is exact to the nanosecond, but of living threads only; that is right for the difference of two looks at a
+    process that keeps its threads. Where the kernel does not keep it, the clock ticks of ``stat`` serve.
+    """
+    try:
+        threads = list((PROC / str(pid) / "task").iterdir())
+        return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1e9
+    except (FileNotFoundError, ValueError, IndexError):
+        fields = (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def peak_mb(pid: int) -> float:
+    """Peak resident memory of a process in MiB; pages that it shares count in full."""
+    return _status(pid, "VmHWM") / 1024
+
+
+def own_mb(pid: int) -> float:
+    """Memory of a process, each page divided by the number of processes that share it (PSS), in MiB."""
+    lines = (PROC / str(pid) / "smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
+
+
+def _status(pid: int, name: str) -> int:
+    lines = (PROC / str(pid) / "status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
+
 
 PROGRAM = str(Path(sys.executable).parent / "facemeld")
 
@@ -90,16 +146,16 @@ class World:
     def processes(self) -> dict[str, list[int]]:
         """Process ids: the server itself, its workers, and the helpers that the standard library starts for them."""
         found: dict[str, list[int]] = {"server": [self.pid], "workers": [], "helpers": []}
-        for pid in machine.below(self.pid):
-            command = (machine.PROC / str(pid) / "cmdline").read_bytes().decode(errors="replace")
-            parent = int((machine.PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()[1])
+        for pid in below(self.pid):
+            command = (PROC / str(pid) / "cmdline").read_bytes().decode(errors="replace")
+            parent = int((PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()[1])
             # Workers are forks of the fork server, which is a child of the server itself.
             found["workers" if parent != self.pid and "forkserver" in command else "helpers"].append(pid)
         return found
 
     def processor(self) -> dict[str, float]:
         """Processor seconds so far, by part."""
-        return {part: sum(map(machine.processor_seconds, pids)) for part, pids in self.processes().items()}
+        return {part: sum(map(processor_seconds, pids)) for part, pids in self.processes().items()}
 
     def request(self, name: str, *photos: bytes | str, model: str, kind: str = "url", **more: Any) -> str:
         """Keep the body of a FuseFace call under a name; photos are files, or addresses of files."""

@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 from bench.fuzz_pictures import Reply as PictureReply
 from bench.fuzz_pictures import envelope_code
-from bench.mutants import mutant
+from bench.mutants import mutant, own_seeds
 from bench.mutants_request import Broken
-from bench.seeds import own_seeds
 from bench.wire import Reply
 
 from bench import fuzz_pictures, fuzz_protocol
