@@ -1,7 +1,7 @@
 """What the marks of a result cost: processor time and bytes of each, in JPEG, PNG and WebP.
 
 Usage:
-    python bench/marks_cost.py TEMPLATE USER [--side 1080] [--runs 30]
+    python -m bench.marks_cost TEMPLATE USER [--side 1080] [--runs 30]
 
 The template is brought to the side and fused with the user's face; the marks are then written step by step as a worker does, on one
 core. With no marks at all the file is only encoded.
