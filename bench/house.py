@@ -1,6 +1,6 @@
 """Size of each room of the package: ``python -m bench.house`` prints modules, lines and import lines, by folder of ``src/facemeld``.
 
-Import lines count inside functions too; a module under 60 lines counts as small. ``tests/test_house.py`` holds the limits.
+Import lines count inside functions too; a module under 60 lines counts as small. Tests hold the limits.
 """
 
 from __future__ import annotations
