@@ -152,7 +152,7 @@ async def _rows(socket: socketio.AsyncSimpleClient, number: int) -> bool:
 
 LIMIT_MS = 300.0
 TURNS = 40
-"""How often a list is turned: 1,000 rows of 25 a page."""
+"""Number of pages by which a list is turned: 1,000 rows of 25 a page."""
 
 _TURN = "turn "
 

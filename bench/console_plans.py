@@ -37,7 +37,7 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How a statement is carried out.
+    """The execution of a statement.
 
     Attributes:
         lines: SQLite's own description.

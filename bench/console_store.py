@@ -30,7 +30,7 @@ OWNER = "owner"
 ACCOUNTS, KEYS, USERS, ACTIVITIES, WAITING = 500, 1500, 60, 60, 300
 ACTS, CONSENTS, CHARGES, RECEIPTS = 100_000, 20_000, 20_000, 200
 LARGEST_SHARE = 0.4
-"""How much of the materials one activity has."""
+"""Share of the materials in the largest activity."""
 
 DAYS = 60
 RESULT_LIFE = timedelta(hours=168)
@@ -52,7 +52,7 @@ Rows = Iterable[tuple[Any, ...]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Size:
-    """How much there is.
+    """The size of an installation.
 
     Attributes:
         materials: Template pictures, without their files.
@@ -67,7 +67,7 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What pages can be asked for in the folder: wire ids, names and moments."""
+    """Names for the addresses of pages: wire ids, names and times that are in the folder."""
 
     activity: str
     material: str

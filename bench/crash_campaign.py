@@ -2,7 +2,7 @@
 
 Clients fuse (official SDK), an operator imports, reviews and deletes (admin API). Whatever was answered with success is written down
 and must hold after every restart: results are served byte for byte until they expire, imports and decisions are there, deletions stay
-deleted, nobody pays twice. ``facemeld doctor`` must find no row without its files, and nothing at all after ``--repair``.
+deleted, no account pays twice. ``facemeld doctor`` must find no row without its files, and nothing at all after ``--repair``.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ MAY_BE_LEFT = frozenset({"materials", "results", "unfinished files"})
 
 @dataclass
 class Ledger:
-    """What was promised, and what is open because its answer was lost."""
+    """Promises made by replies, and calls that are open because their reply was lost."""
 
     results: dict[str, str] = field(default_factory=dict)
     materials: dict[str, tuple[str, int]] = field(default_factory=dict)
@@ -261,7 +261,7 @@ def check_materials(site: Site, ledger: Ledger, materials: list[str]) -> None:
 
 
 def _fault(admin: httpx.Client, ledger: Ledger, material: str) -> str:
-    """What is wrong with a material now; empty for nothing."""
+    """Return the fault of a material now; empty if there is none."""
     with ledger.lock:
         (digest, status), deleted, unsure = ledger.materials[material], material in ledger.deleted, material in ledger.unsure
     reply = admin.get(f"/materials/{material}")
@@ -333,7 +333,7 @@ def campaign(site: Site, kills: int, seed: int, examine_every: int) -> Ledger:
 
 
 def _check(site: Site, ledger: Ledger, dice: random.Random, seen: set[str], known: set[str]) -> None:
-    """What was promised since the last kill, and a sample of what was promised before."""
+    """Return the promises made since the last kill, and a sample of the earlier ones."""
     with ledger.lock:
         results, materials = list(ledger.results), list(ledger.materials)
     fresh = [one for one in results if one not in seen]

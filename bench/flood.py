@@ -1,6 +1,6 @@
 """The flood of ``bench.overload``: a process of its own that asks for pictures faster than the server makes them, and looks at each.
 
-``python -m bench.flood`` reads a ``Flood`` as JSON from standard input and writes what came of it to standard output.
+``python -m bench.flood`` reads a ``Flood`` as JSON from standard input and writes its outcome to standard output.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class Flood:
-    """What to do.
+    """The order for a flood.
 
     Attributes:
         port: Of the server on this machine.
@@ -71,7 +71,7 @@ class Flood:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """How one call was answered.
+    """The reply to one call.
 
     Attributes:
         due: When it was due, in seconds since its phase began.
@@ -88,7 +88,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What came of a flood.
+    """The outcome of a flood.
 
     Attributes:
         sustained: Calls a second that the server answers when no more are waiting than it has workers for, twice over.

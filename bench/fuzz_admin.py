@@ -32,7 +32,7 @@ from facemeld.users import Role, TokenKind
 
 PASSWORD = "correct horse battery"
 DECOYS = 20
-"""Tokens made before those that are used: whoever tries small numbers ends these and not the run's own."""
+"""Tokens made before the run's own: requests with small token numbers revoke these instead."""
 
 LEFT_OUT = ("logout",)
 """Operations that would end the run's own token; their tests are elsewhere."""
@@ -43,7 +43,7 @@ UNCHECKED = ("positive_data_acceptance",)
 
 @dataclass(slots=True)
 class Tally:
-    """What came of a run with one token."""
+    """The outcome of a run with one token."""
 
     cases: int = 0
     checks: int = 0
@@ -142,7 +142,7 @@ def run(examples: int, seed: int, roles: Sequence[Role]) -> dict[str, Any]:
 
 
 def described(world: World, token: str, *, examples: int, seed: int) -> dict[str, Any]:
-    """What came of a run with one token, ready for JSON."""
+    """Return the outcome of a run with one token, ready for JSON."""
     tally = attack(world, token, examples=examples, seed=seed)
     headers = {"Authorization": f"Bearer {token}"}
     status = httpx.get(f"http://127.0.0.1:{world.port}/admin/v1/me", headers=headers, timeout=30).status_code

@@ -58,7 +58,7 @@ _FAULTS = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """How a request was answered: HTTP status and body."""
+    """A reply: HTTP status and body."""
 
     status: int
     body: bytes = field(repr=False)
@@ -85,7 +85,7 @@ class Sender:
         self._connections: list[http.client.HTTPConnection] = []
 
     def send(self, made: Mutant, way: str) -> str:
-        """How the server answers to a mutant on one of the ``WAYS``: ``ok`` or a code."""
+        """Send a mutant by one of the ``WAYS`` and return the outcome: ``ok`` or a code."""
         return WAYS[way][1](self, made.data)
 
     def call(self, action: str, version: str, parameters: Mapping[str, Any]) -> str:
@@ -204,7 +204,7 @@ WAYS: Mapping[str, tuple[int, Callable[[Sender, bytes], str]]] = {
 
 @dataclass(slots=True)
 class Tally:
-    """What came of a run."""
+    """The outcome of a run."""
 
     outcomes: Counter[str] = field(default_factory=Counter)
     ways: Counter[str] = field(default_factory=Counter)
@@ -259,7 +259,7 @@ class Memory:
 
 
 def metrics(port: int) -> dict[str, float]:
-    """What the server has counted about its tasks and workers."""
+    """Return the server's own counts of its tasks and workers."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     connection.request("GET", "/metrics")
     text = connection.getresponse().read().decode()
@@ -354,7 +354,7 @@ def run(count: int, seed: int, folder: Path | None = None, first: int = 0) -> di
 
 
 def _complaints(found: Mapping[str, Any]) -> list[str]:
-    """What is wrong with a run as a whole."""
+    """Return the faults of a run as a whole."""
     checks = {
         "a worker died": found["tasks"]["died"] == 0,
         "a task overran its deadline": found["tasks"]["overran"] == 0,

@@ -35,7 +35,7 @@ from facemeld.settings import Settings
 AT_ONCE = 8
 LONGEST = 30.0
 LARGEST_HEAD = Settings.model_fields["max_header_kb"].default * 1024 - 1024
-"""Bytes of a head, a query included, that are refused before the API is asked; a little less, for the last header's line."""
+"""Bytes of a head, including the query, from which the server refuses it before the API sees it, less a margin for the last header."""
 
 _INTERNAL = re.compile(
     r"InternalError.*|FailedOperation\.(InnerError|FuseInnerError|ServerError|RpcFail|RequestTimeout)|ResourceInsufficient"
@@ -47,7 +47,7 @@ _MAY_BE_ANSWERED = frozenset({501, 505})
 
 @dataclass(slots=True)
 class Tally:
-    """What came of a run: outcomes by layer, what was wrong, what took longest."""
+    """The outcome of a run: outcomes by layer, faults, the slowest reply."""
 
     outcomes: dict[str, Counter[str]] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
@@ -142,7 +142,7 @@ def run(count: int, seed: int, only: int | None = None) -> dict[str, Any]:
     """
     material = jpeg(hopper().resize((160, 160)))
     with new_world({"template": material}) as world:
-        # Private addresses are named a lot: none may be reached, and nobody shall wait for those that are slow.
+        # Requests often name private addresses: none may be reached, and slow ones must not hold up the run.
         with world.running(fetch_allow="", fetch_seconds="2", fetch_connect_seconds="1", body_seconds="5", header_seconds="5"):
             catalogue = world.catalogue
             key = Key(catalogue.key.secret_id, catalogue.key.secret_key, f"127.0.0.1:{world.port}")

@@ -1,8 +1,8 @@
 """Fails when calls have become slower: ``python -m bench.gate``.
 
-What is compared is not seconds but the multiple: the processor time of a whole call, server and worker together, over that of decoding and
-encoding the same pictures alone. Both are taken in turns, round by round, and the median over the rounds counts, so that a machine that is
-busy with other things, or another machine, gives nearly the same figure. ``--record`` makes the present figures the ones to hold.
+The gate compares multiples instead of seconds: the processor time of a whole call, server and worker together, divided by that of decoding
+and encoding the same pictures alone. Both are measured in turns, round by round, and the median over the rounds counts, so a busy
+machine or another machine gives nearly the same figure. ``--record`` keeps the present figures.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from bench.world import new_world
 
 RECORDED = Path(__file__).with_name("recorded.json")
 TOLERANCE = 0.25
-"""How much larger than recorded a multiple may be."""
+"""Share by which a multiple may exceed its record."""
 
 CASES = (
     Case("1080×1080, 1 face, 1 MP"),
@@ -49,7 +49,7 @@ def measure(cases: Sequence[Case], rounds: int) -> dict[str, float]:
 
 
 def slower(found: Mapping[str, float], recorded: Mapping[str, float], tolerance: float = TOLERANCE) -> list[str]:
-    """What is slower than it may be, in words; a case that was never recorded is as bad."""
+    """Describe the cases that are slower than allowed, or that have no record."""
     complaints = []
     for name, multiple in found.items():
         known = recorded.get(name)

@@ -1,4 +1,4 @@
-"""How costs grow: with the pixels of material and photo, with faces, with rows in the catalogue and with plans in memory."""
+"""Growth of costs with the pixels of material and photo, faces, rows in the catalogue and plans in memory."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def _call(studio: Studio, times: int, *, x: float, side: int = 1080, photo: floa
 
 
 def _plan(studio: Studio, side: int) -> dict[str, float]:
-    """What a plan takes in memory, and what a call saves by finding it there."""
+    """Measure the memory of a plan, and the time that a call saves by finding it there."""
     file = studio.material(pictures.material(side))
     return {
         "x": side * side / 1e6,

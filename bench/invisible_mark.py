@@ -1,4 +1,4 @@
-"""Measures the invisible mark: what it outlives, what it costs, how little it shows, and how seldom it is found where it is not.
+"""Measures the invisible mark: the attacks it survives, its cost, its visibility, and its false positives.
 
 Usage, with a folder of portraits and one for the fused pictures, which are made once:
     python -m bench.invisible_mark robustness PORTRAITS --cache FOLDER [--count 200] [--face]
@@ -100,7 +100,7 @@ ATTACKS: dict[str, tuple[Callable[[Picture], Picture], ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What became of one marked result.
+    """The fate of one marked result.
 
     Attributes:
         side: Its longest side.
@@ -181,7 +181,7 @@ def mask_free(picture: Picture) -> int:
 
 
 def face_regions(picture: Picture) -> list[Rect]:
-    """Where the verifier looks by itself: around the faces."""
+    """Return the areas that the verifier searches by itself: around the faces."""
     try:
         return [surroundings(one) for one in default_engine().analyse(picture)]
     except NoSuchFace:

@@ -28,7 +28,7 @@ _GATHER = 512
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What to send, and how.
+    """The requests to send, and their timing.
 
     Attributes:
         port: Of the server on this machine.
@@ -54,7 +54,7 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What came of it.
+    """The outcome of a load.
 
     Attributes:
         latencies: Milliseconds of each call that succeeded.

@@ -1,4 +1,4 @@
-"""What the marks of a result cost: processor time and bytes of each, in JPEG, PNG and WebP.
+"""The cost of a result's marks: processor time and bytes of each, in JPEG, PNG and WebP.
 
 Usage:
     python -m bench.marks_cost TEMPLATE USER [--side 1080] [--runs 30]
@@ -39,7 +39,7 @@ T = TypeVar("T")
 
 
 def timed(work: Callable[[], T], runs: int) -> tuple[T, float]:
-    """What some work gives, and its median processor time in milliseconds."""
+    """Return the result of some work, and its median processor time in milliseconds."""
     result = work()
     times = []
     for _ in range(runs):

@@ -33,7 +33,7 @@ class Seed:
     """A whole file.
 
     Attributes:
-        name: What it is.
+        name: Its kind and origin.
         data: Its bytes.
     """
 
@@ -48,7 +48,7 @@ def _file(picture: Image.Image, kind: str, **options: object) -> bytes:
 
 
 def _raw_png(pixels: NDArray[np.generic], colour: int, depth: int, *, interlaced: bool = False) -> bytes:
-    """A PNG of big-endian samples (H, W, channels), for the kinds that the usual writers do not know."""
+    """Write a PNG of big-endian samples (H, W, channels), in kinds that the usual writers do not support."""
     height, width = pixels.shape[:2]
     passes = [pixels[top::down, left::across] for left, top, across, down in _ADAM7] if interlaced else [pixels]
     rows = b"".join(b"\0" + np.ascontiguousarray(row).tobytes() for one in passes if one.size for row in one)
@@ -158,7 +158,7 @@ def _break(data: bytes, dice: Random, seeds: Sequence[Seed]) -> tuple[bytes, str
 
 
 def _break_bytes(data: bytearray, dice: Random, seeds: Sequence[Seed]) -> tuple[bytes, str]:
-    """What can be done to a file of any kind."""
+    """Break a file of any kind."""
     size = max(1, len(data))
     # Heads matter most: half of all places are among the first bytes.
     place = dice.randrange(min(size, 700)) if dice.random() < 0.5 else dice.randrange(size)

@@ -1,4 +1,4 @@
-"""Broken requests by number: parameters, texts, headers, signatures and HTTP itself, each signed rightly unless that is what is broken."""
+"""Broken requests by number: parameters, texts, headers, signatures and HTTP itself, signed correctly unless the signature is broken."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ HEADER_NAMES: tuple[bytes, ...] = (
 
 
 LAYERS = {"parameters": 40, "text": 15, "headers": 20, "signature": 10, "http": 15}
-"""What is broken, with the shares in percent."""
+"""Layers of a request that are broken, with their shares in percent."""
 
 V2022, V2018 = "2022-09-27", "2018-12-01"
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What whole requests are made of."""
+    """The ingredients of whole requests."""
 
     key: Key
     project: str
@@ -64,8 +64,8 @@ class Broken:
     """A broken request.
 
     Attributes:
-        layer: What is broken.
-        how: In which way.
+        layer: The broken layer.
+        how: The kind of damage.
         version: API version that it asks for.
         data: Its bytes.
         whole: Whether HTTP itself is untouched.

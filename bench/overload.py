@@ -2,7 +2,7 @@
 
 First a closed loop finds how many calls a second the server sustains, and half of that shows how fast it answers at rest. Then calls
 arrive at twice the sustainable rate, whatever the server does, from a process of its own. The users differ visibly, and every accepted
-picture is compared with what the same call gave at rest: one that fits another user better is a wrong picture. When the flood ends, calls
+picture is compared with the picture of the same call at rest: a picture that fits another user better is wrong. When the flood ends, calls
 at half the sustainable rate must soon be accepted and answered as at rest. Memory of server and workers is looked at all along.
 """
 
@@ -191,7 +191,7 @@ def latencies(answers: Iterable[Answer]) -> dict[str, float]:
 
 
 def described(answers: Sequence[Answer]) -> dict[str, Any]:
-    """What came of some calls: how many were accepted and how fast, what share was refused by which code."""
+    """Describe some calls: the number accepted and their latencies, and the share refused by each code."""
     outcomes = Counter(answer.outcome for answer in answers)
     refused = [answer.took for answer in answers if answer.outcome in REFUSALS]
     return {
@@ -212,7 +212,7 @@ def recovery(answers: Sequence[Answer], limit: float) -> float | None:
     """
     ordered = sorted(answers, key=lambda answer: answer.due)
     bad = [answer.due for answer in ordered if answer.outcome != "ok" or answer.took > limit]
-    # Whoever comes in the last seconds cannot tell whether the calm would have lasted.
+    # Calls in the last seconds cannot show whether the calm would have lasted.
     candidates = [answer.due for answer in ordered if answer.due + CALM <= ordered[-1].due]
     return next((start for start in candidates if not any(start <= due < start + CALM for due in bad)), None)
 

@@ -1,4 +1,4 @@
-"""What a call is compared with in the same run: the floor of any picture service, and a network of the usual kind of face swapper."""
+"""References measured in the same run as a call: the floor of any picture service, and a typical face swapper's network."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def network_available() -> bool:
 
 
 def network_seconds(threads: int, runs: int) -> tuple[float, float, float]:
-    """How long the network takes for one face.
+    """Measure the network's time for one face.
 
     Args:
         threads: Threads of the runtime.

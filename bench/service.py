@@ -96,7 +96,7 @@ def _open(world: World, rates: Sequence[float], seconds: float) -> list[dict[str
     rows = []
     for rate in rates:
         run, processor = world.watched(BASE.key, rate=rate, seconds=seconds)
-        # What was answered late counts as answered: the end is the last reply, not the last request.
+        # A late reply counts as a reply, so the run ends with the last reply and not with the last request.
         row = {"rate": rate, "per_second": len(run.latencies) / max(run.seconds, seconds), **_latencies(run), **_costs(run, processor)}
         rows.append(row)
         _say(f"{rate:g} calls a second", row)
@@ -117,7 +117,7 @@ def _costs(run: Run, processor: dict[str, float]) -> dict[str, float]:
 
 
 def _stages(world: World, calls: int) -> list[dict[str, Any]]:
-    """Where the time of the first case's calls went: the median of each stage, from the server's own records."""
+    """Return the median of each stage of the first case's calls, from the server's own records."""
     with closing(Database(f"sqlite:///{world.data / 'facemeld.sqlite3'}")) as database:
         records = [record for _, record in UsageStore(database).records(limit=100_000)]
     # Oldest first: the calls that came one after the other, after the first server's and the warming ones.

@@ -21,7 +21,7 @@ JSON, FORM, MULTIPART = "application/json", "application/x-www-form-urlencoded",
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """Who signs, and for which host."""
+    """A key and the host for which it signs."""
 
     secret_id: str
     secret_key: str = field(repr=False)

@@ -29,7 +29,7 @@ PROC = Path("/proc")
 
 
 def machine() -> dict[str, str]:
-    """The machine in a few words, for the head of a report."""
+    """Describe the machine in a few words, for the head of a report."""
     lines = (PROC / "cpuinfo").read_text().splitlines()
     model = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.processor())
     memory = next(int(line.split()[1]) for line in (PROC / "meminfo").read_text().splitlines() if line.startswith("MemTotal"))
@@ -54,8 +54,8 @@ def below(pid: int) -> list[int]:
 def processor_seconds(pid: int) -> float:
     """Processor time of a process so far, all its threads together, in seconds.
 
-    The scheduler's own count is exact to the nanosecond, but of living threads only; that is right for the difference of two looks at a
-    process that keeps its threads. Where the kernel does not keep it, the clock ticks of ``stat`` serve.
+    The scheduler's own count is exact to the nanosecond, but of living threads only; that suits the difference between two
+    readings of a process that keeps its threads. Kernels without that count have the clock ticks of ``stat``.
     """
     try:
         threads = list((PROC / str(pid) / "task").iterdir())
@@ -86,7 +86,7 @@ PROGRAM = str(Path(sys.executable).parent / "facemeld")
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """What the server can be asked for: materials by name, in one activity."""
+    """The server's materials by name, in one activity."""
 
     key: NewKey
     project_id: str
@@ -130,7 +130,7 @@ class World:
 
     @contextmanager
     def running(self, **settings: str) -> Iterator[World]:
-        """The server, for a block, with settings of its own."""
+        """Run the server for a block, with settings of its own."""
         self.start(**settings)
         try:
             yield self
