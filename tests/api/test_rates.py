@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -48,16 +49,17 @@ def server(tmp_path: Path, bundle_path: Path, campaign: Campaign) -> Iterator[Li
 
 def at_once(call: Callable[[], Any]) -> Counter[str]:
     """The codes of calls that several clients make at the same time."""
-
-    def code(_: int) -> str:
-        try:
-            call()
-        except TencentCloudSDKException as error:
-            return str(error.code)
-        return ""
-
     with ThreadPoolExecutor(CLIENTS) as pool:
-        return Counter(pool.map(code, range(CLIENTS)))
+        return Counter(pool.map(error_code, [call] * CLIENTS))
+
+
+def error_code(call: Callable[[], Any]) -> str:
+    """The code that a call fails with; empty if it succeeds."""
+    try:
+        call()
+    except TencentCloudSDKException as error:
+        return str(error.code)
+    return ""
 
 
 @pytest.mark.answers("FailedOperation.FuseFreqCtrl", "RequestLimitExceeded")
@@ -85,3 +87,24 @@ def test_activities_have_rates_in_both_versions_and_actions_too(server: LiveServ
     listing = models.DescribeMaterialListRequest()
     listing.ActivityId = campaign.project_id
     assert set(at_once(lambda: client().DescribeMaterialList(listing))) == {"", "RequestLimitExceeded"}
+
+
+def test_both_versions_count_against_the_same_rate_of_an_activity(server: LiveServer, settings: Settings, campaign: Campaign) -> None:
+    with open_application(settings) as application:
+        application.activities.change(None, campaign.project_id, rate="1/second", actor="test")
+    older = models.FaceFusionRequest()
+    older.ProjectId, older.ModelId, older.RspImgType = campaign.project_id, campaign.materials["hopper.jpg"].id, "base64"
+    older.Image = "AAAA"
+    newer = fuse_request(campaign.project_id, older.ModelId, photo(b"AAA"))
+    calls: tuple[Callable[[], Any], ...] = (
+        lambda: facefusion_client.FacefusionClient(*client_arguments(server.endpoint, campaign.key)).FaceFusion(older),
+        lambda: server.client(campaign.key).FuseFace(newer),
+    )
+    for _ in range(10):
+        time.sleep(1.1)  # no window is open any more
+        started = time.monotonic()
+        codes = [error_code(call) for call in calls]
+        if time.monotonic() - started < 0.9:
+            assert codes == ["FailedOperation.ImageDecodeFailed", "RequestLimitExceeded"]
+            return
+    pytest.fail("two calls must be possible within a second")
