@@ -1,32 +1,42 @@
-"""A verified call, the actions that answer calls, and the checks and observers around them."""
+"""Calls of the API: what a call is, the actions, the checks around them, and the dispatcher that takes every call through all of these."""
 
 from __future__ import annotations
 
+import logging
+import time
+import uuid
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel
 
+from facemeld.protocol import envelope
 from facemeld.protocol.common import Scheme
-from facemeld.protocol.errors import ActionOffline, InvalidAction, Language, NoSuchVersion
-from facemeld.timing import Span
+from facemeld.protocol.errors import ActionOffline, ApiError, InternalError, InvalidAction, Language, NoSuchVersion
+from facemeld.protocol.options import ProtocolOptions
+from facemeld.protocol.parameters import Parameters
+from facemeld.protocol.schema import to_model
+from facemeld.timing import Span, Stages, stage
+
+logger = logging.getLogger(__name__)
 
 P = TypeVar("P", bound=BaseModel)
 
 
 @dataclass(slots=True)
 class Notes:
-    """What actions and hooks find out while a call runs, for its record.
+    """Facts about a call that actions and hooks note for its record.
 
     Attributes:
         project_id: Activity that the call named.
         model_id: Material that the call named.
-        faces: Faces that were fused.
+        faces: Number of fused faces.
         charged: Whether the call was paid for.
         consent: Reference to a person's consent under which the result was made.
-        incoming: Marks found in the inputs, see ``services.facts``.
+        incoming: Marks found in the inputs, see ``services.requests.Facts``.
     """
 
     project_id: str = ""
@@ -39,7 +49,7 @@ class Notes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallInfo:
-    """Who calls what; everything in it is verified.
+    """The caller, the action and the circumstances of a call, all verified.
 
     Attributes:
         request_id: Lower-case UUID of the reply.
@@ -53,9 +63,9 @@ class CallInfo:
         client_address: Address of the caller; empty if unknown.
         base_url: Scheme and host under which the caller reached the server, e.g. ``http://127.0.0.1:8080``.
         fault: Code that the caller asks to be answered with (``X-Facemeld-Fault``); empty if none. Only a hook can grant it.
-        policy: What the credential came with for the hooks; the protocol does not look into it.
+        policy: Data for the hooks from the credential; the protocol does not look into it.
         consent: Reference to the consent of the people shown (``X-Facemeld-Consent``); None if the call brings none.
-        notes: What is found out while the call runs.
+        notes: Facts noted while the call runs.
     """
 
     request_id: str
@@ -171,7 +181,7 @@ class Billing(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallRecord:
-    """What is known about a call after its reply, for logs, metrics and usage; never its parameters.
+    """A call after its reply, for logs, metrics and usage; never its parameters.
 
     Attributes:
         request_id: Lower-case UUID of the reply.
@@ -184,7 +194,7 @@ class CallRecord:
         client_address: Address of the caller; empty if unknown.
         sdk: Name of the client's SDK as sent.
         stages: Milliseconds by stage, see ``facemeld.timing``.
-        spans: When these stages ran.
+        spans: Times at which these stages ran.
         traceparent: The caller's trace as sent (W3C Trace Context); empty if there was none.
         call: The verified call; None if it was refused before that.
     """
@@ -232,7 +242,7 @@ class _Pass:
 
 @dataclass(frozen=True, slots=True)
 class Hooks:
-    """What the composition root adds to the request path; each lets everything pass by default.
+    """Checks and observers that the composition root adds to every call; by default each lets everything pass.
 
     Attributes:
         faults: Raises any error, so that clients can be tested; runs first after authentication.
@@ -240,7 +250,7 @@ class Hooks:
         rate_limiter: Raises ``RequestLimitExceeded`` or one of its subclasses.
         addresses: Raises ``IpInBlacklist`` or ``IpNotInWhitelist``.
         account: State of the account; runs after the parameters were checked. Raises ``ResourceUnavailable`` codes.
-        billing: Charges the work of the call; a call that no check refused.
+        billing: Charges calls that no check refused.
         observer: Learns of every call.
     """
 
@@ -251,3 +261,109 @@ class Hooks:
     account: Check = field(default_factory=_Pass)
     billing: Billing = field(default_factory=_Pass)
     observer: Observer = field(default_factory=_Pass)
+
+    def for_users(self) -> Hooks:
+        """The hooks for calls of signed-in users, who have neither a key with permissions nor an address of their own."""
+        return replace(self, permissions=_Pass(), addresses=_Pass())
+
+
+@dataclass(slots=True, kw_only=True)
+class Exchange(ABC):
+    """A request on its way to a reply; subclasses know where the request comes from.
+
+    Attributes:
+        language: Language of messages.
+        request_id: Lower-case UUID of the reply.
+        started: Time of the first byte, on the clock ``time.perf_counter``.
+        bytes_in: Size of the request.
+        code: Code of the error; empty while there is none.
+        call: The verified call; None before ``identify`` returned.
+        stages: Collects the stages of the call.
+    """
+
+    language: Language
+    request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    started: float = field(default_factory=time.perf_counter)
+    bytes_in: int = 0
+    code: str = ""
+    call: CallInfo | None = None
+    stages: Stages = field(default_factory=Stages)
+
+    @abstractmethod
+    async def identify(self) -> CallInfo:
+        """Return the verified call, still without its consent and parameters.
+
+        Raises:
+            ApiError: The caller is not known.
+        """
+
+    @abstractmethod
+    def read_consent(self) -> str | None:
+        """Return the consent reference of a call whose action is known; other headers are checked here, too.
+
+        Raises:
+            ApiError: A header is malformed.
+        """
+
+    @abstractmethod
+    def take_parameters(self) -> Parameters:
+        """Return the parameters of a call that all checks let pass; the request no longer holds its body afterwards.
+
+        Raises:
+            ApiError: They cannot be decoded.
+        """
+
+    @abstractmethod
+    def record(self, bytes_out: int) -> CallRecord:
+        """Return the record of the call after its reply."""
+
+    def failure(self, error: ApiError) -> bytes:
+        """Note an error and return its envelope."""
+        self.code = error.code
+        return envelope.failure(error, self.language, self.request_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatcher:
+    """Answers every call, signed or not, with the same checks in the same order; the first failure wins.
+
+    Attributes:
+        registry: The actions.
+        hooks: Checks, charges and observers.
+        options: Choices of the operator.
+    """
+
+    registry: ActionRegistry
+    hooks: Hooks = field(default_factory=Hooks)
+    options: ProtocolOptions = field(default_factory=ProtocolOptions)
+
+    async def answer(self, exchange: Exchange) -> bytes:
+        """Return the envelope for a request; never raises, so that every failure has a code and a RequestId."""
+        try:
+            return await self._dispatch(exchange)
+        except ApiError as error:
+            return exchange.failure(error)
+        except Exception:
+            logger.exception("Call %s failed unexpectedly", exchange.request_id)
+            return exchange.failure(InternalError())
+
+    async def _dispatch(self, exchange: Exchange) -> bytes:
+        with stage("protocol"):
+            action, call = await self._prepare(exchange)
+        await self.hooks.account.check(call)
+        async with self.hooks.billing.charge(call):
+            result = await action.handle(call)
+            with stage("reply"):
+                return envelope.success(result, exchange.request_id, self.options.limits.reply_bytes)
+
+    async def _prepare(self, exchange: Exchange) -> tuple[Action[Any], Call[Any]]:
+        hooks, options = self.hooks, self.options
+        info = exchange.call = await exchange.identify()
+        action = self.registry.resolve(info.version, info.action, options.service)
+        consent = exchange.read_consent()
+        with stage("admission"):
+            for hook in (hooks.faults, hooks.permissions, hooks.rate_limiter, hooks.addresses):
+                await hook.check(info)
+        parameters = exchange.take_parameters()
+        params = to_model(action.request_model, parameters.values, strict=options.strict, strings=parameters.strings)
+        return action, Call.of(replace(info, consent=consent), params)
