@@ -28,7 +28,7 @@ from facemeld.workers.marking import Marking
 from facemeld.workers.photos import ImageSource, PhotoRules, UserPhoto
 from facemeld.workers.pool.context import WorkerConfig, WorkerContext, context_for
 from facemeld.workers.tasks import Fuse, ImportTemplate
-from facemeld.workers.template import TemplateFile, load
+from facemeld.workers.template import StoredTemplate, load
 
 LIMITS = DecodeLimits(max_side=8000)
 _LABEL = "本图片为AI合成图片"
@@ -46,7 +46,7 @@ class Studio:
 
     context: WorkerContext
     folder: Path
-    _files: dict[bytes, TemplateFile] = field(default_factory=dict)
+    _files: dict[bytes, StoredTemplate] = field(default_factory=dict)
 
     @classmethod
     def of(cls, application: Application, folder: Path) -> Studio:
@@ -56,7 +56,7 @@ class Studio:
         )
         return cls(context_for(config), folder)
 
-    def material(self, data: bytes) -> TemplateFile:
+    def material(self, data: bytes) -> StoredTemplate:
         """Import a material, once."""
         known = self._files.get(data)
         if known is None:
@@ -64,7 +64,7 @@ class Studio:
             plan, picture = self.folder / f"{imported.digest}.plan", self.folder / f"{imported.digest}.jpg"
             plan.write_bytes(imported.plan)
             picture.write_bytes(data)
-            known = self._files[data] = TemplateFile(imported.digest, plan, picture, LIMITS, imported.digest)
+            known = self._files[data] = StoredTemplate(imported.digest, plan, picture, LIMITS, imported.digest)
         return known
 
     def call(self, material: bytes, *photos: bytes) -> Callable[[], object]:

@@ -29,19 +29,15 @@ from facemeld.services.administration import Administration
 from facemeld.services.configuration import read_configuration
 from facemeld.services.consents import Consents
 from facemeld.services.deletion import DeletionService
-from facemeld.services.finishing import Finisher
-from facemeld.services.fusing import FuseService
+from facemeld.services.fusing import Finisher, FuseService
 from facemeld.services.listing import ListingService
-from facemeld.services.marking import MarkRules
 from facemeld.services.materials import MaterialRules, MaterialService
 from facemeld.services.overview import Overview
-from facemeld.services.photos import ImageLimits
 from facemeld.services.policies import default_rates
 from facemeld.services.previewing import PreviewService
 from facemeld.services.rates import ActivityRates, RateLimiter
-from facemeld.services.requests import FuseRules
+from facemeld.services.requests import FuseRules, ImageLimits, MarkRules
 from facemeld.services.signin import SignIn
-from facemeld.services.ultra import UltraService
 from facemeld.services.verifying import VerifyRules, VerifyService
 from facemeld.settings import Settings, split_list
 from facemeld.upkeep.manifest import KEY_PURPOSE
@@ -172,22 +168,23 @@ class Services:
     @cached_property
     def fusing(self) -> FuseService:
         """The use case of FuseFace."""
-        application = self._application
-        return FuseService(application.materials, self._executor, self.fetcher, self.finisher, ActivityRates(application.limiter))
+        return self._fuse_service(self.finisher, ActivityRates(self._application.limiter))
 
     @cached_property
     def legacy_fusing(self) -> FuseService:
         """The use case of fusing by the rules of API version 2018-12-01."""
-        application, settings = self._application, self._settings
+        settings = self._settings
         rates = default_rates(settings.rates, strict=settings.strict)
-        activity_rates = ActivityRates(application.limiter, rates.get("published"), rates.get("unpublished"))
-        finisher = self._finisher(_legacy_rules(settings))
-        return FuseService(application.materials, self._executor, self.fetcher, finisher, activity_rates)
+        activity_rates = ActivityRates(self._application.limiter, rates.get("published"), rates.get("unpublished"))
+        return self._fuse_service(self._finisher(_legacy_rules(settings)), activity_rates)
 
     @cached_property
-    def fusing_ultra(self) -> UltraService:
+    def fusing_ultra(self) -> FuseService:
         """The use case of FuseFaceUltra."""
-        return UltraService(self._executor, self.fetcher, self._finisher(_ultra_rules(self._settings)))
+        return self._fuse_service(self._finisher(_ultra_rules(self._settings)), ActivityRates(self._application.limiter))
+
+    def _fuse_service(self, finisher: Finisher, rates: ActivityRates) -> FuseService:
+        return FuseService(self._application.materials, rates, self._executor, self.fetcher, finisher)
 
     @cached_property
     def finisher(self) -> Finisher:

@@ -12,12 +12,12 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from facemeld.accounts import AccountStore
+from facemeld.boxes import Rect
 from facemeld.catalog import (
     Activity,
     ActivityDisabled,
     ActivityNotFound,
     ActivityStore,
-    FaceBox,
     FaceNotFound,
     FieldInvalid,
     Material,
@@ -41,18 +41,19 @@ from tests.db.state import SettableClock, promised_until_killed
 
 PICTURE = b"picture " * 100
 PLAN = b"plan " * 100
-BOXES = [FaceBox(10, 20, 100, 120), FaceBox(200, 30, 50, 60)]
+BOXES = [Rect(10, 20, 100, 120), Rect(200, 30, 50, 60)]
 NOW = timedelta(0)
 
 IMPORT_FOR_EVER = """
 import sys
 from pathlib import Path
-from facemeld.catalog import FaceBox, MaterialFiles, MaterialStore, NewMaterial
+from facemeld.catalog import MaterialFiles, MaterialStore, NewMaterial
+from facemeld.boxes import Rect
 from facemeld.db import Database
 database = Database(sys.argv[1])
 store = MaterialStore(database, MaterialFiles(Path(sys.argv[2])))
 for number in range(10**9):
-    new = NewMaterial("a.png", b"%06d" % number * 20_000, b"plan" * 50_000, "png", 64, 64, [FaceBox(1, 2, 40, 40)])
+    new = NewMaterial("a.png", b"%06d" % number * 20_000, b"plan" * 50_000, "png", 64, 64, [Rect(1, 2, 40, 40)])
     material = store.add(None, sys.argv[3], new, actor="test")
     print(material.id, flush=True)
     if number % 3 == 2:
@@ -259,7 +260,7 @@ def test_a_row_that_cannot_be_stored_takes_its_files_along(
     number = database.next_snowflake()
     monkeypatch.setattr(database, "next_snowflake", lambda: number)
     with pytest.raises(IntegrityError):
-        materials.add(account_id, activity.id, new(faces=[FaceBox(1, 2, 3, None)]), actor="test")  # type: ignore[arg-type] # on purpose
+        materials.add(account_id, activity.id, new(faces=[Rect(1, 2, 3, None)]), actor="test")  # type: ignore[arg-type] # on purpose
     assert files.folder(number).parent.is_dir()
     assert not files.folder(number).exists()
     assert materials.materials(account_id, activity.id).total == 0

@@ -12,9 +12,9 @@ import pytest
 from sqlalchemy.orm import Session
 
 from facemeld.accounts import AccountStore
+from facemeld.boxes import Rect
 from facemeld.catalog import (
     Activity,
-    FaceBox,
     FieldInvalid,
     Material,
     MaterialDeleted,
@@ -32,18 +32,19 @@ from tests.catalog.test_materials import BOXES, PICTURE, PLAN, new
 from tests.db.state import SettableClock, promised_until_killed
 
 OTHER, OTHER_PLAN = b"other " * 150, b"new plan " * 90
-OTHER_BOX = FaceBox(7, 8, 90, 91)
+OTHER_BOX = Rect(7, 8, 90, 91)
 NOW = timedelta(0)
 
 REPLACE_FOR_EVER = """
 import sys
 from pathlib import Path
-from facemeld.catalog import FaceBox, MaterialFiles, MaterialStore, NewMaterial
+from facemeld.catalog import MaterialFiles, MaterialStore, NewMaterial
+from facemeld.boxes import Rect
 from facemeld.db import Database
 store = MaterialStore(Database(sys.argv[1]), MaterialFiles(Path(sys.argv[2])))
 for number in range(10**9):
     text, kind = b"%06d" % number, ("png", "jpeg")[number % 2]
-    boxes = [FaceBox(number, 2, 40, 40)] * (1 + number % 3)
+    boxes = [Rect(number, 2, 40, 40)] * (1 + number % 3)
     store.replace(None, sys.argv[3], NewMaterial("a", text * 20_000, text * 50_000, kind, 64, 64, boxes), actor="test")
     print(number, flush=True)
 """
@@ -89,7 +90,7 @@ def test_a_replaced_picture_keeps_its_id(
 
 def test_a_picture_can_be_replaced_again_and_again(materials: MaterialStore, files: MaterialFiles, material: Material) -> None:
     for number in range(4):
-        boxes = [FaceBox(number, index, 40, 40) for index in range(1 + number % 3)]
+        boxes = [Rect(number, index, 40, 40) for index in range(1 + number % 3)]
         fields = replacement(picture=b"%d" % number, format=("png", "jpeg")[number % 2], faces=boxes)
         replaced = materials.replace(None, material.id, new(**fields), actor="ann")
         assert [face.box for face in replaced.faces] == boxes

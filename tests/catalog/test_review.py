@@ -6,10 +6,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from facemeld.boxes import Rect
 from facemeld.catalog import (
     TRANSITIONS,
     Activity,
-    FaceBox,
     MaterialNotApproved,
     MaterialStatus,
     MaterialStore,
@@ -26,7 +26,7 @@ USABLE = {MaterialStatus.MANUAL_PASSED, MaterialStatus.APPEAL_PASSED, MaterialSt
 
 
 def new(status: MaterialStatus = MaterialStatus.UNDER_REVIEW) -> NewMaterial:
-    return NewMaterial("a.png", b"picture", b"plan", "png", 64, 64, [FaceBox(1, 2, 34, 35)], status)
+    return NewMaterial("a.png", b"picture", b"plan", "png", 64, 64, [Rect(1, 2, 34, 35)], status)
 
 
 def test_exactly_the_three_passed_statuses_may_be_fused() -> None:

@@ -12,7 +12,8 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from facemeld.app import open_application
-from facemeld.catalog import FaceBox, NewMaterial
+from facemeld.boxes import Rect
+from facemeld.catalog import NewMaterial
 from facemeld.settings import Settings
 from facemeld.users import Role
 from tests.api.live import eventually
@@ -81,7 +82,7 @@ def test_pictures_come_by_pages(visit: Visit, console_world: ConsoleWorld, portr
     activity = new_activity(console_world, "Many")
     with open_application(Settings(data=console_world.server.data)) as application:
         for number in range(26):
-            new = NewMaterial(f"n{number}", portrait(80), b"no plan", "jpeg", 80, 94, [FaceBox(20, 20, 40, 40)])
+            new = NewMaterial(f"n{number}", portrait(80), b"no plan", "jpeg", 80, 94, [Rect(20, 20, 40, 40)])
             application.materials.add(None, activity, new, actor="test")
     page = visit(f"/activities/{activity}", Role.VIEWER)
     expect(page.locator(".fm-tile")).to_have_count(24)

@@ -24,7 +24,8 @@ from typing import Any
 from facemeld.accounts import AccountChange
 from facemeld.accounts.charges import Reserve, Settle
 from facemeld.app import Application, open_application
-from facemeld.catalog import FaceBox, MaterialDeleted, NewMaterial, compare, remove_orphans, settle_all
+from facemeld.boxes import Rect
+from facemeld.catalog import MaterialDeleted, NewMaterial, compare, remove_orphans, settle_all
 from facemeld.db import StateError, utc_now
 from facemeld.errors import FacemeldError
 from facemeld.marks.errors import MarkError
@@ -56,7 +57,7 @@ def picture(number: int) -> bytes:
 
 
 def add(opened: Application, activity: str, number: int) -> str:
-    new = NewMaterial(f"{number}.png", picture(number), PLAN, "png", 64, 64, [FaceBox(1, 2, 40, 40)])
+    new = NewMaterial(f"{number}.png", picture(number), PLAN, "png", 64, 64, [Rect(1, 2, 40, 40)])
     return opened.materials.add(None, activity, new, actor="test").id
 
 
@@ -114,7 +115,7 @@ def review(base: Base, promise: Promise) -> None:
 
 def replace(base: Base, promise: Promise) -> None:
     with opened_at(base.folder) as opened:
-        new = NewMaterial("new.jpg", picture(5), PLAN + PLAN, "jpeg", 64, 64, [FaceBox(1, 2, 40, 40)])
+        new = NewMaterial("new.jpg", picture(5), PLAN + PLAN, "jpeg", 64, 64, [Rect(1, 2, 40, 40)])
         opened.materials.replace(None, base.waiting, new, actor="test")
         promise("replaced", base.waiting)
 

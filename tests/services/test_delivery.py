@@ -14,7 +14,7 @@ from facemeld.privacy import PrivacyStore
 from facemeld.protocol.call import Notes
 from facemeld.results import LocalResultStore
 from facemeld.services.errors import ConsentWithdrawn
-from facemeld.services.finishing import Finisher
+from facemeld.services.fusing import Finisher
 from facemeld.settings import Settings
 from facemeld.workers.marking import FusedFile
 from facemeld.workers.pool.executor import Executor

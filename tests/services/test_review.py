@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facemeld.catalog import FaceBox, Material, MaterialFace, MaterialStatus, ReviewRefused, check_transition, decision
+from facemeld.boxes import Rect
+from facemeld.catalog import Material, MaterialFace, MaterialStatus, ReviewRefused, check_transition, decision
 from facemeld.catalog.activities import LONGEST_TEXT, check_text
-from facemeld.fusion.types import Rect
 from facemeld.services.materials import choices
 from facemeld.services.review import REVIEW_TEXTS, ReviewLimits, assess, describe, passes
 from facemeld.workers.facequality import FaceQuality
@@ -104,7 +104,7 @@ def test_every_outcome_can_be_told_and_stored(faces: list[FaceQuality], language
 def test_people_are_offered_what_the_review_allows(status: MaterialStatus, faces: bool) -> None:
     """Each choice leads somewhere by the table of transitions, and nothing that does is left out."""
     moment = datetime(2026, 1, 1, tzinfo=UTC)
-    shown = (MaterialFace(1, 1, FaceBox(0, 0, 50, 50)),) if faces else ()
+    shown = (MaterialFace(1, 1, Rect(0, 0, 50, 50)),) if faces else ()
     material = Material(1, 1, "a", status, "", 64, 64, "png", 1, "", None, None, shown, moment, moment, None)
     allowed = set()
     for choice, approve in (("approve", True), ("reject", False)):

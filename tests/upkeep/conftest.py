@@ -15,7 +15,8 @@ import pytest
 from typer.testing import CliRunner
 
 from facemeld.app import Application, open_application
-from facemeld.catalog import FaceBox, Material, NewMaterial
+from facemeld.boxes import Rect
+from facemeld.catalog import Material, NewMaterial
 from facemeld.cli.main import app
 from facemeld.db import utc_now
 from facemeld.media.decode import DecodeLimits
@@ -61,7 +62,7 @@ def original(tmp_path_factory: pytest.TempPathFactory, bundle_path: Path, hopper
     data = tmp_path_factory.mktemp("original") / "data"
     picture = hopper_path.read_bytes()
     found = ImportTemplate(picture, DecodeLimits(min_side=64))(context_for(WorkerConfig(bundle_path)))
-    boxes = [FaceBox(face.box.x, face.box.y, face.box.width, face.box.height) for face in found.faces]
+    boxes = [Rect(face.box.x, face.box.y, face.box.width, face.box.height) for face in found.faces]
     with open_application(Settings(data=data)) as opened:
         account = opened.accounts.create("acme", actor="test")
         key = opened.accounts.create_key("acme", actor="test")

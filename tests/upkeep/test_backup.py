@@ -23,7 +23,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from facemeld.app import open_application
-from facemeld.catalog import FaceBox, MaterialFiles, NewMaterial, compare
+from facemeld.boxes import Rect
+from facemeld.catalog import MaterialFiles, NewMaterial, compare
 from facemeld.db import utc_now
 from facemeld.results import ResultId
 from facemeld.settings import Settings
@@ -310,7 +311,7 @@ def test_only_paths_of_backups_are_paths() -> None:
 def picture_and_plan(picture_format: str = "png") -> NewMaterial:
     """A material whose plan names its picture."""
     picture = os.urandom(30_000)
-    return NewMaterial("a", picture, hashlib.sha256(picture).digest() * 30, picture_format, 64, 64, [FaceBox(1, 2, 40, 40)])
+    return NewMaterial("a", picture, hashlib.sha256(picture).digest() * 30, picture_format, 64, 64, [Rect(1, 2, 40, 40)])
 
 
 def test_a_material_that_is_deleted_during_a_backup_is_in_it(

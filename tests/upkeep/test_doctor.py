@@ -23,7 +23,7 @@ from facemeld.catalog import MaterialFiles
 from facemeld.db.database import HEAD_REVISION
 from facemeld.marks.authority import local_identity
 from facemeld.upkeep.checks import SOON, Check, Report, Trouble, certificates, examine
-from facemeld.workers.rebuild import PlanState, plan_state
+from facemeld.workers.template import PlanState, plan_state
 from tests.upkeep.conftest import Installation
 
 

@@ -18,7 +18,7 @@ from facemeld.marks.detect import detect
 from facemeld.marks.label import draw_label
 from facemeld.marks.provenance import Ingredient
 from facemeld.media.decode import DecodedImage, DecodeLimits, decode
-from facemeld.services.marking import MarkRules
+from facemeld.services.requests import MarkRules
 from facemeld.workers.marking import Inputs, Logo, Marking, mark_identifier, write
 from facemeld.workers.photos import ImageSource
 from facemeld.workers.template import Template

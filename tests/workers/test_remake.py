@@ -14,7 +14,7 @@ from facemeld.fusion.types import Rect
 from facemeld.media.decode import DecodedImage, DecodeLimits
 from facemeld.media.encode import encode
 from facemeld.workers.errors import FacesMoved
-from facemeld.workers.template import TemplateFile, load, make
+from facemeld.workers.template import StoredTemplate, load, make
 
 
 @pytest.fixture
@@ -27,11 +27,11 @@ def engine(bundle_path: Path) -> MeshEngine:
     return MeshEngine(bundle_path)
 
 
-def stored(tmp_path: Path, picture: NDArray[np.uint8], *boxes: Rect) -> TemplateFile:
+def stored(tmp_path: Path, picture: NDArray[np.uint8], *boxes: Rect) -> StoredTemplate:
     """A template whose plan is gone, as good as outdated."""
     path = tmp_path / "picture"
     path.write_bytes(encode(picture, "png"))
-    return TemplateFile("key", tmp_path / "plan", path, DecodeLimits(), "00", boxes=boxes)
+    return StoredTemplate("key", tmp_path / "plan", path, DecodeLimits(), "00", boxes=boxes)
 
 
 def boxes(engine: MeshEngine, picture: NDArray[np.uint8]) -> list[Rect]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from facemeld.fusion.mesh.engine import MeshEngine
 from facemeld.fusion.types import Face, Picture, Rect, Search
-from facemeld.workers.search import LARGE, find_faces
+from facemeld.workers.sent import LARGE, find_faces
 
 
 class Counting(MeshEngine):

@@ -16,9 +16,12 @@ from facemeld.fusion.mesh.plan import MeshPlan
 from facemeld.fusion.types import Assignment, Face, FuseOptions, Picture, Rect
 from facemeld.media.decode import DecodeLimits
 from facemeld.workers.errors import FaceTooSmall, NoFaceFound, RectOutsidePicture, TemplateEmpty, TemplateTooLarge, TooManyPhotos
-from facemeld.workers.photos import ImageSource, PhotoRules
+from facemeld.workers.photos import ImageSource, PhotoRules, UserPhoto, cut_out
 from facemeld.workers.pool.context import TemplateCache, WorkerContext
-from facemeld.workers.ultra import UltraPhoto, UltraTemplate, cut_out, located, read_template
+from facemeld.workers.pool.executor import kind_of
+from facemeld.workers.sent import SentTemplate, located, read_template
+from facemeld.workers.tasks import CheckPhotos
+from facemeld.workers.template import StoredTemplate, Template
 
 LIMITS = DecodeLimits(max_side=7999)
 
@@ -48,26 +51,30 @@ def file_of(picture: Picture) -> bytes:
     return buffer.getvalue()
 
 
-def by_text(data: bytes) -> UltraTemplate:
-    return UltraTemplate(ImageSource(text=base64.b64encode(data).decode(), max_text=10 << 20), LIMITS)
+def by_text(data: bytes) -> SentTemplate:
+    return SentTemplate(ImageSource(text=base64.b64encode(data).decode(), max_text=10 << 20), LIMITS)
 
 
-def by_file(data: bytes) -> UltraTemplate:
-    return UltraTemplate(ImageSource(data=data), LIMITS)
+def by_file(data: bytes) -> SentTemplate:
+    return SentTemplate(ImageSource(data=data), LIMITS)
 
 
-def photo(rect: Rect | None = None) -> UltraPhoto:
-    return UltraPhoto(ImageSource(data=b"photo"), None, rect)
+def read(context: WorkerContext, template: SentTemplate) -> Template:
+    return read_template(context, template.file(), template.limits)
+
+
+def photo(rect: Rect | None = None) -> UserPhoto:
+    return UserPhoto(ImageSource(data=b"photo"), None, rect)
 
 
 def test_a_repeated_template_is_planned_once_whichever_way_it_comes(engine: Counting, hopper: Picture, astronaut: Picture) -> None:
     context = context_with(engine)
     data = file_of(hopper)
-    first = read_template(context, by_text(data))
-    assert read_template(context, by_file(data)) is first
+    first = read(context, by_text(data))
+    assert read(context, by_file(data)) is first
     assert engine.plans == 1
-    assert read_template(context, by_file(file_of(astronaut))) is not first
-    assert read_template(context, by_text(data)) is first
+    assert read(context, by_file(file_of(astronaut))) is not first
+    assert read(context, by_text(data)) is first
     assert engine.plans == 2
 
 
@@ -75,17 +82,17 @@ def test_the_memory_for_templates_is_bounded(engine: Counting, hopper: Picture) 
     limit = 12 << 20
     context = context_with(engine, limit)
     for shade in range(6):
-        read_template(context, by_file(file_of(np.roll(hopper, shade, axis=1))))
+        read(context, by_file(file_of(np.roll(hopper, shade, axis=1))))
         assert context.templates.size <= limit
     assert 1 <= len(context.templates) < 6
     none = context_with(engine, 1)
-    read_template(none, by_file(file_of(hopper)))
+    read(none, by_file(file_of(hopper)))
     assert len(none.templates) == 0
 
 
 def test_the_size_that_is_booked_covers_what_a_plan_holds(engine: Counting, hopper: Picture) -> None:
     context = context_with(engine)
-    plan = read_template(context, by_file(file_of(hopper))).plan
+    plan = read(context, by_file(file_of(hopper))).plan
     assert isinstance(plan, MeshPlan)
     held = plan.picture.nbytes + sum(array.nbytes for detail in plan.details for array in arrays_in(detail))
     assert held <= context.templates.size <= 6 * held
@@ -101,19 +108,19 @@ def arrays_in(value: object) -> list[np.ndarray]:
 
 def test_what_is_wrong_with_a_template(engine: Counting) -> None:
     context = context_with(engine)
-    for empty in (by_file(b""), by_text(b""), UltraTemplate(ImageSource(text="data:image/png;base64,", max_text=99), LIMITS)):
+    for empty in (by_file(b""), by_text(b""), SentTemplate(ImageSource(text="data:image/png;base64,", max_text=99), LIMITS)):
         with pytest.raises(TemplateEmpty):
-            read_template(context, empty)
+            read(context, empty)
     with pytest.raises(TemplateTooLarge, match="at most 299 pixels, got 300x100"):
-        read_template(context, UltraTemplate(ImageSource(data=file_of(np.zeros((100, 300, 3), np.uint8))), DecodeLimits(max_side=299)))
+        read(context, SentTemplate(ImageSource(data=file_of(np.zeros((100, 300, 3), np.uint8))), DecodeLimits(max_side=299)))
     with pytest.raises(NoFaceFound):
-        read_template(context, by_file(file_of(np.zeros((100, 300, 3), np.uint8))))
+        read(context, by_file(file_of(np.zeros((100, 300, 3), np.uint8))))
     assert len(context.templates) == 0
 
 
 def test_photos_meet_faces_by_box_and_by_size(engine: Counting, hopper: Picture, astronaut: Picture) -> None:
     couple = np.concatenate([hopper[:512], astronaut], axis=1)
-    template = read_template(context_with(engine), by_file(file_of(couple)))
+    template = read(context_with(engine), by_file(file_of(couple)))
     rules = PhotoRules(LIMITS)
     larger, smaller = template.plan.faces
     assert located(engine, template, [photo()], rules)[1] == (0,)
@@ -147,3 +154,9 @@ def test_a_very_large_photo_is_cut_to_the_surroundings_of_its_face(engine: Count
     whole, cut = (engine.fuse(plan, [Assignment(0, *view)], FuseOptions(0, 0)) for view in ((wide, face), (part, moved)))
     assert np.abs(whole.astype(int) - cut).mean() < 0.01
     assert cut_out(astronaut, moved) == (astronaut, moved)
+
+
+def test_work_on_stored_and_on_sent_templates_is_timed_apart() -> None:
+    stored = StoredTemplate("key", Path("plan"), Path("picture"), LIMITS, "00")
+    kinds = [kind_of(CheckPhotos(template, (), PhotoRules(LIMITS))) for template in (stored, by_file(b"a"), by_text(b"b"))]
+    assert kinds[0] != kinds[1] == kinds[2]

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from facemeld.fusion.mesh.engine import MeshEngine
 from facemeld.media.decode import DecodedImage, DecodeLimits
-from facemeld.workers.template import TemplateFile, load, make, pack, weight
+from facemeld.workers.template import StoredTemplate, load, make, pack, weight
 
 
 @pytest.mark.parametrize("stored", [True, False])
@@ -22,7 +22,7 @@ def test_a_template_weighs_at_least_its_pixels(tmp_path: Path, bundle_path: Path
         from facemeld.media.encode import encode
 
         picture.write_bytes(encode(hopper, "png"))
-    loaded, size = load(engine, TemplateFile("key", plan, picture, DecodeLimits(), "00"))
+    loaded, size = load(engine, StoredTemplate("key", plan, picture, DecodeLimits(), "00"))
     assert np.array_equal(loaded.plan.picture, hopper)
     assert size == weight(loaded)
     assert size >= hopper.nbytes

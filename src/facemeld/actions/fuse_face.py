@@ -10,7 +10,8 @@ from facemeld.actions.failures import FAILURES_2022, translated
 from facemeld.actions.types import FuseParam, LogoParam, MergeInfo, degree, marks, users, wants_url
 from facemeld.protocol.call import Action, Call
 from facemeld.protocol.schema import RequestModel, ResponseModel
-from facemeld.services.fusing import FuseRequest, FuseService
+from facemeld.services.fusing import FuseService
+from facemeld.services.requests import FuseRequest, StoredMaterial
 
 NAME = "FuseFace"
 VERSION = "2022-09-27"
@@ -54,20 +55,20 @@ class FuseFace:
         as_url = wants_url(params.rsp_img_type)
         request = FuseRequest(
             account_id=call.account_id,
-            project_id=params.project_id,
-            model_id=params.model_id,
             users=users(params.merge_infos),
-            shape=degree(params.fuse_profile_degree, "FuseProfileDegree"),
-            features=degree(params.fuse_face_degree, "FuseFaceDegree"),
+            template=StoredMaterial(
+                params.project_id,
+                params.model_id,
+                shape=degree(params.fuse_profile_degree, "FuseProfileDegree"),
+                features=degree(params.fuse_face_degree, "FuseFaceDegree"),
+            ),
             marks=marks(params.logo_add, params.logo_param, params.fuse_param, language=call.language, request_id=call.request_id),
             consent=call.consent,
+            base_url=(self.public_url or call.base_url) if as_url else None,
         )
         with translated(FAILURES_2022):
-            result = await self.service.fuse(request, call.notes)
-            image = await self.service.finisher.deliver(
-                result, (self.public_url or call.base_url) if as_url else None, request_id=call.request_id, consent=call.consent
-            )
-        return FuseFaceResponse(fused_image=image)
+            delivered = await self.service.fuse(request, call.notes)
+        return FuseFaceResponse(fused_image=delivered.image)
 
     @property
     def action(self) -> Action[FuseFaceRequest]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from pydantic import Field
@@ -14,14 +14,8 @@ from facemeld.protocol.call import Action, Call
 from facemeld.protocol.errors import ApiError, ImagePixelExceed, MediaDataError, ModerationFailed, ParameterValueError
 from facemeld.protocol.schema import RequestModel, ResponseModel
 from facemeld.services.errors import FacemeldError, InputSynthetic, TemplateEmpty, TemplateTooLarge, TooManyPhotos
-from facemeld.services.photos import NamedImage
-from facemeld.services.ultra import (
-    MODEL_TYPES,
-    UltraRequest,
-    UltraService,
-    UltraStrengths,
-    UltraUser,
-)
+from facemeld.services.fusing import FuseService
+from facemeld.services.requests import MODEL_TYPES, FuseRequest, NamedImage, SentImage, UltraStrengths, UserFace
 
 NAME = "FuseFaceUltra"
 VERSION = "2022-09-27"
@@ -95,28 +89,28 @@ class FuseFaceUltra:
         public_url: Address under which clients reach the server; empty takes that of each call.
     """
 
-    service: UltraService
+    service: FuseService
     public_url: str = ""
 
     async def handle(self, call: Call[FuseFaceUltraRequest]) -> FuseFaceUltraResponse:
         """Answer one call; checks run in the order of spec 4.4."""
         params = call.params
         as_url = wants_url(params.rsp_img_type)
-        request = UltraRequest(
+        request = FuseRequest(
             account_id=call.account_id,
             users=ultra_users(params.merge_infos),
-            model_type=model_type(params.swap_model_type),
-            strengths=(params.fusion_ultra_param or FusionUltraParam()).strengths(),
+            template=SentImage(
+                NamedImage(params.model_url, params.model_image),
+                model_type(params.swap_model_type),
+                (params.fusion_ultra_param or FusionUltraParam()).strengths(),
+            ),
             marks=marks(params.logo_add, params.logo_param, None, language=call.language, request_id=call.request_id),
             consent=call.consent,
-            template=NamedImage(params.model_url, params.model_image),
+            base_url=(self.public_url or call.base_url) if as_url else None,
         )
         with translated(FAILURES_ULTRA):
-            result = await self.service.fuse(request, call.notes)
-            image = await self.service.finisher.deliver(
-                result, (self.public_url or call.base_url) if as_url else None, request_id=call.request_id, consent=call.consent
-            )
-        return FuseFaceUltraResponse(fused_image=image)
+            delivered = await self.service.fuse(request, call.notes)
+        return FuseFaceUltraResponse(fused_image=delivered.image)
 
     @property
     def action(self) -> Action[FuseFaceUltraRequest]:
@@ -124,7 +118,7 @@ class FuseFaceUltra:
         return Action(NAME, VERSION, FuseFaceUltraRequest, self.handle)
 
 
-def ultra_users(merge_infos: tuple[MergeInfo, ...]) -> tuple[UltraUser, ...]:
+def ultra_users(merge_infos: tuple[MergeInfo, ...]) -> tuple[UserFace, ...]:
     """The users of a request; ``TemplateFaceID`` has no meaning for templates without ids.
 
     Raises:
@@ -132,8 +126,7 @@ def ultra_users(merge_infos: tuple[MergeInfo, ...]) -> tuple[UltraUser, ...]:
     """
     rects = [entry.template_face_rect for entry in merge_infos]
     return tuple(
-        UltraUser(user.image, user.rect, rect.rect() if rect is not None else None)
-        for user, rect in zip(users(merge_infos), rects, strict=True)
+        replace(user, template_face=rect.rect() if rect is not None else None) for user, rect in zip(users(merge_infos), rects, strict=True)
     )
 
 

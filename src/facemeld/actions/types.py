@@ -6,8 +6,7 @@ from pydantic import Field
 
 from facemeld.protocol.errors import Language, ParameterValueError
 from facemeld.protocol.schema import RequestModel
-from facemeld.services.photos import NamedImage, Rect, UserFace
-from facemeld.services.requests import LogoRequest, MarkRequest
+from facemeld.services.requests import LogoRequest, MarkRequest, NamedImage, Rect, UserFace
 
 MAX_MERGE_INFOS = 6
 MAX_LOGO_SIDE = 2160
@@ -24,7 +23,7 @@ class FaceRect(RequestModel):
     height: int
 
     def rect(self) -> Rect:
-        """The same box as the engine knows it."""
+        """The box as the program uses it."""
         return Rect(self.x, self.y, self.width, self.height)
 
 

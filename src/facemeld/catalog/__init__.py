@@ -29,7 +29,7 @@ from facemeld.catalog.materials import MaterialStore
 from facemeld.catalog.reconcile import Differences, compare, highest_number, remove_leftovers, remove_orphans, retire_lost
 from facemeld.catalog.replacing import settle_all
 from facemeld.catalog.review import TRANSITIONS, MaterialStatus, check_transition, decision
-from facemeld.catalog.types import Activity, FaceBox, Finding, Material, MaterialFace, MaterialRecord, NewMaterial, Page
+from facemeld.catalog.types import Activity, Finding, Material, MaterialFace, MaterialRecord, NewMaterial, Page
 
 __all__ = [
     "TRANSITIONS",
@@ -40,7 +40,6 @@ __all__ = [
     "ActivityStore",
     "CatalogError",
     "Differences",
-    "FaceBox",
     "FaceNotFound",
     "FieldInvalid",
     "Finding",

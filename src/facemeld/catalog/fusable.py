@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import and_, bindparam, select
 
+from facemeld.boxes import Rect
 from facemeld.catalog.activities import calls_a_second
 from facemeld.catalog.errors import (
     ActivityDisabled,
@@ -16,7 +17,7 @@ from facemeld.catalog.errors import (
 )
 from facemeld.catalog.ids import parse_activity_id, parse_model_id
 from facemeld.catalog.review import MaterialStatus
-from facemeld.catalog.types import FaceBox, MaterialFace, MaterialRecord
+from facemeld.catalog.types import MaterialFace, MaterialRecord
 from facemeld.db.database import Database
 from facemeld.db.models import ActivityRow, MaterialFaceRow, MaterialRow
 
@@ -79,7 +80,7 @@ def read_for_fusion(database: Database, account_id: int, activity: str, model: s
     if not status.usable:
         raise MaterialNotApproved(f"the material must have passed its review, got {model!r} with status {status.value}")
     faces = tuple(
-        MaterialFace(wanted.material, row.number, FaceBox(row.x, row.y, row.face_width, row.face_height))
+        MaterialFace(wanted.material, row.number, Rect(row.x, row.y, row.face_width, row.face_height))
         for row in rows
         if row.number is not None
     )

@@ -7,12 +7,13 @@ from dataclasses import asdict
 
 from sqlalchemy.orm import Session
 
+from facemeld.boxes import Rect
 from facemeld.catalog.activities import check_degrees, check_name, check_text
 from facemeld.catalog.errors import FieldInvalid, IdInvalid, MaterialDeleted, MaterialNotFound
 from facemeld.catalog.files import EXTENSIONS
 from facemeld.catalog.ids import parse_material_id
 from facemeld.catalog.review import MaterialStatus
-from facemeld.catalog.types import FaceBox, Finding, Material, MaterialFace, NewMaterial
+from facemeld.catalog.types import Finding, Material, MaterialFace, NewMaterial
 from facemeld.db.models import ActivityRow, MaterialFaceRow, MaterialRow
 from facemeld.db.snowflake import moment_of
 
@@ -90,7 +91,7 @@ def read_material(row: MaterialRow) -> Material:
         sha256=row.sha256,
         shape_degree=row.shape_degree,
         feature_degree=row.feature_degree,
-        faces=tuple(MaterialFace(row.id, face.number, FaceBox(face.x, face.y, face.width, face.height)) for face in row.faces),
+        faces=tuple(MaterialFace(row.id, face.number, Rect(face.x, face.y, face.width, face.height)) for face in row.faces),
         created_at=row.created_at,
         updated_at=row.updated_at,
         deleted_at=row.deleted_at,

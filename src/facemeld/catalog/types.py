@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Generic, TypeVar
 
+from facemeld.boxes import Rect
 from facemeld.catalog.ids import activity_id, face_id, material_id
 from facemeld.catalog.review import MaterialStatus
 
@@ -45,22 +46,12 @@ class Activity:
 
 
 @dataclass(frozen=True, slots=True)
-class FaceBox:
-    """Where a face is in its picture: left, top, width and height in pixels."""
-
-    x: int
-    y: int
-    width: int
-    height: int
-
-
-@dataclass(frozen=True, slots=True)
 class MaterialFace:
     """A face of a material; the plan holds it at index ``number - 1``."""
 
     material: int
     number: int
-    box: FaceBox
+    box: Rect
 
     @property
     def id(self) -> str:
@@ -202,7 +193,7 @@ class NewMaterial:
     format: str
     width: int
     height: int
-    faces: Sequence[FaceBox]
+    faces: Sequence[Rect]
     status: MaterialStatus = MaterialStatus.UNDER_REVIEW
     audit_result: str = ""
     findings: tuple[Finding, ...] = ()

@@ -1,4 +1,4 @@
-"""Whether a call needs a reference to people's consent, and that it is kept before the result leaves."""
+"""References to people's consent: required by settings or activities, recorded before a result leaves."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from facemeld.privacy import PrivacyStore
 from facemeld.services.errors import ConsentMissing
-from facemeld.services.facts import Facts
+from facemeld.services.requests import Facts
 from facemeld.timing import stage
 
 
@@ -16,8 +16,8 @@ class Consents:
     """The consents of calls.
 
     Attributes:
-        store: Where they are kept.
-        required: Whether every fusion needs one, whatever its activity says.
+        store: The stored references.
+        required: Whether every fusion needs one, regardless of its activity.
     """
 
     store: PrivacyStore
@@ -27,11 +27,11 @@ class Consents:
         """Refuse a call that brings no reference where one is needed.
 
         Args:
-            reference: What the call brought.
+            reference: The call's reference, or None.
             by_activity: Whether the call's activity requires one.
 
         Raises:
-            ConsentMissing: so it is.
+            ConsentMissing: a reference is needed and missing.
         """
         if reference is None and (self.required or by_activity):
             raise ConsentMissing("the call must bring a reference to the consent of the people shown, got none")

@@ -1,156 +1,234 @@
-"""The use case of FuseFace: users' faces into a stored material, the result stored before the reply."""
+"""Fusing: users' faces into a stored material or into a picture of the call, the result delivered as an address or as text."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import base64
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
 
-from facemeld.catalog import MaterialRecord, MaterialStore
+from facemeld.boxes import Rect
+from facemeld.catalog import Material, MaterialFace, MaterialFiles, MaterialRecord, MaterialStore
 from facemeld.errors import FacemeldError
+from facemeld.fusion.retouch.presets import PRESETS
+from facemeld.fusion.retouch.strengths import RetouchStrengths
 from facemeld.fusion.types import FuseOptions
+from facemeld.media.decode import DecodeLimits
+from facemeld.media.encode import CONTENT_TYPES
+from facemeld.media.errors import DownloadFailed
 from facemeld.media.fetch import Fetcher
-from facemeld.services.errors import MaterialTooLarge, TemplateFaceNotFound, TooManyFaces
-from facemeld.services.facts import Facts, noting_marks
-from facemeld.services.finishing import Finisher
+from facemeld.results import ResultNotFound, ResultStore
+from facemeld.services.consents import Consents
+from facemeld.services.errors import ConsentWithdrawn, MaterialTooLarge, TemplateFaceNotFound, TooManyFaces
 from facemeld.services.owners import account
-from facemeld.services.photos import UserFace, check_image, check_rect, gather_images
 from facemeld.services.rates import ActivityRates
-from facemeld.services.requests import MarkRequest
-from facemeld.services.templates import stored_template
+from facemeld.services.requests import (
+    Delivered,
+    Facts,
+    FuseRequest,
+    FuseRules,
+    ImageLimits,
+    MarkRequest,
+    NamedImage,
+    SentImage,
+    StoredMaterial,
+    UserFace,
+    check_images,
+)
 from facemeld.timing import stage
-from facemeld.workers.incoming import records
-from facemeld.workers.marking import FusedFile
+from facemeld.workers.errors import InputSynthetic
+from facemeld.workers.incoming import from_records, records
+from facemeld.workers.marking import FusedFile, Logo, Marking
 from facemeld.workers.photos import ImageSource, UserPhoto
 from facemeld.workers.pool.executor import Executor
+from facemeld.workers.sent import SentTemplate
 from facemeld.workers.tasks import CheckPhotos, Fuse
+from facemeld.workers.template import StoredTemplate
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class FuseRequest:
-    """One FuseFace call, checked for form but not against any store.
+class Finisher:
+    """Marks and stores results by the operator's rules."""
 
-    Attributes:
-        account_id: Who asks.
-        project_id, model_id: Ids as they came.
-        users: One to six users' faces.
-        shape, features: Degrees 0-100; None means the material's own.
-        marks: How the result is marked.
-        consent: Reference to the consent of the people shown, or None.
-    """
+    results: ResultStore
+    consents: Consents
+    rules: FuseRules
+    clock: Callable[[], datetime]
 
-    account_id: int
-    project_id: str
-    model_id: str
-    users: tuple[UserFace, ...]
-    shape: int | None = None
-    features: int | None = None
-    marks: MarkRequest = field(default_factory=MarkRequest)
-    consent: str | None = None
-
-
-class FuseService:
-    """Fuses users into materials."""
-
-    def __init__(
-        self,
-        materials: MaterialStore,
-        executor: Executor,
-        fetcher: Fetcher,
-        finisher: Finisher,
-        rates: ActivityRates,
-    ) -> None:
-        self._materials = materials
-        self._executor = executor
-        self._fetcher = fetcher
-        self._finisher = finisher
-        self._rules = finisher.rules
-        self._rates = rates
-
-    @property
-    def finisher(self) -> Finisher:
-        """Stores results."""
-        return self._finisher
-
-    async def fuse(self, request: FuseRequest, facts: Facts) -> FusedFile:
-        """Do the call; cheap checks come before dear ones, in the order of spec 4.4.
+    def marking(self, marks: MarkRequest, logo: ImageSource | None = None) -> Marking:
+        """Return how a worker marks a result.
 
         Args:
-            request: What is asked for.
-            facts: Where to note what is found out.
+            marks: The caller's choices.
+            logo: The caller's own mark, fetched, or None.
+        """
+        rules = self.rules
+        mark = Logo(logo, marks.logo.rect, rules.logo_limits) if logo is not None and marks.logo is not None else None
+        return rules.marks.marking(
+            visible=marks.visible,
+            language=marks.language,
+            request_id=marks.request_id,
+            logo=mark,
+            metadata=marks.metadata,
+            jpeg_quality=rules.jpeg_quality,
+        )
+
+    async def deliver(self, result: FusedFile, base_url: str | None, *, request_id: str, consent: str | None) -> str:
+        """Return the address of a stored result, or a result as base64 text.
+
+        Args:
+            result: The finished picture.
+            base_url: Address of the server; the result is on the disk before its signed address is returned, which is valid until the
+                result expires. None returns base64 text and stores nothing.
+            request_id: Id of the call, by which the result is found later.
+            consent: Reference that the use case recorded, or None.
+
+        Raises:
+            ResultError: it could not be stored.
+            ConsentWithdrawn: its deletion was demanded meanwhile.
+        """
+        if base_url is None:
+            with stage("reply"):
+                return base64.b64encode(result.data).decode("ascii")
+        expires = self.clock() + self.rules.result_life
+        with stage("store"):
+            stored = await asyncio.to_thread(self.results.put, result.data, CONTENT_TYPES[result.format], expires, request_id)
+            # A deletion that began before this moment may have missed the file; a later one finds it.
+            if await self.consents.withdrawn(consent, request_id):
+                with suppress(ResultNotFound):
+                    await asyncio.to_thread(self.results.remove, stored)
+                raise ConsentWithdrawn("the consent must hold until the result is delivered; its deletion was demanded meanwhile")
+        return base_url + self.results.sign(stored, expires)
+
+
+@dataclass(frozen=True, slots=True)
+class FuseService:
+    """Fuses users into templates.
+
+    Attributes:
+        materials: Stored templates.
+        rates: Rates of calls on an activity.
+        executor: Does the pixel work.
+        fetcher: Fetches pictures that are named by URL.
+        finisher: Marks and delivers results; holds the rules.
+    """
+
+    materials: MaterialStore
+    rates: ActivityRates
+    executor: Executor
+    fetcher: Fetcher
+    finisher: Finisher
+
+    async def fuse(self, request: FuseRequest, facts: Facts) -> Delivered:
+        """Do a call and deliver its result; cheap checks come before expensive ones, in the order of spec 4.4.
+
+        Args:
+            request: The request.
+            facts: Takes the facts of the call.
 
         Raises:
             CatalogError: the activity or material is unknown, deleted or not approved.
             ConsentMissing: the call must bring a consent reference and brings none.
-            MaterialTooLarge, TemplateFaceNotFound, TooManyFaces, FaceRectInvalid: see ``services.errors``.
             TooFrequent: the activity is called more often than its rate allows.
-            MediaError, PhotoError: a photo or the logo cannot be used.
-            InputSynthetic: a photo carries a mark of AI-made content, and the operator refuses such photos.
+            MaterialTooLarge, TemplateFaceNotFound, TooManyFaces, FaceRectInvalid: see ``services.errors``.
+            TemplateError: the template that came with the call cannot be used.
+            MediaError, PhotoError: a photo, the template or the logo cannot be used.
+            InputSynthetic: a picture of the call carries a mark of AI-made content, and the operator refuses such pictures.
             WorkerError: the pixel work could not be done.
+            ResultError: the result could not be stored.
+            ConsentWithdrawn: the deletion of the result was demanded meanwhile.
         """
-        facts.project_id, facts.model_id = request.project_id, request.model_id
+        wanted = request.template
+        target = self._sent(request, wanted) if isinstance(wanted, SentImage) else await self._stored(request, wanted, facts)
+        check_images(request, self.finisher.rules.images)
+        with noting_marks(facts):
+            result = await self._fuse(request, target)
+        facts.faces, facts.incoming = len(request.users), records(result.incoming)
+        marks, consent = request.marks, request.consent
+        await self.finisher.consents.keep(
+            consent, facts, account_id=request.account_id, activity=target.activity, request_id=marks.request_id
+        )
+        image = await self.finisher.deliver(result, request.base_url, request_id=marks.request_id, consent=consent)
+        return Delivered(image, len(request.users))
+
+    def _sent(self, request: FuseRequest, wanted: SentImage) -> _Target:
+        self.finisher.consents.demand(request.consent)
+        preset = PRESETS[wanted.model_type]
+        faces = tuple(user.template_face if isinstance(user.template_face, Rect) else None for user in request.users)
+        return _Target(faces, preset.options(wanted.strengths), retouch=preset.strengths(wanted.strengths))
+
+    async def _stored(self, request: FuseRequest, wanted: StoredMaterial, facts: Facts) -> _Target:
+        facts.project_id, facts.model_id = wanted.project_id, wanted.model_id
         with stage("lookup"):
-            material = await asyncio.to_thread(self._materials.for_fusion, request.account_id, request.project_id, request.model_id)
-        self._finisher.consents.demand(request.consent, by_activity=material.consent_required)
-        await self._rates.hit(material.activity, material.published, material.rate)
-        longest = self._rules.material_max_side
+            material = await asyncio.to_thread(self.materials.for_fusion, request.account_id, wanted.project_id, wanted.model_id)
+        self.finisher.consents.demand(request.consent, by_activity=material.consent_required)
+        await self.rates.hit(material.activity, material.published, material.rate)
+        rules = self.finisher.rules
+        longest = rules.material_max_side
         if longest is not None and max(material.width, material.height) > longest:
             raise MaterialTooLarge(f"the material must have at most {longest} pixels a side, got {material.width}x{material.height}")
-        numbers = assign(material, request.users)
-        self._check(request)
-        logo = request.marks.shown_logo
-        images = [user.image for user in request.users] + ([logo.image] if logo is not None else [])
+        shape = material.shape_degree if wanted.shape is None else wanted.shape
+        features = material.feature_degree if wanted.features is None else wanted.features
+        return _Target(
+            faces=tuple(number - 1 for number in assign(material, request.users)),
+            options=FuseOptions(shape=shape / 100, features=features / 100),
+            stored=stored_template(material, self.materials.files, rules.material_limits),
+            activity=material.activity,
+        )
+
+    async def _fuse(self, request: FuseRequest, target: _Target) -> FusedFile:
+        rules, logo, owner = self.finisher.rules, request.marks.shown_logo, account(request.account_id)
+        sent = [request.template.image] if isinstance(request.template, SentImage) else []
+        images = [*sent, *(user.image for user in request.users), *([logo.image] if logo is not None else [])]
         with stage("fetch"):
-            sources = await gather_images(self._fetcher, images, self._rules.images, request.marks.request_id)
-        with noting_marks(facts):
-            photos = await self._photos(request, sources, numbers)
-        task = Fuse(
-            template=stored_template(material, self._materials.files, self._rules.material_limits),
-            photos=photos,
-            rules=self._rules.photos,
-            options=self._options(request, material),
-            marking=self._finisher.marking(request.marks, sources[-1] if logo is not None else None),
-        )
-        with noting_marks(facts):
-            result = await self._executor.run(task, self._rules.seconds, owner=account(request.account_id))
-        facts.faces, facts.incoming = len(request.users), records(result.incoming)
-        await self._finisher.consents.keep(
-            request.consent, facts, account_id=request.account_id, activity=material.activity, request_id=request.marks.request_id
-        )
-        return result
-
-    def _check(self, request: FuseRequest) -> None:
-        for user in request.users:
-            if user.rect is not None:
-                check_rect(user.rect)
-        for user in request.users:
-            check_image(user.image, self._rules.images)
-        logo = request.marks.shown_logo
-        if logo is not None:
-            check_image(logo.image, self._rules.images)
-
-    async def _photos(
-        self, request: FuseRequest, sources: Sequence[ImageSource | FacemeldError], numbers: Sequence[int]
-    ) -> tuple[UserPhoto, ...]:
-        photos: list[UserPhoto] = []
-        for user, source, number in zip(request.users, sources, numbers, strict=False):
+            fetched = await gather_images(self.fetcher, images, rules.images, request.marks.request_id)
+        sources: list[ImageSource] = []
+        failed: FacemeldError | None = None
+        for source in fetched:
             if isinstance(source, FacemeldError):
-                # An earlier photo may be unusable too, and the first failing entry is the one to report.
-                if photos:
-                    check = CheckPhotos(tuple(photos), self._rules.photos)
-                    await self._executor.run(check, self._rules.seconds, owner=account(request.account_id))
-                raise source
-            photos.append(UserPhoto(source, user.rect, number - 1))
-        return tuple(photos)
+                failed = source
+                break
+            sources.append(source)
+        if failed is not None and not sources:
+            raise failed
+        template = target.stored or SentTemplate(sources[0], rules.material_limits)
+        users = zip(request.users, sources[len(sent) :], target.faces, strict=False)
+        photos = tuple(UserPhoto(source, user.rect, face) for user, source, face in users)
+        if failed is not None:
+            # An earlier picture may be unusable too, and the first failing entry is the one to report.
+            await self.executor.run(CheckPhotos(template, photos, rules.photos), rules.seconds, owner=owner)
+            raise failed
+        marking = self.finisher.marking(request.marks, sources[-1] if logo is not None else None)
+        task = Fuse(template, photos, rules.photos, target.options, marking, target.retouch)
+        return await self.executor.run(task, rules.seconds, owner=owner)
 
-    def _options(self, request: FuseRequest, material: MaterialRecord) -> FuseOptions:
-        shape = material.shape_degree if request.shape is None else request.shape
-        features = material.feature_degree if request.features is None else request.features
-        return FuseOptions(shape=shape / 100, features=features / 100)
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """A template that the call may use.
+
+    Attributes:
+        faces: The template's face for each user, see ``UserPhoto.template_face``.
+        options: Strengths of the fusion.
+        retouch: Strengths of the retouch; None for no retouch.
+        stored: The files of a stored template; None if the template came with the call.
+        activity: Number of its activity; None if it has none.
+    """
+
+    faces: tuple[int | Rect | None, ...]
+    options: FuseOptions
+    retouch: RetouchStrengths | None = None
+    stored: StoredTemplate | None = None
+    activity: int | None = None
 
 
 def assign(material: MaterialRecord, users: Sequence[UserFace]) -> tuple[int, ...]:
-    """The number of the template's face for each user; users that name none get the largest faces still free.
+    """Return the number of the template's face for each user; users that name none get the largest free faces.
 
     Raises:
         TemplateFaceNotFound: a face id is not one of the material's.
@@ -158,17 +236,79 @@ def assign(material: MaterialRecord, users: Sequence[UserFace]) -> tuple[int, ..
     """
     by_id = {face.id: face.number for face in material.faces}
     default = material.default_face
-    taken: list[int] = []
-    for user in users:
-        if user.template_face and user.template_face not in by_id:
-            raise TemplateFaceNotFound(f"the material's face ids are {', '.join(by_id) or 'none'}, got {user.template_face[:64]}")
-        if user.template_face:
-            taken.append(by_id[user.template_face])
+    named = [str(user.template_face or "") for user in users]
+    for name in named:
+        if name and name not in by_id:
+            raise TemplateFaceNotFound(f"the material's face ids are {', '.join(by_id) or 'none'}, got {name[:64]}")
+    taken = [by_id[name] for name in named if name]
     if len(set(taken)) < len(taken):
         raise TooManyFaces("each face of the material may be named once")
     order = sorted(by_id.values(), key=lambda number: (number != default, number))
     free = iter([number for number in order if number not in taken])
-    numbers = tuple(by_id[user.template_face] if user.template_face else next(free, 0) for user in users)
+    numbers = tuple(by_id[name] if name else next(free, 0) for name in named)
     if 0 in numbers:
         raise TooManyFaces(f"the material has {len(by_id)} faces, got {len(users)} users")
     return numbers
+
+
+def stored_template(material: Material | MaterialRecord, files: MaterialFiles, limits: DecodeLimits) -> StoredTemplate:
+    """Return the files of a material's template, with its faces as they are numbered."""
+    return StoredTemplate(
+        key=f"{material.id}/{material.sha256}",
+        plan=files.plan_path(material.number),
+        picture=files.picture_path(material.number, material.format),
+        limits=limits,
+        digest=material.sha256,
+        incoming=from_records("template", material.incoming),
+        boxes=numbered_boxes(material.faces),
+    )
+
+
+def numbered_boxes(faces: Iterable[MaterialFace]) -> tuple[Rect, ...]:
+    """Boxes of a material's faces, in the order of their numbers."""
+    order = sorted(faces, key=lambda face: face.number)
+    return tuple(face.box for face in order)
+
+
+@contextmanager
+def noting_marks(facts: Facts) -> Iterator[None]:
+    """Note the marks of an input because of which a call is refused; the error passes on."""
+    try:
+        yield
+    except InputSynthetic as error:
+        facts.incoming = error.marks
+        raise
+
+
+async def gather_images(
+    fetcher: Fetcher, images: Sequence[NamedImage], limits: ImageLimits, request_id: str
+) -> list[ImageSource | FacemeldError]:
+    """Fetch every picture that is named by URL, all at the same time and each URL once.
+
+    Args:
+        fetcher: Fetches.
+        images: Pictures as the caller named them.
+        limits: Sizes of files.
+        request_id: Id of the call, for the operator's log.
+
+    Returns:
+        For each picture its source, or the error.
+    """
+    urls = tuple(dict.fromkeys(image.url for image in images if image.url))
+    fetched = dict(zip(urls, await asyncio.gather(*(_fetch(fetcher, url, limits, request_id) for url in urls)), strict=True))
+    return [fetched[image.url] if image.url else ImageSource(text=image.base64, max_text=limits.base64_chars) for image in images]
+
+
+async def _fetch(fetcher: Fetcher, url: str, limits: ImageLimits, request_id: str) -> ImageSource | FacemeldError:
+    try:
+        return ImageSource(data=await fetcher.fetch(url, max_bytes=limits.url_bytes))
+    except FacemeldError as error:
+        if isinstance(error, DownloadFailed):
+            # Logged, not returned: the caller must not learn about the operator's network.
+            logger.info("A picture of call %s could not be fetched: %s", request_id, _in_one_line(error.reason))
+        return error
+
+
+def _in_one_line(text: str) -> str:
+    """Untrusted text made safe for a log line."""
+    return "".join(character if character.isprintable() else "?" for character in text[:300])

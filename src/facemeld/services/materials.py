@@ -11,7 +11,6 @@ from typing import Literal, TypeAlias
 from facemeld.catalog import (
     TRANSITIONS,
     ActivityStore,
-    FaceBox,
     Finding,
     Material,
     MaterialDeleted,
@@ -135,7 +134,7 @@ class MaterialService:
             format=found.format,
             width=found.width,
             height=found.height,
-            faces=_boxes(found),
+            faces=tuple(face.box for face in found.faces),
             status=self._status(findings),
             audit_result=self._text(findings),
             findings=findings,
@@ -224,7 +223,3 @@ def reject_material(materials: MaterialStore, model_id: str, reason: str, *, act
 def appeal_material(materials: MaterialStore, model_id: str, reason: str, *, actor: str) -> Material:
     """Ask for a second look at a refused material, which is possible once; raises as ``approve_material``."""
     return materials.set_status(None, model_id, MaterialStatus.UNDER_APPEAL, reason=reason, actor=actor)
-
-
-def _boxes(found: ImportedTemplate) -> tuple[FaceBox, ...]:
-    return tuple(FaceBox(face.box.x, face.box.y, face.box.width, face.box.height) for face in found.faces)

@@ -12,10 +12,9 @@ from facemeld.catalog import ActivityStore, FaceNotFound, MaterialStore
 from facemeld.db import AuditLog
 from facemeld.fusion.types import FuseOptions
 from facemeld.services.errors import ConsentMissing
-from facemeld.services.finishing import Finisher
+from facemeld.services.fusing import Finisher, stored_template
 from facemeld.services.owners import OPERATORS
 from facemeld.services.requests import MarkRequest
-from facemeld.services.templates import stored_template
 from facemeld.workers.marking import FusedFile
 from facemeld.workers.photos import ImageSource, UserPhoto
 from facemeld.workers.pool.executor import Executor
@@ -135,6 +134,6 @@ class PreviewService:
             photos=(UserPhoto(ImageSource(data=request.photo), None, request.face - 1),),
             rules=rules.photos,
             options=FuseOptions(shape=request.shape / 100, features=request.features / 100),
-            marking=self._finisher.marking(MarkRequest(language=request.language, request_id=permit.request_id), None),
+            marking=self._finisher.marking(MarkRequest(language=request.language, request_id=permit.request_id)),
         )
         return await self._executor.run(task, rules.seconds, owner=OPERATORS)

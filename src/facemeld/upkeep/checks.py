@@ -25,7 +25,7 @@ from facemeld.errors import FacemeldError
 from facemeld.marks.authority import SigningIdentity
 from facemeld.results import LocalResultStore
 from facemeld.upkeep.backup import living
-from facemeld.workers.rebuild import PlanState, plan_state
+from facemeld.workers.template import PlanState, plan_state
 
 MOST_DETAILS = 50
 """Most ids or names listed by one check."""

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from facemeld.catalog import Material, MaterialFiles
 from facemeld.errors import FacemeldError
 from facemeld.media.decode import DecodeLimits
+from facemeld.services.fusing import numbered_boxes
 from facemeld.services.owners import UPKEEP
-from facemeld.services.templates import numbered_boxes
 from facemeld.workers.pool.executor import Executor
-from facemeld.workers.rebuild import RebuildPlan
+from facemeld.workers.tasks import RebuildPlan
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,16 +26,17 @@ ENOUGH_SIDE = 1200
 """Pixels that the longer side of a photo keeps when it is decoded at reduced scale, at least."""
 
 ENOUGH_FACE = 256
-"""Pixels of a face's box, the shorter side, from which on more do not make its landmarks better: what the landmark network looks at
-has that size."""
+"""Shorter side of a face's box, in pixels, above which landmarks get no better: the landmark network's input has this size."""
 
 ENOUGH_MARGIN = 1.25
-"""How many times as large as the template's face a face must stay at reduced scale: the fusion only shrinks it then."""
+"""Smallest size of a face at reduced scale, in sizes of the template's face: the fusion then only shrinks it."""
+
+_LARGE_PIXELS = 16_000_000  # photos above this are cut down to the face before the fusion
 
 
 @dataclass(frozen=True, slots=True)
 class ImageSource:
-    """A picture as it came: a downloaded file, or base64 text that nobody has decoded yet.
+    """A picture as it came: a downloaded file, or base64 text that is still to be decoded.
 
     Attributes:
         data: The file, or None.
@@ -66,28 +67,28 @@ class ImageSource:
 
 @dataclass(frozen=True, slots=True)
 class UserPhoto:
-    """A user's photo and which face of it is meant.
+    """A user's photo, the face meant in it and the template's face that it goes onto.
 
     Attributes:
         source: The picture.
         rect: Box around the face; None means the largest.
-        template_face: Index of the template's face that it goes onto.
+        template_face: Index of the template's face, or in a sent template a box around it or None for the largest that is free.
     """
 
     source: ImageSource
-    rect: Rect | None
-    template_face: int
+    rect: Rect | None = None
+    template_face: int | Rect | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class PhotoRules:
-    """What a user's photo must fulfil.
+    """Requirements on users' photos.
 
     Attributes:
         limits: Limits of the file.
         min_face: Smallest width and height of the face's box, in pixels.
         whole_face: Whether a face that leaves the picture, or the box given for it, is refused (2018-12-01).
-        incoming: What is done about marks that photos, and templates that come with a call, already carry.
+        incoming: Handling of marks that photos and sent templates already carry.
     """
 
     limits: DecodeLimits
@@ -110,26 +111,26 @@ class PhotoReader:
         self._photos = 0
 
     def read(self, photo: UserPhoto, template: Face | None = None) -> tuple[Picture, Face]:
-        """The photo's pixels and the face that is meant.
+        """Return the photo's pixels and the face that is meant.
 
         Args:
             photo: The photo.
-            template: The face that it is fused into. When that is much smaller than the photo, the photo may come at reduced scale, as
-                long as no pixel is missing that the fusion could use; None wants all pixels.
+            template: The face that it is fused into. If it is much smaller than the photo's face, the photo is decoded at a reduced
+                scale that still has every pixel the fusion can use. None decodes at full scale.
 
         Raises:
             MediaError: the picture cannot be decoded or breaks a limit.
             RectOutsidePicture, NoFaceFound, FaceTooSmall, InputSynthetic: see ``workers.errors``.
         """
         self._photos += 1
-        # The invisible mark is looked for in all pixels.
+        # The invisible mark is only found at full scale.
         if template is not None and not self._rules.incoming.invisible:
             image = self._image(photo.source, True)
             if image.width < image.source_width:
                 try:
                     face = self._face(photo, image, True)
                 except PhotoError:
-                    # All pixels may say otherwise.
+                    # The face may still be usable at full scale.
                     pass
                 else:
                     if _short(face) >= max(ENOUGH_FACE, ENOUGH_MARGIN * _short(template)):
@@ -247,3 +248,25 @@ def check_whole(face: Face, rect: Rect | None) -> None:
     beyond = float(((x < box.x) | (x > box.right) | (y < box.y) | (y > box.bottom)).mean())
     if beyond > MAX_BEYOND_BOX:
         raise LandmarksOutsideBox(f"at most {MAX_BEYOND_BOX:.0%} of the landmarks may lie outside the face's box, got {beyond:.0%}")
+
+
+def cut_out(picture: Picture, face: Face) -> tuple[Picture, Face]:
+    """Copy the surroundings of a face out of a very large photo, so that the photo's memory is free before the fusion.
+
+    Returns:
+        The part and the face in its pixels; both unchanged for photos of common size.
+    """
+    height, width = picture.shape[:2]
+    if height * width <= _LARGE_PIXELS:
+        return picture, face
+    around = Rect.around(face.landmarks)
+    margin = max(around.width, around.height) // 2 + 64
+    box = Rect(around.x - margin, around.y - margin, around.width + 2 * margin, around.height + 2 * margin).intersect(
+        Rect(0, 0, width, height)
+    )
+    moved = replace(
+        face,
+        box=Rect(face.box.x - box.x, face.box.y - box.y, face.box.width, face.box.height),
+        landmarks=(face.landmarks - np.array([box.x, box.y, 0], np.float32)).astype(np.float32),
+    )
+    return picture[box.y : box.bottom, box.x : box.right].copy(), moved

@@ -1,32 +1,42 @@
-"""The pixel tasks: check photos, fuse them into a template, import a template, find faces."""
+"""The pixel tasks: check photos, fuse them into a template, import a template, plan it again."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from facemeld.fusion.types import Assignment, Face, FuseOptions
+import numpy as np
+
+from facemeld.fusion.engine import Engine
+from facemeld.fusion.retouch.strengths import FaceInResult, RetouchStrengths
+from facemeld.fusion.types import Assignment, Face, FuseOptions, Picture, Rect
 from facemeld.marks.provenance import IncomingMark, Ingredient, notice
 from facemeld.media.containers import ImageFormat
 from facemeld.media.decode import DecodeLimits, decode
 from facemeld.media.encode import CONTENT_TYPES
 from facemeld.timing import stage
 from facemeld.workers.facequality import FaceQuality, covered_shares, measure
+from facemeld.workers.incoming import FoundMark, look
 from facemeld.workers.marking import FusedFile, Inputs, Marking, read_logo, write
-from facemeld.workers.photos import PhotoReader, PhotoRules, UserPhoto
+from facemeld.workers.photos import PhotoReader, PhotoRules, UserPhoto, cut_out
 from facemeld.workers.pool.context import WorkerContext
-from facemeld.workers.template import TemplateFile, make, pack
+from facemeld.workers.sent import SentTemplate, located, read_template
+from facemeld.workers.template import StoredTemplate, Template, make, pack, remake
 
 
 @dataclass(frozen=True, slots=True)
 class CheckPhotos:
-    """Look whether photos can be used, in order; raises what is wrong with the first that cannot."""
+    """Check a sent template and photos in order; raises the error of the first that cannot be used."""
 
+    template: StoredTemplate | SentTemplate
     photos: tuple[UserPhoto, ...]
     rules: PhotoRules
 
     def __call__(self, context: WorkerContext) -> None:
-        """Read every photo and find its face."""
+        """Read every picture and find its face."""
+        if isinstance(self.template, SentTemplate):
+            _prepare(context, self.template, self.photos, self.rules)
         reader = PhotoReader(context, self.rules)
         for photo in self.photos:
             reader.read(photo)
@@ -34,45 +44,122 @@ class CheckPhotos:
 
 @dataclass(frozen=True, slots=True)
 class Fuse:
-    """Fuse photos into a template, mark the result and encode it."""
+    """Fuse photos into a template, mark the result and encode it.
 
-    template: TemplateFile
+    Attributes:
+        template: The template, stored or sent.
+        photos: The users' photos.
+        rules: Requirements on the photos.
+        options: Strengths of the fusion.
+        marking: How the result is marked.
+        retouch: Strengths of the retouch; None for no retouch.
+    """
+
+    template: StoredTemplate | SentTemplate
     photos: tuple[UserPhoto, ...]
     rules: PhotoRules
     options: FuseOptions
     marking: Marking
+    retouch: RetouchStrengths | None = None
 
     def __call__(self, context: WorkerContext) -> FusedFile:
         """Do the whole work of one call on one template."""
-        reader = PhotoReader(context, self.rules)
         with stage("plan"):
-            template = context.template(self.template)
-        faces = dict(enumerate(template.plan.faces))
-        assignments = [Assignment(one.template_face, *reader.read(one, faces.get(one.template_face))) for one in self.photos]
+            ready = _prepare(context, self.template, self.photos, self.rules)
+        template = ready.template
+        assignments, photos, found = self._read(context, ready)
         logo = self.marking.logo
         mark = read_logo(logo) if logo is not None else None
-        with stage("fuse"):
-            fused = context.engine.fuse(template.plan, assignments, self.options)
+        if self.retouch is None:
+            with stage("fuse"):
+                fused = context.engine.fuse(template.plan, assignments, self.options)
+        else:
+            fused = fuse_retouched(context.engine, template, assignments, self.options, self.retouch)
         with stage("sign"):
-            own = self.template
-            template_input = Ingredient(bytes.fromhex(own.digest), tuple(one.mark.kind for one in own.incoming))
-            photos = tuple(reader.ingredient(photo.source) for photo in self.photos)
-            inputs = Inputs(template_input, photos, own.incoming + reader.incoming)
+            digest = ready.digest or hashlib.sha256(ready.data).digest()
+            own = Ingredient(digest, tuple(one.mark.kind for one in ready.found))
+            inputs = Inputs(own, photos, ready.found + found)
         return write(fused, template, self.marking, mark, inputs=inputs, context=context)
+
+    def _read(self, context: WorkerContext, ready: _Ready) -> tuple[list[Assignment], tuple[Ingredient, ...], tuple[FoundMark, ...]]:
+        """Return the users' faces, the photos as the credentials name them, and the marks found in the photos."""
+        reader = PhotoReader(context, self.rules)
+        faces = dict(enumerate(ready.template.plan.faces))
+        assignments = []
+        for photo, number in zip(self.photos, ready.numbers, strict=True):
+            picture, face = reader.read(photo, faces.get(number))
+            if isinstance(self.template, SentTemplate):
+                # Sent templates, and the photos for them, may be so large that a worker cannot hold both whole.
+                picture, face = cut_out(picture, face)
+            assignments.append(Assignment(number, picture, face))
+        with stage("sign"):
+            ingredients = tuple(reader.ingredient(photo.source) for photo in self.photos)
+        return assignments, ingredients, reader.incoming
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A template ready for a fusion: its plan, the index of each photo's face, its digest or else its file, and its marks."""
+
+    template: Template
+    numbers: tuple[int, ...]
+    found: tuple[FoundMark, ...]
+    digest: bytes = b""
+    data: bytes = field(default=b"", repr=False)
+
+
+def _prepare(context: WorkerContext, source: StoredTemplate | SentTemplate, photos: Sequence[UserPhoto], rules: PhotoRules) -> _Ready:
+    if isinstance(source, StoredTemplate):
+        numbers = tuple(photo.template_face for photo in photos if isinstance(photo.template_face, int))
+        return _Ready(context.template(source), numbers, source.incoming, digest=bytes.fromhex(source.digest))
+    data = source.file()
+    template = read_template(context, data, source.limits)
+    found = look(data, template.plan.picture, "template", rules.incoming, context.mark_key)
+    template, numbers = located(context.engine, template, photos, rules)
+    return _Ready(template, numbers, found, data=data)
+
+
+def fuse_retouched(
+    engine: Engine, template: Template, assignments: Sequence[Assignment], options: FuseOptions, strengths: RetouchStrengths
+) -> Picture:
+    """Fuse and retouch: uint8 (H, W, 3) RGB of the template's size."""
+    # Imported here, because the API process imports this module and carries no imaging libraries.
+    from facemeld.fusion.retouch.retouch import retouch
+
+    plan = template.plan
+    with stage("fuse"):
+        fused, mask = engine.fuse_with_mask(plan, assignments, options)
+    for assignment in assignments:
+        model = plan.faces[assignment.template_face]
+        with stage("retouch"):
+            face = _face_now(engine, fused, model)
+            fused = retouch(fused, mask, plan.picture, FaceInResult(face, model, assignment.face), strengths)
+    return fused
+
+
+def _face_now(engine: Engine, fused: Picture, model: Face) -> Face:
+    """The face as it is after the fusion; the template's own if it is not found again."""
+    middle = model.landmarks[:, :2].mean(axis=0)
+    near = [
+        (float(np.linalg.norm(face.landmarks[:, :2].mean(axis=0) - middle)), order, face)
+        for order, face in enumerate(engine.analyse(fused, model.box, "largest"))
+    ]
+    distance, _, face = min(near, default=(np.inf, 0, model))
+    return face if distance < 0.25 * max(model.box.width, model.box.height) else model
 
 
 @dataclass(frozen=True, slots=True)
 class ImportedTemplate:
-    """What importing found out about a template.
+    """The result of importing a template.
 
     Attributes:
         width, height: Size in pixels.
         format: Format of the file.
         digest: SHA-256 of the file, hexadecimal.
         faces: Faces, largest first.
-        quality: How well each of them can be seen, in the same order.
+        quality: Quality of each face, in the same order.
         plan: The packed template, see ``workers.template``.
-        incoming: Marks that it carries already, the invisible mark of this installation among them.
+        incoming: Marks that it already carries, including this installation's invisible mark.
     """
 
     width: int
@@ -93,7 +180,7 @@ class ImportTemplate:
     limits: DecodeLimits
 
     def __call__(self, context: WorkerContext) -> ImportedTemplate:
-        """Do everything that a material needs once."""
+        """Do the work that a material needs once."""
         image = decode(self.data, self.limits)
         template = make(context.engine, image)
         return ImportedTemplate(
@@ -108,3 +195,26 @@ class ImportTemplate:
             plan=pack(context.engine, template),
             incoming=notice(self.data, CONTENT_TYPES[image.format], rgb=image.rgb, key=context.mark_key),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class RebuildPlan:
+    """Plan a template again that was imported before, perhaps by an older engine.
+
+    Attributes:
+        data: The picture's file.
+        limits: Limits for decoding it.
+        boxes: Its faces in the order of the import.
+    """
+
+    data: bytes = field(repr=False)
+    limits: DecodeLimits
+    boxes: tuple[Rect, ...]
+
+    def __call__(self, context: WorkerContext) -> bytes:
+        """Return the packed template.
+
+        Raises:
+            FacesMoved: a face is not found where it was.
+        """
+        return pack(context.engine, remake(context.engine, decode(self.data, self.limits), self.boxes))

@@ -1,4 +1,4 @@
-"""A template as workers keep it: the engine's plan, the transparency and the format, in one file."""
+"""Templates as workers use them, stored ones with their plan in a file: the engine's plan, the transparency and the format."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
+from enum import StrEnum
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +34,7 @@ class Template:
     """A planned template.
 
     Attributes:
-        plan: What the engine worked out.
+        plan: The engine's plan.
         alpha: Transparency, uint8 (H, W), 0 = transparent, or None.
         format: Format of the template's file, and so of every result.
     """
@@ -44,17 +45,17 @@ class Template:
 
 
 @dataclass(frozen=True, slots=True)
-class TemplateFile:
-    """Where a template lies.
+class StoredTemplate:
+    """The files of a template that was imported as a material.
 
     Attributes:
-        key: Names the template's content; equal keys mean equal files.
-        plan: The stored template, see ``pack``.
-        picture: The picture it was made from, for making it anew after an upgrade of the engine.
-        limits: Limits for decoding that picture.
-        digest: SHA-256 of that picture's file, hexadecimal.
-        incoming: Marks that the picture came with.
-        boxes: Its faces in the order that clients know, from the import; a plan made anew keeps it.
+        key: Identifies the content; equal keys mean equal files.
+        plan: File with the bytes of ``pack``.
+        picture: Imported picture, from which a new engine version plans the template again.
+        limits: Limits for decoding the picture.
+        digest: SHA-256 of the picture's file, hexadecimal.
+        incoming: Marks that the picture already carries.
+        boxes: Its faces in the order that clients know, from the import; a new plan keeps this order.
     """
 
     key: str
@@ -133,7 +134,36 @@ def unpack(engine: Engine, data: bytes) -> Template:
     return Template(plan, alpha, head["format"])
 
 
-def load(engine: Engine, file: TemplateFile) -> tuple[Template, int]:
+class PlanState(StrEnum):
+    """Condition of a stored plan."""
+
+    CURRENT = "current"
+    OUTDATED = "outdated"
+    DAMAGED = "damaged"
+
+
+def plan_state(plan: Path, engine: str) -> PlanState:
+    """Return whether a stored plan can be used; reads the whole file, but computes nothing.
+
+    Args:
+        plan: A file with the bytes of ``pack``.
+        engine: Name of the engine that will use it.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    data = plan.read_bytes()
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            if archive.testzip() is not None:
+                return PlanState.DAMAGED
+            made_by = json.loads(archive.read(HEAD))["engine"]
+    except (zipfile.BadZipFile, KeyError, TypeError, ValueError, EOFError, NotImplementedError):
+        return PlanState.DAMAGED
+    return PlanState.CURRENT if made_by == engine else PlanState.OUTDATED
+
+
+def load(engine: Engine, file: StoredTemplate) -> tuple[Template, int]:
     """A template and the bytes it takes; made anew from its picture when the stored one does not fit this engine.
 
     Raises:

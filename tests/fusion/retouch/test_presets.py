@@ -13,8 +13,8 @@ from facemeld.fusion.retouch.areas import Stencil
 from facemeld.fusion.retouch.presets import PRESETS, UltraStrengths
 from facemeld.fusion.retouch.strengths import RetouchStrengths
 from facemeld.fusion.types import Assignment, FuseOptions, Picture, Rect
+from facemeld.workers.tasks import fuse_retouched
 from facemeld.workers.template import Template
-from facemeld.workers.ultra import fuse_retouched
 from tests.fusion.retouch.conftest import Portrait
 from tests.fusion.retouch.test_retouch import covered
 
@@ -34,7 +34,9 @@ def fuse(engine: MeshEngine) -> Fuse:
 
     def run(user: Portrait, template: Portrait, model_type: int, **asked: float) -> Picture:
         planned = Template(engine.plan(template.picture, [template.face]), None, "png")
-        return fuse_retouched(engine, planned, [Assignment(0, user.picture, user.face)], PRESETS[model_type], UltraStrengths(**asked))
+        preset, strengths = PRESETS[model_type], UltraStrengths(**asked)
+        assignment = Assignment(0, user.picture, user.face)
+        return fuse_retouched(engine, planned, [assignment], preset.options(strengths), preset.strengths(strengths))
 
     return run
 

@@ -13,8 +13,8 @@ from facemeld.actions.v2018.types import IdText, ReviewResult, activity_id, chec
 from facemeld.protocol.call import Action, Call
 from facemeld.protocol.errors import ImageEmpty
 from facemeld.protocol.schema import RequestModel, ResponseModel
-from facemeld.services.fusing import FuseRequest, FuseService
-from facemeld.services.photos import NamedImage, UserFace
+from facemeld.services.fusing import FuseService
+from facemeld.services.requests import FuseRequest, NamedImage, StoredMaterial, UserFace
 
 NAME = "FaceFusion"
 
@@ -62,18 +62,15 @@ class FaceFusion:
             raise ImageEmpty()
         request = FuseRequest(
             account_id=call.account_id,
-            project_id=activity_id(params.project_id),
-            model_id=model_id(params.model_id),
+            template=StoredMaterial(activity_id(params.project_id), model_id(params.model_id)),
             users=(UserFace(NamedImage(params.url, params.image)),),
             marks=marks(None, None, params.fuse_param, language=call.language, request_id=call.request_id),
             consent=call.consent,
+            base_url=(self.public_url or call.base_url) if as_url else None,
         )
         with translated(FACE_FUSION_FAILURES):
-            result = await self.service.fuse(request, call.notes)
-            image = await self.service.finisher.deliver(
-                result, (self.public_url or call.base_url) if as_url else None, request_id=call.request_id, consent=call.consent
-            )
-        return FaceFusionResponse(image=image, review_result_set=review(params.celebrity_identify, 1))
+            delivered = await self.service.fuse(request, call.notes)
+        return FaceFusionResponse(image=delivered.image, review_result_set=review(params.celebrity_identify, 1))
 
     @property
     def action(self) -> Action[FaceFusionRequest]:

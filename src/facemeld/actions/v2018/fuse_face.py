@@ -13,7 +13,8 @@ from facemeld.actions.v2018.types import IdText, MergeInfo, ReviewResult, activi
 from facemeld.protocol.call import Action, Call
 from facemeld.protocol.errors import ParameterValueError
 from facemeld.protocol.schema import RequestModel, ResponseModel
-from facemeld.services.fusing import FuseRequest, FuseService
+from facemeld.services.fusing import FuseService
+from facemeld.services.requests import FuseRequest, StoredMaterial
 
 NAME = "FuseFace"
 
@@ -62,20 +63,20 @@ class FuseFace:
         model = model_id(params.model_id)
         request = FuseRequest(
             account_id=call.account_id,
-            project_id=activity_id(params.project_id),
-            model_id=model,
             users=tuple(entry.user_face(model) for entry in params.merge_infos),
-            shape=degree(params.fuse_profile_degree, "FuseProfileDegree"),
-            features=degree(params.fuse_face_degree, "FuseFaceDegree"),
+            template=StoredMaterial(
+                activity_id(params.project_id),
+                model,
+                shape=degree(params.fuse_profile_degree, "FuseProfileDegree"),
+                features=degree(params.fuse_face_degree, "FuseFaceDegree"),
+            ),
             marks=marks(None, None, params.fuse_param, language=call.language, request_id=call.request_id),
             consent=call.consent,
+            base_url=(self.public_url or call.base_url) if as_url else None,
         )
         with translated(FAILURES_2018):
-            result = await self.service.fuse(request, call.notes)
-            image = await self.service.finisher.deliver(
-                result, (self.public_url or call.base_url) if as_url else None, request_id=call.request_id, consent=call.consent
-            )
-        return FuseFaceResponse(fused_image=image, review_result_set=review(params.celebrity_identify, len(request.users)))
+            delivered = await self.service.fuse(request, call.notes)
+        return FuseFaceResponse(fused_image=delivered.image, review_result_set=review(params.celebrity_identify, delivered.faces))
 
     @property
     def action(self) -> Action[FuseFaceRequest]:

@@ -14,7 +14,7 @@ from pydantic import BeforeValidator, Field
 from facemeld.actions.types import FaceRect
 from facemeld.protocol.errors import ImageEmpty, RequestEntityTooLarge
 from facemeld.protocol.schema import RequestModel, ResponseModel
-from facemeld.services.photos import NamedImage, UserFace
+from facemeld.services.requests import NamedImage, UserFace
 
 _DIGITS = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
 _MODEL = re.compile(r"[1-9][0-9]{0,18}(?:_[1-9][0-9]{0,3})?", re.ASCII)

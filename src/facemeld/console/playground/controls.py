@@ -9,7 +9,7 @@ from facemeld.console.parts.fields import Field, choice, slider, switch, text_fi
 from facemeld.console.parts.pieces import tag
 from facemeld.console.playground.bench import Bench
 from facemeld.console.playground.draft import FIXED_TYPE, RADIOS, Action
-from facemeld.services.ultra import MODEL_TYPES
+from facemeld.services.requests import MODEL_TYPES
 
 _LONGEST_CONSENT = 128
 

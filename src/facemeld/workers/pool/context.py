@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from facemeld.fusion.engine import Engine
 from facemeld.marks.authority import SigningIdentity
 from facemeld.workers.pool.executor import CacheFigures
-from facemeld.workers.template import Template, TemplateFile, load
+from facemeld.workers.template import StoredTemplate, Template, load
 
 if TYPE_CHECKING:
     from facemeld.marks.credentials import CredentialSigner
@@ -91,7 +91,7 @@ class WorkerContext:
     signer: CredentialSigner | None = None
     helper: Executor | None = None
 
-    def template(self, file: TemplateFile) -> Template:
+    def template(self, file: StoredTemplate) -> Template:
         """Return the template of a file, from the cache if it was used lately."""
         return self.templates.get(file.key, lambda: load(self.engine, file))
 

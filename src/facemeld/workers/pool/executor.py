@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -39,11 +40,16 @@ class OutOfMemory(WorkerError):
 
 
 class Task(Protocol[T_co]):
-    """A picklable piece of pixel work; tasks of one class are of one kind, whose lengths are learned together."""
+    """A picklable piece of pixel work."""
 
     def __call__(self, context: WorkerContext) -> T_co:
         """Do the work inside a worker."""
         ...
+
+
+def kind_of(task: Task[object]) -> Hashable:
+    """Return the kind of a task, whose lengths are learned together: its class, and the class of its template if it has one."""
+    return type(task), type(getattr(task, "template", None))
 
 
 @dataclass(frozen=True, slots=True)

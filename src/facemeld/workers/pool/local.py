@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Hashable
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, TypeVar
 
 from facemeld.timing import current_stages, stage
 from facemeld.workers.pool.context import WorkerConfig
-from facemeld.workers.pool.executor import CacheFigures, DeadlineExceeded, ExecutorStats, NotReady, QueueFull, Task, WorkerDied
+from facemeld.workers.pool.executor import CacheFigures, DeadlineExceeded, ExecutorStats, NotReady, QueueFull, Task, WorkerDied, kind_of
 from facemeld.workers.pool.process import Outcome, ProcessEnded, WorkerProcess
 from facemeld.workers.pool.turns import Lengths, Turns, starting_in_time
 
@@ -45,7 +45,7 @@ class PoolLimits:
 class _Running(NamedTuple):
     """A task in a worker: its kind and when it began."""
 
-    kind: type
+    kind: Hashable
     begun: float
 
 
@@ -117,7 +117,7 @@ class LocalExecutor:
         """Run a task in an idle worker; see ``Executor.run``."""
         end = asyncio.get_running_loop().time() + seconds
         with stage("queue"):
-            worker = await self._take(seconds, owner, type(task))
+            worker = await self._take(seconds, owner, kind_of(task))
         with stage("transfer"):
             outcome = await self._run_in(worker, task, seconds, end)
             if (stages := current_stages()) is not None:
@@ -126,7 +126,7 @@ class LocalExecutor:
 
     async def _run_in(self, worker: WorkerProcess, task: Task[T], seconds: float, end: float) -> Outcome[T]:
         """Run a task in a worker that was taken; see ``run``."""
-        self._running[worker] = _Running(type(task), time.monotonic())
+        self._running[worker] = _Running(kind_of(task), time.monotonic())
         left = max(0.0, end - asyncio.get_running_loop().time())
         answer = asyncio.wrap_future(worker.submit(task))
         try:
@@ -178,7 +178,7 @@ class LocalExecutor:
         self._templates = replace(sums, hits=sums.hits + now.hits - before.hits, misses=sums.misses + now.misses - before.misses)
         worker.templates = now
 
-    async def _take(self, seconds: float, owner: str, kind: type) -> WorkerProcess:
+    async def _take(self, seconds: float, owner: str, kind: Hashable) -> WorkerProcess:
         if self._stopping or not self._started:
             raise NotReady("no worker is up: the service is starting or stopping")
         try:
