@@ -12,14 +12,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facemeld.console.playground import SNIPPETS, Box, Draft, FileText, Photo, Recipe, shortened
+from facemeld.boxes import Rect
+from facemeld.catalog import MaterialFace
+from facemeld.console.playground import SNIPPETS, Draft, FileText, Photo, Recipe, shortened
 from facemeld.console.playground.literals import Style, literal, quoted
 
-BOXES = (Box(1, "mt_7_1", 10, 20, 90, 100), Box(2, "mt_7_2", 200, 20, 60, 70))
+FACES = (MaterialFace(7, 1, Rect(10, 20, 90, 100)), MaterialFace(7, 2, Rect(200, 20, 60, 70)))
 
 
 def draft(**changes: Any) -> Draft:
-    made = Draft(project_id="at_1", model_id="mt_7", template="template.png", boxes=BOXES)
+    made = Draft(project_id="at_1", model_id="mt_7", template="template.png", faces=FACES)
     made.photos = [Photo("a.jpg", b"", "", 2), Photo("b.png", b"", "", 0)]
     for name, value in changes.items():
         setattr(made, name, value)

@@ -23,7 +23,7 @@ from facemeld.accounts import (
 )
 from facemeld.accounts.errors import AccountInvalid
 from facemeld.accounts.policy import RateChange, parse_networks, parse_rate
-from facemeld.catalog import Activity, ActivityStore, Finding, Material, MaterialStatus, MaterialStore, Page
+from facemeld.catalog import Activity, ActivityStore, Finding, Material, MaterialFace, MaterialStatus, MaterialStore, Page
 from facemeld.db import AuditEntry, AuditHead, AuditLog, AuditVerdict
 from facemeld.privacy import PrivacyStore, Receipt, render_receipt
 from facemeld.results import ResultId, ResultStore, ResultSummary
@@ -54,6 +54,7 @@ __all__ = [
     "Grouping",
     "Language",
     "Material",
+    "MaterialFace",
     "MaterialStatus",
     "NewKey",
     "NewToken",

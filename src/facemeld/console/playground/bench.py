@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from facemeld.console.desk import Desk
-from facemeld.console.playground.draft import Box, Draft
+from facemeld.console.playground.draft import Draft
 from facemeld.services.administration import Activity, Material
 from facemeld.services.signin import Act
 
@@ -55,7 +55,8 @@ class Bench:
         self.material = material
         draft.project_id = "" if material is None else material.activity_id
         draft.model_id = "" if material is None else material.id
-        draft.boxes = () if material is None else _boxes(material)
+        # Calls that name no face get the largest first.
+        draft.faces = () if material is None else tuple(sorted(material.faces, key=lambda face: -face.box.area))
         if material is not None:
             draft.template = f"template.{_EXTENSIONS.get(material.format, material.format)}"
         for photo in draft.photos:
@@ -74,9 +75,3 @@ class Bench:
         shape = activity.shape_degree if material.shape_degree is None else material.shape_degree
         features = activity.feature_degree if material.feature_degree is None else material.feature_degree
         return shape, features
-
-
-def _boxes(material: Material) -> tuple[Box, ...]:
-    """The faces, the largest first, as calls that name none get them."""
-    faces: Sequence[Box] = [Box(face.number, face.id, face.box.x, face.box.y, face.box.width, face.box.height) for face in material.faces]
-    return tuple(sorted(faces, key=lambda box: -box.width * box.height))

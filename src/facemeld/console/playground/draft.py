@@ -7,6 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
+from facemeld.boxes import Rect
+from facemeld.services.administration import MaterialFace
+
 Action: TypeAlias = Literal["FuseFace", "FuseFaceUltra"]
 
 RADIOS: Mapping[str, int] = {
@@ -30,18 +33,6 @@ class FileText:
     """Stands for the base64 text of a file that the caller has."""
 
     name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Box:
-    """A face of the template: its number, its id, and where it is, in pixels."""
-
-    number: int
-    id: str
-    x: int
-    y: int
-    width: int
-    height: int
 
 
 @dataclass(slots=True, eq=False)
@@ -69,7 +60,7 @@ class Draft:
         action: Which action.
         project_id, model_id: Activity and material; empty until they are chosen.
         template: Name of the material's file.
-        boxes: Its faces.
+        faces: The material's faces, the largest first.
         photos: One to six.
         shape, features: Degrees of FuseFace; None for the material's own.
         logo: Whether the result carries the visible label.
@@ -83,7 +74,7 @@ class Draft:
     project_id: str = ""
     model_id: str = ""
     template: str = "template.jpg"
-    boxes: tuple[Box, ...] = ()
+    faces: tuple[MaterialFace, ...] = ()
     photos: list[Photo] = field(default_factory=list)
     shape: int | None = None
     features: int | None = None
@@ -111,7 +102,7 @@ class Draft:
     def first_free(self) -> int:
         """Number of the first face that no photo goes to; 0 if there is none."""
         taken = {photo.face for photo in self.photos}
-        return next((box.number for box in self.boxes if box.number not in taken), 0)
+        return next((face.number for face in self.faces if face.number not in taken), 0)
 
     def file_name(self, name: str) -> str:
         """A name for a photo that is safe in code and no other photo's."""
@@ -126,7 +117,7 @@ class Draft:
         return made
 
     def _fuse_face(self, text: Callable[[str], Any]) -> dict[str, Any]:
-        ids = {box.number: box.id for box in self.boxes}
+        ids = {face.number: face.id for face in self.faces}
         merges = [
             {"Image": text(photo.name), **({"TemplateFaceID": ids[photo.face]} if photo.face in ids else {})} for photo in self.photos
         ]
@@ -141,7 +132,7 @@ class Draft:
         }
 
     def _ultra(self, text: Callable[[str], Any]) -> dict[str, Any]:
-        rects = {box.number: {"X": box.x, "Y": box.y, "Width": box.width, "Height": box.height} for box in self.boxes}
+        rects = {face.number: _wire(face.box) for face in self.faces}
         merges = [
             {"Image": text(photo.name), **({"TemplateFaceRect": rects[photo.face]} if photo.face in rects else {})} for photo in self.photos
         ]
@@ -167,3 +158,7 @@ def shortened(value: Any) -> Any:
             return f"{value[:24]}… ({len(value):,} characters)"
         case _:
             return value
+
+
+def _wire(box: Rect) -> dict[str, int]:
+    return {"X": box.x, "Y": box.y, "Width": box.width, "Height": box.height}

@@ -10,9 +10,9 @@ from facemeld.console.parts.fields import Field, choice
 from facemeld.console.parts.pieces import icon, tag
 from facemeld.console.parts.uploads import DropZone, Upload
 from facemeld.console.playground.bench import Bench
-from facemeld.console.playground.draft import Box, Photo
+from facemeld.console.playground.draft import Photo
 from facemeld.console.shelf import kind_of
-from facemeld.services.administration import Material
+from facemeld.services.administration import Material, MaterialFace
 from facemeld.services.errors import ServiceError
 
 MOST_PHOTOS = 6
@@ -58,10 +58,11 @@ class Template:
         desk = self._bench.desk
         with tag("div", classes="fm-faces").style(f"--ratio: {material.width / material.height:.4f}"):
             tag("img", src=picture_address(desk, material), alt=desk.texts("playground.template", name=material.name))
-            for box in self._bench.draft.boxes:
-                self._box(box, material)
+            for face in self._bench.draft.faces:
+                self._box(face, material)
 
-    def _box(self, box: Box, material: Material) -> None:
+    def _box(self, face: MaterialFace, material: Material) -> None:
+        box = face.box
         made = tag("button", classes="fm-face-box", type="button")
         left, top = box.x / material.width, box.y / material.height
         width, height = box.width / material.width, box.height / material.height
@@ -69,15 +70,15 @@ class Template:
 
         async def press() -> None:
             if self.photos is not None:
-                await self.photos.send_to(box.number)
+                await self.photos.send_to(face.number)
 
         made.on("click", lambda _: press(), args=[])
         side = "fm-face-label fm-face-end" if left + width / 2 > 0.5 else "fm-face-label"
         with made, tag("span", classes=side):
             tag("span", self._bench.desk.texts("faces.face"), "fm-hidden")
-            tag("span", str(box.number), "fm-face-number")
+            tag("span", str(face.number), "fm-face-number")
             label = tag("span", "", "fm-face-photo")
-        self._labels[box.number] = (made, label)
+        self._labels[face.number] = (made, label)
 
     async def _show(self) -> None:
         texts, draft = self._bench.desk.texts, self._bench.draft
@@ -171,7 +172,7 @@ class Photos:
         with pick:
             tag("img", src=desk.url(f"/shelf/{photo.ticket}"), alt="")
         faces = {"0": texts("playground.any_face")}
-        faces |= {str(box.number): texts("playground.face", number=box.number) for box in self._bench.draft.boxes}
+        faces |= {str(face.number): texts("playground.face", number=face.number) for face in self._bench.draft.faces}
         goes = choice(texts("playground.goes_to", number=number), str(photo.face), faces)
 
         async def send() -> None:
