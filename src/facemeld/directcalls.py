@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from facemeld.protocol.call import CLIENT_GONE, ActionRegistry, CallInfo, CallRecord, Dispatcher, Exchange, Hooks
-from facemeld.protocol.consent import check_consent
+from facemeld.protocol.call import CLIENT_GONE, ActionRegistry, CallInfo, Dispatcher, Exchange, Hooks
 from facemeld.protocol.errors import V2022
 from facemeld.protocol.options import ProtocolOptions
 from facemeld.protocol.parameters import Parameters
+from facemeld.protocol.request import check_consent
 from facemeld.services.trying import CONSOLE, Trial, Tried
 from facemeld.timing import collecting
 
@@ -34,7 +33,16 @@ class DirectCalls:
     async def call(self, trial: Trial) -> Tried:
         """See ``services.trying.Caller.call``."""
         policy = await asyncio.to_thread(self._policy, trial.account_id)
-        exchange = _DirectCall(language=trial.language, trial=trial, policy=policy, bytes_in=json_size(trial.parameters))
+        exchange = _DirectCall(
+            language=trial.language,
+            client_address=CONSOLE,
+            action=trial.action,
+            version=V2022,
+            sdk=CONSOLE,
+            trial=trial,
+            policy=policy,
+            bytes_in=json_size(trial.parameters),
+        )
         body = b""
         try:
             with collecting(exchange.stages):
@@ -66,12 +74,12 @@ class _DirectCall(Exchange):
             request_id=self.request_id,
             account_id=self.trial.account_id,
             secret_id="",
-            action=self.trial.action,
-            version=V2022,
+            action=self.action,
+            version=self.version,
             region="",
             language=self.language,
             scheme="v3",
-            client_address=CONSOLE,
+            client_address=self.client_address,
             base_url=self.trial.base_url,
             policy=self.policy,
         )
@@ -83,22 +91,6 @@ class _DirectCall(Exchange):
 
     def take_parameters(self) -> Parameters:
         return Parameters(dict(self.trial.parameters), strings=False)
-
-    def record(self, bytes_out: int) -> CallRecord:
-        return CallRecord(
-            request_id=self.request_id,
-            code=self.code,
-            seconds=time.perf_counter() - self.started,
-            bytes_in=self.bytes_in,
-            bytes_out=bytes_out,
-            action=self.trial.action,
-            version=V2022,
-            client_address=CONSOLE,
-            sdk=CONSOLE,
-            call=self.call,
-            stages=self.stages.milliseconds,
-            spans=self.stages.spans,
-        )
 
 
 def json_size(value: object) -> int:

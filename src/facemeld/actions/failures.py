@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
 
-from facemeld.protocol.consent import CONSENT_HEADER
 from facemeld.protocol.errors import (
     ActivityIdNotFound,
     ApiError,
@@ -47,6 +46,7 @@ from facemeld.protocol.errors import (
     UrlIllegal,
 )
 from facemeld.protocol.errors import FaceRectInvalid as FaceRectInvalidCode
+from facemeld.protocol.request import CONSENT_HEADER
 from facemeld.services.errors import (
     ActivityDisabled,
     ActivityNotFound,

@@ -274,6 +274,7 @@ class Exchange(ABC):
     Attributes:
         language: Language of messages.
         request_id: Lower-case UUID of the reply.
+        client_address, action, version, sdk, traceparent: See ``CallRecord``.
         started: Time of the first byte, on the clock ``time.perf_counter``.
         bytes_in: Size of the request.
         code: Code of the error; empty while there is none.
@@ -282,6 +283,11 @@ class Exchange(ABC):
     """
 
     language: Language
+    client_address: str
+    action: str = ""
+    version: str = ""
+    sdk: str = ""
+    traceparent: str = ""
     request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     started: float = field(default_factory=time.perf_counter)
     bytes_in: int = 0
@@ -313,9 +319,23 @@ class Exchange(ABC):
             ApiError: They cannot be decoded.
         """
 
-    @abstractmethod
     def record(self, bytes_out: int) -> CallRecord:
         """Return the record of the call after its reply."""
+        return CallRecord(
+            request_id=self.request_id,
+            code=self.code,
+            seconds=time.perf_counter() - self.started,
+            bytes_in=self.bytes_in,
+            bytes_out=bytes_out,
+            action=self.action,
+            version=self.version,
+            client_address=self.client_address,
+            sdk=self.sdk,
+            call=self.call,
+            stages=self.stages.milliseconds,
+            spans=self.stages.spans,
+            traceparent=self.traceparent,
+        )
 
     def failure(self, error: ApiError) -> bytes:
         """Note an error and return its envelope."""

@@ -13,9 +13,8 @@ import anyio.to_thread
 from starlette.types import Receive, Scope, Send
 
 from facemeld.protocol import envelope
-from facemeld.protocol.call import CLIENT_GONE, ActionRegistry, CallInfo, CallRecord, Dispatcher, Exchange, Hooks
+from facemeld.protocol.call import CLIENT_GONE, ActionRegistry, CallInfo, Dispatcher, Exchange, Hooks
 from facemeld.protocol.common import Common, language_of, read_common
-from facemeld.protocol.consent import read_consent
 from facemeld.protocol.credentials import Credential, Credentials, CredentialsUnavailable
 from facemeld.protocol.errors import (
     V2018,
@@ -29,7 +28,7 @@ from facemeld.protocol.errors import (
 from facemeld.protocol.options import ProtocolOptions
 from facemeld.protocol.parameters import Parameters, read_parameters
 from facemeld.protocol.reading import ClientGone, base_url, head_of, read_body, unless_gone
-from facemeld.protocol.request import RawRequest
+from facemeld.protocol.request import RawRequest, read_consent
 from facemeld.protocol.signature import Verified, check_clock, read_claim, verify
 from facemeld.timing import collecting, stage
 
@@ -71,6 +70,8 @@ class ApiEndpoint:
         options, head = self._dispatcher.options, head_of(scope)
         exchange = _SignedCall(
             language=language_of(head.headers.get("x-tc-language"), options.language),
+            client_address=head.client,
+            traceparent=head.headers.get("traceparent", "")[:_LONGEST_TRACEPARENT],
             base_url=base_url(scope, head),
             request=head,
             options=options,
@@ -118,7 +119,8 @@ class _SignedCall(Exchange):
     async def identify(self) -> CallInfo:
         request = self.request
         common = self.common = read_common(request, self.options)
-        self.language = common.language
+        self.language, self.sdk = common.language, common.client
+        self.action, self.version = common.action[:64], common.version[:64]
         verified = await self._authenticate(request, common)
         self.dotted = verified.dotted
         return CallInfo(
@@ -145,24 +147,6 @@ class _SignedCall(Exchange):
         # The action may run for seconds, and the parameters hold all that it needs of the body.
         self.request = self.request.with_body(b"")
         return parameters
-
-    def record(self, bytes_out: int) -> CallRecord:
-        common = self.common
-        return CallRecord(
-            request_id=self.request_id,
-            code=self.code,
-            seconds=time.perf_counter() - self.started,
-            bytes_in=self.bytes_in,
-            bytes_out=bytes_out,
-            action=common.action[:64] if common else "",
-            version=common.version[:64] if common else "",
-            client_address=self.request.client,
-            sdk=common.client if common else "",
-            call=self.call,
-            stages=self.stages.milliseconds,
-            spans=self.stages.spans,
-            traceparent=self.request.headers.get("traceparent", "")[:_LONGEST_TRACEPARENT],
-        )
 
     def _known(self) -> Common:
         if self.common is None:

@@ -1,13 +1,22 @@
-"""A request as it came over the wire, before anything in it is believed."""
+"""A request as it came over the wire, still unverified, and its consent header."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
+from facemeld.protocol.errors import InvalidParameterValue
+
 FORM = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data"
+
+CONSENT_HEADER = "X-Facemeld-Consent"
+"""Extension header with a reference to the consent of the people shown in the caller's own records, such as ``form-2026-0815``:
+1-128 printable ASCII characters."""
+
+_REFERENCE = re.compile(r"[ -~]{1,128}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,3 +70,29 @@ class RawRequest:
 
 def _text(value: bytes | str) -> str:
     return value.decode("latin-1") if isinstance(value, bytes) else value
+
+
+def read_consent(request: RawRequest) -> str | None:
+    """Return the consent reference of a request, without blanks around it; None if it brings none.
+
+    Raises:
+        InvalidParameterValue: it has another form, or came several times with different values.
+    """
+    name = CONSENT_HEADER.lower()
+    value = request.headers.get(name)
+    if value is None:
+        return None
+    if name in request.repeated:
+        raise InvalidParameterValue(name=CONSENT_HEADER)
+    check_consent(value)
+    return value
+
+
+def check_consent(reference: str) -> None:
+    """Check the form of a consent reference.
+
+    Raises:
+        InvalidParameterValue: it has another form.
+    """
+    if not _REFERENCE.fullmatch(reference):
+        raise InvalidParameterValue(name=CONSENT_HEADER)
