@@ -134,7 +134,7 @@ def fused(pair: Pair, template: Path, user: Path) -> Any:
 
 def _named(name: str) -> Any:
     """A name of the engine, wherever this head keeps it."""
-    for module in ("types", "retouch.presets", "retouch.strengths", "retouch.retouch", "retouch.stages"):
+    for module in ("types", "retouch.presets", "retouch.strengths", "retouch.retouch"):
         try:
             loaded = importlib.import_module(f"facemeld.fusion.{module}")
         except ImportError:

@@ -21,11 +21,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from facemeld.fusion.alignment import similarity
-from facemeld.fusion.bundle import CanonicalMesh, read_bundle
-from facemeld.fusion.expression import pose_terms
-from facemeld.fusion.pose import head_pose
-from facemeld.fusion.topology import LEFT_EYE, LIPS_INNER, LIPS_OUTER, RIGHT_EYE, RIGID, blendshape_mirror, mirror
+from facemeld.fusion.shape.pose import head_pose, pose_terms, similarity
+from facemeld.fusion.shape.topology import (
+    LEFT_EYE,
+    LIPS_INNER,
+    LIPS_OUTER,
+    RIGHT_EYE,
+    RIGID,
+    CanonicalMesh,
+    blendshape_mirror,
+    mirror,
+    read_bundle,
+)
 from facemeld.fusion.types import BLENDSHAPE_COUNT, MESH_VERTICES
 
 PENALTY = 3.0

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from facemeld.fusion.mesh.engine import MeshEngine
+from facemeld.fusion.mesh import MeshEngine
 from facemeld.fusion.types import Assignment, FuseOptions
 from facemeld.marks.invisible import embed
 from facemeld.parallel import WORTH_SHARING, each, helped

@@ -8,9 +8,8 @@ import numpy as np
 from bench.quality.regions import OUTLINE, face_width
 from scipy.spatial.transform import Rotation
 
-from facemeld.fusion.alignment import similarity
-from facemeld.fusion.pose import rotation_of_pose
-from facemeld.fusion.topology import RIGID
+from facemeld.fusion.shape.pose import rotation_of_pose, similarity
+from facemeld.fusion.shape.topology import RIGID
 from facemeld.fusion.types import Face, FloatArray, Pose
 
 

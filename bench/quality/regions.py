@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facemeld.boxes import Rect
-from facemeld.fusion.topology import CHIN, FOREHEAD_TOP, LEFT_BROW, LEFT_EYE, LIPS_OUTER, RIGHT_BROW, RIGHT_EYE, Indices
+from facemeld.fusion.shape.topology import CHIN, FOREHEAD_TOP, LEFT_BROW, LEFT_EYE, LIPS_OUTER, RIGHT_BROW, RIGHT_EYE, Indices
 from facemeld.fusion.types import MESH_VERTICES, FloatArray
 
 Region = NDArray[np.bool_]

@@ -52,7 +52,7 @@ _logger = logging.getLogger(__name__)
 def mesh_engine() -> Engine:
     """Make the default engine."""
     # Imported late, so that measuring another engine needs neither this one nor its models.
-    from facemeld.fusion.mesh.engine import MeshEngine
+    from facemeld.fusion.mesh import MeshEngine
     from facemeld.models import ensure_bundle
 
     return MeshEngine(ensure_bundle())

@@ -37,6 +37,15 @@ class Rect:
         """Index of its rows and columns in an array; only for a box inside its picture."""
         return slice(self.y, self.bottom), slice(self.x, self.right)
 
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """The same as ``window``."""
+        return self.window
+
+    def grown(self, margin: int) -> Rect:
+        """Return the box with a margin on every side."""
+        return Rect(self.x - margin, self.y - margin, self.width + 2 * margin, self.height + 2 * margin)
+
     def intersect(self, other: Rect) -> Rect:
         """Return the common part of two boxes; width or height is 0 where they do not meet."""
         x, y = max(self.x, other.x), max(self.y, other.y)
@@ -49,11 +58,21 @@ class Rect:
         return Rect(left, top, right - left, bottom - top)
 
     @classmethod
-    def around(cls, points: NDArray[np.floating]) -> Rect:
+    def of(cls, picture: NDArray[np.generic]) -> Rect:
+        """Return the box of a whole picture, (H, W) or (H, W, channels)."""
+        return cls(0, 0, picture.shape[1], picture.shape[0])
+
+    @classmethod
+    def around(cls, points: NDArray[np.floating], margin: int | None = None) -> Rect:
         """Return the smallest box that holds every point.
 
         Args:
             points: (N, 2 or more), x and y in pixels.
+            margin: Pixels to add on every side; the box then also holds the outermost points' pixels as a whole.
         """
         low, high = np.floor(points[:, :2].min(axis=0)), np.ceil(points[:, :2].max(axis=0))
-        return cls(int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1]))
+        box = cls(int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1]))
+        if margin is None:
+            return box
+        grown = box.grown(margin)
+        return cls(grown.x, grown.y, grown.width + 1, grown.height + 1)

@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 
 from facemeld.errors import FacemeldError
 from facemeld.fusion.engine import Engine, Plan
-from facemeld.fusion.mesh.engine import MeshEngine
+from facemeld.fusion.finding.views import best_view
+from facemeld.fusion.mesh import MeshEngine
 from facemeld.fusion.types import Assignment, Face, FuseOptions, Picture, Search
-from facemeld.fusion.views import best_view
 from facemeld.marks.credentials import CredentialSigner
 from facemeld.marks.label import draw_label
 from facemeld.marks.provenance import Ingredient
@@ -100,7 +100,7 @@ def fuse(
     Args:
         template: The picture that stays.
         user: The picture whose face is wanted, or several of one person: the one that suits the template best is used (by pose,
-            sharpness, light, expression and what covers the face; see ``facemeld.fusion.views``).
+            sharpness, light, expression and what covers the face; see ``facemeld.fusion.finding.views``).
         profile_degree: Outline of the face, 0 (the user's) to 100 (the template's).
         feature_degree: Eyes, brows, nose and mouth, 0 (the user's) to 100 (the template's).
         user_face: Which face of the user's picture, 1 for the largest.

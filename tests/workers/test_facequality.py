@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from facemeld.fusion.analysis import Analyser
+from facemeld.fusion.finding.analysis import Analyser
 from facemeld.fusion.types import Face
 from facemeld.media.decode import DecodeLimits
 from facemeld.services.review import ReviewLimits, assess

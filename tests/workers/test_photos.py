@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from facemeld.fusion.mesh.engine import MeshEngine
+from facemeld.fusion.mesh import MeshEngine
 from facemeld.fusion.types import Assignment, Face, FuseOptions, Rect
 from facemeld.media.decode import DecodeLimits
 from facemeld.workers.errors import FaceTooSmall, NoFaceFound, RectOutsidePicture

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from facemeld.fusion.mesh.engine import MeshEngine
+from facemeld.fusion.mesh import MeshEngine
 from facemeld.fusion.types import Rect
 from facemeld.media.decode import DecodedImage, DecodeLimits
 from facemeld.media.encode import encode

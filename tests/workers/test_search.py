@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from facemeld.fusion.mesh.engine import MeshEngine
+from facemeld.fusion.mesh import MeshEngine
 from facemeld.fusion.types import Face, Picture, Rect, Search
 from facemeld.workers.sent import LARGE, find_faces
 

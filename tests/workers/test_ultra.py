@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from facemeld.fusion.mesh.engine import MeshEngine
-from facemeld.fusion.mesh.plan import MeshPlan
+from facemeld.fusion.mesh import MeshEngine
+from facemeld.fusion.plan import MeshPlan
 from facemeld.fusion.types import Assignment, Face, FuseOptions, Picture, Rect
 from facemeld.media.decode import DecodeLimits
 from facemeld.workers.errors import FaceTooSmall, NoFaceFound, RectOutsidePicture, TemplateEmpty, TemplateTooLarge, TooManyPhotos

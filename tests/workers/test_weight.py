@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from facemeld.fusion.mesh.engine import MeshEngine
+from facemeld.fusion.mesh import MeshEngine
 from facemeld.media.decode import DecodedImage, DecodeLimits
 from facemeld.workers.template import StoredTemplate, load, make, pack, weight
 

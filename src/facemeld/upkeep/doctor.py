@@ -97,7 +97,7 @@ class Doctor:
     @cached_property
     def _engine(self) -> str:
         """The name of the engine, after a trial run."""
-        from facemeld.fusion.mesh.engine import MeshEngine
+        from facemeld.fusion.mesh import MeshEngine
 
         engine = MeshEngine(self._bundle())
         if engine.analyse(np.zeros((128, 128, 3), np.uint8)):

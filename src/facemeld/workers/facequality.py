@@ -45,7 +45,7 @@ def covered_shares(plan: Plan) -> tuple[float, ...]:
         plan: What the engine worked out about the template.
     """
     # Imported here, because the API process imports this module and carries no imaging libraries.
-    from facemeld.fusion.mesh.plan import MeshPlan
+    from facemeld.fusion.plan import MeshPlan
 
     if not isinstance(plan, MeshPlan):
         return (0.0,) * len(plan.faces)

@@ -14,7 +14,7 @@ from bench.quality.judge import upright
 from bench.quality.regions import outlined
 
 from facemeld.boxes import Rect
-from facemeld.fusion.analysis import Analyser
+from facemeld.fusion.finding.analysis import Analyser
 from facemeld.fusion.types import Assignment, Face, FloatArray, FuseOptions, Picture
 from facemeld.models import ensure_bundle
 

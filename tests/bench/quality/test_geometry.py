@@ -9,9 +9,8 @@ from bench.quality.regions import OUTLINE, face_width
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facemeld.fusion.bundle import read_bundle
-from facemeld.fusion.pose import pose_of_rotation, rotation_of_pose
-from facemeld.fusion.topology import oval
+from facemeld.fusion.shape.pose import pose_of_rotation, rotation_of_pose
+from facemeld.fusion.shape.topology import oval, read_bundle
 from facemeld.fusion.types import Pose
 
 angles = st.builds(Pose, st.floats(-80, 80), st.floats(-60, 60), st.floats(-180, 180))

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from facemeld.fusion.mesh.engine import MeshEngine
-from facemeld.fusion.retouch.strengths import FaceInResult
+from facemeld.fusion.mesh import MeshEngine
+from facemeld.fusion.retouch.presets import FaceInResult
 from facemeld.fusion.types import Face, FloatArray, Picture
 
 

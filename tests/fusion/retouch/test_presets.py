@@ -8,10 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
-from facemeld.fusion.mesh.engine import MeshEngine
-from facemeld.fusion.retouch.areas import Stencil
-from facemeld.fusion.retouch.presets import PRESETS, UltraStrengths
-from facemeld.fusion.retouch.strengths import RetouchStrengths
+from facemeld.fusion.mesh import MeshEngine
+from facemeld.fusion.retouch.presets import PRESETS, RetouchStrengths, UltraStrengths
+from facemeld.fusion.shape.masks import Stencil
 from facemeld.fusion.types import Assignment, FuseOptions, Picture, Rect
 from facemeld.workers.tasks import fuse_retouched
 from facemeld.workers.template import Template

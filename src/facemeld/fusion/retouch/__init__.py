@@ -1,4 +1,4 @@
-"""Retouching of a fused face: skin, detail, teeth, make-up and what stays of the template, each by a strength of its own.
+"""Retouching of a fused face: skin, detail, teeth, make-up and what the template gets back.
 
-Every part is linear in its strength: at 0 not a pixel changes, and each pixel moves the farther the greater the strength is.
+Every part is linear in its strength: at 0 no pixel changes, and the change grows in proportion to the strength.
 """

@@ -1,4 +1,4 @@
-"""Retouches one fused face by given strengths."""
+"""Retouch."""
 
 from __future__ import annotations
 
@@ -6,21 +6,135 @@ from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from facemeld.fusion.retouch.areas import Stencil, box_around, cut, face_oval, face_width, features, grey, weighted
-from facemeld.fusion.retouch.guard import covers_back, eyes_back
-from facemeld.fusion.retouch.makeup import transferred
-from facemeld.fusion.retouch.skin import detail, smoothing
-from facemeld.fusion.retouch.strengths import FaceInResult, RetouchStrengths
-from facemeld.fusion.retouch.teeth import whitened
+from facemeld.fusion.arrays import f32, lab_of, rgb_of, smoothstep, thrice, weighted
+from facemeld.fusion.retouch.presets import FaceInResult, RetouchStrengths
+from facemeld.fusion.retouch.transfer import covers_back, eyes_back, transferred
+from facemeld.fusion.shape import topology
+from facemeld.fusion.shape.masks import Stencil, bare_skin, box_around, cut, face_oval, features
+from facemeld.fusion.shape.topology import face_width
 from facemeld.fusion.types import Face, FloatArray, Picture, Rect
 
+# Skin and detail.
+_FINE = 190.0  # face width, in pixels, at which the smoothing filter is worked out
+_REACH = 0.024  # its radius in face widths
+_EDGE = 11.0  # contrast, of 255, from which the filter takes something for an edge
+_CORE = (0.6, 3.0)  # detail below is noise, above is form; of 255
+_LIMIT = 16.0  # how much detail one pixel may gain
+
+# Teeth.
+_UPPER, _LOWER = topology.LIPS_INNER[[14, 15, 16]], topology.LIPS_INNER[[6, 5, 4]]
+_OPEN = (0.035, 0.08)  # gap between the lips over the mouth's width from which teeth may be seen
+_BRIGHTEST = 92.0  # L that no tooth exceeds
+
+# All together.
 _SMOOTH = 0.9  # share of the filtered skin at full strength: a trace of pores keeps it skin
 _ENHANCE = 1.5  # factor on the detail at full strength
 _SKIN_DETAIL = 0.4  # how much of it skin gets; eyes, brows and lips get it in full
 _FACE = 0.02  # least mask at which the fusion put the user's face
 _WIDEST = 800.0  # face width, in pixels, beyond which changes are worked out on a smaller picture
 _BAND = 512  # rows that are changed at a time
+
+
+def smoothing(patch: Picture, width: float) -> FloatArray:
+    """What full smoothing adds to a patch: spots and pores go, edges stay.
+
+    A guided filter with the picture's lightness as its guide (K. He, J. Sun, X. Tang, "Guided image filtering", ECCV 2010), its
+    coefficients worked out on a smaller picture (K. He, J. Sun, "Fast guided filter", 2015).
+
+    Args:
+        patch: uint8 (h, w, 3) RGB.
+        width: Width of the face in pixels; it decides the filter's reach.
+
+    Returns:
+        float32 (h, w, 3), in levels of 255.
+    """
+    height, across = patch.shape[:2]
+    factor = min(1.0, _FINE / width)
+    size = max(1, round(across * factor)), max(1, round(height * factor))
+    small = patch if factor == 1.0 else np.asarray(cv2.resize(patch, size, interpolation=cv2.INTER_AREA), np.uint8)
+    reach = 2 * max(1, round(_REACH * width * factor)) + 1
+    guide = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.float32)
+    colour = small.astype(np.float32)
+
+    def mean(field: NDArray[np.floating]) -> FloatArray:
+        return np.asarray(cv2.blur(field, (reach, reach), borderType=cv2.BORDER_REPLICATE), np.float32)
+
+    centre, middle = mean(guide), mean(colour)
+    variance = mean(guide * guide) - centre * centre
+    steep = weighted(mean(weighted(colour, guide)) - weighted(middle, centre), np.float32(1) / (variance + np.float32(_EDGE**2)))
+    slope, offset = mean(steep), mean(middle - weighted(steep, centre))
+    if factor < 1.0:
+        slope = np.asarray(cv2.resize(slope, (across, height), interpolation=cv2.INTER_LINEAR), np.float32)
+        offset = np.asarray(cv2.resize(offset, (across, height), interpolation=cv2.INTER_LINEAR), np.float32)
+    light = np.asarray(cv2.cvtColor(patch, cv2.COLOR_RGB2GRAY), np.float32)
+    filtered = cv2.add(weighted(slope, light), offset)
+    return np.asarray(cv2.subtract(filtered, patch, dtype=cv2.CV_32F), np.float32)
+
+
+def detail(patch: Picture, width: float) -> FloatArray:
+    """What full enhancement adds to a patch's lightness: fine and middle detail without noise and without halos.
+
+    Args:
+        patch: uint8 (h, w, 3) RGB.
+        width: Width of the face in pixels; it decides what is fine.
+
+    Returns:
+        float32 (h, w), in levels of 255.
+    """
+    light = np.asarray(cv2.cvtColor(patch, cv2.COLOR_RGB2GRAY), np.float32)
+    fine = max(0.8, width / 340)
+    near = np.asarray(cv2.GaussianBlur(light, (0, 0), fine), np.float32)
+    far = np.asarray(cv2.GaussianBlur(near, (0, 0), 2.2 * fine), np.float32)
+    # Fine detail counts in full, middle detail by a third: light - near + (near - far) / 3.
+    found = cv2.addWeighted(light, 1.3, near, -0.9667, 0.0)
+    found = np.asarray(cv2.addWeighted(found, 1.0, far, -0.3333, 0.0), np.float32)
+    size = np.abs(found)
+    # Coring (noise adds nothing) and a soft limit (strong edges add no halo), as one factor.
+    size = np.clip((size - _CORE[0]) / (_CORE[1] - _CORE[0]), 0, 1) / (1 + size / _LIMIT)
+    return np.asarray(found * size, np.float32)
+
+
+def mouth_gap(landmarks: FloatArray) -> float:
+    """Gap between the lips over the width of the mouth."""
+    gap = float(np.linalg.norm(landmarks[_UPPER, :2] - landmarks[_LOWER, :2], axis=1).mean())
+    return gap / (float(np.linalg.norm(landmarks[61, :2] - landmarks[291, :2])) + 1e-6)
+
+
+def whitened(picture: Picture, landmarks: FloatArray) -> tuple[Rect, FloatArray] | None:
+    """What full whitening adds around the mouth.
+
+    A tooth is what is bright and hardly red between the lips; gums, tongue and the dark behind stay as they are. Teeth lose most
+    of their yellow and gain a little light, never beyond what the face's own light allows.
+
+    Args:
+        picture: uint8 (H, W, 3) RGB.
+        landmarks: float32 (478, 3), pixels of the picture.
+
+    Returns:
+        The box and float32 (h, w, 3) in levels of 255, or None where no teeth can be seen.
+    """
+    opened = float(smoothstep(mouth_gap(landmarks), *_OPEN))
+    width = face_width(landmarks)
+    box = box_around(landmarks[topology.LIPS_INNER], 0.02 * width, (picture.shape[0], picture.shape[1]))
+    if opened == 0.0 or min(box.width, box.height) < 3:
+        return None
+    patch = picture[cut(picture, box)]
+    lab = lab_of(f32(patch))
+    inner = Stencil(box).area(landmarks[topology.LIPS_INNER], soft=0.006 * width)
+    skin = bare_skin(picture, landmarks)
+    light, red, bright = lab[..., 0], lab[..., 1], max(float(skin[0]), 10.0)
+    tooth = smoothstep(light, 0.62 * bright, 0.85 * bright) * (1 - smoothstep(red, 12.0, 22.0)) * inner * np.float32(opened)
+    tooth = np.asarray(cv2.GaussianBlur(tooth, (0, 0), max(0.5, 0.004 * width)), np.float32) * inner
+    brightest = min(_BRIGHTEST, bright + 20)
+    even = np.asarray(cv2.GaussianBlur(lab, (0, 0), max(0.8, 0.008 * width)), np.float32)
+    clean = lab.copy()
+    clean[..., 0] += np.minimum(5.0, np.maximum(brightest - light, 0) * 0.4)
+    # Stains are patches of yellow: the colour comes from the surroundings, with less of it; the light keeps the teeth's form.
+    clean[..., 1] += 0.5 * (even[..., 1] * 0.5 - red)
+    clean[..., 2] += 0.85 * (even[..., 2] * 0.45 - lab[..., 2]) * smoothstep(lab[..., 2], -2.0, 4.0)
+    return box, weighted(rgb_of(clean) - patch, tooth)
 
 
 def retouch(fused: Picture, mask: FloatArray, template: Picture, one: FaceInResult, strengths: RetouchStrengths) -> Picture:
@@ -110,7 +224,7 @@ def _surface(patch: Picture, landmarks: FloatArray, width: float, strengths: Ret
         cv2.add(change, weighted(smoothing(patch, width), oval * (1 - parts) * np.float32(_SMOOTH * strengths.smooth)), dst=change)
     if strengths.enhance or strengths.sharpen:
         weight = np.float32(strengths.enhance) * (_SKIN_DETAIL + (1 - np.float32(_SKIN_DETAIL)) * parts) + np.float32(strengths.sharpen)
-        cv2.add(change, grey(detail(patch, width) * oval * weight * np.float32(_ENHANCE)), dst=change)
+        cv2.add(change, thrice(detail(patch, width) * oval * weight * np.float32(_ENHANCE)), dst=change)
 
 
 def _guard(scene: _Scene, strength: float, change: FloatArray) -> None:

@@ -102,7 +102,7 @@ def context_for(config: WorkerConfig) -> WorkerContext:
     # Imported here, because the API process, which never touches pixels, does not load the imaging libraries.
     import cv2
 
-    from facemeld.fusion.mesh.engine import MeshEngine
+    from facemeld.fusion.mesh import MeshEngine
     from facemeld.marks.credentials import CredentialSigner
 
     cv2.setNumThreads(1)

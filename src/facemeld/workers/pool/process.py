@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 PRELOADED = (
     "cv2",
-    "facemeld.fusion.mesh.engine",
+    "facemeld.fusion.mesh",
     "facemeld.fusion.retouch.retouch",
     "facemeld.marks.credentials",
     "facemeld.marks.detect",

@@ -1,0 +1,1 @@
+"""Find faces in a picture, and choose among several photos of one person."""

@@ -1,1 +1,0 @@
-"""The mesh engine: the user's own pixels, moved by geometry into the template's pose, expression and light."""

@@ -1,0 +1,239 @@
+"""The maps of one fusion."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facemeld.fusion.arrays import Places, f32, read, smoothstep
+from facemeld.fusion.shape.atlas import Atlas, Raster, nearest_covered, rasterise
+from facemeld.fusion.shape.topology import face_width
+from facemeld.fusion.types import MESH_VERTICES, FloatArray
+
+BEND = 0.42
+"""Face widths beyond the outline over which the template is bent."""
+
+_STRIP = 64  # rows in pixels
+_FINE = 110.0  # face width in cells of the grid on which maps are worked out
+_BENT = 2  # cells of that grid in one of the grid on which the ground is bent
+_MARGIN = 0.05  # face widths around the mesh that the blend may change
+
+
+def bend_field(inside: FloatArray, distance: FloatArray, width: float) -> FloatArray:
+    """Carry the mesh's displacement beyond its outline and let it fade to nothing.
+
+    Args:
+        inside: float32 (H, W, 2), displacement, already extended beyond the mesh by nearest values.
+        distance: float32 (H, W), distance to the mesh, same pixels.
+        width: The face's width in the same pixels.
+
+    Returns:
+        float32 (H, W, 2): exactly 0 from ``BEND`` face widths on.
+    """
+    # A wide average needs no fine grid.
+    coarse = max(1, int(0.03 * width))
+    size = (-(-inside.shape[1] // coarse), -(-inside.shape[0] // coarse))
+    small = cv2.resize(inside, size, interpolation=cv2.INTER_AREA)
+    small = cv2.GaussianBlur(small, (0, 0), max(0.5, 0.07 * width / coarse), borderType=cv2.BORDER_REPLICATE)
+    soft = f32(cv2.resize(small, inside.shape[1::-1], interpolation=cv2.INTER_LINEAR))
+    # On the mesh, where the distance is 0, both factors leave its own displacement as it is.
+    field = soft - inside
+    field *= cv2.merge([smoothstep(distance, 0.0, 0.05 * width)] * 2)
+    field += inside
+    field *= cv2.merge([1 - smoothstep(distance, 0.0, BEND * width)] * 2)
+    return field
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A part of the crop, aligned to the coarse grid.
+
+    Attributes:
+        step: Pixels per cell.
+        x0: First cell's column.
+        y0: First cell's row.
+        x1: First column behind it.
+        y1: First row behind it.
+        width: Columns of the crop, in pixels.
+        height: Rows of the crop, in pixels.
+    """
+
+    step: int
+    x0: int
+    y0: int
+    x1: int
+    y1: int
+    width: int
+    height: int
+
+    @property
+    def pixels(self) -> tuple[slice, slice]:
+        """The rows and columns of the crop that it covers."""
+        rows = slice(self.y0 * self.step, min(self.height, self.y1 * self.step))
+        return rows, slice(self.x0 * self.step, min(self.width, self.x1 * self.step))
+
+    @property
+    def cells(self) -> tuple[slice, slice]:
+        """The rows and columns of the coarse grid that it covers."""
+        return slice(self.y0, self.y1), slice(self.x0, self.x1)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Rows and columns in pixels."""
+        rows, columns = self.pixels
+        return rows.stop - rows.start, columns.stop - columns.start
+
+    @property
+    def grid(self) -> Window:
+        """The same part on its own: a grid that starts at its corner."""
+        rows, columns = self.size
+        return Window(self.step, 0, 0, self.x1 - self.x0, self.y1 - self.y0, columns, rows)
+
+    @property
+    def origin(self) -> FloatArray:
+        """float32 (2,): x and y of its first pixel in the crop."""
+        return np.array([self.x0 * self.step, self.y0 * self.step], np.float32)
+
+    def strips(self) -> Iterator[tuple[Window, slice, slice]]:
+        """Cut it into flat strips, so that what is worked out pixel by pixel needs little memory and stays in the cache.
+
+        Yields:
+            A window with a cell more on either side, so that enlarging has no seam; its rows without them, in pixels; and these
+            rows as rows of the whole window.
+        """
+        cells = max(1, _STRIP // self.step)
+        for first in range(self.y0, self.y1, cells):
+            last = min(self.y1, first + cells)
+            low, high = max(self.y0, first - 1), min(self.y1, last + 1)
+            count = min(self.height, last * self.step) - first * self.step
+            skip, start = (first - low) * self.step, (first - self.y0) * self.step
+            wider = Window(self.step, self.x0, low, self.x1, high, self.width, self.height)
+            yield wider, slice(skip, skip + count), slice(start, start + count)
+
+    def up(self, field: FloatArray) -> FloatArray:
+        """This part of a coarse map, enlarged linearly to pixels."""
+        part = np.ascontiguousarray(field[self.y0 : self.y1, self.x0 : self.x1])
+        if self.step > 1:
+            part = f32(cv2.resize(part, (part.shape[1] * self.step, part.shape[0] * self.step), interpolation=cv2.INTER_LINEAR))
+        rows, columns = self.size
+        return part if part.shape[:2] == (rows, columns) else np.ascontiguousarray(part[:rows, :columns])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Layout:
+    """Maps over the part of a crop in which the face lies, on a coarser grid, and over the whole crop on one coarser still.
+
+    Attributes:
+        window: The part of the crop with the face.
+        source: Of the window's cells, (h, w) each: where a cell comes from in the user's picture.
+        twin: The same on the mirrored half.
+        cells: Its place on the atlas.
+        cover: float32 (h, w), 0-1: the mesh's silhouette, feathered inwards.
+        whole: The whole crop.
+        bend: float32 (H, W, 2) of its cells, how far the template's pixel for a cell lies away, in pixels.
+    """
+
+    window: Window
+    source: Places
+    twin: Places
+    cells: Places
+    cover: FloatArray
+    whole: Window
+    bend: FloatArray
+
+    def atlas_map(self, field: FloatArray) -> FloatArray:
+        """An atlas map drawn onto the window's cells."""
+        return f32(read(field, self.cells))
+
+    def backwards(self) -> Places:
+        """Two float32 (H, W) of the whole crop's cells: x and y of the template's pixel that is bent to a cell's place."""
+        step, (rows, columns) = self.whole.step, self.bend.shape[:2]
+        x, y = (np.arange(count, dtype=np.float32) * step + np.float32((step - 1) / 2) for count in (columns, rows))
+        return self.bend[..., 0] + x, self.bend[..., 1] + y[:, None]
+
+
+def lay_out(
+    target: FloatArray, template: FloatArray, size: tuple[int, int], user: FloatArray, atlas: Atlas, fine: float = _FINE
+) -> Layout | None:
+    """Draw the target mesh and read every map off it.
+
+    Args:
+        target: float32 (468, 3), pixels of the crop.
+        template: float32 (468 or more, 3), the template's landmarks, pixels of the crop.
+        size: The crop's height and width.
+        user: float32 (468, 3), pixels of the user's picture.
+        atlas: The canonical atlas.
+        fine: Cells across the face, about.
+
+    Returns:
+        The maps, or None where the target lies outside the picture.
+    """
+    width = face_width(target)
+    step = max(1, round(width / fine))
+    window = _frame(target, size, step, _MARGIN * width)
+    if window is None:
+        return None
+    cells_size = (window.y1 - window.y0, window.x1 - window.x0)
+    drawn = rasterise((target[:, :2] + 0.5 - window.origin) / step - 0.5, target[:, 2], atlas.mesh.triangles, cells_size)
+    if not drawn.covered.any():
+        return None
+    moved = template[:MESH_VERTICES, :2] - target[:, :2]
+    found = drawn.covered_values(np.concatenate([user[:, :2], user[atlas.twins, :2], atlas.cells, moved], axis=1))
+    for across, limits in zip(found[6:8], moved.T, strict=True):
+        # Slivers at the outline extrapolate; what they say must not be carried outwards.
+        np.clip(across, limits.min(), limits.max(), out=across)
+    nearest, _ = nearest_covered(drawn.covered)
+    source, twin, cells = ((found[k].take(nearest, mode="clip"), found[k + 1].take(nearest, mode="clip")) for k in (0, 2, 4))
+    around = cv2.copyMakeBorder(drawn.covered.view(np.uint8), 1, 1, 1, 1, cv2.BORDER_REPLICATE)
+    inside = cv2.distanceTransform(around, cv2.DIST_L2, cv2.DIST_MASK_5)[1:-1, 1:-1]
+    cover = smoothstep(inside * (step / width), 0.005, 0.045)
+    coarse, (rows, columns) = step * _BENT, size
+    whole = Window(coarse, 0, 0, -(-columns // coarse), -(-rows // coarse), columns, rows)
+    bend = _bend(drawn, found[6:8], window, whole, width)
+    return Layout(window, source, twin, cells, cover, whole, bend)
+
+
+def _frame(target: FloatArray, size: tuple[int, int], step: int, margin: float) -> Window | None:
+    """The part of the crop around a mesh, in whole cells of the coarser grid; None where the mesh lies outside the crop."""
+    block, (height, width) = step * _BENT, size
+    low = np.floor((target[:, :2].min(axis=0) - margin) / block).astype(int)
+    high = np.ceil((target[:, :2].max(axis=0) + margin + 1) / block).astype(int)
+    x0, y0 = (max(0, int(value)) * _BENT for value in low)
+    x1, y1 = (min(int(value) * _BENT, -(-side // step)) for value, side in zip(high, (width, height), strict=True))
+    return Window(step, x0, y0, x1, y1, width, height) if x1 > x0 and y1 > y0 else None
+
+
+def _bend(drawn: Raster, moved: FloatArray, window: Window, whole: Window, width: float) -> FloatArray:
+    """The mesh's displacement carried over the whole crop: float32 (H, W, 2), in pixels."""
+    height, across = drawn.labels.shape
+    fine = np.zeros((3, height * across), np.float32)
+    for plane, values in zip(fine, (*moved, 1.0), strict=True):
+        plane[drawn.places] = values
+    padded = cv2.copyMakeBorder(
+        cv2.merge(list(fine.reshape(3, height, across))), 0, -height % _BENT, 0, -across % _BENT, cv2.BORDER_CONSTANT
+    )
+    means = f32(cv2.resize(padded, (padded.shape[1] // _BENT, padded.shape[0] // _BENT), interpolation=cv2.INTER_AREA))
+    share = np.zeros((whole.y1, whole.x1), np.float32)
+    x0, y0 = window.x0 // _BENT, window.y0 // _BENT
+    part = np.s_[y0 : y0 + means.shape[0], x0 : x0 + means.shape[1]]
+    share[part] = means[..., 2]
+    known = share >= min(0.5, float(share.max()))
+    nearest, distance = nearest_covered(known)
+    x, y, weight = (f32(plane).reshape(-1).take(np.flatnonzero(known[part])) for plane in cv2.split(means))
+    shift = f32(cv2.merge([(axis / weight).take(nearest, mode="clip") for axis in (x, y)]))
+    return bend_field(shift, distance, width / whole.step)
+
+
+def cell_means(pixels: NDArray[np.uint8], grid: Window) -> FloatArray:
+    """Means over the cells of a grid that covers a picture: float32 (h, w) or (h, w, 3)."""
+    step, height, width = grid.step, grid.height, grid.width
+    if step == 1:
+        return f32(pixels)
+    right, below = grid.x1 * step - width, grid.y1 * step - height
+    if right or below:
+        pixels = np.asarray(cv2.copyMakeBorder(pixels, 0, below, 0, right, cv2.BORDER_REPLICATE), np.uint8)
+    return f32(cv2.resize(pixels, (grid.x1, grid.y1), interpolation=cv2.INTER_AREA))
