@@ -1,4 +1,4 @@
-"""Finds the faces of a picture with landmarks, expression and pose."""
+"""Find the faces of a picture, with landmarks, expression and pose."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from facemeld.fusion.shape.topology import CanonicalMesh, read_bundle
 from facemeld.fusion.types import Face, FloatArray, Picture, Rect, Search
 
 SMALLEST_VIEW = 200.0
-"""Side of the smallest view, pixels: a face of 34 pixels fills 17 % of it, enough for the detector to find nearly all."""
+"""Side of the smallest view in pixels: a face of 34 pixels fills 17 % of it, enough for the detector to find nearly all of them."""
 
 OVERLAP = 0.3
-"""Neighbouring views share so much of their side: a face too small for the next larger views lies whole in one of these."""
+"""Share of its side by which a view overlaps the next one: a face too small for the larger views lies whole in one of these."""
 
 Point = tuple[float, float]
 
 DOMINANT_SHARE = 0.15
-"""A face whose box fills so much of the picture makes it a portrait: nobody needs the tiny faces behind it."""
+"""Share of the picture that a face's box fills in a portrait, where the tiny faces behind it do not matter."""
 
 _WIDE = 1.6
-"""A picture that is all face is looked at from so much farther away."""
+"""Factor by which the view is enlarged when the picture seems to be all face."""
 
 _TURNS = (180.0, 90.0, 270.0)
-"""Rolls that are tried after upright, the likeliest first."""
+"""Rolls to try after upright, the likeliest first."""
 
 _FLAT = 2.0
-"""Views whose channels all vary by less (standard deviation, of 0-255) show nothing."""
+"""Standard deviation (of 0-255) below which a view is empty, if all channels stay below it."""
 
 
 def centre_of(frame: Rect) -> Point:
@@ -40,7 +40,7 @@ def centre_of(frame: Rect) -> Point:
 
 
 def view_sides(frame: Rect) -> list[float]:
-    """Sides of the views that follow the one of the whole frame, largest first, each about half the one before."""
+    """Sides of the views after that of the whole frame, largest first, each about half the previous one."""
     longest = float(max(frame.width, frame.height))
     steps = math.ceil(math.log2(longest / SMALLEST_VIEW)) if longest > SMALLEST_VIEW else 0
     return [longest * (SMALLEST_VIEW / longest) ** (step / steps) for step in range(1, steps + 1)]
@@ -67,7 +67,7 @@ def _centres(start: float, length: float, side: float) -> list[float]:
 
 
 class Analyser:
-    """Finds faces; one object is for one thread at a time, and gives the same result for the same picture every time."""
+    """Find faces, with the same result for the same picture every time; not safe for use by two threads at once."""
 
     def __init__(self, bundle: Path) -> None:
         """Load the networks.
@@ -76,8 +76,8 @@ class Analyser:
             bundle: The landmark bundle ``face_landmarker.task``.
 
         Raises:
-            facemeld.fusion.errors.ModelMissing: the bundle is not there.
-            facemeld.fusion.errors.FusionError: the file is not such a bundle.
+            facemeld.fusion.errors.ModelMissing: the bundle does not exist.
+            facemeld.fusion.errors.FusionError: the file is not a landmark bundle.
         """
         parts = read_bundle(bundle)
         self._mesh = parts.mesh
@@ -94,9 +94,9 @@ class Analyser:
 
         Args:
             picture: uint8 (H, W, 3) RGB.
-            within: Search around this box only and return the faces whose centre lies in it; the box may be as tight as the face.
-            search: ``largest`` stops at the first look that shows a face for sure, which a larger face would have shown too;
-                ``prominent`` stops where one face fills much of the picture; ``every`` always looks for small faces.
+            within: Search only around this box and return the faces whose centre lies in it; the box may fit the face tightly.
+            search: ``largest`` stops at the first view that surely shows a face, because that view would have shown a larger one too;
+                ``prominent`` stops when one face fills much of the picture; ``every`` always looks for small faces.
 
         Returns:
             The faces, largest box first, then from left to right, then downwards.
@@ -118,22 +118,22 @@ class Analyser:
         return tuple(sorted(faces, key=lambda face: (-face.box.area, face.box.x, face.box.y)))
 
     def landmarks(self, view: Picture) -> FloatArray | None:
-        """Landmarks of the face that fills a view as the landmark network takes it.
+        """Find the landmarks of a face that fills the view as the landmark network expects.
 
         Args:
-            view: uint8 (SIDE, SIDE, 3) RGB; see ``landmarker.region_of_landmarks``.
+            view: uint8 (LANDMARKER_SIDE, LANDMARKER_SIDE, 3) RGB; see ``networks.region_of_landmarks``.
 
         Returns:
-            float32 (478, 3), pixels of the view; None where the network sees no face.
+            float32 (478, 3), pixels of the view; None if the network sees no face.
         """
         mesh = self._landmarker.look(view)
         return mesh.landmarks if mesh.presence >= MIN_PRESENCE else None
 
     def blendshapes(self, landmarks: FloatArray) -> FloatArray:
-        """Expression scores of any landmarks, such as those of a face that was moved.
+        """Read the expression off any landmarks, such as those of a moved face.
 
         Args:
-            landmarks: float32 (478, 3), pixels, irises included; the network knows upright heads only.
+            landmarks: float32 (478, 3), pixels, with irises; the network knows upright heads only.
 
         Returns:
             float32 (52,), 0-1.
@@ -180,5 +180,5 @@ def _dominant(gathering: Gathering, frame: Rect) -> list[Reading]:
 
 
 def _surroundings(box: Rect) -> Rect:
-    """A box with a margin of half its longer side all around."""
+    """The box with a margin of half its longer side on every side."""
     return box.grown(max(box.width, box.height) // 2)

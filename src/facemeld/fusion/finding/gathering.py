@@ -1,4 +1,4 @@
-"""Gathers faces from detections: takes a closer look at the doubtful ones, fits landmarks, drops what is no face or known already."""
+"""Gather faces from detections: check the doubtful ones in closer views, fit landmarks, drop false and known faces."""
 
 from __future__ import annotations
 
@@ -24,40 +24,40 @@ from facemeld.fusion.finding.networks import (
 from facemeld.fusion.types import MESH_VERTICES, FloatArray, Rect
 
 SURE_SCORE = 0.8
-"""Upright faces of fair size score above; upside-down ones seldom do."""
+"""Score that upright faces of fair size exceed; upside-down faces seldom do."""
 
 FAIR_SHARE = 0.15
-"""A face that fills less of the view's side is found, but placed roughly."""
+"""Share of the view's side below which a face is found but placed only roughly."""
 
 MIN_PRESENCE = 0.5
-"""Landmarks with a lower presence score are no face."""
+"""Presence score below which landmarks are not a face."""
 
 STRICT_SCORE, STRICT_SUPPORT, STRICT_PRESENCE = 0.75, 0.7, 0.9
-"""What a doubtful face must reach in a strict look: score of the closer look, support, presence."""
+"""Closer-look score, support and presence that a doubtful face must reach in a strict look."""
 
 STRICT_SIZE = 28.0
-"""Longer side in pixels of the smallest face that a strict look takes: no use is made of faces below 34, and specks abound."""
+"""Longer side in pixels of the smallest face that a strict look accepts: faces below 34 are of no use, and false ones are common."""
 
 SURE_LOGIT = 12.0
-"""Most true faces score above; upside-down readings and imagined faces score below, so those get a closer look."""
+"""Logit that most true faces exceed; upside-down readings and false faces score less, so they get a closer look."""
 
 FAIR_SCORE, FAIR_LOGIT, FAIR_SUPPORT = 0.84, 5.0, 0.78
-"""Less sure faces need no second opinion either, if they score so high and so does a closer look, turned as the landmarks say."""
+"""Score, logit and closer-look score at which a less sure face needs no second opinion either."""
 
 MAX_DRIFT = 0.05
-"""Landmarks of a true face stay where they are when it is looked at again (mean move, in face sizes); imagined ones wander."""
+"""Mean move (in face sizes) of a true face's landmarks when they are fitted again; those of a false face move farther."""
 
 _OTHER_WAY = 45.0
-"""Readings whose rolls differ by more degrees disagree on what is up."""
+"""Degrees of roll beyond which two readings disagree on which way is up."""
 
 _CLOSE_SHARE = 0.4
-"""How much of the side of a closer look the detected box fills."""
+"""Share of a closer look's side that the detected box fills."""
 
 _LOGITS_PER_SCORE = 100.0
-"""So many logits weigh as much as a detection score of 1."""
+"""Logits that weigh as much as a detection score of 1."""
 
 _MAX_SHIFT, _MAX_GROWTH, _MAX_TURN = 0.1, 1.25, 10.0
-"""Region of the landmarks against the one they were found in (share of its side, factor, degrees): beyond, look again."""
+"""Largest shift (share of the side), growth (factor) and turn (degrees) of the region at which the landmarks are kept."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,8 +66,8 @@ class Reading:
 
     Attributes:
         mesh: The landmarks.
-        support: Detection score of a closer look, turned as the landmarks say, 0-1: unlike the logit it tells a face from the
-            same face read upside down. 1 where nothing was doubtful.
+        support: Detection score of a closer look, turned as the landmarks say, 0-1; 1 if nothing was doubtful. Unlike the logit
+            it tells a face from the same face read upside down.
         sure: Whether nothing else needs to be tried.
     """
 
@@ -77,12 +77,12 @@ class Reading:
 
     @property
     def standing(self) -> float:
-        """What decides between two readings of one face."""
+        """Rank among several readings of one face."""
         return self.support + min(self.mesh.logit, SURE_LOGIT) / _LOGITS_PER_SCORE + float(self.sure)
 
 
 class Gathering:
-    """The faces found so far in a picture, in the order of finding."""
+    """The faces found so far in a picture, in the order in which they were found."""
 
     def __init__(self, pyramid: Pyramid, detector: Detector, landmarker: Landmarker, keep: Rect) -> None:
         """Start with none.
@@ -91,7 +91,7 @@ class Gathering:
             pyramid: The picture.
             detector: Detector for closer looks.
             landmarker: Landmark networks.
-            keep: Faces whose centre lies outside are left out.
+            keep: Only faces whose centre lies in this box are kept.
         """
         self._pyramid = pyramid
         self._detector = detector
@@ -106,12 +106,12 @@ class Gathering:
             centre: Centre of the view, pixels.
             side: Side of the view, pixels.
             roll: Degrees by which the view is turned clockwise.
-            strict: Take doubtful detections only where a closer look is sure: among many small views some always seem to show a
-                face. Once a face is known, every look is strict.
+            strict: Accept doubtful detections only if a closer look is sure: among many small views some always seem to show a face.
+                Once a face is known, every look is strict.
         """
         for detection in self._detector.detect(self._pyramid, centre, side, roll):
             x, y = float(detection.box[0]), float(detection.box[1])
-            # An upright look says nothing new about a known face; a turned one may show that it was read upside down.
+            # An upright look says nothing new about a known face; a turned look may show that the face was read upside down.
             if any((known.sure or not roll) and _inside(known.mesh.landmarks, x, y) for known in self.found):
                 continue
             severe = strict or bool(self.found)
@@ -120,13 +120,13 @@ class Gathering:
                 self._add(reading)
 
     def within_known(self, centre: tuple[float, float], side: float) -> bool:
-        """Whether all corners of an upright view lie in one face that is known."""
+        """Whether one known face holds all corners of an upright view."""
         half = side / 2
         corners = [(centre[0] + x, centre[1] + y) for x in (-half, half) for y in (-half, half)]
         return any(all(_inside(known.mesh.landmarks, *corner) for corner in corners) for known in self.found)
 
     def _read(self, detection: Detection, share: float, strict: bool) -> Reading | None:
-        """Landmarks of a detection, if it is a face; a doubtful one is looked at from near, at every quarter turn."""
+        """Landmarks of a detection if it is a face; a doubtful detection is checked in closer views at every quarter turn."""
         candidates = [detection]
         if detection.score >= SURE_SCORE:
             if share < FAIR_SHARE:
@@ -162,7 +162,7 @@ class Gathering:
         return Reading(mesh, support, detection.score >= FAIR_SCORE and mesh.logit >= FAIR_LOGIT and support >= FAIR_SUPPORT)
 
     def _closer(self, detection: Detection, turns: Sequence[float]) -> list[Detection]:
-        """Detections at the same place in closer views, turned against the first one; best first."""
+        """Detections at the same place in closer views, turned relative to the first one; best first."""
         x, y, size = float(detection.box[0]), float(detection.box[1]), float(max(detection.box[2:4]))
         seen = []
         for turn in turns:
@@ -174,7 +174,7 @@ class Gathering:
         return sorted(seen, key=lambda other: -other.score)
 
     def _settle(self, region: Region) -> Mesh:
-        """Landmarks in a region; where they say that it was placed badly, once or twice more in the better one."""
+        """Landmarks in a region; if they call for a better region, fit them again in it, at most twice."""
         mesh = self._landmarker.mesh(self._pyramid, region)
         for _ in range(2):
             better = region_of_landmarks(mesh.landmarks)
@@ -184,7 +184,7 @@ class Gathering:
         return mesh
 
     def _confirmed(self, reading: Reading, strict: bool) -> bool:
-        """Whether a face is likely, and a look at the landmarks' own region finds it again."""
+        """Whether a face is likely, and fitting again in the landmarks' own region finds it again."""
         if reading.mesh.presence < (STRICT_PRESENCE if strict else MIN_PRESENCE) or (strict and reading.support < STRICT_SUPPORT):
             return False
         region = region_of_landmarks(reading.mesh.landmarks)
@@ -193,14 +193,14 @@ class Gathering:
         return again.presence >= MIN_PRESENCE and drift <= MAX_DRIFT
 
     def _wanted(self, landmarks: FloatArray, smallest: float) -> bool:
-        """Whether a face is large enough and lies where faces are wanted."""
+        """Whether a face is large enough and lies in the box that is searched."""
         x, y = _middle(landmarks)
         if float(np.ptp(landmarks[:MESH_VERTICES, :2], axis=0).max()) < smallest:
             return False
         return self._keep.x <= x < self._keep.right and self._keep.y <= y < self._keep.bottom
 
     def _add(self, reading: Reading) -> None:
-        """Add a face, unless it is known."""
+        """Add a face unless it is known."""
         for number, known in enumerate(self.found):
             if _same(known.mesh.landmarks, reading.mesh.landmarks):
                 self.found[number] = _better(known, reading)
@@ -209,12 +209,12 @@ class Gathering:
 
 
 def _same(one: FloatArray, other: FloatArray) -> bool:
-    """Whether two readings are of one face: the middle of one lies in the other."""
+    """Whether two readings are of one face, because the middle of one lies in the other."""
     return _inside(one, *_middle(other)) or _inside(other, *_middle(one))
 
 
 def _better(first: Reading, second: Reading) -> Reading:
-    """Of two readings of one face the surer, if they disagree on what is up; else the first, if it is a face at all."""
+    """The surer of two readings of one face if they disagree on which way is up, else the first, if it is a face at all."""
     if min(first.mesh.presence, second.mesh.presence) < MIN_PRESENCE:
         return max(first, second, key=lambda reading: reading.mesh.presence)
     turn = region_of_landmarks(first.mesh.landmarks).roll - region_of_landmarks(second.mesh.landmarks).roll

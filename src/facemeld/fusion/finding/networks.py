@@ -15,35 +15,35 @@ from facemeld.fusion.shape.topology import BLENDSHAPE_LANDMARKS, LEFT_EYE_CORNER
 from facemeld.fusion.types import LANDMARK_COUNT, FloatArray, Picture
 
 DETECTOR_SIDE = 128
-"""Side of the view that the network sees, pixels."""
+"""Side in pixels of the view that the detector sees."""
 
 MIN_SCORE = 0.5
 """Detections below this score are dropped."""
 
 MAX_OVERLAP = 0.5
-"""Intersection over union from which on two boxes are one face."""
+"""Intersection over union above which two boxes are one face."""
 
 _LAYERS = ((8, 2), (16, 6))
 """Feature maps: pixels between cells, and anchors in each cell."""
 
 _SCORE_LIMIT = 100.0
-"""Raw scores are clipped here, so that the sigmoid cannot overflow."""
+"""Raw scores are clipped to this range so that the sigmoid cannot overflow."""
 
 LANDMARKER_SIDE = 256
-"""Side of the view that the landmark network sees, pixels."""
+"""Side in pixels of the view that the landmark network sees."""
 
 ENLARGE = 1.5
-"""The region is so much larger than the face's box."""
+"""Factor by which the region is larger than the face's box."""
 
 _LOGIT_LIMIT = 100.0
-"""Raw presence scores are clipped here, so that the exponential cannot overflow."""
+"""Raw presence scores are clipped to this range so that the exponential cannot overflow."""
 
 
 class Network:
-    """One network with one input; not safe for use by two threads at a time."""
+    """A TFLite network with one input, run on one thread; not safe for use by two threads at once."""
 
     def __init__(self, model: bytes) -> None:
-        # One thread: workers are processes, one per core, and one thread gives the same bytes every time.
+        # Workers are processes, one per core, and one thread gives the same bytes every time.
         self._interpreter = Interpreter(model_content=model, num_threads=1)
         self._interpreter.allocate_tensors()
         details = self._interpreter.get_input_details()[0]
@@ -52,14 +52,14 @@ class Network:
         self._outputs: list[int] = [output["index"] for output in self._interpreter.get_output_details()]
 
     def run(self, values: NDArray[np.float32]) -> list[FloatArray]:
-        """Outputs of the network, in its own order, for an input of ``input_shape``."""
+        """Run the network on an input of ``input_shape`` and return its outputs in the network's order."""
         self._interpreter.set_tensor(self._input, values.reshape(self.input_shape))
         self._interpreter.invoke()
         return [np.asarray(self._interpreter.get_tensor(index), np.float32) for index in self._outputs]
 
 
 class Pyramid:
-    """A picture and, made when first asked for, its halves, quarters and so on."""
+    """A picture with its halves, quarters and so on, made on first use."""
 
     def __init__(self, picture: Picture) -> None:
         self._levels = [np.ascontiguousarray(picture)]
@@ -85,15 +85,15 @@ class Pyramid:
         Args:
             to_picture: (2, 3), maps a pixel of the view (x, y, 1) to a pixel of the picture.
             size: Side of the view in pixels.
-            finer: Read from a level so many halvings finer than smoothness asks for. The networks were trained on views read
-                straight from the picture, and the reference implementation reads them so; at 0 nothing aliases.
+            finer: Halvings by which the level read is finer than smoothness asks for; at 0 nothing aliases. The networks were
+                trained on views read straight from the picture, so their views are read finer.
             border: OpenCV border mode for what lies outside the picture; constant means black.
         """
         shrink = math.sqrt(abs(float(np.linalg.det(to_picture[:, :2]))))
         wanted = max(0, math.floor(math.log2(shrink)) - finer) if shrink > 0 else 0
         level = self._ensure(wanted)
         factor = 2.0**level
-        # Pixel i of a level covers pixels factor*i ... factor*i + factor-1 of the picture: its centre lies half a pixel further.
+        # Pixel i of a level covers pixels factor*i ... factor*i + factor-1 of the picture, so its centre lies (factor-1)/2 further.
         matrix = np.array(to_picture, np.float64)
         matrix[:, 2] -= (factor - 1) / 2
         matrix /= factor
@@ -101,7 +101,7 @@ class Pyramid:
         return np.asarray(cv2.warpAffine(self._levels[level], matrix, (size, size), flags=flags, borderMode=border), np.uint8)
 
     def _ensure(self, level: int) -> int:
-        """Make levels up to ``level`` while the picture has at least two rows and columns left; the level that there is."""
+        """Make levels up to ``level`` while at least two rows and columns are left, and return the finest level up to it that exists."""
         while len(self._levels) <= level:
             last = self._levels[-1]
             height, width = last.shape[0] // 2, last.shape[1] // 2
@@ -117,7 +117,7 @@ class Pyramid:
         Args:
             centre: Centre of the square, pixels.
             side: Side of the square, pixels.
-            limit: Standard deviation (of 0-255) that no channel may reach.
+            limit: Standard deviation (of 0-255) that every channel must stay below.
         """
         level = self._ensure(max(0, math.floor(math.log2(max(side, 1.0) / 32.0))))
         factor = 2.0**level
@@ -135,7 +135,7 @@ class Detection:
         box: float64 (4,), centre x, centre y, width and height in pixels, in the axes of the view (turned by ``roll``).
         keypoints: float64 (6, 2), pixels: the eyes (left one of an upright picture first), nose tip, mouth, both ears.
         score: 0-1.
-        roll: Degrees by which the view was turned clockwise against the picture.
+        roll: Degrees by which the view was turned clockwise relative to the picture.
     """
 
     box: NDArray[np.float64]
@@ -180,7 +180,7 @@ def decode(regressors: FloatArray, raw_scores: FloatArray, min_score: float = MI
 
 
 def overlap(box: NDArray[np.float64], boxes: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Intersection over union of one box with many; boxes are (centre x, centre y, width, height)."""
+    """Intersection over union of one box with many, float64 (N,); boxes are (centre x, centre y, width, height)."""
     low = np.maximum(box[:2] - box[2:4] / 2, boxes[:, :2] - boxes[:, 2:4] / 2)
     high = np.minimum(box[:2] + box[2:4] / 2, boxes[:, :2] + boxes[:, 2:4] / 2)
     common = np.prod(np.maximum(high - low, 0.0), axis=1)
@@ -195,7 +195,7 @@ def suppress(
     Args:
         values: (K, 16) as ``decode`` returns them.
         scores: (K,).
-        max_overlap: Intersection over union with the best one above which detections are merged.
+        max_overlap: Intersection over union with the best detection above which detections are merged.
 
     Returns:
         (M, 16) merged values and (M,) the best score of each group, best first.
@@ -205,7 +205,7 @@ def suppress(
     merged, best = [], []
     while len(values):
         same = overlap(values[0], values) > max_overlap
-        same[0] = True  # rounding must not lose the best one itself
+        same[0] = True  # rounding must not lose the best detection itself
         merged.append(np.average(values[same], axis=0, weights=scores[same]))
         best.append(scores[0])
         values, scores = values[~same], scores[~same]
@@ -213,7 +213,11 @@ def suppress(
 
 
 class Detector:
-    """The short-range face detector; not safe for use by two threads at a time."""
+    """The short-range face detector; not safe for use by two threads at once.
+
+    The network and its output layout are published in V. Bazarevsky et al., "BlazeFace: Sub-millisecond neural face detection on
+    mobile GPUs", 2019 (arXiv:1907.05047).
+    """
 
     def __init__(self, model: bytes) -> None:
         self._network = Network(model)
@@ -225,7 +229,7 @@ class Detector:
             pyramid: The picture.
             centre: Centre of the view, pixels.
             side: Side of the view, pixels; it may reach outside the picture.
-            roll: Degrees by which the view is turned clockwise: faces turned as far are upright in it.
+            roll: Degrees by which the view is turned clockwise; faces turned by as much are upright in it.
 
         Returns:
             Detections in pixels of the picture, best score first.
@@ -244,12 +248,12 @@ class Detector:
 
 
 def view_matrix(centre: tuple[float, float], side: float, roll: float, size: int) -> NDArray[np.float64]:
-    """Map from pixels of a square view to pixels of the picture.
+    """The map from pixels of a square view to pixels of the picture.
 
     Args:
         centre: Centre of the view, pixels of the picture.
         side: Side of the view, pixels of the picture.
-        roll: Degrees by which the view is turned clockwise against the picture.
+        roll: Degrees by which the view is turned clockwise relative to the picture.
         size: Side of the view in its own pixels.
 
     Returns:
@@ -273,11 +277,11 @@ class Region:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Mesh:
-    """What the landmark network says about a region.
+    """Output of the landmark network for a region.
 
     Attributes:
         landmarks: float32 (478, 3), pixels of the picture; z in the same unit, away from the camera.
-        logit: How surely the region shows a face, before the sigmoid: unlike the score it tells sure from surer.
+        logit: Confidence that the region shows a face, before the sigmoid, which hides how sure the surest are.
     """
 
     landmarks: FloatArray
@@ -285,7 +289,7 @@ class Mesh:
 
     @property
     def presence(self) -> float:
-        """How surely the region shows a face, 0-1."""
+        """Confidence that the region shows a face, 0-1."""
         return 1.0 / (1.0 + math.exp(-max(-_LOGIT_LIMIT, min(_LOGIT_LIMIT, self.logit))))
 
 
@@ -310,7 +314,11 @@ def region_of_landmarks(landmarks: FloatArray) -> Region:
 
 
 class Landmarker:
-    """The landmark and blendshape networks; not safe for use by two threads at a time."""
+    """The landmark and blendshape networks; not safe for use by two threads at once.
+
+    The networks are published in Y. Kartynnik et al., "Real-time facial surface geometry from monocular video on mobile GPUs", 2019
+    (arXiv:1907.06724), and I. Grishchenko et al., "Attention Mesh", 2020 (arXiv:2006.10962).
+    """
 
     def __init__(self, landmarker: bytes, blendshapes: bytes) -> None:
         self._mesh = Network(landmarker)
@@ -327,7 +335,7 @@ class Landmarker:
         return Mesh(landmarks, seen.logit)
 
     def look(self, view: Picture) -> Mesh:
-        """Landmarks of the face in a view, uint8 (SIDE, SIDE, 3) RGB, in pixels of the view."""
+        """Landmarks of the face in a view, uint8 (LANDMARKER_SIDE, LANDMARKER_SIDE, 3) RGB, in pixels of the view."""
         raw, presence = self._mesh.run(view.astype(np.float32) / 255.0)[:2]
         return Mesh(raw.reshape(LANDMARK_COUNT, 3).copy(), float(presence.ravel()[0]))
 

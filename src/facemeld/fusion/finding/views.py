@@ -1,4 +1,4 @@
-"""Chooses, among several photos of one user, the one that suits a template's face best."""
+"""Choose, among several photos of one user, the photo that suits a template's face best."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from facemeld.fusion.shape.topology import face_width
 from facemeld.fusion.types import Face, FloatArray, Picture, Rect
 
 _WIDTH = 192.0  # face width, in pixels, at which photos are compared
-_TURN = 22.0  # degrees of yaw and pitch between both poses at which the score falls to 0.61
+_TURN = 22.0  # degrees of yaw and pitch between the poses at which the score falls to 0.61
 _EXPRESSION = 6.0  # sum of blendshape differences at which the score falls to 0.37
 _SHARP = (0.012, 0.075)  # fine detail over contrast of eyes, brows and lips, between blurred and sharp
 _NOISE = (2.5, 12.0)  # grain of the skin, levels of 255
-_UNEVEN = (0.10, 0.60)  # difference of both halves over their brightness
-_DIM = (12.0, 50.0)  # mean brightness of the skin, levels of 255, between too dark to use and enough
-_CLIPPED = (0.02, 0.30)  # share of the face without detail in its lights or shadows
-_ODD = 15.0  # Lab distance from bare skin, lightness counted by a third, from which something covers it
+_UNEVEN = (0.10, 0.60)  # difference between the halves, over their brightness
+_DIM = (12.0, 50.0)  # mean brightness of the skin, levels of 255, from too dark to use to enough
+_CLIPPED = (0.02, 0.30)  # share of the face whose lights or shadows have no detail
+_ODD = 15.0  # Lab distance from bare skin, with a third of the lightness, above which something covers it
 _COVERED = (0.06, 0.45)  # share of the skin that is covered
 _LOOKS = tuple(number for number, name in enumerate(topology.BLENDSHAPE_NAMES) if name.startswith("eyeLook"))
 _SIDES = np.array([[50, 280], [101, 330], [205, 425], [36, 266], [117, 346], [109, 338]], np.intp)
@@ -33,10 +33,10 @@ class ViewScore:
     """How well a photo suits a template's face, each 0 (not at all) to 1.
 
     Attributes:
-        pose: exp(-d^2 / (2 * 22^2)) with d the distance of yaw and pitch in degrees.
+        pose: exp(-d^2 / (2 * 22^2)), where d is the distance of yaw and pitch in degrees.
         sharpness: Fine detail of eyes, brows and lips over their contrast at a face width of 192 pixels, without grain.
-        light: Evenness between both halves of the face, enough of it, and nothing clipped to white or black.
-        expression: exp(-d / 6) with d the sum of the blendshapes' differences; where the eyes look does not count.
+        light: Evenness between the halves of the face, sufficient brightness, and no clipping to white or black.
+        expression: exp(-d / 6), where d is the sum of the blendshapes' differences without the direction of gaze.
         bare: Share of the skin that nothing covers.
     """
 
@@ -48,17 +48,17 @@ class ViewScore:
 
     @property
     def total(self) -> float:
-        """Weighted geometric mean: one bad part cannot be made good by the others."""
+        """Weighted geometric mean: good parts cannot make up for a bad one."""
         parts = ((self.pose, 0.3), (self.sharpness, 0.25), (self.light, 0.15), (self.expression, 0.1), (self.bare, 0.2))
         return float(np.prod([max(value, 0.02) ** weight for value, weight in parts]))
 
 
 def best_view(template: Face, views: Sequence[tuple[Picture, Face]]) -> int:
-    """Index of the photo that suits a template's face best; the first of equals.
+    """Index of the photo that suits a template's face best; the first if several are equal.
 
     Args:
         template: The template's face.
-        views: Each a photo, uint8 (H, W, 3) RGB, and the user's face in it.
+        views: Photos, uint8 (H, W, 3) RGB, each with the user's face in it.
 
     Raises:
         ValueError: there are no photos.

@@ -1,4 +1,4 @@
-"""The face unrolled."""
+"""The face unrolled: a mesh rasteriser, and constant maps of the canonical face on a small square grid over its UV plane."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _NOSE_BASE = np.array([2, 97, 98, 64, 48, 115, 220, 44, 1, 274, 440, 344, 278, 2
 
 _RIGHT_TEMPLE = np.array([226, 34, 127, 162, 139, 156, 124, 35, 143], np.intp)
 _BRIDGE = np.array([193, 417, 351, 122, 168, 6, 197, 196, 419, 8], np.intp)
-_CHIN = (0.8, 0.125)  # height from which the chin begins, and half its width, in face heights and widths
+_CHIN = (0.8, 0.125)  # height at which the chin begins, and half its width, in face heights and widths
 
 _BAND = np.array([234, 454, 21, 251, 105, 334, 50, 280, 101, 330, 217, 437, 9], np.intp)
 """Corners of the part of a face that glasses can cover."""
@@ -44,7 +44,7 @@ class Raster:
         labels: int32 (H, W), index of the triangle seen at a pixel, -1 where there is none.
         places: (N,), the covered pixels, counted in row order.
         shares: float32 (3, N), their barycentric coordinates.
-        corners: (3, N), the vertices that these shares belong to.
+        corners: (3, N), the vertices that the shares belong to.
     """
 
     labels: NDArray[np.int32]
@@ -54,7 +54,7 @@ class Raster:
 
     @property
     def covered(self) -> NDArray[np.bool_]:
-        """bool (H, W): where the mesh is."""
+        """Where the mesh is: bool (H, W)."""
         return self.labels >= 0
 
     def planes(self, values: NDArray[np.floating]) -> FloatArray:
@@ -72,11 +72,11 @@ class Raster:
         return out.reshape(-1, *self.labels.shape)
 
     def interpolate(self, values: NDArray[np.floating]) -> FloatArray:
-        """The same pixel by pixel: float32 (H, W, K)."""
+        """Spread values over the mesh, channels last: float32 (H, W, K)."""
         return np.ascontiguousarray(np.moveaxis(self.planes(values), 0, 2))
 
     def covered_values(self, values: NDArray[np.floating]) -> FloatArray:
-        """The same for covered pixels only, in row order: float32 (K, covered pixels)."""
+        """Spread values over the covered pixels only, in row order: float32 (K, covered pixels)."""
         out = np.empty((values.shape[1], len(self.places)), np.float32)
         for found, column in zip(out, np.ascontiguousarray(values.T, np.float32), strict=True):
             np.multiply(column.take(self.corners[0], mode="clip"), self.shares[0], out=found)
@@ -94,8 +94,8 @@ def rasterise(
 
     Args:
         points: (V, 2) x and y in pixels of the grid; (0, 0) is the centre of the first pixel.
-        depth: (V,) distance from the camera; what is nearer hides what is farther.
-        triangles: (T, 3) indices into the points, wound alike.
+        depth: (V,) distance from the camera; near triangles hide far ones.
+        triangles: (T, 3) indices into the points, all wound the same way.
         size: Height and width of the grid.
         cull: Leave out triangles that are seen from behind.
     """
@@ -114,7 +114,7 @@ def rasterise(
     drawn = labels.reshape(-1).take(places)
     rows, columns = np.divmod(places.astype(np.int32), np.int32(size[1]))
     x, y = columns.astype(np.float32), rows.astype(np.float32)
-    # Barycentric coordinates are linear in x and y: three numbers a triangle for each of two of them.
+    # Barycentric coordinates are linear in x and y: three numbers per triangle for each of two coordinates.
     area = np.where(np.abs(twice_area) < 1e-9, 1e-9, twice_area)[:, None]
     u, v = (b - a) / area, (c - a) / area
     second = v[:, 1], -v[:, 0], v[:, 0] * a[:, 1] - v[:, 1] * a[:, 0]
@@ -124,7 +124,7 @@ def rasterise(
         by_x, by_y, constant = (part.astype(np.float32).take(drawn, mode="clip") for part in rule)
         share[:] = by_x * x + by_y * y + constant
     shares[0] = 1 - shares[1] - shares[2]
-    # A polygon's outline is drawn too, so a centre may lie just outside: keep it from running away in thin triangles.
+    # The outline of a polygon is drawn too, so a centre may lie just outside; clipping keeps thin triangles from extrapolating far.
     np.clip(shares, -0.25, 1.25, out=shares)
     shares /= shares[0] + shares[1] + shares[2]
     return Raster(labels, places, shares, np.ascontiguousarray(triangles.T, np.intp).take(drawn, axis=1, mode="clip"))
@@ -138,14 +138,14 @@ def extend(field: FloatArray, covered: NDArray[np.bool_]) -> tuple[FloatArray, F
         covered: bool (H, W), true somewhere.
 
     Returns:
-        The field with every uncovered pixel taking the value of its nearest covered one, and the distance to it in pixels.
+        The field, where each uncovered pixel has the value of the nearest covered one, and the distance to that in pixels.
     """
     nearest, distance = nearest_covered(covered)
     return field[covered][nearest], distance
 
 
 def nearest_covered(covered: NDArray[np.bool_]) -> tuple[NDArray[np.intp], FloatArray]:
-    """For every pixel, which covered one is nearest (its number in row order) and how far it is in pixels; both (H, W).
+    """For every pixel, the number (in row order) of the nearest covered pixel and its distance in pixels; both (H, W).
 
     Args:
         covered: bool (H, W), true somewhere.
@@ -159,7 +159,7 @@ def nearest_covered(covered: NDArray[np.bool_]) -> tuple[NDArray[np.intp], Float
 
 
 def vertex_normals(points: NDArray[np.floating], triangles: NDArray[np.int32]) -> FloatArray:
-    """Unit normals of a face mesh that point out of the head: float32 (V, 3); z < 0 faces the camera."""
+    """Unit normals of a face mesh, pointing out of the head: float32 (V, 3); z < 0 faces the camera."""
     p = np.asarray(points, np.float64)
     faces = np.cross(p[triangles[:, 1]] - p[triangles[:, 0]], p[triangles[:, 2]] - p[triangles[:, 0]])
     corners = triangles.T.reshape(-1)
@@ -170,9 +170,9 @@ def vertex_normals(points: NDArray[np.floating], triangles: NDArray[np.int32]) -
 
 
 def _distance(inside: NDArray[np.bool_]) -> FloatArray:
-    """Distance of every pixel inside to the nearest one outside, in pixels."""
+    """Distance in pixels of every pixel inside to the nearest pixel outside."""
     distance = cv2.distanceTransform(inside.view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    # The last digit of OpenCV's depends on where in memory its arrays lie; the square is a whole number.
+    # The last digit of OpenCV's result depends on the arrays' addresses in memory; the square is a whole number.
     return f32(np.sqrt(np.rint(np.square(distance))))
 
 
@@ -198,21 +198,21 @@ class Atlas:
 
     @cached_property
     def twins(self) -> NDArray[np.intp]:
-        """(468,): the vertex on the other half of the face; in the atlas, mirroring is flipping left and right."""
+        """For each vertex the vertex on the other half of the face, (468,); on the atlas, mirroring flips left and right."""
         return topology.mirror(self.mesh)[: len(self.cells)]
 
     @cached_property
     def covered(self) -> NDArray[np.bool_]:
-        """bool: cells that belong to the face."""
+        """Cells that belong to the face: bool."""
         return self.raster.covered
 
     @cached_property
     def inset(self) -> FloatArray:
-        """Distance of a cell to the face's border, in units of the face's width (not limited to 1)."""
+        """Distance of a cell to the face's border, in face widths (not limited to 1)."""
         return _distance(np.pad(self.covered, 1))[1:-1, 1:-1] / np.float32(GRID)
 
     def at_vertices(self, field: FloatArray) -> FloatArray:
-        """What a map of the atlas, float32 (GRID, GRID), says at the vertices: float32 (468,)."""
+        """Values at the vertices, float32 (468,), of a map of the atlas, float32 (GRID, GRID)."""
         x, y = np.clip(np.round(self.cells).astype(int), 0, GRID - 1).T
         return f32(field[y, x])
 
@@ -220,9 +220,9 @@ class Atlas:
         """A soft map of the polygon through some vertices.
 
         Args:
-            vertices: The polygon's corners; its hull is taken.
-            grow: How far it reaches beyond the hull, in face widths.
-            soft: Width of its edge, in face widths.
+            vertices: The polygon's corners; the convex hull is used.
+            grow: Reach beyond the hull, in face widths.
+            soft: Width of the edge, in face widths.
         """
         canvas = np.zeros((GRID * 2, GRID * 2), np.uint8)  # twice as fine, so that thin parts keep their form
         hull = cv2.convexHull(((self.cells[vertices] + 0.5) * 2 - 0.5).astype(np.float32))
@@ -248,7 +248,7 @@ class Atlas:
 
     @cached_property
     def lips(self) -> FloatArray:
-        """Both lips and what is between them."""
+        """Both lips and the mouth between them."""
         return self.area(topology.LIPS_OUTER, 0.0, 0.02)
 
     @cached_property
@@ -273,23 +273,23 @@ class Atlas:
 
     @cached_property
     def steady(self) -> FloatArray:
-        """Where the colour goes with the light: not on brows, eyes and lips."""
+        """Where the colour changes with the light: not on brows, eyes and lips."""
         return f32((1 - 0.8 * self.brows) * (1 - self.eyes) * (1 - self.lips))
 
     @cached_property
     def contrasty(self) -> FloatArray:
-        """Where a face is far darker or lighter than its skin by nature: brows, eyes, and less so lips and nostrils."""
+        """Where a face is naturally much darker or lighter than its skin: brows, eyes, and less so lips and nostrils."""
         soft = np.maximum(self.lips, self.area(_NOSE_BASE, -0.01, 0.02))
         return f32(np.maximum(np.maximum(self.brows, self.sockets), 0.6 * soft))
 
     @cached_property
     def skin(self) -> FloatArray:
-        """Where bare skin is expected: off the features and off the very border."""
+        """Where bare skin is expected: outside the features and away from the border."""
         return f32((1 - self.features) * np.clip(self.inset / 0.03, 0, 1) * self.covered)
 
     @cached_property
     def rows(self) -> FloatArray:
-        """float32 (GRID, 1): the height of a row, 0 at the top of the face, 1 at the chin."""
+        """Height of each row, 0 at the top of the face, 1 at the chin: float32 (GRID, 1)."""
         low, high = self.cells[:, 1].min(), self.cells[:, 1].max()
         return f32((np.arange(GRID)[:, None] - low) / (high - low))
 
@@ -311,12 +311,12 @@ class Atlas:
 
     @cached_property
     def moustache(self) -> FloatArray:
-        """Above the upper lip: no beard without a moustache in it, or nearly none."""
+        """Above the upper lip, where nearly every beard has hair."""
         return f32(self.area(_MOUSTACHE, -0.005, 0.01) * (1 - self.lips))
 
     @cached_property
     def chin(self) -> FloatArray:
-        """Below the lip, off the jaw: no full beard without hair there."""
+        """Below the lip, away from the jaw, where every full beard has hair."""
         columns = np.abs(np.arange(GRID, dtype=np.float32) - np.float32(GRID / 2 - 0.5)) < _CHIN[1] * GRID
         return f32((self.rows > _CHIN[0]) * columns * (1 - self.lips) * self.covered)
 
@@ -339,7 +339,7 @@ class Atlas:
 
     @cached_property
     def band(self) -> FloatArray:
-        """What glasses can cover: from the brows to the cheekbones, from ear to ear."""
+        """Where glasses can cover the face: from the brows to the cheekbones, from ear to ear."""
         return self.area(_BAND, 0.0, 0.03)
 
     @cached_property

@@ -1,4 +1,4 @@
-"""Bends the template's pixels around an outline that moves."""
+"""Bend the template's pixels around an outline that moves."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from facemeld.fusion.types import FloatArray, Picture
 from facemeld.parallel import each
 
 SQUARE = 32
-"""Side in pixels of the squares that are told apart."""
+"""Side in pixels of the squares for which the kernel is chosen."""
 
-# Linear interpolation is off by an eighth of the second difference at most, along each axis (the remainder of the first-order
-# interpolation polynomial): by two grey levels, which is less than grain, where it comes to this.
+# Along each axis, linear interpolation is off by at most an eighth of the second difference (the remainder of the first-order
+# interpolation polynomial): at this limit by two grey levels, which is less than grain.
 _LEAST = 16
 
 _SECOND = np.array([1, -2, 1], np.float32)
 _SAME = np.array([1], np.float32)
 
-_STILL = 0.1  # pixels: what is bent less keeps its exact value
-_FINER = 2  # enlarged so much with the cubic kernel, a picture loses nothing in the quick linear interpolation
-_BORDER = 4  # pixels that the cubic kernel reaches beyond a part, one for the linear, and one because bounds are rounded
+_STILL = 0.1  # pixels: pixels that move less keep their exact value
+_FINER = 2  # enlarged by this factor with the cubic kernel, a picture can be read with the quick linear kernel without loss
+_BORDER = 4  # pixels: reach of the cubic kernel, one for the linear kernel, and one because bounds are rounded
 _TILE = 2 * SQUARE  # columns for which the kernel is chosen
 
 
 def rough_squares(picture: Picture) -> NDArray[np.bool_]:
-    """Squares of a picture that need a better kernel than the linear one.
+    """Find the squares of a picture that need a better kernel than the linear one.
 
     Args:
         picture: uint8 (h, w, 3) RGB.
@@ -46,7 +46,7 @@ def rough_squares(picture: Picture) -> NDArray[np.bool_]:
     for row in range(rough.shape[0]):
         top, bottom = row * SQUARE, min(height, (row + 1) * SQUARE)
         low, high = max(0, top - 1), min(height, bottom + 1)
-        # A row more above and below, so that no difference across the border of two squares is missed.
+        # One more row above and below, so that no difference across the border of two squares is missed.
         grey = cv2.cvtColor(np.ascontiguousarray(picture[low:high]), cv2.COLOR_RGB2GRAY)
         across = cv2.sepFilter2D(grey, cv2.CV_16S, _SECOND, _SAME)
         along = cv2.sepFilter2D(grey, cv2.CV_16S, _SAME, _SECOND)
@@ -57,23 +57,23 @@ def rough_squares(picture: Picture) -> NDArray[np.bool_]:
 
 
 class Enlargements:
-    """Enlarged crops of the faces that were bent last, bounded by bytes: enlarging takes longer than bending.
+    """Enlarged crops of the faces that were bent last, limited in bytes, because enlarging takes longer than bending.
 
-    What is held decides how long a fusion takes, never its pixels.
+    The contents affect how long a fusion takes, never its pixels.
     """
 
     def __init__(self, limit: int) -> None:
         """Start empty.
 
         Args:
-            limit: Bytes that may be held.
+            limit: Bytes to hold at most.
         """
         self._limit = limit
-        # Holding the matte keeps its id from being used again.
+        # Holding the matte keeps its id from being reused.
         self._held: OrderedDict[int, tuple[NDArray[np.uint8], NDArray[np.uint8]]] = OrderedDict()
 
     def of(self, ground: Picture, matte: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
-        """The enlarged crop of a planned face with its matte, uint8 (2h, 2w, 4); None where it is too large to be held.
+        """The enlarged crop of a planned face with its matte, uint8 (2h, 2w, 4); None if it is too large to hold.
 
         Args:
             ground: uint8 (h, w, 3) RGB, the face's crop of the template before any fusion.
@@ -95,9 +95,9 @@ class BentStrip:
     """Full columns of a few rows in which the template is bent.
 
     Attributes:
-        window: The strip's cells, with a cell more above and below.
-        inner: Its rows without them, in pixels.
-        area: Its rows and columns in the crop.
+        window: The strip's cells, with one more cell above and below.
+        inner: The strip's rows without these cells, in pixels.
+        area: The strip's rows and columns in the crop.
     """
 
     window: Window
@@ -106,7 +106,7 @@ class BentStrip:
 
 
 def bent_strips(layout: Layout) -> tuple[FloatArray, list[BentStrip]]:
-    """Where the template is bent: float32 (H, W) of the whole crop's cells, not 0 where it is; and the strips of the crop."""
+    """Where the template is bent: float32 (H, W) of the whole crop's cells, 0 where it is not, and the strips of the crop."""
     moving = f32((np.abs(layout.bend) > _STILL).any(axis=2))
     return moving, list(_strips(layout.whole, moving))
 
@@ -139,11 +139,11 @@ def bend(
         matte: uint8 (h, w), 0-255: what lies in front of the face.
         rough: The ground's squares that need the fine kernel, see ``rough_squares``.
         layout: The maps of the fusion.
-        out: uint8 (h, w, 3), another array with the ground's pixels; the bent ones are written into it.
+        out: uint8 (h, w, 3), another array with the ground's pixels; the bent pixels are written into it.
         enlarged: The ground as ``Enlargements`` gives it, or None.
 
     Returns:
-        The bent matte.
+        The bent matte, uint8 (h, w).
     """
     x, y = layout.backwards()
     moving, strips = bent_strips(layout)
@@ -172,7 +172,7 @@ def bend(
 def _read(
     ground: Picture, matte: NDArray[np.uint8], where: Places, area: tuple[slice, slice], reach: int, rough: NDArray[np.bool_]
 ) -> NDArray[np.uint8]:
-    """Read a strip at places no farther from its own pixels than a reach, with the quick kernel wherever that is as good.
+    """Read a strip at places within a reach of its own pixels, with the quick kernel wherever that loses nothing.
 
     Returns:
         uint8 (h, w, 4), the ground and the matte.
@@ -193,7 +193,7 @@ def _read(
 
 
 def _runs(columns: slice, reach: int, busy: NDArray[np.bool_]) -> Iterator[tuple[int, int, bool]]:
-    """Cut columns into runs of tiles that need the fine kernel, and that do not: first column, the one behind, and whether."""
+    """Cut columns into runs of tiles that share a kernel; yield first column, column after the last, and whether it is the fine one."""
     start, before = columns.start, None
     for first in range(columns.start, columns.stop, _TILE):
         fine = bool(busy[max(0, first - reach) // SQUARE : -(-(first + _TILE + reach) // SQUARE)].any())
@@ -210,23 +210,23 @@ def _grown(span: slice, reach: int, limit: int) -> slice:
 
 
 def _merged(ground: Picture, matte: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The matte as the fourth channel: OpenCV's linear interpolation of four is twice as fast as that of three."""
+    """Append the matte as a fourth channel: OpenCV's linear interpolation of four channels is twice as fast as that of three."""
     return np.asarray(cv2.merge([ground, matte]), np.uint8)
 
 
 def _larger(four: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A picture enlarged with the cubic kernel, so that the linear one reads it without loss."""
+    """Enlarge a picture with the cubic kernel, so that the linear kernel reads it without loss."""
     size = (four.shape[1] * _FINER, four.shape[0] * _FINER)
     return np.asarray(cv2.resize(four, size, interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
 def _within_enlarged(where: Places) -> Places:
-    """Places in a picture as places in the enlarged one: a pixel's middle lies half a pixel from its corner, in both."""
+    """Map places in a picture to the enlarged picture, where a pixel's centre also lies half a pixel from its corner."""
     x, y = (axis * np.float32(_FINER) + np.float32(0.5 * _FINER - 0.5) for axis in where)
     return x, y
 
 
 def _replaced(old: NDArray[np.uint8], new: MatLike, where: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The old pixels with the new ones where a mask is not 0."""
+    """The old pixels, replaced by the new pixels where a mask is not 0."""
     pixels = old.copy()  # OpenCV writes into whole arrays only, not into parts of them
     return np.asarray(cv2.copyTo(np.ascontiguousarray(new), where, pixels), np.uint8)

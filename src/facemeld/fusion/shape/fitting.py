@@ -1,4 +1,4 @@
-"""Decides where every vertex of the user's face lies in the template."""
+"""Decide where every vertex of the user's face goes in the template: the user's shape, in the template's pose and expression."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from facemeld.fusion.shape.topology import face_width
 from facemeld.fusion.types import MESH_VERTICES, Face, FloatArray, FuseOptions
 
 _RIM = 0.16  # face widths from the border over which outline turns into features
-_MOUTH = (0.02, 0.06)  # face widths: how far and how softly the template's own mouth takes what is around it along
-_REACH = 0.16  # face widths that the outline may move at most
-_TURNED = (12.0, 40.0)  # degrees of yaw from which a half of the user's face is guessed from the other
+_MOUTH = (0.02, 0.06)  # face widths: reach and softness of the area around the template's mouth that moves along with it
+_REACH = 0.16  # largest move of the outline, in face widths
+_TURNED = (12.0, 40.0)  # degrees of yaw from which one half of the user's face is guessed from the other
 _UPPER_LIP = np.array([[191, 80, 81, 82, 13, 312, 311, 310, 415], [183, 42, 41, 38, 12, 268, 271, 272, 407]])
 _LOWER_LIP = np.array([[95, 88, 178, 87, 14, 317, 402, 318, 324], [96, 89, 179, 86, 15, 316, 403, 319, 325]])
-_OWN_OUTLINE = 0.95  # how far the outline goes to the user's at most
-_NEAR = 12.0  # degrees between both poses up to which a rehearsal gains too little to be worth its time
+_OWN_OUTLINE = 0.95  # largest share of the way that the outline goes to the user's
+_NEAR = 12.0  # degrees between the poses up to which a rehearsal gains too little to be worth its time
 
-# Share of the difference in expression that goes, before a rehearsal and without one: the last of it costs likeness.
+# Share of the difference in expression that is applied, before a rehearsal and without one: the last of it costs likeness.
 _CORRECTED = 0.52, 0.72
 
-_SEEN = 0.7  # how little of the drift the outline takes part in: a silhouette is seen, where depth is guessed
-_LOOKS_DOWN = 0.02  # radians by which rehearsals find heads to look down, in the mean; so much goes without one
-_SURFACE = np.array([0.0, 0.5, -4.0])  # canonical centimetres: the middle of the face, between nose and cheeks
-_APART = (20.0, 60.0)  # degrees between both poses from which the user's outline is trusted less
+_SEEN = 0.7  # share of the drift that the outline does not take part in: a silhouette is seen, where depth is guessed
+_LOOKS_DOWN = 0.02  # mean angle, in radians, at which rehearsals see heads look down; applied as it is without a rehearsal
+_SURFACE = np.array([0.0, 0.5, -4.0])  # canonical centimetres: the middle of the face's surface, between nose and cheeks
+_APART = (20.0, 60.0)  # degrees between the poses from which the user's outline is trusted less
 
 
 def outline_weight(atlas: Atlas) -> FloatArray:
@@ -44,7 +44,7 @@ class Fitting:
 
     Attributes:
         own: float64 (468, 3), canonical centimetres, in the user's own expression, as it would be read in the template's pose.
-        place: From the canonical face to the template.
+        place: The map from the canonical face to the template.
         user: The user's face.
         template: The template's face.
     """
@@ -56,18 +56,18 @@ class Fitting:
 
     @property
     def apart(self) -> float:
-        """Degrees between both poses."""
+        """Degrees between the poses."""
         return float(np.hypot(self.user.pose.yaw - self.template.pose.yaw, self.user.pose.pitch - self.template.pose.pitch))
 
     @property
     def near(self) -> bool:
-        """Whether the face has to be turned so little that it need not be rehearsed."""
+        """Whether the face is turned so little that it need not be rehearsed."""
         return self.apart <= _NEAR
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Correction:
-    """What a placed face needs so that it is seen in the template's pose and expression.
+    """Change that makes a placed face look as if it had the template's pose and expression.
 
     Attributes:
         turn: float64 (3,), a rotation vector in the picture's axes, radians.
@@ -108,7 +108,7 @@ def target_mesh(
         options: How much of the template's outline and features to keep.
         atlas: The canonical atlas.
         expressions: The expression basis.
-        correction: What a rehearsal showed to be missing, if there was one.
+        correction: Result of a rehearsal, if there was one.
         lips: How much of the template's lips stays, 0-1.
 
     Returns:
@@ -127,12 +127,12 @@ def target_mesh(
     gap = template.mesh.astype(np.float64) - placed
     rim = outline_weight(atlas).astype(np.float64)
     trust = _OWN_OUTLINE * (1 - 0.6 * float(smoothstep(fitting.apart, *_APART)))
-    # On a template in half profile the outline runs over the nose and the cheek: bending it would tear what is behind.
+    # In half profile the outline runs over the nose and the cheek: bending it would tear the background.
     trust *= 1 - 0.7 * float(smoothstep(abs(template.pose.yaw), 28.0, 55.0))
     degree = rim * (1 - (1 - options.shape) * trust) + (1 - rim) * options.features
     limit = _REACH * face_width(template.mesh)
     length = np.linalg.norm(gap, axis=1) + 1e-9
-    excess = 1 - limit * np.tanh(length / limit) / length  # how much of the gap is beyond what may move
+    excess = 1 - limit * np.tanh(length / limit) / length  # share of the gap beyond the largest move
     degree = np.maximum(degree, rim * excess * (1 - options.shape) + degree * (1 - rim))
     if lips > 0:
         degree = np.maximum(degree, lips * _around_lips(atlas))
@@ -145,9 +145,9 @@ def _around_lips(atlas: Atlas) -> FloatArray:
 
 
 def placement(mesh: FloatArray, atlas: Atlas) -> Similarity:
-    """The similarity from the canonical face to a mesh (468, 3), by the points that move little with expression, all alike.
+    """Fit the similarity from the canonical face to a mesh (468, 3) by the points that move little with expression.
 
-    Weighting them as the pose is measured fits the pose a little better and the likeness worse.
+    All points weigh the same: the weights of the head pose fit the pose a little better and the likeness worse.
     """
     weights = np.zeros(MESH_VERTICES)
     weights[topology.RIGID] = 1.0
@@ -155,13 +155,13 @@ def placement(mesh: FloatArray, atlas: Atlas) -> Similarity:
 
 
 def bounded(turn: NDArray[np.float64], most: float) -> NDArray[np.float64]:
-    """A rotation vector (3,) that is never longer than so much, and nearly the same where it is far shorter."""
+    """Limit the length of a rotation vector (3,), leaving vectors that are far shorter nearly unchanged."""
     size = float(np.linalg.norm(turn))
     return turn * (most * float(np.tanh(size / most)) / (size + 1e-9))
 
 
 def _turned(place: Similarity, vector: NDArray[np.float64]) -> Similarity:
-    """A placement turned by a rotation vector about the middle of the face's surface, so that the face stays where it is."""
+    """Turn a placement by a rotation vector about the middle of the face's surface, so that the face stays in place."""
     turn, _ = cv2.Rodrigues(vector)
     centre = place.apply(_SURFACE)
     rotation = np.asarray(turn, np.float64) @ place.rotation
@@ -175,13 +175,13 @@ def _complete(own: NDArray[np.float64], yaw: float, atlas: Atlas) -> NDArray[np.
         return own
     mirrored = own[atlas.twins] * np.array([-1.0, 1.0, 1.0])
     side = atlas.mesh.vertices[:, 0].astype(np.float64) / float(np.abs(atlas.mesh.vertices[:, 0]).max())
-    # Turned to the picture's right, the half on the right is the far one.
+    # When the face is turned to the picture's right, the half on the right is the far one.
     far = smoothstep(side * np.sign(yaw), -0.05, 0.3).astype(np.float64)[:, None] * guess
     return np.asarray(own * (1 - far) + mirrored * far, np.float64)
 
 
 def _close_lips(own: NDArray[np.float64], template: NDArray[np.float64]) -> None:
-    """Open or close the lips as far as the template's are: the basis gets their form right, but not the last millimetre.
+    """Open or close the lips as far as the template's: the basis gets their form right, but not the last millimetre.
 
     Args:
         own: (468, 3), the user's shape in canonical space, changed in place.

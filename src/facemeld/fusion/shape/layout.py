@@ -1,4 +1,4 @@
-"""The maps of one fusion."""
+"""The maps of one fusion: where every pixel of the template's crop comes from, in the user's picture and in the template."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from facemeld.fusion.shape.topology import face_width
 from facemeld.fusion.types import MESH_VERTICES, FloatArray
 
 BEND = 0.42
-"""Face widths beyond the outline over which the template is bent."""
+"""Face widths around the outline within which the template is bent."""
 
-_STRIP = 64  # rows in pixels
-_FINE = 110.0  # face width in cells of the grid on which maps are worked out
-_BENT = 2  # cells of that grid in one of the grid on which the ground is bent
+_STRIP = 64  # rows, in pixels
+_FINE = 110.0  # cells across the face, about, of the grid on which maps are worked out
+_BENT = 2  # cells of that grid per cell of the grid on which the ground is bent
 _MARGIN = 0.05  # face widths around the mesh that the blend may change
 
 
@@ -32,7 +32,7 @@ def bend_field(inside: FloatArray, distance: FloatArray, width: float) -> FloatA
         width: The face's width in the same pixels.
 
     Returns:
-        float32 (H, W, 2): exactly 0 from ``BEND`` face widths on.
+        float32 (H, W, 2): exactly 0 beyond ``BEND`` face widths.
     """
     # A wide average needs no fine grid.
     coarse = max(1, int(0.03 * width))
@@ -40,7 +40,7 @@ def bend_field(inside: FloatArray, distance: FloatArray, width: float) -> FloatA
     small = cv2.resize(inside, size, interpolation=cv2.INTER_AREA)
     small = cv2.GaussianBlur(small, (0, 0), max(0.5, 0.07 * width / coarse), borderType=cv2.BORDER_REPLICATE)
     soft = f32(cv2.resize(small, inside.shape[1::-1], interpolation=cv2.INTER_LINEAR))
-    # On the mesh, where the distance is 0, both factors leave its own displacement as it is.
+    # On the mesh, where the distance is 0, both factors leave the displacement as it is.
     field = soft - inside
     field *= cv2.merge([smoothstep(distance, 0.0, 0.05 * width)] * 2)
     field += inside
@@ -99,11 +99,11 @@ class Window:
         return np.array([self.x0 * self.step, self.y0 * self.step], np.float32)
 
     def strips(self) -> Iterator[tuple[Window, slice, slice]]:
-        """Cut it into flat strips, so that what is worked out pixel by pixel needs little memory and stays in the cache.
+        """Cut the window into flat strips, so that work at full resolution needs little memory and stays in the cache.
 
         Yields:
-            A window with a cell more on either side, so that enlarging has no seam; its rows without them, in pixels; and these
-            rows as rows of the whole window.
+            A window with one more cell above and below, so that enlarging leaves no seam; its rows without these cells, in pixels; and
+                the same rows within the whole window.
         """
         cells = max(1, _STRIP // self.step)
         for first in range(self.y0, self.y1, cells):
@@ -115,7 +115,7 @@ class Window:
             yield wider, slice(skip, skip + count), slice(start, start + count)
 
     def up(self, field: FloatArray) -> FloatArray:
-        """This part of a coarse map, enlarged linearly to pixels."""
+        """Enlarge this part of a coarse map linearly to pixels."""
         part = np.ascontiguousarray(field[self.y0 : self.y1, self.x0 : self.x1])
         if self.step > 1:
             part = f32(cv2.resize(part, (part.shape[1] * self.step, part.shape[0] * self.step), interpolation=cv2.INTER_LINEAR))
@@ -125,16 +125,16 @@ class Window:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Layout:
-    """Maps over the part of a crop in which the face lies, on a coarser grid, and over the whole crop on one coarser still.
+    """Maps over the part of a crop that holds the face, on a coarse grid, and over the whole crop on a coarser grid.
 
     Attributes:
         window: The part of the crop with the face.
-        source: Of the window's cells, (h, w) each: where a cell comes from in the user's picture.
-        twin: The same on the mirrored half.
-        cells: Its place on the atlas.
-        cover: float32 (h, w), 0-1: the mesh's silhouette, feathered inwards.
-        whole: The whole crop.
-        bend: float32 (H, W, 2) of its cells, how far the template's pixel for a cell lies away, in pixels.
+        source: Place of each of the window's cells in the user's picture, (h, w) each.
+            twin: The same on the mirrored half of the face.
+            cells: Place of each cell on the atlas.
+            cover: float32 (h, w), 0-1: the mesh's silhouette, feathered inwards.
+            whole: The whole crop.
+            bend: float32 (H, W, 2) of the whole crop's cells, distance to the template's pixel for a cell, in pixels.
     """
 
     window: Window
@@ -146,11 +146,11 @@ class Layout:
     bend: FloatArray
 
     def atlas_map(self, field: FloatArray) -> FloatArray:
-        """An atlas map drawn onto the window's cells."""
+        """Draw a map of the atlas onto the window's cells."""
         return f32(read(field, self.cells))
 
     def backwards(self) -> Places:
-        """Two float32 (H, W) of the whole crop's cells: x and y of the template's pixel that is bent to a cell's place."""
+        """Place in the template of the pixel that is bent to each of the whole crop's cells, (H, W) each."""
         step, (rows, columns) = self.whole.step, self.bend.shape[:2]
         x, y = (np.arange(count, dtype=np.float32) * step + np.float32((step - 1) / 2) for count in (columns, rows))
         return self.bend[..., 0] + x, self.bend[..., 1] + y[:, None]
@@ -167,10 +167,10 @@ def lay_out(
         size: The crop's height and width.
         user: float32 (468, 3), pixels of the user's picture.
         atlas: The canonical atlas.
-        fine: Cells across the face, about.
+        fine: Approximate number of cells across the face.
 
     Returns:
-        The maps, or None where the target lies outside the picture.
+        The maps, or None if the target lies outside the picture.
     """
     width = face_width(target)
     step = max(1, round(width / fine))
@@ -184,7 +184,7 @@ def lay_out(
     moved = template[:MESH_VERTICES, :2] - target[:, :2]
     found = drawn.covered_values(np.concatenate([user[:, :2], user[atlas.twins, :2], atlas.cells, moved], axis=1))
     for across, limits in zip(found[6:8], moved.T, strict=True):
-        # Slivers at the outline extrapolate; what they say must not be carried outwards.
+        # Slivers at the outline extrapolate; their values must not be carried outwards.
         np.clip(across, limits.min(), limits.max(), out=across)
     nearest, _ = nearest_covered(drawn.covered)
     source, twin, cells = ((found[k].take(nearest, mode="clip"), found[k + 1].take(nearest, mode="clip")) for k in (0, 2, 4))
@@ -198,7 +198,7 @@ def lay_out(
 
 
 def _frame(target: FloatArray, size: tuple[int, int], step: int, margin: float) -> Window | None:
-    """The part of the crop around a mesh, in whole cells of the coarser grid; None where the mesh lies outside the crop."""
+    """The part of the crop around a mesh, in whole cells of the coarser grid; None if the mesh lies outside the crop."""
     block, (height, width) = step * _BENT, size
     low = np.floor((target[:, :2].min(axis=0) - margin) / block).astype(int)
     high = np.ceil((target[:, :2].max(axis=0) + margin + 1) / block).astype(int)
@@ -208,7 +208,7 @@ def _frame(target: FloatArray, size: tuple[int, int], step: int, margin: float) 
 
 
 def _bend(drawn: Raster, moved: FloatArray, window: Window, whole: Window, width: float) -> FloatArray:
-    """The mesh's displacement carried over the whole crop: float32 (H, W, 2), in pixels."""
+    """Carry the mesh's displacement over the whole crop: float32 (H, W, 2), in pixels."""
     height, across = drawn.labels.shape
     fine = np.zeros((3, height * across), np.float32)
     for plane, values in zip(fine, (*moved, 1.0), strict=True):

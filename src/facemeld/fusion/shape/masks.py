@@ -1,4 +1,4 @@
-"""Soft masks."""
+"""Soft masks of skin, eyes, brows, lips and mouth in a picture, drawn from landmarks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _GRID = np.linspace(-1, 1, 7)
 
 
 def box_around(points: Points, margin: float, size: tuple[int, int]) -> Rect:
-    """The box around some points with a margin, within a picture; without pixels where the points lie outside.
+    """The box around some points with a margin, clipped to the picture; empty if the points lie outside.
 
     Args:
         points: (N, 2 or more), pixels.
@@ -41,16 +41,16 @@ def cut(picture: NDArray[np.generic], box: Rect) -> tuple[slice, slice]:
 
 @dataclass(frozen=True, slots=True)
 class Stencil:
-    """Draws soft masks over one box of a picture; large boxes are drawn smaller and enlarged, which soft edges do not show."""
+    """Draw soft masks over a box of a picture; large boxes are drawn smaller and enlarged, which soft edges do not show."""
 
     box: Rect
 
     def area(self, *polygons: Points, grow: float = 0.0, soft: float = 0.0, hull: bool = False) -> FloatArray:
-        """A mask of some polygons.
+        """Draw a mask of some polygons.
 
         Args:
             polygons: Each (N, 2 or more), pixels of the picture.
-            grow: How far the mask reaches beyond them, in pixels.
+            grow: Reach of the mask beyond them, in pixels.
             soft: Standard deviation of its edge, in pixels.
             hull: Take the convex hull of each.
 
@@ -76,7 +76,7 @@ class Stencil:
 
 
 def features(landmarks: FloatArray, stencil: Stencil, width: float) -> FloatArray:
-    """Eyes with lids, brows, lips and nostrils: what is not skin."""
+    """Eyes with lids, brows, lips and nostrils: everything on a face that is not skin."""
     polygons = [landmarks[part] for part in (topology.RIGHT_BROW, topology.LEFT_BROW, topology.LIPS_OUTER, _NOSTRILS)]
     eyes = [landmarks[part] for part in (topology.RIGHT_EYE, topology.LEFT_EYE)]
     near = stencil.area(*polygons, grow=0.012 * width, soft=0.008 * width, hull=True)
@@ -84,13 +84,13 @@ def features(landmarks: FloatArray, stencil: Stencil, width: float) -> FloatArra
 
 
 def face_oval(landmarks: FloatArray, stencil: Stencil, width: float) -> FloatArray:
-    """The whole face, soft at its border and nowhere beyond it."""
+    """The whole face, soft towards its border and 0 beyond it."""
     inside = stencil.area(landmarks[:468], soft=0.015 * width, hull=True)
     return np.maximum(2 * inside - 1, 0)
 
 
 def bare_skin(picture: Picture, landmarks: FloatArray) -> FloatArray:
-    """Median Lab colour of cheeks and forehead: float32 (3,); that of a common skin where the picture shows neither."""
+    """Median Lab colour of cheeks and forehead, float32 (3,); a common skin colour if the picture shows neither."""
     reach = 0.035 * face_width(landmarks)
     around = np.stack(np.meshgrid(_GRID, _GRID), axis=2).reshape(1, -1, 2) * reach
     places = np.round(landmarks[_BARE, None, :2] + around).astype(np.intp).reshape(-1, 2)

@@ -1,9 +1,8 @@
-"""Pose and expression of a face."""
+"""Pose and expression of a face: similarity transforms, head rotation, and a linear basis of how a face's shape changes."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
@@ -16,7 +15,7 @@ from facemeld.fusion.shape.topology import CanonicalMesh
 from facemeld.fusion.types import BLENDSHAPE_COUNT, MESH_VERTICES, FloatArray, Pose
 
 _FILE = "expression_basis.npz"
-_MOST_YAW, _MOST_PITCH = 50.0, 30.0  # degrees: few faces that the drift was learned from are turned farther
+_MOST_YAW, _MOST_PITCH = 50.0, 30.0  # degrees: few of the faces that the drift was learned from are turned farther
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,18 +37,18 @@ class Similarity:
         return self.scale * (np.asarray(points, np.float64) @ self.rotation.T) + self.translation
 
     def turn(self, vectors: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Map differences of points (offsets): scaled and turned, not moved."""
+        """Map differences of points: scaled and turned, but not moved."""
         return self.scale * (np.asarray(vectors, np.float64) @ self.rotation.T)
 
     def inverse(self) -> Similarity:
-        """The map back."""
+        """The inverse map."""
         rotation = self.rotation.T
         scale = 1.0 / self.scale
         return Similarity(rotation, scale, -scale * (rotation @ self.translation))
 
 
 def similarity(source: NDArray[np.floating], target: NDArray[np.floating], weights: NDArray[np.floating] | None = None) -> Similarity:
-    """The similarity that maps ``source`` closest to ``target`` in weighted least squares.
+    """Fit the similarity that maps ``source`` closest to ``target`` in weighted least squares.
 
     Source of the formula: S. Umeyama, "Least-squares estimation of transformation parameters between two point patterns",
     IEEE PAMI 13(4), 1991.
@@ -60,7 +59,7 @@ def similarity(source: NDArray[np.floating], target: NDArray[np.floating], weigh
         weights: (N,) non-negative; all equal by default.
 
     Raises:
-        ValueError: shapes differ, or fewer than three points have weight, or the source's points fall together.
+        ValueError: shapes differ, fewer than three points have weight, or all points of the source coincide.
     """
     if source.shape != target.shape or source.ndim != 2 or source.shape[1] != 3:
         raise ValueError(f"source and target must both be (N, 3), got {source.shape} and {target.shape}")
@@ -92,12 +91,12 @@ def head_pose(landmarks: NDArray[np.floating], mesh: CanonicalMesh) -> Pose:
 
 
 def head_placement(landmarks: NDArray[np.floating], mesh: CanonicalMesh) -> Similarity:
-    """The similarity that puts the canonical face (centimetres) where the landmarks are (pixels), by the rigid points."""
+    """Fit the similarity from the canonical face (centimetres) to the landmarks (pixels) by the rigid points."""
     return similarity(mesh.vertices, landmarks[:MESH_VERTICES], mesh.rigid_weights)
 
 
 def levelled(landmarks: FloatArray, roll: float) -> FloatArray:
-    """Landmarks (V, 3) turned back by a roll in degrees: float32 (V, 3)."""
+    """Landmarks (V, 3) with a roll in degrees taken back: float32 (V, 3)."""
     cosine, sine = np.cos(np.radians(roll)), np.sin(np.radians(roll))
     turned = landmarks.copy()
     turned[:, :2] = landmarks[:, :2] @ np.array([[cosine, -sine], [sine, cosine]], np.float32)
@@ -105,7 +104,7 @@ def levelled(landmarks: FloatArray, roll: float) -> FloatArray:
 
 
 def pose_of_rotation(rotation: NDArray[np.floating]) -> Pose:
-    """Angles of a rotation that is first yaw, then pitch, then roll: roll is what turning the picture changes, and only that.
+    """Angles of a rotation that is first yaw, then pitch, then roll; turning the picture changes roll alone.
 
     Args:
         rotation: (3, 3), from the canonical face to the picture.
@@ -117,7 +116,7 @@ def pose_of_rotation(rotation: NDArray[np.floating]) -> Pose:
 
 
 def rotation_of_pose(pose: Pose) -> NDArray[np.float64]:
-    """The rotation that ``pose_of_rotation`` reads: float64 (3, 3)."""
+    """The rotation of a pose, the inverse of ``pose_of_rotation``: float64 (3, 3)."""
     yaw, pitch, roll = math.radians(pose.yaw), math.radians(pose.pitch), math.radians(pose.roll)
     turn = np.array([[math.cos(yaw), 0, -math.sin(yaw)], [0, 1, 0], [math.sin(yaw), 0, math.cos(yaw)]])
     nod = np.array([[1, 0, 0], [0, math.cos(pitch), -math.sin(pitch)], [0, math.sin(pitch), math.cos(pitch)]])
@@ -127,17 +126,17 @@ def rotation_of_pose(pose: Pose) -> NDArray[np.float64]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ExpressionBasis:
-    """What expressions, poses and people do to the canonical face, learned from landmarks of synthetic faces.
+    """How expression, pose and person change the canonical face, learned from landmarks of synthetic faces.
 
     All shapes are in the canonical frame (see ``CanonicalMesh``), aligned by the rigid points.
 
     Attributes:
         moves: float32 (52, 468, 3), centimetres that each vertex moves when a score goes from 0 to 1.
         neutral: float32 (468, 3), centimetres: the mean face at scores 0.
-        components: float32 (K, 468, 3), centimetres: how people differ at the same expression, one standard deviation each,
-            strongest first.
-        drift: float32 (5, 468, 3), centimetres that each vertex seems to move with ``pose_terms``: how high a point lies over the
-            picture is only guessed, the worse the more a head is turned, so the same face has other shapes in other poses.
+        components: float32 (K, 468, 3), centimetres: differences between people at the same expression, one standard deviation
+            each, strongest first.
+        drift: float32 (5, 468, 3), centimetres that each vertex seems to move with ``pose_terms``: depth is only guessed, and the
+            guess gets worse the more a head is turned, so the same face has other shapes in other poses.
     """
 
     moves: FloatArray
@@ -154,8 +153,8 @@ class ExpressionBasis:
         """How far the vertices move from one expression to another.
 
         Args:
-            scores_from: (52,), the expression that the face has.
-            scores_to: (52,), the expression that it should have.
+            scores_from: (52,), the face's expression.
+                scores_to: (52,), the expression that it should have.
 
         Returns:
             float32 (468, 3), canonical centimetres.
@@ -169,47 +168,13 @@ class ExpressionBasis:
         return np.tensordot(change, self.moves, 1).astype(np.float32)
 
     def drift_at(self, pose: Pose) -> FloatArray:
-        """How far the vertices of a face seem to have moved when it is seen in a pose: float32 (468, 3), canonical centimetres."""
+        """Apparent move of the vertices of a face that is seen in a pose: float32 (468, 3), canonical centimetres."""
         yaw, pitch = (max(-most, min(most, angle)) for angle, most in ((pose.yaw, _MOST_YAW), (pose.pitch, _MOST_PITCH)))
         return np.tensordot(pose_terms(yaw, pitch), self.drift, 1).astype(np.float32)
 
-    def matched_offset(
-        self,
-        scores_from: NDArray[np.floating],
-        scores_to: NDArray[np.floating],
-        score: Callable[[FloatArray], NDArray[np.floating]],
-        rounds: int = 2,
-    ) -> FloatArray:
-        """Like ``offset``, but corrected by what the blendshape network says about the moved face.
-
-        The basis is linear and the same for everybody, so one step leaves about a third of the difference; each round feeds the
-        rest back. On held-out synthetic pairs the summed difference of scores falls from 4.1 to 1.3 in the first step and to 0.5
-        after two rounds, for 8 % more movement.
-
-        Args:
-            scores_from: (52,), the expression that the face has.
-            scores_to: (52,), the expression that it should have.
-            score: Scores (52,) of the face when its vertices are moved by an offset (468, 3).
-            rounds: How often to correct.
-
-        Returns:
-            float32 (468, 3): the best offset seen, by the sum of absolute differences of scores.
-        """
-        aim = np.asarray(scores_to, np.float64)
-        reach = aim.copy()
-        best, least = self.offset(scores_from, reach), np.inf
-        for number in range(rounds + 1):
-            offset = self.offset(scores_from, reach)
-            rest = aim - score(offset)
-            if (size := float(np.abs(rest).sum())) < least:
-                best, least = offset, size
-            if number < rounds:
-                reach += rest
-        return best
-
 
 def pose_terms(yaw: float, pitch: float) -> NDArray[np.float64]:
-    """What the drift of a shape depends on, from degrees: both angles in units of 30, their squares and their product, float64 (5,)."""
+    """Terms that the drift depends on: yaw and pitch in units of 30 degrees, their squares and their product, float64 (5,)."""
     yaw, pitch = yaw / 30, pitch / 30
     return np.array([yaw, pitch, yaw**2, pitch**2, yaw * pitch])
 

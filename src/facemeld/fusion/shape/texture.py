@@ -1,4 +1,4 @@
-"""Reads the user's pixels."""
+"""The user's pixels for any part of the template, from either half of the face, with lips that close and eyes that turn."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from facemeld.fusion.types import FloatArray, Picture
 from facemeld.parallel import each
 
 # The photo.
-_FINER = 1.5  # pixels of the user's face for one of the result: then the quick linear interpolation loses nothing
-_LARGE = 700.0  # face width in pixels from which so many would need too much memory
-_ENOUGH = 4.0  # pixels of the patch for one of the picture: enlarged so much, it is smooth enough for linear interpolation
-_SEEN = 0.02  # shares below are not worth reading
+_FINER = 1.5  # pixels of the user's face per pixel of the result: enough for the quick linear interpolation to lose nothing
+_LARGE = 700.0  # face width in pixels from which that would need too much memory
+_ENOUGH = 4.0  # pixels of the patch per pixel of the picture: enlarged by this factor, it is smooth enough for linear interpolation
+_SEEN = 0.02  # smallest share worth reading
 
 # Lips that close.
 _MARGIN = 0.01  # face widths around the lips
 
 # Gaze.
 _EYES = ((33, 133), int(topology.RIGHT_IRIS[0])), ((362, 263), int(topology.LEFT_IRIS[0]))
-_FURTHEST = 0.22  # eye widths that an iris is moved at most
-_REACH = 0.42  # eye widths around the iris over which the eye's texture goes along
+_FURTHEST = 0.22  # largest move of an iris, in eye widths
+_REACH = 0.42  # eye widths around the iris over which the eye's texture moves along
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,13 +36,13 @@ class UserTexture:
     """The user's face and the maps into it.
 
     Attributes:
-        patch: uint8 (H, W, 3 or 4), the face, brought to about the size at which it is read; the fourth channel says nothing, but
+        patch: uint8 (H, W, 3 or 4), the face, at about the size at which it is read. A fourth channel has no meaning, but
             OpenCV's linear interpolation is twice as fast with it.
-        maps: Places in the patch for a window's cells, of the half itself and of the mirrored one.
-        share: float32 (h, w), 0-1: how much comes from the mirrored half.
-        kernel: OpenCV's name of the interpolation.
+        maps: Places in the patch of a window's cells, on the face's own half and on the mirrored half.
+        share: float32 (h, w), 0-1: share taken from the mirrored half.
+        kernel: OpenCV's interpolation flag.
         origin: float32 (2,), x and y of the patch's corner in the user's picture.
-        scale: float32 (2,), pixels of the patch for one of the picture.
+        scale: float32 (2,), pixels of the patch per pixel of the picture.
     """
 
     patch: NDArray[np.uint8]
@@ -59,9 +59,9 @@ class UserTexture:
         Args:
             picture: uint8 (H, W, 3) RGB.
             mesh: float32 (468, 3), pixels of that picture.
-            sources: Places in the picture of a window's cells, of the half itself and of the mirrored one.
-            share: float32 (h, w) of these cells, 0-1: how much comes from the mirrored half.
-            width: Width of the face that is made, in pixels.
+            sources: Places in the picture of a window's cells, on the face's own half and on the mirrored half.
+            share: float32 (h, w) of these cells, 0-1: share taken from the mirrored half.
+            width: Width in pixels of the face in the result.
         """
         factor = face_width(mesh) / width
         height, across = picture.shape[:2]
@@ -86,11 +86,11 @@ class UserTexture:
         return cls(patch, places, share, cv2.INTER_LINEAR if linear else cv2.INTER_CUBIC, origin, scale)
 
     def at(self, source: Places) -> NDArray[np.uint8]:
-        """The patch at places in the user's picture, (h, w) each: uint8 (h, w, 3)."""
+        """Read the patch at places in the user's picture, (h, w) each: uint8 (h, w, 3) RGB."""
         return _rgb(read(self.patch, _within(source, self.origin, self.scale), self.kernel))
 
     def read(self, grid: Window) -> Picture:
-        """The user's pixels over the whole window: uint8 (h, w, 3) RGB.
+        """Read the user's pixels over the whole window: uint8 (h, w, 3) RGB.
 
         Args:
             grid: The window as a grid of its own.
@@ -106,7 +106,7 @@ class UserTexture:
         return out
 
     def _mirrored(self, found: NDArray[np.uint8], strip: Window, inner: slice) -> NDArray[np.uint8]:
-        """A strip with its share of the mirrored half."""
+        """Mix a strip with its share of the mirrored half."""
         if not (self.share[strip.y0 : strip.y1] > _SEEN).any():
             return found
         share = strip.up(self.share)[inner]
@@ -122,7 +122,7 @@ class UserTexture:
 
 
 def _within(places: Places, origin: FloatArray, scale: FloatArray) -> Places:
-    """Places in the user's picture as places in the patch."""
+    """Map places in the user's picture to places in the patch."""
     x, y = (axis * factor - (start * factor + np.float32(0.5)) for axis, factor, start in zip(places, scale, origin, strict=True))
     return x, y
 
@@ -133,12 +133,14 @@ def _rgb(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LipMap:
-    """Where the pixels around a mouth come from.
+    """Where the pixels around a mouth that closes come from.
+
+    A map on cells would drag the teeth of an open mouth over the line between the closed lips.
 
     Attributes:
         part: Rows and columns of the window.
-        source: Places in the user's picture, (h, w) each, of the half itself.
-        twin: The same on the mirrored half.
+            source: Places in the user's picture, (h, w) each, on the face's own half.
+            twin: The same on the mirrored half.
     """
 
     part: tuple[slice, slice]
@@ -157,7 +159,7 @@ def map_lips(target: FloatArray, user: FloatArray, window: Window, width: float,
         atlas: The canonical atlas.
 
     Returns:
-        The map, or None where the lips lie outside the window.
+        The map, or None if the lips lie outside the window.
     """
     placed = target[:, :2] - window.origin
     rows, columns = window.size
@@ -179,12 +181,12 @@ def map_lips(target: FloatArray, user: FloatArray, window: Window, width: float,
 
 
 def read_lips(picture: Picture, texture: UserTexture, lips: LipMap, grid: Window) -> None:
-    """Read the pixels around the mouth anew, in place.
+    """Read the pixels around the mouth again, in place.
 
     Args:
-        picture: uint8 (H, W, 3) of the window, the user's pixels.
-        texture: Where they come from.
-        lips: The map to the pixel.
+        picture: uint8 (H, W, 3) of the window, the user's pixels; changed in place.
+            texture: The source of the pixels.
+            lips: The map of single pixels.
         grid: The window as a grid of its own.
     """
     own, other = texture.at(lips.source), texture.at(lips.twin)
@@ -195,16 +197,16 @@ def read_lips(picture: Picture, texture: UserTexture, lips: LipMap, grid: Window
 def follow_gaze(
     layout: Layout, target: FloatArray, template: FloatArray, user: FloatArray, open_eyes: tuple[float, float], atlas: Atlas
 ) -> tuple[Places, Places]:
-    """Where each cell comes from in the user's picture when the irises look as the template's do.
+    """Move the places of the eyes' cells so that the user's irises look where the template's look.
 
-    Between the lids the texture slides, most at the iris, so that lids and lashes stay where they are.
+    Between the lids the texture slides, most at the iris, so that lids and lashes stay in place.
 
     Args:
         layout: The maps of the fusion.
         target: float32 (468, 3), where the user's vertices go, pixels of the crop.
         template: float32 (478, 3), the template's landmarks, pixels of the crop.
         user: float32 (478, 3), the user's landmarks, pixels of the user's picture.
-        open_eyes: How far the right and the left eye are the user's and open, 0-1.
+        open_eyes: How far the right and the left eye are open and the user's own, 0-1.
         atlas: The canonical atlas.
 
     Returns:
@@ -237,7 +239,7 @@ def follow_gaze(
 
 
 def _carry(point: FloatArray, before: FloatArray, after: FloatArray) -> FloatArray:
-    """Move a point with the two corners of its eye: turned and scaled alike."""
+    """Move a point with the two corners of its eye, turned and scaled alike."""
     old, new = before[1] - before[0], after[1] - after[0]
     size = float(old @ old) + 1e-6
     offset = point - before.mean(axis=0)

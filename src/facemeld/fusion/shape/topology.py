@@ -35,10 +35,10 @@ LEFT_EYE_CORNER: Final = 263
 """Outer corner of the left eye."""
 
 RIGHT_CHEEK: Final = 234
-"""Where the outline passes before the right ear."""
+"""Where the outline passes in front of the right ear."""
 
 LEFT_CHEEK: Final = 454
-"""Where the outline passes before the left ear."""
+"""Where the outline passes in front of the left ear."""
 
 UPPER_LIP_INSIDE: Final = 13
 LOWER_LIP_INSIDE: Final = 14
@@ -58,15 +58,15 @@ BLENDSHAPE_NAMES: Final = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CanonicalMesh:
-    """The mean face that every landmark mesh shares its numbering with.
+    """The mean face, whose numbering every landmark mesh shares.
 
-    The axes are the picture's: x to the right as the viewer sees it, y down, z away from the camera; the face looks at the camera.
+    The axes are the picture's: x to the viewer's right, y down, z away from the camera. The face looks at the camera.
 
     Attributes:
         vertices: float32 (468, 3), centimetres.
         uv: float32 (468, 2), 0-1, the face unrolled: u to the right, v down from the forehead to the chin.
         triangles: int32 (898, 3), indices into the vertices.
-        rigid_weights: float32 (468,), how firmly a vertex keeps its place when the face moves; sums to 1, mostly 0.
+        rigid_weights: float32 (468,), how firmly a vertex keeps its place when the face moves; mostly 0, sums to 1.
     """
 
     vertices: FloatArray
@@ -89,8 +89,8 @@ def read_bundle(path: Path) -> Bundle:
     """Read the landmark bundle.
 
     Raises:
-        ModelMissing: the file is not there.
-        FusionError: the file is not such a bundle.
+        ModelMissing: the file does not exist.
+        FusionError: the file is not a landmark bundle.
     """
     if not path.is_file():
         raise ModelMissing(f"expected the landmark bundle at {path}; 'facemeld models fetch' puts it into the model folder")
@@ -107,7 +107,7 @@ def read_bundle(path: Path) -> Bundle:
 
 
 def parse_geometry(metadata: bytes) -> CanonicalMesh:
-    """Read the canonical mesh out of the bundle's geometry metadata (a protobuf of the schema below).
+    """Read the canonical mesh from the bundle's geometry metadata, a protobuf.
 
     Message 1: field 1 the mesh, fields 2 the rigid points. Mesh: fields 3 the vertex buffer (x y z u v, floats), fields 4 the
     triangle indices. Rigid point: field 1 the landmark, field 2 its weight.
@@ -146,7 +146,7 @@ def _parse_geometry(metadata: bytes) -> CanonicalMesh:
 
 
 def _fields(data: bytes) -> Iterator[tuple[int, int, int | bytes]]:
-    """Fields of a protobuf message as (number, wire type, value); fixed-width values stay bytes."""
+    """Yield the fields of a protobuf message as (number, wire type, value); fixed-width values stay bytes."""
     at = 0
     while at < len(data):
         key, at = _varint(data, at)
@@ -244,11 +244,11 @@ BLENDSHAPE_LANDMARKS: Final = _indices(
 
 
 def oval(mesh: CanonicalMesh) -> Indices:
-    """Outline of the face: the mesh's border, in order, starting at the top of the forehead; (36,)."""
+    """Outline of the face: the mesh's border, in order from the top of the forehead; (36,)."""
     seen: set[tuple[int, int]] = set()
     for triangle in mesh.triangles.tolist():
         seen.update(zip(triangle, triangle[1:] + triangle[:1], strict=True))
-    # Triangles wind the same way: an inner edge is seen once in each direction.
+    # Triangles wind the same way, so an inner edge is seen once in each direction.
     following = {start: end for start, end in seen if (end, start) not in seen}
     loop = [FOREHEAD_TOP]
     while (point := following[loop[-1]]) != FOREHEAD_TOP:
@@ -263,12 +263,12 @@ def edges(mesh: CanonicalMesh) -> Indices:
 
 
 def mirror(mesh: CanonicalMesh) -> Indices:
-    """The landmark that a left-right mirror puts in each landmark's place: (478,); its own inverse."""
+    """For each landmark, the landmark that mirroring left and right puts in its place: (478,); its own inverse."""
     reflected = mesh.vertices * np.array([-1, 1, 1], np.float32)
     distance = np.linalg.norm(reflected[:, None] - mesh.vertices[None], axis=2)
     partner = np.arange(LANDMARK_COUNT)
     partner[:MESH_VERTICES] = distance.argmin(axis=1)
-    # Seen in a mirror the left rim point of the right iris is the right rim point of the left one.
+    # In a mirror the left rim point of the right iris is the right rim point of the left iris.
     turned = LEFT_IRIS[[0, 3, 2, 1, 4]]
     partner[RIGHT_IRIS], partner[turned] = turned, RIGHT_IRIS
     return _indices(*partner.tolist())
@@ -276,7 +276,7 @@ def mirror(mesh: CanonicalMesh) -> Indices:
 
 @lru_cache(maxsize=1)
 def blendshape_mirror() -> Indices:
-    """The expression score that a left-right mirror puts in each one's place: (52,); its own inverse."""
+    """For each expression score, the score that mirroring left and right puts in its place: (52,); its own inverse."""
 
     def other(name: str) -> str:
         if name.endswith("Left"):
@@ -287,6 +287,6 @@ def blendshape_mirror() -> Indices:
 
 
 def face_width(mesh: NDArray[np.floating]) -> float:
-    """Size of a face in pixels that does not change with its pose: the canonical width between the ears."""
+    """Size of a face in pixels that does not change with its pose: the distance between the ears in three dimensions."""
     across = float(np.linalg.norm(mesh[LEFT_CHEEK] - mesh[RIGHT_CHEEK]))
     return max(across, 1.0)

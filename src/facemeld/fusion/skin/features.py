@@ -1,4 +1,4 @@
-"""Skin, beard, eyes and mouth."""
+"""A face as it looks: its skin on the atlas, its beard, its eyes and mouth, and rules for whose eyes and mouth are shown."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from facemeld.fusion.shape.atlas import Atlas
 from facemeld.fusion.types import FloatArray, Picture
 
 # Beards.
-_HAIR = (6.0, 20.0)  # L that hair takes from the skin beneath it
-_NO_SHADOW = (0.3, 0.42)  # L over that of the cheeks up to which it is darker than any shadow on an upper lip
+_HAIR = (6.0, 20.0)  # L by which hair is darker than the skin beneath it
+_NO_SHADOW = (0.3, 0.42)  # L over that of the cheeks, below which an upper lip is darker than in any shadow
 _ON_CHIN, _ON_LIP = (0.25, 0.45), (0.55, 0.72)  # share of chin and upper lip that a full beard covers
 
 # Eyes and mouth.
@@ -25,14 +25,14 @@ _LOWER_INNER = np.array([87, 14, 317, 178, 402, 88, 318])
 _UPPER_RINGS = np.array([[191, 80, 81, 82, 13, 312, 311, 310, 415], [183, 42, 41, 38, 12, 268, 271, 272, 407]])
 _LOWER_RINGS = np.array([[95, 88, 178, 87, 14, 317, 402, 318, 324], [96, 89, 179, 86, 15, 316, 403, 319, 325]])
 _CLOSED, _OPEN = 0.09, 0.14  # lid gap over eye width
-_CLEAR = (0.42, 0.52)  # range of L within eyes from which they show white and iris
-_ONTO_LIP = 0.9  # of the way to the next row of vertices: landmarks lie on the edge of the teeth rather than of the lip
+_CLEAR = (0.42, 0.52)  # range of L within eyes from which white and iris can be seen
+_ONTO_LIP = 0.9  # share of the way to the next row of vertices: landmarks lie on the edge of the teeth rather than of the lip
 _SHUT, _APART = 0.04, 0.09  # lip gap over mouth width
-_AJAR = (0.02, 0.05)  # the same, from which there is anything to see between the lips
+_AJAR = (0.02, 0.05)  # the same, from which something can be seen between the lips
 _GAPING = (0.38, 0.46)  # the same, from which lips are stretched too far to be drawn together
-_VIVID_WHITE, _GREENEST_WHITE = 0.4, -1.0  # chroma of the whites of eyes over that of the skin, and their least a
-_TEETH = (0.45, 0.75)  # L of what is bright between lips, over that of the lips, from which it may be teeth
-_TONGUE = (0.55, 0.9)  # a of what is bright between lips, over that of the lips, from which it is no tooth
+_VIVID_WHITE, _GREENEST_WHITE = 0.4, -1.0  # largest chroma of eye whites, over that of the skin, and their smallest a
+_TEETH = (0.45, 0.75)  # L of the bright part between lips, over that of the lips, from which it may be teeth
+_TONGUE = (0.55, 0.9)  # a of the bright part between lips, over that of the lips, from which it is no tooth
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,13 +44,13 @@ class Skin:
         visible: float32 (GRID, GRID), 0-1: how well the picture shows a cell.
         shading: float32 (GRID, GRID, 3), Lab: what bare, even skin would look like there.
         hidden: float32 (GRID, GRID), 0-1: something else lies in front of the skin.
-        cover: float32 (GRID, GRID), 0-1: which of that lies over mouth or chin, and is no hair.
+        cover: float32 (GRID, GRID), 0-1: the part of it that lies over mouth or chin and is not hair.
         oddness: float32 (GRID, GRID): distance of the texture from the shading, in robust standard deviations of the skin.
         glasses: Whether the face wears glasses, 0-1.
-        opaque: Whether their lenses are too dark to see the eyes, 0-1.
+        opaque: Whether the lenses are too dark to see the eyes, 0-1.
         beard: Whether the face has a beard, a moustache or stubble, 0-1.
-        full: Whether it is full, so that the shading is that of the skin beneath it, 0-1.
-        relief: float32 (GRID, GRID, 3), Lab: the middle band of the detail: folds and small shadows.
+        full: Whether the beard is full, 0-1; the shading is then that of the skin beneath it.
+        relief: float32 (GRID, GRID, 3), Lab: the middle band of the detail, folds and small shadows.
         spread: Robust standard deviation of the skin's detail, Lab units.
         contrast: float32 (3,), standard deviation of the skin's detail in L, a and b.
     """
@@ -71,10 +71,10 @@ class Skin:
 
 
 def hair_on_lip(texture: FloatArray, visible: FloatArray, atlas: Atlas) -> float:
-    """Whether there is hair above the lip, 0-1: it is darker than the cheeks, and not in the way of a shadow."""
+    """Whether there is hair above the lip, 0-1: it is darker than the cheeks, but not in the way that a shadow is."""
     lip, cheek = (_mean(texture, part * visible) for part in (atlas.moustache, atlas.cheeks))
     colour, plain = float(np.hypot(lip[1], lip[2])), float(np.hypot(cheek[1], cheek[2]))
-    # Skin in shadow keeps its colour in proportion to its light. Hair has less, or, when red, more than the skin itself.
+    # Skin in shadow keeps its colour in proportion to its light. Hair has less colour, or, if red, more than the skin itself.
     rich = (colour / (lip[0] + 1)) / (plain / (cheek[0] + 1) + 0.05)
     shadow = float(smoothstep(rich, 1.18, 1.35)) * (1 - float(smoothstep(colour / (plain + 1), 1.0, 1.15)))
     shadow *= float(smoothstep(lip[0] / (cheek[0] + 1), *_NO_SHADOW))
@@ -83,17 +83,17 @@ def hair_on_lip(texture: FloatArray, visible: FloatArray, atlas: Atlas) -> float
 
 
 def hair_on_jaw(texture: FloatArray, shading: FloatArray, visible: FloatArray, atlas: Atlas) -> float:
-    """Whether there is hair, or stubble, where beards grow, 0-1: it is dark on both halves."""
+    """Whether there is hair or stubble where beards grow, 0-1: it is dark on both halves."""
     zone = atlas.beard * atlas.skin * visible
     dark = smoothstep(shading[..., 0] - texture[..., 0], 5.0, 14.0)
     both = zone * zone[:, ::-1]
-    if float(both.sum()) < 20.0:  # turned away: only one half tells
+    if float(both.sum()) < 20.0:  # turned away: only one half can tell
         return float(smoothstep(float((dark * zone).sum() / (zone.sum() + 1e-6)), 0.1, 0.25))
     return float(smoothstep(float((np.minimum(dark, dark[:, ::-1]) * both).sum() / both.sum()), 0.015, 0.06))
 
 
 def beard_alpha(darker: FloatArray) -> FloatArray:
-    """How much of a beard's hair there is where so much L is missing from the skin beneath: same shape, 0-1."""
+    """Density of a beard's hair where the picture is darker than the skin beneath by some L: same shape, 0-1."""
     return smoothstep(darker, *_HAIR)
 
 
@@ -117,15 +117,15 @@ def _mean(texture: FloatArray, weight: FloatArray) -> FloatArray:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Parts:
-    """What the eyes and the mouth of a face are like.
+    """Measurements of the eyes and the mouth of a face.
 
     Attributes:
         eyes_open: Right and left lid gap over the eye's width.
         eye_range: Range of L within the eyes, over L of the skin beside them: small where neither white nor iris shows.
         mouth_open: Gap between the lips over the mouth's width.
-        sclera: float32 (3,), Lab of the whites of the eyes; meaningless where both are shut.
-        teeth: float32 (3,), Lab of what is bright between the lips; meaningless where they are shut.
-        toothy: Whether that is teeth, 0-1, and not a tongue or a dark gap.
+        sclera: float32 (3,), Lab of the eye whites; meaningless if both eyes are shut.
+            teeth: float32 (3,), Lab of the bright part between the lips; meaningless if they are shut.
+            toothy: Whether that part is teeth, 0-1, and not a tongue or a dark gap.
     """
 
     eyes_open: tuple[float, float]
@@ -175,7 +175,7 @@ def read_parts(picture: Picture, landmarks: FloatArray, skin: Skin, atlas: Atlas
 
 
 def _bright(colours: FloatArray, skin: Skin) -> FloatArray:
-    """Mean of the brighter part of some Lab colours without its glints; the skin's own mean where there are none."""
+    """Mean of the brighter part of some Lab colours without glints; the skin's mean if there are too few."""
     if len(colours) < 4:
         return np.asarray(skin.shading.reshape(-1, 3).mean(axis=0), np.float32)
     low, high = np.percentile(colours[:, 0], [65, 95])
@@ -184,7 +184,7 @@ def _bright(colours: FloatArray, skin: Skin) -> FloatArray:
 
 
 def _range(within: FloatArray, skin: Skin, atlas: Atlas) -> float:
-    """Range of L among Lab colours within the eyes, over that of the skin beside them."""
+    """Range of L among Lab colours within the eyes, over L of the skin beside them."""
     if len(within) < 4:
         return 1.0
     low, high = np.percentile(within[:, 0], [10, 95])
@@ -194,9 +194,9 @@ def _range(within: FloatArray, skin: Skin, atlas: Atlas) -> float:
 
 
 def keep_eyes(user: Parts, template: Parts) -> tuple[float, float]:
-    """How much of the template's right and left eye stays, 0-1: all of it where one of both faces has it shut and the other not.
+    """How much of the template's right and left eye stays, 0-1: all of it if exactly one of the faces has that eye shut.
 
-    Slits in shadow that show neither white nor iris count as shut: in the template's light they would be blind.
+    Slits in shadow that show neither white nor iris count as shut: in the template's light they would look blind.
     """
     clear = float(smoothstep(user.eye_range, *_CLEAR))
 
@@ -209,29 +209,29 @@ def keep_eyes(user: Parts, template: Parts) -> tuple[float, float]:
 
 
 def eyes_seen(parts: Parts) -> float:
-    """How much of the eyes a face shows, 0-1: nothing where both are shut."""
+    """How much of the eyes a face shows, 0-1: nothing if both are shut."""
     return float(smoothstep(max(parts.eyes_open), _CLOSED, _OPEN)) * float(smoothstep(parts.eye_range, *_CLEAR))
 
 
 def keep_mouth(user: Parts, template: Parts) -> float:
-    """How much of what is between the template's lips stays, 0-1: where the user's mouth opens too little, or lacks the teeth for it."""
+    """How much of the mouth between the template's lips stays, 0-1: the user's mouth opens too little, or shows no teeth."""
     opened = float(smoothstep(template.mouth_open, _SHUT, _APART))
     wide_enough = float(smoothstep(user.mouth_open / (template.mouth_open + 1e-3), 0.35, 0.6))
     return opened * (1 - wide_enough * (1 - template.toothy * (1 - user.toothy)))
 
 
 def closing(user: Parts, template: Parts) -> float:
-    """How much an open mouth of the user has to close, 0-1."""
+    """How far an open mouth of the user has to close, 0-1."""
     return float(smoothstep(user.mouth_open, 0.03, 0.08)) * (1 - float(smoothstep(template.mouth_open, _SHUT, _APART)))
 
 
 def gaping(parts: Parts) -> float:
-    """Whether a mouth is open too wide to make closed lips of it, 0-1: drawn together, they keep their shine, and teeth stick to them."""
+    """Whether a mouth is open too wide to be closed, 0-1: drawn together, its lips would keep their shine and pieces of teeth."""
     return float(smoothstep(parts.mouth_open, *_GAPING))
 
 
 def without_teeth(mesh: FloatArray, share: float) -> FloatArray:
-    """The user's mesh with the edges of the lips moved onto the lips, so that no tooth shows between lips that close.
+    """Move the edges of the lips of the user's mesh onto the lips, so that no tooth shows between lips that close.
 
     Args:
         mesh: float32 (468, 3), pixels of the user's picture.
@@ -244,16 +244,16 @@ def without_teeth(mesh: FloatArray, share: float) -> FloatArray:
 
 
 def whites(user: Parts, template: Parts, user_skin: FloatArray, template_skin: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Where the whites of the user's eyes go in the template's light.
+    """Choose the colour that the whites of the user's eyes take in the template's light.
 
     Args:
         user: The user's parts.
         template: The template's.
         user_skin: float32 (3,), Lab of the user's skin near the eyes.
-        template_skin: The same of the template.
+        template_skin: float32 (3,), Lab of the template's skin near the eyes.
 
     Returns:
-        The Lab colour of the user's whites and the one they take.
+        The Lab colour of the user's eye whites and the colour they take, float32 (3,) each.
     """
     own, target = _white(user.sclera, user_skin), _white(template.sclera, template_skin)
     open_enough = float(smoothstep(max(template.eyes_open), _CLOSED, _OPEN))
@@ -264,7 +264,7 @@ def whites(user: Parts, template: Parts, user_skin: FloatArray, template_skin: F
 
 
 def _white(colour: FloatArray, skin: FloatArray) -> FloatArray:
-    """The white of an eye from what is bright in it: in small eyes that is lids as well, and light irises."""
+    """Estimate the white of an eye from its bright part, which in small eyes includes lids and light irises."""
     most = _VIVID_WHITE * float(np.hypot(skin[1], skin[2])) + 2
     chroma = float(np.hypot(colour[1], colour[2])) + 1e-6
     pale = colour * vector(1, *[min(1.0, most / chroma)] * 2)
@@ -273,15 +273,18 @@ def _white(colour: FloatArray, skin: FloatArray) -> FloatArray:
 
 
 def teeth(user: Parts, template: Parts, lips: tuple[FloatArray, FloatArray]) -> tuple[FloatArray, FloatArray]:
-    """Where the user's teeth go in the template's light: their Lab colour and the one they take.
+    """Choose the colour that the user's teeth take in the template's light.
 
-    Where the template shows none, or a tongue in their place, they are guessed from its lips. Where the user's open mouth shows none,
-    what is between the lips keeps its colour, and stays as dark against them as it is.
+    If the template shows no teeth, or a tongue in their place, the colour is guessed from its lips. If the user's open mouth shows no
+    teeth, its inside keeps its colour, and stays as dark against the lips as it is.
 
     Args:
         user: The user's parts.
         template: The template's.
-        lips: float32 (3,) each, Lab of both faces' lips.
+        lips: float32 (3,) each, Lab of the user's and the template's lips.
+
+        Returns:
+            The Lab colour of the user's teeth and the colour they take, float32 (3,) each.
     """
     own, new = lips
     guess = vector(min(new[0] + 12, 86), new[1] * 0.2, new[2] * 0.5)

@@ -1,4 +1,4 @@
-"""Light."""
+"""The light on a face: fit what bare, even skin would look like in it, and put skin into another light, in CIE Lab."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from facemeld.fusion.types import FloatArray
 
 # The light that falls on a face.
 ROUNDS = 6
-"""Of reweighting, that a fit needs without a guess."""
+"""Rounds of reweighting that a fit needs without a guess."""
 
 SPREAD = (2.5, 6.0)
-"""Lab units that bare skin may deviate from its shading."""
+"""Range, in Lab units, of the deviation of bare skin from its shading."""
 
-_WIDE = 1.9  # cells: the least reach of an average on a grid that is coarser than need be
-_COARSER = 4  # cells a side in one of the samples that the shading is fitted to
+_WIDE = 1.9  # cells: smallest reach of an average on a coarser grid
+_COARSER = 4  # cells per side of each sample that the shading is fitted to
 _COARSE = 0.14  # reach of the residual's smoothing, in face widths
 _DAMPING = np.diag([0.0, 1, 1, 1, 2, 2, 2, 2, 2]) * 1e-2
-_LENGTH = np.array([[1.0, 1.5, 1.5]], np.float32)  # in a Lab difference colour counts a little more than lightness
+_LENGTH = np.array([[1.0, 1.5, 1.5]], np.float32)  # colour counts a little more than lightness in a Lab difference
 
 # Another light.
 Hue: TypeAlias = tuple[float, float]
 Planes: TypeAlias = Sequence[MatLike]
-_VIVID = 0.6  # how far colour may deviate from the shading's, as a share of how far L may
-_DIM = 20.0  # L of shading below which a picture is too dark for ratios: black borders of shadows would turn into stains in brighter light
-_DIMMEST = 0.3  # share of the light down to which differences of colour become as much smaller
+_VIVID = 0.6  # largest deviation of the colour from the shading's, as a share of that of L
+_DIM = 20.0  # L of shading below which ratios fail: black borders of shadows would turn into stains in brighter light
+_DIMMEST = 0.3  # share of the light down to which differences of colour shrink along
 _BROWN = 0.27  # a over b of the yellowest brown hair
-_SMALL = 2.0  # L over which the slope is taken
+_SMALL = 2.0  # difference in L over which the slope is taken
 _NEUTRAL = 3.0  # chroma below which a shading has no hue of its own
 _PALE = (6.0, 20.0)  # chroma from which the mean hue of a shading is trusted
 
@@ -43,9 +43,17 @@ _PALE = (6.0, 20.0)  # chroma from which the mean hue of a shading is trusted
 def shade(
     texture: FloatArray, basis: FloatArray, prior: FloatArray, rounds: int, guess: NDArray[np.float64] | None = None
 ) -> tuple[FloatArray, float, NDArray[np.float64]]:
-    """Smooth shading of the skin, the robust spread of what is left, and the coefficients of the harmonics, (9, 3).
+    """Fit the smooth shading of the skin by iteratively reweighted least squares.
 
-    Fitted by iteratively reweighted least squares, from a guess where there is one.
+    Args:
+        texture: float32 (GRID, GRID, 3), the picture's Lab colours.
+        basis: float32 (9, GRID, GRID), see ``harmonics``.
+        prior: float32 (GRID, GRID), 0-1: how likely a cell shows bare skin.
+        rounds: Rounds of reweighting.
+        guess: (9, 3), coefficients to start from.
+
+    Returns:
+        The shading, float32 (GRID, GRID, 3) Lab; the robust spread of the rest; and the coefficients of the harmonics, (9, 3).
     """
     size = (GRID // _COARSER, GRID // _COARSER)
     colours = f32(cv2.resize(texture, size, interpolation=cv2.INTER_AREA)).reshape(-1, 3)
@@ -64,7 +72,7 @@ def shade(
         trusted, scale = _doubt(c - coefficients.T @ b)
         w = w0 * trusted
     fitted = (coefficients.T.astype(np.float32) @ basis.reshape(len(basis), -1)).reshape(-1, GRID, GRID)
-    # Where the picture shows nothing the harmonics only guess: keep the guess within what was seen.
+    # Where the picture shows nothing the harmonics only guess; limit the guess to the range of what was seen.
     ranges = [(percentile(colour, 3) - 2, percentile(colour, 97) + 2) for colour in c]
     even = f32(cv2.merge([np.clip(plane, *limits) for plane, limits in zip(fitted, ranges, strict=True)]))
     gap = texture - even
@@ -83,7 +91,7 @@ def _doubt(gap: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
 
 
 def smooth(field: FloatArray, weight: FloatArray, reach: float, keep: float = 0.02) -> FloatArray:
-    """Weighted Gaussian average over the atlas that fades to 0 where there is little weight."""
+    """Average over the atlas with Gaussian weights; the average fades to 0 where there is little weight."""
     spread, factor = reach * GRID, 1
     while spread / (2 * factor) >= _WIDE:  # a wide average needs no fine grid
         factor *= 2
@@ -97,9 +105,9 @@ def smooth(field: FloatArray, weight: FloatArray, reach: float, keep: float = 0.
 
 
 def harmonics(normals: Sequence[FloatArray]) -> FloatArray:
-    """Spherical harmonics up to degree 2 of x, y and z of normals, each (h, w), without their constant factors: float32 (9, h, w).
+    """Spherical harmonics up to degree 2 of normals x, y and z, (h, w) each, without constant factors: float32 (9, h, w).
 
-    Nine of them carry 99 % of a matt surface's shading: R. Ramamoorthi, P. Hanrahan, "An efficient representation for irradiance
+    Nine harmonics carry 99 % of a matt surface's shading: R. Ramamoorthi, P. Hanrahan, "An efficient representation for irradiance
     environment maps", SIGGRAPH 2001.
     """
     x, y, z = normals
@@ -115,12 +123,12 @@ def squared(gap: FloatArray) -> FloatArray:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Light:
-    """How a pixel changes its light.
+    """How each pixel changes its light.
 
     Attributes:
         own: float32 (H, W, 3), Lab of the user's shading.
-        new: float32 (H, W, 3), Lab of the shading that it takes.
-        limit: float32 (H, W): how far L may deviate from the shading at most, so that hard shadows do not pass for skin.
+            new: float32 (H, W, 3), Lab of the shading to take on.
+            limit: float32 (H, W): largest deviation of L from the shading, so that hard shadows do not pass for skin.
         gain: float32 (3,), factors for the contrast of the detail in L, a and b.
     """
 
@@ -133,31 +141,31 @@ class Light:
 def relight(lab: FloatArray, light: Light, hues: tuple[Hue, Hue] | None = None) -> tuple[FloatArray, FloatArray]:
     """Move every pixel from its own shading to the new one, keeping its detail.
 
-    Lightness: near the shading detail is added; far darker pixels (hair, pupils) keep their ratio to the shading, so that black stays
-    black; far brighter ones (eye whites, highlights) keep their ratio to white at most, so that nothing blows out. Colour: the part
-    along the shading's hue is a ratio (a grey pixel stays grey), the part across it is added.
+    Lightness: near the shading, detail is added. Much darker pixels (hair, pupils) keep their ratio to the shading, so that black
+    stays black; much brighter pixels (eye whites, highlights) keep at most their ratio to white, so that nothing blows out. Colour:
+    the part along the shading's hue is a ratio (a grey pixel stays grey), the part across it is added.
 
     Args:
         lab: float32 (H, W, 3), the user's pixels.
         light: Shading before and after.
-        hues: Their hues where they are those of a larger picture; see ``both_hues``.
+        hues: Hues of both shadings if these are parts of a larger picture; see ``both_hues``.
 
     Returns:
-        float32 (H, W, 3), Lab; and float32 (H, W), how much stronger small differences in L become at each pixel.
+        float32 (H, W, 3), Lab; and float32 (H, W), the factor by which small differences in L grow at each pixel.
     """
     light_own, *colour_own = cv2.split(light.own)
     light_new, *colour_new = cv2.split(light.new)
     value, *colour = cv2.split(lab)
     bright, slope = _lightness(f32(value) - f32(light_own), light.limit, f32(light_own), f32(light_new), float(light.gain[0]))
     hues = hues or both_hues(light.own, light.new)
-    # In less light colours differ by as much less.
+    # In less light, differences of colour shrink in proportion.
     dimmer = np.clip(f32(light_new) / np.maximum(f32(light_own), 1), _DIMMEST, 1)
     changed = _colour(colour, colour_own, colour_new, hues, light.gain[1:].mean() * dimmer, light.limit * _VIVID)
     return f32(cv2.merge([bright, *changed])), slope
 
 
 def _lightness(difference: FloatArray, limit: FloatArray, own: FloatArray, new: FloatArray, gain: float) -> tuple[FloatArray, FloatArray]:
-    """New L, and its slope over the old one, from L's difference to its own shading."""
+    """New L, and its slope over the old L, from the difference of L to its own shading."""
     own, new = np.maximum(own, 1.0), np.clip(new, 1.0, 99.0)
     ratio = new / own
     root = np.sqrt(ratio)
@@ -170,7 +178,7 @@ def _lightness(difference: FloatArray, limit: FloatArray, own: FloatArray, new: 
         held = step / np.sqrt(1 + np.square(step / limit))
         darker = -held / floor
         scaled = new * np.maximum(1 - darker, 0)
-        # Never darker than in proportion: in a dark template the sum would be black, and darker pixels lighter again.
+        # Never darker than in proportion: in a dark template the sum would be black, and darker pixels would get lighter again.
         added = np.maximum(new + slope * held, scaled)
         low = added + (scaled - added) * smoothstep(darker, 0.12, 0.5)
         high = new + room * (1 - np.exp(-lift * np.maximum(held, 0) / room))
@@ -195,27 +203,27 @@ def _colour(
     stronger = along - own_along
     stronger /= np.sqrt(1 + np.square(stronger / limit))  # hard light makes stains of colour along its borders
     added = new_along + stronger * gain
-    # Towards grey and beyond: what is grey on the user stays grey, whatever the difference between both skins.
+    # Towards grey and beyond: a grey pixel of the user stays grey, whatever the difference between the skins.
     share = (along + _NEUTRAL) / (np.maximum(own_along, 0) + _NEUTRAL)
     scaled = np.maximum(share, 0) * (np.maximum(new_along, 0) + _NEUTRAL) - _NEUTRAL
     along = np.where(along < own_along, np.maximum(scaled, added), added)
     across = new_across + np.clip((across - own_across) * gain, -14, 14)
     a, b = along * hue_new[0] - across * hue_new[1], along * hue_new[1] + across * hue_new[0]
-    # Turned with the skin's hue, brown hair would be green: no hue that neither hair, nor the user's pixel, nor the new skin has.
+    # Turning with the skin's hue would make brown hair green, so allow only hues that hair, the user's pixel or the new skin has.
     least = np.minimum.reduce([_redness(pixel), _redness(new), np.full_like(a, _BROWN)])
     return np.maximum(a, least * np.maximum(b, 0)), b
 
 
 def _redness(planes: Planes) -> FloatArray:
-    """a over b of Lab colours, as far as they are yellow."""
+    """Ratio of a to b of Lab colours, as far as they are yellow."""
     return f32(f32(planes[0]) / np.maximum(f32(planes[1]), 1))
 
 
 def both_hues(own: FloatArray, new: FloatArray) -> tuple[Hue, Hue]:
-    """Unit directions of two shadings' mean colours in the a-b plane, float32 (h, w, 3) each; the first is as sure as it is vivid.
+    """Unit directions in the a-b plane of the mean colours of two shadings, float32 (h, w, 3) each.
 
-    Where skin is pale, or its light and its shadow have different colours, the mean hue says little, and colours turned by its
-    difference to the other one would be stains; so it takes after the other one.
+    The mean hue says little if skin is pale, or if its light and shadow have different colours; turning colours by its difference to
+    the other hue would leave stains. The first hue therefore approaches the second, the more the less vivid it is.
     """
     (own_hue, chroma), (new_hue, _) = _hue(own), _hue(new)
     sure = float(smoothstep(chroma, *_PALE))
@@ -225,7 +233,7 @@ def both_hues(own: FloatArray, new: FloatArray) -> tuple[Hue, Hue]:
 
 
 def _hue(shading: FloatArray) -> tuple[Hue, float]:
-    """Unit direction of a shading's mean colour in the a-b plane, that of skin where it has none; and its chroma."""
+    """Unit direction in the a-b plane of a shading's mean colour, or of skin if it has none; and its chroma."""
     _, mean_a, mean_b, _ = cv2.mean(shading)
     a, b = mean_a + 0.5, mean_b + 0.7
     size = float(np.hypot(a, b)) + 1e-6
