@@ -1,4 +1,4 @@
-"""Blend."""
+"""Join a face and its ground band by band, so that each band of detail fades over its own width."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ def join(
     """Blend a face into its ground with a Laplacian pyramid.
 
     Source: P. Burt, E. Adelson, "A multiresolution spline with application to image mosaics", ACM TOG 2(4), 1983. The blend is
-    linear, so one pyramid of the difference of both pictures is enough. Its finest band is what the grid cannot hold; full
-    resolution is worked on in strips, so that it needs little memory and stays in the cache.
+    linear, so one pyramid of the difference between the pictures is enough. Its finest band is the detail that the grid cannot hold;
+    it is blended in strips at full resolution, which need little memory and stay in the cache.
 
     Args:
-        base: uint8 (H, W, 3), the ground.
-        face: The face.
-        masks: uint8 (H, W) each: 255 where the face is wanted, and 255 where the ground stays as it is though the face is all around,
-            or None if it stays nowhere.
+        base: uint8 (H, W, 3) RGB, the ground.
+            face: The face.
+            masks: uint8 (H, W) each: 255 where the face is wanted; and 255 where the ground stays though the face surrounds it, or None if
+                it stays nowhere.
         allowed: float32 (h, w) of the grid: 0 where the ground stays exact, 1 where the blend may change it freely.
         grid: The coarse grid; it starts at the picture's corner and covers it.
-        width: The face's width in pixels; it decides how far the pyramid goes.
+        width: The face's width in pixels; it sets the number of bands.
 
     Returns:
-        uint8 (H, W, 3).
+        uint8 (H, W, 3) RGB.
     """
     mask, front = masks
     ground = cell_means(base, grid)
@@ -73,12 +73,12 @@ def join(
 
 
 def multiband(difference: FloatArray, mask: FloatArray, width: float) -> FloatArray:
-    """What to add to the ground so that it becomes the face inside a mask.
+    """Work out what to add to the ground so that it becomes the face inside a mask.
 
     Args:
         difference: float32 (H, W, 3), face minus ground.
         mask: float32 (H, W), 0-1: 1 where the face is wanted.
-        width: The face's width in pixels; it decides how far the pyramid goes.
+        width: The face's width in pixels; it sets the number of bands.
 
     Returns:
         float32 (H, W, 3).

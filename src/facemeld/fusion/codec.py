@@ -28,7 +28,7 @@ def dump(value: object, about: Mapping[str, str], files: Mapping[str, NDArray[np
 
     Args:
         value: Numbers, strings, None and arrays, in dataclasses and tuples of any depth.
-        about: Strings stored with it; see ``read_about``.
+        about: Strings stored with it, kept in ``Stock.about``.
         files: Compressed files, uint8 (N,), stored as they are.
     """
     arrays: dict[str, NDArray[Any]] = {}
@@ -76,7 +76,7 @@ class Stock:
 
 
 def _flattened(value: Any, path: str, arrays: dict[str, NDArray[Any]]) -> Any:
-    """A value as JSON, in which an array is the name that it has in the table."""
+    """A value as JSON; an array becomes its name in the table."""
     if isinstance(value, np.ndarray):
         arrays[path] = value
         return path

@@ -1,4 +1,4 @@
-"""Compose."""
+"""Fuse one user into one planned face; and rehearse it in small, to see what pose and expression lack."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ from facemeld.fusion.types import MESH_VERTICES, Face, FloatArray, FuseOptions, 
 from facemeld.timing import stage
 
 # Fusion.
-_FRAME = 0.035  # face widths: half of how broad the frame of glasses may be
-_LIP_WIDTH = 0.008  # face widths on either side of lips that close which count as the mouth
+_FRAME = 0.035  # face widths: half of the largest width of the frame of glasses
+_LIP_WIDTH = 0.008  # face widths on either side of closing lips that count as the mouth
 
 # Rehearsal.
-_CELLS = 40.0  # across the face, about, on which maps are worked out
-_MOST = 0.16  # radians that a face may be turned
-_EXPRESSION = 0.5  # share of what the expression lacks that is added: all of it would cost likeness
+_CELLS = 40.0  # approximate number of cells across the face
+_MOST = 0.16  # largest turn of a face, in radians
+_EXPRESSION = 0.5  # share of the missing expression that is added: all of it would cost likeness
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fused:
-    """A crop with a user in it, and what was done where.
+    """A crop with a user in it, and where it changed.
 
     Attributes:
         picture: uint8 (h, w, 3) RGB.
-        layout: The maps of the fusion; None where the face lay outside the crop.
-        alpha: uint8 (H, W) of the layout's window, 255 where the user's face is; None where it is nowhere.
-        allowed: float32 (h, w) of the window's cells, 0 where the blend changed nothing.
+        layout: The maps of the fusion; None if the face lay outside the crop.
+            alpha: uint8 (H, W) of the layout's window, 255 where the user's face is; None if it is nowhere.
+            allowed: float32 (h, w) of the window's cells, 0 where the blend changed nothing.
     """
 
     picture: Picture
@@ -79,18 +79,18 @@ def fuse_face(
     """Fuse a user into the crop of one planned face.
 
     Args:
-        ground: uint8 (h, w, 3) RGB, the crop's pixels as they are now; not written to.
+        ground: uint8 (h, w, 3) RGB, the crop's current pixels; not written to.
         plan: The template's face.
         rough: Squares of its crop that need the fine kernel, see ``rough_squares``.
         likeness: The user's face, read for this one.
         options: How much of the template to keep.
         atlas: The canonical atlas.
         target: float32 (468, 3), where the user's vertices go, pixels of the crop.
-        out: uint8 (h, w, 3) RGB, another array with these pixels; what is fused is written into it.
+        out: uint8 (h, w, 3) RGB, another array with these pixels; the result is written into it.
         enlarged: The ground as ``bend.Enlargements`` gives it, or None.
 
     Returns:
-        What was done where.
+        The crop, and where it changed.
     """
     with stage("shape"):
         layout = lay_out(target, plan.landmarks, ground.shape[:2], likeness.mesh, atlas)
@@ -115,7 +115,7 @@ def fuse_face(
 
 
 def place_face(likeness: Likeness, layout: Layout, target: FloatArray) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Where the user's face is wanted: not where the template's mouth stays.
+    """Draw where the user's face is wanted, leaving out the template's mouth where it stays.
 
     Args:
         likeness: The user's face, read for the template's.
@@ -123,7 +123,7 @@ def place_face(likeness: Likeness, layout: Layout, target: FloatArray) -> tuple[
         target: float32 (468, 3), where the user's vertices go, pixels of the crop.
 
     Returns:
-        The face's alpha, and what lies between its lips; both uint8 (H, W) of the window, 0-255.
+        The face's alpha, and the mouth between its lips; both uint8 (H, W) of the window, 0-255.
     """
     wanted = layout.atlas_map(likeness.wanted) * layout.cover
     mouth = mouth_mask(target, layout.window, face_width(target), _LIP_WIDTH * likeness.shut)
@@ -132,7 +132,7 @@ def place_face(likeness: Likeness, layout: Layout, target: FloatArray) -> tuple[
 
 
 def behind(alpha: NDArray[np.uint8], front: NDArray[np.uint8], share: float = 1.0) -> NDArray[np.uint8]:
-    """An alpha where something in front of it hides a share of it; all uint8 (H, W), 0-255."""
+    """Reduce an alpha by a share of what lies in front of it; all uint8 (H, W), 0-255."""
     if share <= 0 or not front.any():
         return alpha
     return np.asarray(cv2.multiply(alpha, cv2.convertScaleAbs(front, alpha=-share, beta=255), scale=1 / 255), np.uint8)
@@ -141,9 +141,9 @@ def behind(alpha: NDArray[np.uint8], front: NDArray[np.uint8], share: float = 1.
 def _masks(
     alpha: NDArray[np.uint8], front: NDArray[np.uint8], plan: FacePlan, grid: Window, width: float
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
-    """Where the face is blended in, and the frames of glasses that are laid over it, if the template wears any.
+    """Masks of the face that is blended in, and of frames of glasses that are laid over it if the template wears any.
 
-    Hair and hands are joined with the face band by band. Frames are too thin for that: they would take on the colour of the skin.
+    Hair and hands are joined with the face band by band. Frames are too thin for that: they would take on the skin's colour.
     """
     if plan.skin.glasses == 0 or not front.any():
         return behind(alpha, front), None
@@ -162,7 +162,10 @@ def _allowed(alpha: NDArray[np.uint8], grid: Window, width: float) -> FloatArray
 
 
 def rehearse(likeness: Likeness, small: Miniature, target: FloatArray, atlas: Atlas) -> Picture | None:
-    """The fusion in small: no blending, and the new light as a plain difference.
+    """Fuse in small, without blending and with the new light as a plain difference.
+
+    A face does not look exactly as the mesh under it lies: the photo's own foreshortening and light matter too. The landmark network
+    therefore reads a small fusion, in which it sees what it would see in the result.
 
     Args:
         likeness: The user's face, read for the template's.
@@ -171,7 +174,7 @@ def rehearse(likeness: Likeness, small: Miniature, target: FloatArray, atlas: At
         atlas: The canonical atlas.
 
     Returns:
-        uint8 (SIDE, SIDE, 3) RGB as the landmark network takes it, or None where the face would lie outside.
+        uint8 (LANDMARKER_SIDE, LANDMARKER_SIDE, 3) RGB for the landmark network, or None if the face would lie outside.
     """
     placed = small.inwards(target)
     layout = lay_out(placed, small.landmarks, (LANDMARKER_SIDE, LANDMARKER_SIDE), likeness.mesh, atlas, _CELLS)
@@ -189,11 +192,11 @@ def rehearse(likeness: Likeness, small: Miniature, target: FloatArray, atlas: At
 
 
 def lacking(seen: FloatArray, scores: FloatArray, small: Miniature, template: Face, atlas: Atlas, share: float) -> Correction:
-    """What a face lacks in pose and expression.
+    """Work out what a face lacks in pose and expression.
 
     Args:
         seen: float32 (478, 3), landmarks of the rehearsal, pixels of the miniature.
-        scores: float32 (52,), its expression.
+            scores: float32 (52,), the rehearsal's expression.
         small: The miniature.
         template: The template's face.
         atlas: The canonical atlas.
@@ -206,14 +209,14 @@ def lacking(seen: FloatArray, scores: FloatArray, small: Miniature, template: Fa
 
 
 def _bent(small: Miniature, layout: Layout) -> tuple[Picture, NDArray[np.uint8]]:
-    """The miniature and its matte, bent to the outline."""
+    """Bend the miniature and its matte to the outline."""
     x, y = (layout.whole.up(axis) for axis in layout.backwards())
     bent = read(cv2.merge([*cv2.split(small.picture), small.matte]), (x, y))
     return np.ascontiguousarray(bent[..., :3]), np.ascontiguousarray(bent[..., 3])
 
 
 def _change(likeness: Likeness) -> FloatArray:
-    """How the new light changes the user's colours, on the atlas: float32 (GRID, GRID, 3), RGB of 0-255."""
+    """Change of the user's colours by the new light, on the atlas: float32 (GRID, GRID, 3), RGB of 0-255."""
     texture, share = likeness.skin.texture, thrice(likeness.share)
     if likeness.share.any():
         texture = f32(texture + (texture[:, ::-1] - texture) * share)

@@ -9,7 +9,7 @@ from facemeld.fusion.types import Assignment, Face, FloatArray, FuseOptions, Pic
 
 
 class Plan(Protocol):
-    """What an engine worked out about a template once, so that no call has to do it again."""
+    """An engine's preparation of a template, made once and used by every call."""
 
     @property
     def picture(self) -> Picture:
@@ -22,7 +22,7 @@ class Plan(Protocol):
         ...
 
     def to_bytes(self) -> bytes:
-        """The plan as bytes that ``Engine.load_plan`` reads back; no pickled objects inside."""
+        """Store the plan for ``Engine.load_plan``; the bytes hold no pickled objects."""
         ...
 
 
@@ -34,7 +34,7 @@ class Engine(Protocol):
 
     @property
     def name(self) -> str:
-        """Short name and version, such as ``mesh/1``; a stored plan with another name is made anew."""
+        """Short name and version, such as ``mesh/1``; stored plans with another name are made anew."""
         ...
 
     def analyse(self, picture: Picture, within: Rect | None = None, search: Search = "prominent") -> tuple[Face, ...]:
@@ -43,7 +43,7 @@ class Engine(Protocol):
         Args:
             picture: uint8 (H, W, 3) RGB.
             within: Only faces whose centre lies in this box, searched in a crop around it.
-            search: Which faces are wanted; with ``largest`` smaller ones may or may not be there too.
+            search: Which faces to look for; with ``largest``, smaller faces may be missing.
         """
         ...
 
@@ -64,5 +64,5 @@ class Engine(Protocol):
         ...
 
     def fuse_with_mask(self, plan: Plan, assignments: Sequence[Assignment], options: FuseOptions) -> tuple[Picture, FloatArray]:
-        """Fuse, and tell where: the picture, and float32 (H, W) of 0 (untouched) to 1 (the user's face)."""
+        """Fuse, and return the picture with float32 (H, W): 0 (untouched) to 1 (the user's face)."""
         ...

@@ -1,4 +1,4 @@
-"""What can go wrong in the imaging engine."""
+"""Errors of the imaging engine."""
 
 from facemeld.errors import FacemeldError
 

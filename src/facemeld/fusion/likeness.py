@@ -1,4 +1,4 @@
-"""What a user's photo brings."""
+"""A user's face, read for one template face: skin, eyes and mouth, which half serves which cell, and its new light."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from facemeld.fusion.skin.paint import Tone, tone_of
 from facemeld.fusion.types import Face, FloatArray, Picture
 from facemeld.timing import stage
 
-_LIP_LINE = 0.8  # share of the template's line between closed lips that stays where the user's mouth is open
+_LIP_LINE = 0.8  # share of the template's line between closed lips that stays if the user's mouth is open
 
-# What hides skin.
+# Which half of the user's face serves a cell.
 _SHADOW = (0.35, 0.55)  # share of the light on its mirror image that a cell lacks, from which it counts as in hard shadow
 _TURNED = (12.0, 22.0)  # degrees of yaw from which the far half is doubted
-_FROM_THE_SIDE = (0.45, 0.7)  # cosine of the angle between skin and view up to which a cell counts as seen from the side
-_OTHER_EYE = 0.35  # share of an eye that had to come from the other from which all of it does
+_FROM_THE_SIDE = (0.45, 0.7)  # cosine of the angle between skin and view, below which a cell counts as seen from the side
+_OTHER_EYE = 0.35  # share of an eye taken from the other half, from which the whole eye is
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,15 +35,15 @@ class Likeness:
     Attributes:
         picture: uint8 (H, W, 3) RGB, the user's picture.
         landmarks: float32 (478, 3), pixels of that picture.
-        mesh: float32 (468, 3), its vertices; the edges of lips that have to close lie on the lips.
+        mesh: float32 (468, 3), its vertices, with the edges of lips that have to close moved onto the lips.
         skin: The face on the atlas.
         tone: Its light before and after, on the atlas.
-        share: float32 (GRID, GRID), 0-1: how much comes from the mirrored half.
-        wanted: float32 (GRID, GRID), 0-1: where the user's face is wanted.
-        shut: How much an open mouth has to close, 0-1.
-        mouth: How much of what is between the template's lips stays, 0-1.
+        share: float32 (GRID, GRID), 0-1: share taken from the mirrored half.
+        wanted: float32 (GRID, GRID), 0-1: where the result shows the user's face.
+        shut: How far an open mouth has to close, 0-1.
+        mouth: How much of the mouth between the template's lips stays, 0-1.
         eyes: How much of the right and the left eye is the user's, 0-1.
-        lips: How much of the lips stays the template's, 0-1, because no mouth of its expression can be made of the user's.
+        lips: How much of the template's lips stays, 0-1, if no mouth of its expression can be made of the user's.
     """
 
     picture: Picture
@@ -59,7 +59,7 @@ class Likeness:
     lips: float
 
     def texture(self, layout: Layout, target: FloatArray, landmarks: FloatArray, width: float, atlas: Atlas) -> UserTexture:
-        """The user's pixels for a layout, looking where the template looks.
+        """Read the user's pixels for a layout, looking where the template looks.
 
         Args:
             layout: The maps of the fusion.
@@ -134,9 +134,9 @@ def in_shadow(shading: FloatArray, visible: FloatArray) -> FloatArray:
 
 
 def averted(mesh: FloatArray, yaw: float, atlas: Atlas) -> FloatArray:
-    """Cells that a turned head shows so much from the side that its other half shows them better.
+    """Cells that a turned head shows so much from the side that the other half shows them better.
 
-    Seen from the side, little is left of an eye or a cheek, and landmarks there lie beside the face as often as on it.
+    Seen from the side, little of an eye or a cheek can be seen, and landmarks there lie beside the face as often as on it.
 
     Args:
         mesh: float32 (468, 3), pixels.
@@ -154,16 +154,16 @@ def averted(mesh: FloatArray, yaw: float, atlas: Atlas) -> FloatArray:
 
 
 def fill_plan(visible: FloatArray, hidden: FloatArray, worse: FloatArray, atlas: Atlas) -> tuple[FloatArray, FloatArray]:
-    """Which half of the user's face serves which cell.
+    """Choose which half of the user's face serves each cell.
 
     Args:
         visible: float32 (GRID, GRID), 0-1: how well the user's picture shows a cell.
         hidden: float32 (GRID, GRID), 0-1: where something covers it.
-        worse: float32 (GRID, GRID), 0-1: where the other half is to be preferred if it can serve.
+        worse: float32 (GRID, GRID), 0-1: where the other half is better if it can serve.
         atlas: The canonical atlas.
 
     Returns:
-        Share taken from the mirrored half, and how much of a cell either half can serve; both float32 (GRID, GRID), 0-1.
+        Share taken from the mirrored half, and how well either half can serve a cell; both float32 (GRID, GRID), 0-1.
     """
     direct = visible * (1 - hidden)
     mirrored = np.ascontiguousarray(direct[:, ::-1])
@@ -171,7 +171,7 @@ def fill_plan(visible: FloatArray, hidden: FloatArray, worse: FloatArray, atlas:
     share = mirrored * (1 - good)
     share = share / (share + good + 1e-3)
     share = np.asarray(cv2.GaussianBlur(smoothstep(share, 0.3, 0.7), (0, 0), 0.02 * GRID), np.float32)
-    # Two eyes mixed show two irises: each eye with its brow comes from one half alone.
+    # A mix of two eyes shows two irises, so each eye with its brow comes from one half.
     eye = np.maximum(atlas.sockets, atlas.brows)
     for half in (np.s_[:, : GRID // 2], np.s_[:, GRID // 2 :]):
         mean = float((share[half] * eye[half]).sum() / eye[half].sum())

@@ -1,4 +1,4 @@
-"""Mesh engine."""
+"""The default engine: no identity network, the user's pixels on the user's shape in the template's pose, expression and light."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from facemeld.fusion.types import Assignment, Face, FloatArray, FuseOptions, Pic
 from facemeld.timing import stage
 
 _ENLARGED_BYTES = 48 << 20
-"""Memory for enlarged crops of the faces used last: three of 1000 by 1000 pixels."""
+"""Bytes for enlarged crops of recently used faces: three of 1000 by 1000 pixels."""
 
 
 class MeshEngine:
-    """Fuses faces by geometry; one object is for one thread at a time."""
+    """Fuse faces by geometry; not safe for use by two threads at once."""
 
     def __init__(self, bundle: Path) -> None:
         """Load the landmark networks and the expression basis.
@@ -36,8 +36,8 @@ class MeshEngine:
             bundle: The landmark bundle ``face_landmarker.task``.
 
         Raises:
-            facemeld.fusion.errors.ModelMissing: the bundle is not there.
-            facemeld.fusion.errors.FusionError: the file is not such a bundle.
+            facemeld.fusion.errors.ModelMissing: the bundle does not exist.
+                facemeld.fusion.errors.FusionError: the file is not a landmark bundle.
         """
         self._analyser = Analyser(bundle)
         self._atlas = Atlas.of(self._analyser.mesh)
@@ -46,7 +46,7 @@ class MeshEngine:
 
     @property
     def name(self) -> str:
-        """Name and version; plans of another one are made anew."""
+        """Name and version, with a minor number for the format of stored plans; plans with another name are made anew."""
         return "mesh/6.1"
 
     def analyse(self, picture: Picture, within: Rect | None = None, search: Search = "prominent") -> tuple[Face, ...]:
@@ -80,11 +80,11 @@ class MeshEngine:
         return self._fuse(plan, assignments, options, None)
 
     def fuse_with_mask(self, plan: Plan, assignments: Sequence[Assignment], options: FuseOptions) -> tuple[Picture, FloatArray]:
-        """Fuse, and tell where.
+        """Fuse, and tell where the picture changed.
 
         Returns:
-            The picture, and float32 (H, W): 1 where the user's face is, small where the template was only bent, exactly 0 where the
-            picture is the template's.
+            The picture, uint8 (H, W, 3) RGB; and float32 (H, W): 1 where the user's face is, small where the template was only bent,
+                exactly 0 where nothing changed.
 
         Raises:
             FusionError: the plan is not this engine's, or an assignment names a face that it does not have.
@@ -93,7 +93,7 @@ class MeshEngine:
         return self._fuse(plan, assignments, options, mask), mask
 
     def _fuse(self, plan: Plan, assignments: Sequence[Assignment], options: FuseOptions, mask: FloatArray | None) -> Picture:
-        """Fuse, and write into a mask where, if there is one."""
+        """Fuse, and mark the changes in a mask if there is one."""
         if not isinstance(plan, MeshPlan):
             raise FusionError(f"expected a plan of {self.name}, got {type(plan).__name__}")
         picture = plan.picture.copy()
@@ -107,7 +107,7 @@ class MeshEngine:
             target = self._target(likeness, detail, view.miniature, assignment.face, template, options)
             part = detail.crop.slices
             out = picture[part]
-            # Where no other face was fused yet, the template itself is the ground, and nothing needs to be copied.
+            # If no other face was fused here yet, the template itself is the ground, and nothing needs to be copied.
             shared = any(detail.crop.intersect(other).area for other in done)
             ground = out.copy() if shared else plan.picture[part]
             enlarged = None if shared else self._enlargements.of(ground, detail.matte)
@@ -120,7 +120,7 @@ class MeshEngine:
     def _target(
         self, likeness: Likeness, detail: FacePlan, miniature: Miniature, user: Face, template: Face, options: FuseOptions
     ) -> FloatArray:
-        """Where the user's vertices go in a plan's crop, float32 (468, 3): corrected by what a rehearsal shows, where one is worth it."""
+        """Where the user's vertices go, float32 (468, 3), pixels of the plan's crop; corrected by a rehearsal if that is worth it."""
         corner = vector(detail.crop.x, detail.crop.y, 0)
         with stage("shape"):
             fitting = fit(user, template, self._atlas, self._expressions)

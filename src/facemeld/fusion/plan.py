@@ -98,7 +98,7 @@ def _inwards(points: FloatArray, to_crop: NDArray[np.float64]) -> FloatArray:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FaceView:
-    """What follows from a planned face and its pixels; quicker to work out than to read, so it is not stored.
+    """Data derived from a planned face and its pixels, which is therefore not stored.
 
     Attributes:
         rough: bool (rows, columns), squares of the crop that need the fine kernel; see ``rough_squares``.
@@ -123,7 +123,7 @@ class MeshPlan:
         picture: uint8 (H, W, 3) RGB, read-only.
         faces: The template's faces, in the order they were given.
         details: The plan of each face.
-        views: What follows from each plan and the pixels.
+        views: The data derived from each plan and the pixels.
         engine: Name and version of the engine that made it.
     """
 

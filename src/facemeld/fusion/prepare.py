@@ -1,4 +1,4 @@
-"""Prepare."""
+"""Plan one face of a template: work out everything that does not depend on the user."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from facemeld.fusion.skin.features import Skin, beard_alpha, read_parts
 from facemeld.fusion.skin.paint import Finish, fineness, lightness
 from facemeld.fusion.types import MESH_VERTICES, Face, FloatArray, Picture, Rect
 
-_WITHIN = 7  # cells across of what is clear of the edge of a cover, where it has no gap
+_WITHIN = 7  # cells across: a cover has no gaps so far from its edge
 _MATTE_SIDE = 720  # longest side in pixels at which the matte is worked out
-_MARGIN = BEND + 0.2  # face widths around the mesh: the bend and how far the outline may move
+_MARGIN = BEND + 0.2  # face widths around the mesh: the bend, and the largest move of the outline
 
 
 def prepare_face(template: Picture, face: Face, atlas: Atlas) -> FacePlan:
@@ -49,13 +49,13 @@ def prepare_face(template: Picture, face: Face, atlas: Atlas) -> FacePlan:
 
 
 def _mattes(lab: FloatArray, mesh: FloatArray, skin: Skin, tongue: FloatArray, atlas: Atlas) -> tuple[FloatArray, FloatArray]:
-    """What lies in front of a face, and what of its own stays in front of another's: float32 (H, W) each, 0-1.
+    """Find what lies in front of a face, and the parts of the face that stay in front of another's: float32 (H, W) each, 0-1.
 
     Args:
-        lab: float32 (H, W, 3), its crop, shrunk.
-        mesh: float32 (468, 3), pixels of that.
-        skin: The face on the atlas.
-        tongue: Where a tongue hangs over it, on the atlas.
+        lab: float32 (H, W, 3), the face's crop, shrunk.
+            mesh: float32 (468, 3), pixels of that crop.
+            skin: The face on the atlas.
+            tongue: float32 (GRID, GRID), 0-1: where a tongue hangs over it.
         atlas: The canonical atlas.
     """
     own = np.zeros(lab.shape[:2], np.float32)
@@ -97,7 +97,7 @@ def crop_around(face: Face, picture: Picture) -> Rect:
 
 
 def _shrink(patch: Picture) -> tuple[Picture, FloatArray]:
-    """The crop at a size at which its matte can be worked out, and the factors of x and y."""
+    """Shrink the crop to the size at which its matte is worked out; also return the factors of x and y."""
     height, width = patch.shape[:2]
     factor = min(1.0, _MATTE_SIDE / max(height, width))
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
@@ -106,7 +106,7 @@ def _shrink(patch: Picture) -> tuple[Picture, FloatArray]:
 
 
 def fit_palette(lab: FloatArray) -> tuple[FloatArray, float]:
-    """Colour as a function of lightness, and how well that describes a picture.
+    """Fit colour as a function of lightness, and tell how well that describes a picture.
 
     Args:
         lab: float32 (H, W, 3).

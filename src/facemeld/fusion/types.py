@@ -21,7 +21,7 @@ FloatArray: TypeAlias = NDArray[np.float32]
 """A float32 array; its docstring gives shape and range."""
 
 Search: TypeAlias = Literal["largest", "prominent", "every"]
-"""Which faces to look for: the largest alone, all but the tiny ones behind a portrait, or every one down to 34 pixels."""
+"""Faces to look for: the largest alone, all but tiny faces behind a portrait, or every face down to 34 pixels."""
 
 LANDMARK_COUNT = 478
 """Landmarks of a face: the 468 vertices of the canonical mesh, then 5 points for each iris."""
@@ -81,7 +81,7 @@ class FuseOptions:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Assignment:
-    """A user's face that goes onto one face of a template.
+    """A user's face for one face of a template.
 
     Attributes:
         template_face: Index into the plan's faces.

@@ -1,4 +1,4 @@
-"""Glasses."""
+"""Glasses: whether a face wears them, how dark they are, and where the frames of clear glasses are in a template."""
 
 from __future__ import annotations
 
@@ -11,47 +11,47 @@ from facemeld.fusion.shape import topology
 from facemeld.fusion.shape.atlas import GRID, Atlas
 from facemeld.fusion.types import FloatArray
 
-# What hides skin.
-_ARMS, _NOSE = 4.4, 3.7  # oddness that the arms and the bridge of glasses reach, and next to nothing else
+# Whether a face wears glasses.
+_ARMS, _NOSE = 4.4, 3.7  # oddness that the arms and the bridge of glasses reach, and hardly anything else
 
-# Where frames are looked for: centimetres of the canonical face, whose axes are the picture's.
+# Where to look for frames: centimetres of the canonical face, whose axes are the picture's.
 _LENS = (3.3, -1.6)  # middle of a lens, from the face's middle
 
 _WIDER = 1.25  # a lens is wider than high
 _ANGLES, _RADII = 64, 60
 _NEAREST, _STEP = 0.9, 0.05  # half the height of the smallest lens; distance between two radii
 _WRAP = (-5.6, 0.035)  # depth of the frames at the nose, and how quickly they turn back
-_BRIDGE = (1.9, -4.2)  # how far to the sides and from which height down the bridge is looked for
+_BRIDGE = (1.9, -4.2)  # reach to the sides and upper end of the area in which the bridge is looked for
 
-# What tells a line; its scales are radii.
-_SCALES = (3, 6, 9)  # from the middle of a line to what is beside it
+# What makes a line; scales are in radii.
+_SCALES = (3, 6, 9)  # distances from the middle of a line to its surroundings
 
-_BRIGHT = (0.5, 0.0, 0.0)  # what lines lighter than both sides count at each scale: thin ones are wires, broad ones are skin
+_BRIGHT = (0.5, 0.0, 0.0)  # weight of lines lighter than both sides, at each scale: thin ones are wires, broad ones are skin
 _FAINT = 12.0  # Lab units of contrast at which a line counts half
-_ONE_SIDED = 0.15  # what the stronger side of a line counts: one side may lie in shadow
-_SOFT, _SHARP = 0.3, (0.2, 0.5)  # what a line without sharp edges counts; share of its contrast that two radii of a sharp one hold
-_BROW, _EYE = 0.6, 0.8  # what lines on brows and on lids lose
+_ONE_SIDED = 0.15  # weight of the stronger side of a line: one side may lie in shadow
+_SOFT, _SHARP = 0.3, (0.2, 0.5)  # weight of a line without sharp edges; share of the contrast that two radii of a sharp line hold
+_BROW, _EYE = 0.6, 0.8  # weight that lines on brows and on lids lose
 
-# What tells a path along a line.
-_SLOPE = 3  # radii that it may move from one angle to the next
+# What makes a path along a line.
+_SLOPE = 3  # largest move in radii from one angle to the next
 
-_BEND = (0.12, 0.05)  # what a radius of such a move costs the path of both lenses, and of each
-_INSIDE, _CLEAR = 0.5, 6  # share that it loses of a line nearer to the eye, by so many radii
-_ASIDE = 0.03  # what a radius beside the path of both lenses costs
+_BEND = (0.12, 0.05)  # cost per radius of such a move, for the path of both lenses and for each lens
+_INSIDE, _CLEAR = 0.5, 6  # weight that a line loses to a line nearer to the eye, and the distance in radii from which it does
+_ASIDE = 0.03  # cost per radius away from the path of both lenses
 
-# What tells that there is a frame along a path, and how broad it is.
-_TRUST = (0.2, 0.32)  # what its points must count as a line
+# Whether there is a frame along a path, and how broad it is.
+_TRUST = (0.2, 0.32)  # weight as a line that the path's points must have
 
-_SEEN, _DIM = (0.04, 0.12), 10.0  # contrast over the lightness, to which so many L are added
-_OFF = 2  # radii that its middle may lie off the path
-_REACH = 10  # radii to either side, at most
+_SEEN, _DIM = (0.04, 0.12), 10.0  # contrast over lightness, and L added to the lightness
+_OFF = 2  # radii by which the frame's middle may lie off the path
+_REACH = 10  # largest reach to either side, in radii
 _NEIGHBOURS = 3  # angles to either side that contrast and edges must agree with
 _SHIFT = 4  # fixed-point bits of polygon corners
-_BELOW = 8  # cells from the eyes down to the skin that lenses cover as well
-_TINT = (0.4, 0.65)  # its lightness over that of the cheeks, below which lenses are dark
-_BLACK = (0.2, 0.4)  # lightness of the whites of the eyes over that of the cheeks, below which a bar lies over them
-_DIM_EYES = (0.3, 0.5)  # lightness of the eyes with all around them over that of the skin, up to which they are dark
-_ARM = 9  # cells that the arms' zone is wider than the temples
+_BELOW = 8  # cells from the eyes down to skin that lenses cover too
+_TINT = (0.4, 0.65)  # lightness of that skin over that of the cheeks, below which lenses are dark
+_BLACK = (0.2, 0.4)  # lightness of the eye whites over that of the cheeks, below which a bar lies over them
+_DIM_EYES = (0.3, 0.5)  # lightness of the eyes and their surroundings over that of the skin, up to which they are dark
+_ARM = 9  # cells by which the arms' zone is wider than the temples
 
 
 def wears_glasses(oddness: FloatArray, visible: FloatArray, atlas: Atlas) -> float:
@@ -74,9 +74,9 @@ def wears_glasses(oddness: FloatArray, visible: FloatArray, atlas: Atlas) -> flo
 
 
 def glasses_zone(glasses: float, opaque: float, atlas: Atlas) -> FloatArray:
-    """Cells of a template where all that is odd belongs to glasses: float32 (GRID, GRID), 0-1.
+    """Cells of a template in which everything odd belongs to glasses: float32 (GRID, GRID), 0-1.
 
-    Behind dark lenses that is all they can cover; of clear ones the arms, for the rims and the bridge are sought as lines.
+    For dark lenses these are all cells that glasses can cover, for clear lenses only the arms: rims and bridge are found as lines.
 
     Args:
         glasses: Whether the face wears glasses, 0-1.
@@ -89,9 +89,9 @@ def glasses_zone(glasses: float, opaque: float, atlas: Atlas) -> FloatArray:
 
 
 def opaque_lenses(texture: FloatArray, shading: FloatArray, atlas: Atlas) -> float:
-    """Whether glasses are too dark to see the eyes, 0-1: the eyes are dark, and so is the skin beneath them, or nothing shines in them.
+    """Whether lenses are too dark to see the eyes, 0-1: the eyes are dark, and so is the skin beneath them, or nothing shines in them.
 
-    Eyes in shadow are dark behind clear lenses as well.
+    Eyes in shadow are dark behind clear lenses too.
 
     Args:
         texture: float32 (GRID, GRID, 3), the picture's Lab colours.
@@ -114,33 +114,31 @@ def arms_zone(atlas: Atlas) -> FloatArray:
 
 
 def frames(lab: FloatArray, mesh: FloatArray, cells: FloatArray, atlas: Atlas) -> tuple[FloatArray, FloatArray]:
-    """The rims and the bridge of glasses, and what is seen through them.
+    """Find the rims and the bridge of glasses, and the lenses between them.
 
-    Around each eye the closed path is sought that follows a line best, the same on both sides of the nose up to small
-    differences, by dynamic programming: A. Amini, T. Weymouth, R. Jain, "Using dynamic programming for solving variational
-    problems in vision", PAMI 1990. Brows and lids are lines too, but a rim has no other line between it and the eye.
+    Around each eye, dynamic programming finds the closed path that follows a line best, nearly the same on both sides of the nose:
+    A. Amini, T. Weymouth, R. Jain, "Using dynamic programming for solving variational problems in vision", PAMI 1990. Brows and lids
+    are lines too, but between a rim and the eye there is no other line.
 
     Args:
         lab: float32 (H, W, 3), the template's crop.
         mesh: float32 (468, 2), the face's vertices in it, pixels.
-        cells: float32 (H, W, 2), places on the atlas of its pixels.
+        cells: float32 (H, W, 2), place of each pixel on the atlas.
         atlas: The canonical atlas.
 
     Returns:
-        Where the frames are, and where the lenses; both float32 (H, W), 0-1.
+        The frames and the lenses; both float32 (H, W), 0-1.
     """
     camera = _camera(mesh, atlas)
     grids = np.stack([_places(camera, *points) for points in (_polar(-1), _polar(1), _across())])
-    flat = grids.reshape(-1, _RADII, 2)  # OpenCV and NumPy take all three at once
+    flat = grids.reshape(-1, _RADII, 2)  # OpenCV and NumPy take all three grids at once
     brows, eyes = _free(flat, cells, atlas)
     lines = _lines(f32(sample(lab, flat))) * brows
     gains = (lines * eyes).reshape(3, _ANGLES, _RADII)
     joint = f32(cv2.GaussianBlur(gains[0] + gains[1], (0, 0), sigmaX=2.5, sigmaY=0.01))
     both = _closed(_first(joint[None]), _BEND[0])
     aside = _ASIDE * np.abs(np.arange(_RADII) - both[..., None])
-    paths = _closed(
-        np.concatenate([_first(gains[:2]) - aside, gains[2:]]), _BEND[1]
-    )  # what the bridge's begins and ends with hardly matters
+    paths = _closed(np.concatenate([_first(gains[:2]) - aside, gains[2:]]), _BEND[1])  # the ends of the bridge's path hardly matter
     light, found, lenses = f32(lab[..., 0]), np.zeros(lab.shape[:2], np.float32), np.zeros(lab.shape[:2], np.float32)
     for place, line, path, closed in zip(grids, lines.reshape(gains.shape), paths, (True, True, False), strict=True):
         np.maximum(found, _strip(light, place, line, path, closed), out=found)
@@ -150,7 +148,7 @@ def frames(lab: FloatArray, mesh: FloatArray, cells: FloatArray, atlas: Atlas) -
 
 
 def _camera(mesh: FloatArray, atlas: Atlas) -> NDArray[np.float64]:
-    """The affine camera that sees the upper half of the canonical face where the picture shows it: (4, 2)."""
+    """The affine camera that sees the upper half of the canonical face as the picture shows it: (4, 2)."""
     vertices = atlas.mesh.vertices.astype(np.float64)
     upper = np.abs(vertices[:, 1] - vertices[topology.RIGHT_EYE_CORNER, 1]) < 4.5
     known = np.concatenate([vertices[upper], np.ones((np.count_nonzero(upper), 1))], axis=1)
@@ -158,7 +156,7 @@ def _camera(mesh: FloatArray, atlas: Atlas) -> NDArray[np.float64]:
 
 
 def _places(camera: NDArray[np.float64], x: FloatArray, y: FloatArray) -> FloatArray:
-    """Where points of the plane of the lenses are in the picture: float32 (..., 2)."""
+    """Project points of the plane of the lenses into the picture: float32 (..., 2)."""
     points = np.stack([x, y, _WRAP[0] + _WRAP[1] * x * x, np.ones_like(x)], axis=-1)
     return f32(points @ camera)
 
@@ -178,7 +176,7 @@ def _across() -> tuple[FloatArray, FloatArray]:
 
 
 def _lines(colours: FloatArray) -> FloatArray:
-    """How much each point of rows of points across a line, Lab (steps, N, 3), lies on a line of its own colour: (steps, N), 0-1."""
+    """How much points lie on a line of uniform colour that crosses their row: (steps, N), 0-1, from Lab (steps, N, 3)."""
     colours = colours * vector(1.0, 1.2, 1.2)
     best = np.zeros(colours.shape[:2], np.float32)
     steep = _length(_shifted(colours, 1) - _shifted(colours, -1))
@@ -197,7 +195,7 @@ def _lines(colours: FloatArray) -> FloatArray:
 
 
 def _shifted(rows: FloatArray, by: int) -> FloatArray:
-    """The points so many further along each row; beyond its ends the last ones."""
+    """The points a number of steps further along each row; beyond its ends the last point repeats."""
     return f32(rows.take(np.clip(np.arange(rows.shape[1]) + by, 0, rows.shape[1] - 1), axis=1))
 
 
@@ -206,20 +204,20 @@ def _length(colours: FloatArray) -> FloatArray:
 
 
 def _free(place: FloatArray, cells: FloatArray, atlas: Atlas) -> tuple[FloatArray, FloatArray]:
-    """How far points of a grid are from brows, and from eyes with their lids: 0-1 each."""
+    """Distance of a grid's points from brows, and from eyes with their lids: 0-1 each."""
     where = f32(sample(cells, place))
     brows = cv2.dilate(f32(sample(atlas.brows, where)), np.ones((1, 7), np.uint8))
     return f32(1 - _BROW * brows), f32(1 - _EYE * smoothstep(f32(sample(atlas.sockets, where)), 0.4, 0.9))
 
 
 def _first(gain: FloatArray) -> FloatArray:
-    """What the points of grids (B, angles, radii) are worth: less, the more of a line there is between them and the eye."""
+    """Value of the points of grids (B, angles, radii): a point loses by the strength of lines between it and the eye."""
     nearer = np.maximum.accumulate(gain, axis=2)[:, :, :-_CLEAR]
     return f32(gain - np.float32(_INSIDE) * np.pad(nearer, ((0, 0), (0, 0), (_CLEAR, 0))))
 
 
 def _path(gain: NDArray[np.floating], bend: float) -> NDArray[np.intp]:
-    """The path of most gain through each of some grids (B, steps, N), one point a step: (B, steps)."""
+    """The path of most gain through each of several grids (B, steps, N), one point per step: (B, steps)."""
     count, steps, size = gain.shape
     cost = np.abs(np.arange(-_SLOPE, _SLOPE + 1, dtype=np.float32)) * np.float32(bend)
     reached = np.full((steps, count, size + 2 * _SLOPE), -1e9, np.float32)
@@ -236,13 +234,13 @@ def _path(gain: NDArray[np.floating], bend: float) -> NDArray[np.intp]:
 
 
 def _closed(gain: NDArray[np.floating], bend: float) -> NDArray[np.intp]:
-    """The same for grids whose last step leads to the first: a quarter of a turn is run before and after."""
+    """The path of most gain if the last step leads to the first; a quarter turn is run before and after."""
     lead = gain.shape[1] // 4
     return _path(np.concatenate([gain[:, -lead:], gain, gain[:, :lead]], axis=1), bend)[:, lead:-lead]
 
 
 def _strip(light: FloatArray, place: FloatArray, line: FloatArray, path: NDArray[np.intp], closed: bool) -> FloatArray:
-    """The line along a path, as broad as it is and without a gap: 0-1, less where it hardly stands out."""
+    """Draw the line along a path in its breadth and without gaps: 0-1, less where it hardly stands out."""
     steps, last = np.arange(len(path))[:, None], place.shape[1] - 1
     profile = f32(sample(light, place))
 
@@ -277,7 +275,7 @@ def _fixed(points: FloatArray) -> NDArray[np.int32]:
 
 
 def _steady(values: FloatArray, closed: bool) -> FloatArray:
-    """The middle one of each value and its neighbours along a path."""
+    """Median of each value and its neighbours along a path."""
     reach = np.arange(-_NEIGHBOURS, _NEIGHBOURS + 1)
     index = np.arange(len(values))[:, None] + reach
     return f32(np.sort(values[index % len(values) if closed else np.clip(index, 0, len(values) - 1)], axis=1)[:, _NEIGHBOURS])

@@ -1,4 +1,4 @@
-"""What hides a face."""
+"""Find what hides a face: hair, hats and hands from outside, covers of mouth and chin, single strands of hair."""
 
 from __future__ import annotations
 
@@ -14,56 +14,58 @@ from facemeld.fusion.shape.atlas import GRID, Atlas
 from facemeld.fusion.skin.light import ROUNDS, shade
 from facemeld.fusion.types import FloatArray
 
-# What hides skin.
-_RIM = 0.03  # face widths from the border within which what lies in front must begin
-_FOOT, _BROAD_FOOT = 2.6, 8.0  # cells of a patch near the border, over the root of its area; broader than a shine on a forehead
-_DARKER = 0.85  # cube root of the light, as a share of the skin's, below which no change of light is believed near the border
-_OTHER_HUE = 9.0  # Lab units between a colour and the skin's hue from which it is not skin
-_RICH = 1.5  # times the expected chroma that skin may have
+# What comes from outside the face.
+_RIM = 0.03  # face widths from the border within which an occluder must begin
+_FOOT, _BROAD_FOOT = (
+    2.6,
+    8.0,
+)  # cells of a patch near the border, over the root of its area; the same for a foot broader than that of shine on a forehead
+_DARKER = 0.85  # cube root of the light, as a share of the skin's, below which a patch is not skin in less light
+_OTHER_HUE = 9.0  # Lab units from the skin's hue beyond which a colour is not skin
+_RICH = 1.5  # chroma of skin over the expected one, at most
 _ODD = (2.6, 4.6)  # robust standard deviations from which a cell is not skin
 
 # Covers of mouth and chin.
 _BRIDGE, _NOSE_BASE = 5, 2  # vertices: where the bone of the nose ends; between nose and lip
-_PROBED = 0.22  # share of chin and upper lip that must not look like the skin between the eyes for more to be looked at
-_EVERY = 3  # cells a side for one that is probed
-_HUE, _ANY_HUE = 10.0, 16.0  # Lab units from the skin's hue from which light, and any, cells are not skin
-_LIT, _OFFSET = 0.8, 16.0  # L over the expected one, to each of which so much is added, below which another hue may be a shadow's
-_PALER, _GREY = 14.0, 0.6  # L above the expected one, and share of its chroma, of what is white
-_COLOURED = 8.0  # chroma of skin from which half of the one and of the other are enough
-_BLACKER, _DULL = 0.62, 0.75  # L over the expected one, and chroma over what a shadow as dark would leave, of what is black
-_GREYEST, _BLACK = 3.2, 7.0  # chroma below which it is in any case, and in none
-_COVER_FOOT = 1.2  # cells on the border of a patch, over the root of its area
-_MIDDLE, _IN_THE_MIDDLE = 10, 30  # columns from the middle of the face; cells there of a patch that covers the mouth or the chin
-_AREA = (0.032, 0.045)  # share of the face below the bridge
-_SEEN = (0.6, 0.7)  # share of that which a picture must show
+_PROBED = 0.22  # share of chin and upper lip that must differ from the skin between the eyes for a closer look
+_EVERY = 3  # cells per side for each probed cell
+_HUE, _ANY_HUE = 10.0, 16.0  # Lab units from the skin's hue beyond which light cells, and any cells, are not skin
+_LIT, _OFFSET = 0.8, 16.0  # L over the expected L (both raised by the offset) below which another hue may be a shadow's
+_PALER, _GREY = 14.0, 0.6  # white: L above the expected L, and largest share of the expected chroma
+_COLOURED = 8.0  # chroma of skin from which half of each is enough
+_BLACKER, _DULL = 0.62, 0.75  # black: L over the expected L, and chroma over that of an equally dark shadow
+_GREYEST, _BLACK = 3.2, 7.0  # chroma below which a dark cell is black in any case, and above which it never is
+_COVER_FOOT = 1.2  # cells of a patch on the border, over the root of its area
+_MIDDLE, _IN_THE_MIDDLE = 10, 30  # columns from the middle of the face; cells that a patch over mouth or chin must have there
+_AREA = (0.032, 0.045)  # share of the face below the bridge that a cover hides
+_SEEN = (0.6, 0.7)  # share of that part that the picture must show
 _GROWN, _CLOSED, _SOFT = 5, 9, 1.2  # cells
 
-# Strands of hair.
-# What tells a strand of hair; lengths are cells of the atlas, light that it takes is a share of the skin's.
-_WIDTH = 9  # from left to right, at most
+# Strands of hair: lengths in cells of the atlas; a strand takes light from the skin, as a share of the skin's.
+_WIDTH = 9  # largest width, from left to right
 
-_DIM = 8.0  # L that is added to the skin's
-_FAINT, _CLEAR, _DEEP = 0.09, 0.165, 0.25  # what its cells take at least, and on average a strand and a dark one
-_CLEAR_LOCK = 0.14, 0.22  # what a lock takes on average: far out, near the eye
+_DIM = 8.0  # L added to the skin's
+_FAINT, _CLEAR, _DEEP = 0.09, 0.165, 0.25  # light that its cells take at least, that a strand takes on average, and a dark strand
+_CLEAR_LOCK = 0.14, 0.22  # light that a lock takes on average: far out, and near the eye
 _ROOT = 0.05  # face widths from the border within which it begins
-_ROWS, _ROWS_STRAIGHT, _ROWS_LOCK = 8, 10, 17  # how far down it reaches at least
-_ACROSS, _ACROSS_LOCK, _ACROSS_STRAIGHT = 1.0, 0.4, 0.1  # light it takes from its columns over that from its rows, at most
-_DARK = 0.87  # L over that of the skin, at most
-_REDDER = 1.0  # Lab a that it may have over the skin's
-_FROWN = 3  # rows above the brows' inner ends that frown lines come up from
-_BESIDE = 8, -4  # from an eye's outer corner outwards: from where on locks hang, and from where on dark ones do
-_FURTHER, _FURTHER_LOCK = (9, 9), (21, 9)  # rows and columns around its cells where all that is darker than skin belongs to it
-_EDGE = 7  # breadth of the brush that takes its soft edges in
+_ROWS, _ROWS_STRAIGHT, _ROWS_LOCK = 8, 10, 17  # smallest number of rows that it covers
+_ACROSS, _ACROSS_LOCK, _ACROSS_STRAIGHT = 1.0, 0.4, 0.1  # largest ratio of the light that it takes from its columns to that from its rows
+_DARK = 0.87  # largest L over that of the skin
+_REDDER = 1.0  # largest Lab a above the skin's
+_FROWN = 3  # rows above the inner ends of the brows from which frown lines come
+_BESIDE = 8, -4  # columns outwards from an eye's outer corner beyond which locks hang, and beyond which dark locks do
+_FURTHER, _FURTHER_LOCK = (9, 9), (21, 9)  # rows and columns around its cells in which everything darker than skin belongs to it
+_EDGE = 7  # width of the brush that takes in its soft edges
 
 
 def covered_by_others(
     oddness: FloatArray, texture: FloatArray, shading: FloatArray, visible: FloatArray, unseen: NDArray[np.bool_], atlas: Atlas
 ) -> FloatArray:
-    """Cells where something hides the skin: odd, not skin in another light, and rooted in the face's border.
+    """Find cells where something hides the skin: odd, not skin in another light, and rooted in the face's border.
 
-    Hair, hats and hands come from outside, and broadly. On a turned head the border is where the picture shows no more of the
-    face: landmarks there often lie beyond it. Highlights, lit halves and cast shadows are as odd, but begin within the face or
-    reach its border with a narrow foot.
+    Hair, hats and hands come from outside, on a broad front. On a turned head the border is where the picture stops showing the face:
+    landmarks there often lie beyond it. Highlights, lit halves and cast shadows are as odd, but begin within the face or reach its
+    border with a narrow foot.
 
     Args:
         oddness: float32 (GRID, GRID), distance from bare skin in robust standard deviations.
@@ -76,7 +78,7 @@ def covered_by_others(
     Returns:
         float32 (GRID, GRID), 0-1.
     """
-    strict = 1 + 0.35 * atlas.forehead  # a forehead is plain: less is odd there
+    strict = 1 + 0.35 * atlas.forehead  # a forehead is plain, so less is odd there
     odd = smoothstep(oddness * strict, *_ODD) * (1 - atlas.features) * (1 - atlas.beard) * (visible > 0.2) > 0.5
     shine = _skin_in_other_light(texture, shading) & _facing_light(atlas)
     border = border_of(unseen, atlas)
@@ -86,17 +88,17 @@ def covered_by_others(
 
 
 def _skin_in_other_light(texture: FloatArray, shading: FloatArray) -> NDArray[np.bool_]:
-    """Cells that skin can look like in other light: not much darker than expected, and of the skin's hue, paler or richer.
+    """Cells that can be skin in another light: not much darker than expected, and of the skin's hue, though paler or richer.
 
-    Light that a surface reflects has the surface's hue; light that it mirrors has the lamp's, which is nearly white. What skin
-    shows lies between both: S. Shafer, "Using color to separate reflection components", Color Research & Application, 1985.
+    Light that a surface reflects has the surface's hue; light that it mirrors has the lamp's, which is nearly white. The light of
+    skin lies between the two: S. Shafer, "Using color to separate reflection components", Color Research & Application, 1985.
     """
     off, _ = off_hue(texture, shading)
     return np.asarray((off < _OTHER_HUE**2) & (texture[..., 0] + 16 > _DARKER * (shading[..., 0] + 16)))
 
 
 def off_hue(texture: FloatArray, shading: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """How far colours are from all that a surface can show, between its own hue and the grey of its shine; and their chroma in that hue.
+    """Distance of colours from those between a surface's hue and the grey of its shine, and their chroma in that hue.
 
     Args:
         texture: float32 (H, W, 3), Lab.
@@ -114,18 +116,18 @@ def off_hue(texture: FloatArray, shading: FloatArray) -> tuple[FloatArray, Float
 
 
 def _facing_light(atlas: Atlas) -> NDArray[np.bool_]:
-    """Columns (1, GRID) of cells between the brows' tails, where skin shines; beyond them what is brighter is hair or cloth."""
+    """Columns (1, GRID) between the tails of the brows, where skin shines; beyond them, bright cells are hair or cloth."""
     columns = np.arange(GRID)[None, :]
     return np.asarray((columns > atlas.cells[topology.RIGHT_BROW[-1], 0]) & (columns < atlas.cells[topology.LEFT_BROW[-1], 0]))
 
 
 def border_of(unseen: NDArray[np.bool_], atlas: Atlas) -> NDArray[np.bool_]:
-    """Cells at the face's border, or where the picture shows no more of it: bool (GRID, GRID)."""
+    """Cells at the face's border, or where the picture stops showing the face: bool (GRID, GRID)."""
     return np.asarray(cv2.dilate((unseen | (atlas.inset < _RIM)).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0)
 
 
 def rooted(cells: NDArray[np.bool_], border: NDArray[np.bool_], foot: float) -> NDArray[np.bool_]:
-    """The patches among some cells that lie on the border with a foot of so many times the root of their area."""
+    """The patches of cells whose part on the border has at least ``foot`` times as many cells as the root of their area."""
     opened = cv2.morphologyEx(cells.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     count, labels, stats, _ = cv2.connectedComponentsWithStats(opened, connectivity=4)
     feet = np.bincount(labels[border], minlength=count)
@@ -137,14 +139,14 @@ def rooted(cells: NDArray[np.bool_], border: NDArray[np.bool_], foot: float) -> 
 def template_matte(
     lab: FloatArray, shading: FloatArray, hidden: FloatArray, glasses: FloatArray, rims: FloatArray, spread: float
 ) -> FloatArray:
-    """What lies in front of the template's face, strand by strand.
+    """Find what lies in front of the template's face, down to single strands.
 
     Args:
         lab: float32 (H, W, 3), the template's crop.
-        shading: float32 (H, W, 3), its skin's shading drawn into the crop.
-        hidden: float32 (H, W), where the atlas saw something in front, drawn into the crop.
-        glasses: float32 (H, W), where all that is odd belongs to glasses.
-        rims: float32 (H, W), frames that were found line by line.
+        shading: float32 (H, W, 3), the skin's shading drawn into the crop.
+        hidden: float32 (H, W), the atlas' map of occluders drawn into the crop.
+        glasses: float32 (H, W), where everything odd belongs to glasses.
+        rims: float32 (H, W), frames found as lines.
         spread: Robust standard deviation of the skin's detail, Lab units.
 
     Returns:
@@ -159,9 +161,9 @@ def template_matte(
 
 
 def covered_below(texture: FloatArray, visible: FloatArray, basis: FloatArray, atlas: Atlas) -> FloatArray:
-    """Where something lies over the lower face: float32 (GRID, GRID), 0-1.
+    """Find what covers the lower face, such as masks, microphones and cups: float32 (GRID, GRID), 0-1.
 
-    The light is fitted to the upper face alone, so that what covers the lower one cannot pass for skin.
+    The light is fitted to the upper face alone, so that the cover cannot pass for skin.
 
     Args:
         texture: float32 (GRID, GRID, 3), the picture's Lab colours.
@@ -186,7 +188,7 @@ def covered_below(texture: FloatArray, visible: FloatArray, basis: FloatArray, a
     found = seen * float(smoothstep(float(patches.sum()) / float(lower.sum()), *_AREA))
     if found == 0:
         return nothing
-    # Over the lips only what touches the rest, and holes that it leaves.
+    # On the lips, only what touches the rest, and holes in it.
     _, labels = cv2.connectedComponents((patches | (foreign & lips)).astype(np.uint8), connectivity=4)
     whole = np.isin(labels, np.unique(labels[patches])).astype(np.uint8)
     ellipse = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (_CLOSED, _CLOSED))
@@ -196,12 +198,12 @@ def covered_below(texture: FloatArray, visible: FloatArray, basis: FloatArray, a
 
 
 def lips_covered(hidden: FloatArray, atlas: Atlas) -> float:
-    """How much of the lips something hides, 0-1."""
+    """Share of the lips that something hides, 0-1."""
     return float(smoothstep(float(hidden[atlas.lips > 0.6].mean()), 0.3, 0.6))
 
 
 def _doubtful(texture: FloatArray, upper: FloatArray, visible: FloatArray, atlas: Atlas) -> bool:
-    """Whether chin or lip may be covered: a cheap test that few bare faces fail."""
+    """Whether chin or lip may be covered: a cheap test that most bare faces pass."""
     few = np.s_[::_EVERY, ::_EVERY]
     colours = np.ascontiguousarray(texture[few]).reshape(-1, 3)
     skin = colours.take(np.flatnonzero(upper[few] > 0.5), axis=0)
@@ -213,7 +215,7 @@ def _doubtful(texture: FloatArray, upper: FloatArray, visible: FloatArray, atlas
 
 
 def _foreign(texture: FloatArray, expected: FloatArray) -> NDArray[np.bool_]:
-    """Cells that are no skin in any light: of another hue, or white or black where skin would have kept its colour."""
+    """Cells that are not skin in any light: of another hue, or white or black where skin would have kept its colour."""
     expected = np.ascontiguousarray(expected)
     light, a, b = (f32(plane) for plane in cv2.split(texture))
     skin_light, skin_a, skin_b = (f32(plane) for plane in cv2.split(expected))
@@ -228,7 +230,7 @@ def _foreign(texture: FloatArray, expected: FloatArray) -> NDArray[np.bool_]:
 
 
 def _in_the_middle(patches: NDArray[np.bool_], atlas: Atlas) -> NDArray[np.bool_]:
-    """Those patches that reach the middle of mouth or chin."""
+    """The patches that reach the middle of mouth or chin."""
     rows, columns = np.arange(GRID)[:, None], np.arange(GRID)[None, :]
     middle = (np.abs(columns - (GRID - 1) / 2) < _MIDDLE) & (rows > atlas.cells[_NOSE_BASE, 1])
     count, labels = cv2.connectedComponents(patches.astype(np.uint8), connectivity=4)
@@ -238,7 +240,7 @@ def _in_the_middle(patches: NDArray[np.bool_], atlas: Atlas) -> NDArray[np.bool_
 
 
 def _filled(patches: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Patches without holes."""
+    """Fill the holes of patches."""
     outside = np.pad(patches, 1)
     cv2.floodFill(outside, None, (0, 0), 2)
     return np.asarray(outside[1:-1, 1:-1] != 2, np.uint8)
@@ -246,20 +248,20 @@ def _filled(patches: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Lines:
-    """Patches of cells that are darker than what is on their left and right; per patch, the first being all other cells, (N,).
+    """Patches of cells that are darker than their left and right; fields per patch are (N,), and the first patch is all other cells.
 
     Attributes:
-        labels: int (GRID, GRID): to which patch a cell belongs.
-        dark: bool (GRID, GRID): what is darker than its left and right, or than what is above and below, beards and all.
-        taken: Mean share of the light that it takes from its rows.
-        light: Mean L over the skin's.
-        across: Light that it takes from its columns over that.
-        redder: Mean Lab a over that of the skin.
-        top: The row that it begins in.
-        low: The row that it reaches down to.
-        column: Its middle, cells.
-        on_patch: bool: something that is known to lie in front touches it.
-        rooted: bool: it does, or the border of the face.
+        labels: int (GRID, GRID): patch of each cell.
+            dark: bool (GRID, GRID): cells darker than their left and right, or than above and below, including beards.
+            taken: Mean share of the light that the patch takes from its rows.
+            light: Mean L over the skin's.
+            across: Light that it takes from its columns, over that from its rows.
+            redder: Mean Lab a above the skin's.
+            top: First row.
+            low: Last row.
+            column: Mean column.
+            on_patch: bool: whether a known occluder touches it.
+            rooted: bool: whether a known occluder or the border of the face touches it.
     """
 
     labels: NDArray[np.integer]
@@ -276,16 +278,16 @@ class _Lines:
 
 
 def covered_by_strands(hidden: FloatArray, texture: FloatArray, shading: FloatArray, visible: FloatArray, atlas: Atlas) -> FloatArray:
-    """Cells that dark strands and locks of hair hide, which are too thin, or too narrow where they begin, to be found as patches.
+    """Find cells hidden by dark strands and locks of hair that are too thin, or begin too narrowly, to be found as patches.
 
-    They hang down from the border or beside the eyes. Most folds of a forehead run across it; those that do not are fainter than
-    dark hair and redder than the skin, for their light has gone through it, or come up from between the brows. What lies further
-    out than a lock is hair or behind it.
+    They hang down from the border or beside the eyes. Most folds of a forehead run across it. Other folds are fainter than dark hair
+    and redder than the skin, because their light has passed through it, or come up from between the brows. Everything further out
+    than a lock is hair or behind it.
 
-    For the user's face: there a fold that is taken for hair comes from the other half; on a template it would stay as it is.
+    Only for the user's face, where a fold taken for hair is replaced from the other half; on a template it would stay in the result.
 
     Args:
-        hidden: float32 (GRID, GRID), 0-1: what is known to lie in front of the skin.
+        hidden: float32 (GRID, GRID), 0-1: known occluders.
         texture: float32 (GRID, GRID, 3), the picture's Lab colours.
         shading: float32 (GRID, GRID, 3), Lab: what bare, even skin would look like.
         visible: float32 (GRID, GRID), 0-1: how well the picture shows a cell.
@@ -317,20 +319,20 @@ def covered_by_strands(hidden: FloatArray, texture: FloatArray, shading: FloatAr
 
 
 def _with_dark(kept: NDArray[np.bool_], reach: tuple[int, int], lines: _Lines) -> NDArray[np.uint8]:
-    """Some of the lines with all that is dark in the rows and columns around them: uint8 (GRID, GRID), 0 or 1."""
+    """Some of the lines with everything dark in the rows and columns around them: uint8 (GRID, GRID), 0 or 1."""
     cells = kept.view(np.uint8).take(lines.labels)
     return cells | (np.asarray(cv2.dilate(cells, np.ones(reach, np.uint8)), np.uint8) & lines.dark)
 
 
 def _outwards(cells: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Cells, 0 or 1, with all that is in the same row and further out."""
+    """Cells, 0 or 1, with all cells further out in the same row."""
     half = GRID // 2
     right, left = cells[:, half - 1 :: -1], cells[:, half:]
     return np.hstack([np.maximum.accumulate(right, axis=1)[:, ::-1], np.maximum.accumulate(left, axis=1)])
 
 
 def _dark_lines(hidden: FloatArray, texture: FloatArray, shading: FloatArray, seen: NDArray[np.bool_], atlas: Atlas) -> _Lines:
-    """What is darker than both sides by the difference between the picture's morphological closing and the picture.
+    """Find lines that are darker than both sides: the picture's morphological closing minus the picture.
 
     F. Meyer, "Iterative image transformations for an automatic screening of cervical smears", Journal of Histochemistry and
     Cytochemistry, 1979.
@@ -352,7 +354,7 @@ def _dark_lines(hidden: FloatArray, texture: FloatArray, shading: FloatArray, se
     taken, across = from_rows.ravel().take(cells) * share, from_columns.ravel().take(cells) * share
     colour, expected = texture.reshape(-1, 3)[cells], shading.reshape(-1, 3)[cells]
     top, low = np.full(count, -1), np.full(count, -1)
-    top[line[::-1]], low[line] = row[::-1], row  # cells come row by row, and the last one that is put into a place stays
+    top[line[::-1]], low[line] = row[::-1], row  # cells come row by row, and the last value put into a place stays
     number, whole = total(np.ones(cells.size)) + np.float32(1e-9), total(taken * taken) + np.float32(1e-9)
     on_patch = total(hidden.ravel().take(cells) > 0.2) > 0
     return _Lines(

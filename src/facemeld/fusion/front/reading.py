@@ -1,4 +1,4 @@
-"""Reads a face."""
+"""Read a face off a picture: unroll it, and split it into the light on it, its skin and what lies in front, such as a tongue."""
 
 from __future__ import annotations
 
@@ -18,11 +18,14 @@ from facemeld.fusion.skin.light import ROUNDS, SPREAD, harmonics, shade, smooth,
 from facemeld.fusion.types import FloatArray, Picture
 
 # Skin.
-_TURNED = 0.02  # share of the vertices that face away up to which a face hides nothing of itself
+_TURNED = 0.02  # share of the vertices facing away up to which a face hides nothing of itself
 _DARK = (2.0, 7.0)  # L below which a picture tells nothing about the skin
-_SHAVED = 5.0  # cells over which the shading beneath a beard and the other one meet
+_SHAVED = 5.0  # cells over which the shading beneath a beard and the rest of the shading meet
 _RELIEF = 0.03  # reach of folds and small shadows, in face widths
-_SHADOWS = (0.07, 5.0, 13.0), (0.035, 6.0, 15.0)  # reach; difference in L from which a deviation is light and not skin
+_SHADOWS = (
+    (0.07, 5.0, 13.0),
+    (0.035, 6.0, 15.0),
+)  # reach; range of the difference in L over which a deviation counts as light and not as skin
 
 # Tongues.
 _WIDE_OPEN = (0.2, 0.3)  # lip gap over mouth width from which a tongue may hang out
@@ -31,9 +34,9 @@ _COLOURLESS = 6.0  # chroma below which there is no hue
 _TOO_DARK = 0.5  # lightness over that of the cheeks, below which redness says nothing
 _TONGUE = (0.15, 0.35)  # share of the skin under the lip that a tongue covers
 _BELOW_LIP, _CHIN = 17, 200  # vertices: lower edge of the lower lip, middle of the chin
-_SIDES = 91, 321  # vertices: columns in the middle of which a tongue hangs
+_SIDES = 91, 321  # vertices: columns between which a tongue hangs
 _CORNERS = 61, 291  # vertices: corners of the mouth
-_GROWN, _SOFT = 7, 1.5  # cells: how much wider what it covers is taken, and how soft
+_GROWN, _SOFT = 7, 1.5  # cells: how far the area is grown, and how softly it ends
 _AROUND = 0.01  # face widths around the lips that belong to the mouth
 
 
@@ -62,7 +65,7 @@ def read_skin(picture: Picture, mesh: FloatArray, atlas: Atlas) -> Skin:
         beard = max(full, hair * hair_on_jaw(texture, plain, visible, atlas))
         shaved = np.float32(full) * f32(cv2.GaussianBlur(atlas.beard, (0, 0), _SHAVED))
         plain, bare = f32(plain + (clean - plain) * thrice(shaved)), f32(bare * (1 - full * atlas.beard))
-    # Dark lenses are no shadow of the skin's, which another light would lift.
+    # Dark lenses are not a shadow on the skin, which another light would lift.
     known = np.maximum(bare, np.float32(0.3) * atlas.features * visible) * atlas.steady * (1 - np.float32(opaque) * atlas.band)
     shaven = 1 - np.float32(beard) * atlas.beard
     shading = _shadows(texture, plain, known, shaven)
@@ -77,7 +80,7 @@ def read_skin(picture: Picture, mesh: FloatArray, atlas: Atlas) -> Skin:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Look:
-    """What is skin and what lies over it, before beards are told from bare skin; the fields are those of ``Skin``, and two more.
+    """Skin and occluders before beards are told from bare skin; fields as in ``Skin``, and two more.
 
     Attributes:
         plain: float32 (GRID, GRID, 3), Lab: the shading without cast shadows.
@@ -94,7 +97,7 @@ class _Look:
 
 
 def _look(texture: FloatArray, seen: FloatArray, basis: FloatArray, cover: FloatArray, atlas: Atlas) -> _Look:
-    """Fit the light to what is skin, and find what is not; a cover is known not to be."""
+    """Fit the light to the skin and find what is not skin; a cover is known not to be."""
     prior = f32(atlas.skin * seen * (1 - cover))
     plain, _, guess = shade(texture, basis, prior, ROUNDS)
     unseen = (seen < 0.2) & atlas.covered
@@ -109,13 +112,13 @@ def _look(texture: FloatArray, seen: FloatArray, basis: FloatArray, cover: Float
 
 
 def _contrast(gap: FloatArray, weight: FloatArray) -> FloatArray:
-    """Standard deviation of what is finer than folds, weighted: (3,)."""
+    """Standard deviation of detail finer than folds, weighted: (3,)."""
     local = gap - smooth(gap, weight, _RELIEF)
     return f32(np.sqrt(f32(cv2.mean(local * local * thrice(weight))[:3]) / (float(weight.mean()) + 1e-9)))
 
 
 def _patch(picture: Picture, mesh: FloatArray) -> tuple[NDArray[np.uint8], FloatArray]:
-    """The face cut out and shrunk (with smoothing) until it is about as wide as the atlas."""
+    """Cut out the face and shrink it (with smoothing) until it is about as wide as the atlas."""
     height, width = picture.shape[:2]
     low = np.floor(mesh[:, :2].min(axis=0)).astype(int) - 4
     high = np.ceil(mesh[:, :2].max(axis=0)).astype(int) + 5
@@ -133,7 +136,7 @@ def _patch(picture: Picture, mesh: FloatArray) -> tuple[NDArray[np.uint8], Float
 
 
 def _unroll(lab: FloatArray, points: FloatArray, atlas: Atlas) -> tuple[FloatArray, FloatArray, list[FloatArray]]:
-    """Texture on the atlas, how well each cell is seen, and x, y and z of its normals (not of unit length)."""
+    """Texture on the atlas, how well the picture shows each cell, and x, y and z of its normals (not of unit length)."""
     outwards = vertex_normals(points, atlas.mesh.triangles)
     x, y, *normals = atlas.raster.planes(np.concatenate([points[:, :2], outwards], axis=1))
     texture = f32(read(lab, (x, y)))
@@ -147,7 +150,7 @@ def _unroll(lab: FloatArray, points: FloatArray, atlas: Atlas) -> tuple[FloatArr
 
 
 def _behind(points: FloatArray, places: Places, size: tuple[int, int], atlas: Atlas) -> FloatArray:
-    """Where a face hides itself, 0-1 on the atlas: at half the size, for what is smaller hides nothing that matters."""
+    """Where a face hides itself, 0-1 on the atlas; worked out at half the size, which loses nothing that matters."""
     half = rasterise((points[:, :2] + 0.5) / 2 - 0.5, points[:, 2], atlas.mesh.triangles, (-(-size[0] // 2), -(-size[1] // 2)))
     x, y = ((axis + np.float32(0.5)) * np.float32(0.5) - np.float32(0.5) for axis in places)
     front, depth = (drawn.planes(points[:, 2:])[0] for drawn in (half, atlas.raster))
@@ -156,7 +159,7 @@ def _behind(points: FloatArray, places: Places, size: tuple[int, int], atlas: At
 
 
 def _oddness(texture: FloatArray, shading: FloatArray, prior: FloatArray) -> FloatArray:
-    """Distance from the shading in robust standard deviations of the skin, which are kept within what skin can be."""
+    """Distance from the shading in robust standard deviations of the skin, limited to the range of real skin."""
     gap = texture - shading
     light = gap[..., 0]
     np.minimum(light, np.float32(0.6) * light, out=light)  # skin shines more often than something bright hides it
@@ -167,7 +170,7 @@ def _oddness(texture: FloatArray, shading: FloatArray, prior: FloatArray) -> Flo
 
 
 def _shadows(texture: FloatArray, plain: FloatArray, prior: FloatArray, allowed: FloatArray) -> FloatArray:
-    """Add cast shadows and bright spots to a shading: smaller than harmonics can follow, stronger than skin can be."""
+    """Add cast shadows and bright spots to a shading: smaller than harmonics can follow, stronger than skin varies."""
     shading = plain
     for reach, low, high in _SHADOWS:
         rest = smooth(texture - shading, prior, reach, 0.05)
@@ -178,7 +181,9 @@ def _shadows(texture: FloatArray, plain: FloatArray, prior: FloatArray, allowed:
 
 
 def tongue_out(skin: Skin, parts: Parts, atlas: Atlas) -> FloatArray:
-    """Where a tongue hangs over the face: float32 (GRID, GRID), 0-1.
+    """Find a tongue that hangs over lip and chin: float32 (GRID, GRID), 0-1.
+
+    No other mouth can be made of a face with its tongue out, and nothing can be drawn over the tongue.
 
     Args:
         skin: The face on the atlas.
@@ -214,12 +219,12 @@ def tongue_out(skin: Skin, parts: Parts, atlas: Atlas) -> FloatArray:
 
 
 def without_mouth(tongue: FloatArray, lips: float, share: FloatArray, atlas: Atlas) -> FloatArray:
-    """Where the mouth of a face serves no other: around the lips and under the tongue, float32 (GRID, GRID), 0-1.
+    """Where the mouth of a face cannot be used for another: around the lips and under the tongue, float32 (GRID, GRID), 0-1.
 
     Args:
-        tongue: What ``tongue_out`` found on the user's face.
-        lips: How much of the lips is another's, 0-1.
-        share: float32 (GRID, GRID), 0-1: how much comes from the mirrored half.
+        tongue: float32 (GRID, GRID), 0-1: result of ``tongue_out`` for the user's face.
+            lips: How much of the lips is the template's, 0-1.
+            share: float32 (GRID, GRID), 0-1: share taken from the mirrored half.
         atlas: The canonical atlas.
     """
     if lips == 0:

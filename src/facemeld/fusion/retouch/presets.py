@@ -1,4 +1,4 @@
-"""Presets."""
+"""How much a face is retouched, and the six model types of FuseFaceUltra; imports no imaging library."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class RetouchStrengths:
 
     Attributes:
         smooth: Smoothing of the skin.
-        enhance: Detail of eyes, brows, lips and, less, skin.
-        sharpen: Detail of the whole face alike.
-        teeth: Whitening of teeth that can be seen.
-        makeup: Colours of the template's lips, lids and brows.
-        guard: How far the template gets back doubtful eyes and covered skin.
+        enhance: Detail of eyes, brows and lips, and less of skin.
+            sharpen: Detail of the whole face.
+            teeth: Whitening of visible teeth.
+            makeup: Colours of the template's lips, lids and brows.
+            guard: How far doubtful eyes and covered skin go back to the template's.
     """
 
     smooth: float = 0.0
@@ -53,7 +53,7 @@ class FaceInResult:
 
 @dataclass(frozen=True, slots=True)
 class UltraStrengths:
-    """What a caller of FuseFaceUltra may set, each 0-1 with the defaults of spec 3.7.
+    """Strengths that a caller of FuseFaceUltra may set, 0-1 each, with the defaults of spec 3.7.
 
     Attributes:
         warp: Outline of the face, 0 (the template's) to 1 (the user's).
@@ -78,9 +78,9 @@ class Preset:
         features: Share of the template's features and pixels, 0 (the user's) to 1.
         enhance: Factor on the caller's enhancement.
         smooth: Factor on the caller's smoothing.
-        sharpen: Detail of the whole face, on top of it.
-        guard: How far the template gets back doubtful eyes and covered skin.
-        fixed: What is used instead of the caller's values, or None where they count.
+        sharpen: Detail of the whole face, in addition.
+            guard: How far doubtful eyes and covered skin go back to the template's.
+            fixed: Values used instead of the caller's, or None.
     """
 
     features: float

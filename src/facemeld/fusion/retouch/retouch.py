@@ -1,4 +1,4 @@
-"""Retouch."""
+"""Retouch a fused face: smooth skin, bring out detail, whiten teeth, and add what the template gives back."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from facemeld.fusion.shape.topology import face_width
 from facemeld.fusion.types import Face, FloatArray, Picture, Rect
 
 # Skin and detail.
-_FINE = 190.0  # face width, in pixels, at which the smoothing filter is worked out
-_REACH = 0.024  # its radius in face widths
-_EDGE = 11.0  # contrast, of 255, from which the filter takes something for an edge
+_FINE = 190.0  # face width, in pixels, at which the smoothing filter works
+_REACH = 0.024  # radius of the filter, in face widths
+_EDGE = 11.0  # contrast, of 255, from which the filter sees an edge
 _CORE = (0.6, 3.0)  # detail below is noise, above is form; of 255
-_LIMIT = 16.0  # how much detail one pixel may gain
+_LIMIT = 16.0  # largest detail that a pixel may gain
 
 # Teeth.
 _UPPER, _LOWER = topology.LIPS_INNER[[14, 15, 16]], topology.LIPS_INNER[[6, 5, 4]]
@@ -29,23 +29,23 @@ _OPEN = (0.035, 0.08)  # gap between the lips over the mouth's width from which 
 _BRIGHTEST = 92.0  # L that no tooth exceeds
 
 # All together.
-_SMOOTH = 0.9  # share of the filtered skin at full strength: a trace of pores keeps it skin
+_SMOOTH = 0.9  # share of the filtered skin at full strength: a trace of pores keeps it looking like skin
 _ENHANCE = 1.5  # factor on the detail at full strength
-_SKIN_DETAIL = 0.4  # how much of it skin gets; eyes, brows and lips get it in full
-_FACE = 0.02  # least mask at which the fusion put the user's face
-_WIDEST = 800.0  # face width, in pixels, beyond which changes are worked out on a smaller picture
+_SKIN_DETAIL = 0.4  # share of it that skin gets; eyes, brows and lips get all of it
+_FACE = 0.02  # smallest mask at which a pixel belongs to the user's face
+_WIDEST = 800.0  # face width, in pixels, above which changes are worked out on a smaller picture
 _BAND = 512  # rows that are changed at a time
 
 
 def smoothing(patch: Picture, width: float) -> FloatArray:
-    """What full smoothing adds to a patch: spots and pores go, edges stay.
+    """Change of a patch at full smoothing: spots and pores go, edges stay.
 
-    A guided filter with the picture's lightness as its guide (K. He, J. Sun, X. Tang, "Guided image filtering", ECCV 2010), its
-    coefficients worked out on a smaller picture (K. He, J. Sun, "Fast guided filter", 2015).
+    Source: a guided filter with the picture's lightness as its guide (K. He, J. Sun, X. Tang, "Guided image filtering", ECCV 2010)
+    and coefficients from a smaller picture (K. He, J. Sun, "Fast guided filter", 2015).
 
     Args:
         patch: uint8 (h, w, 3) RGB.
-        width: Width of the face in pixels; it decides the filter's reach.
+        width: Width of the face in pixels; it sets the filter's reach.
 
     Returns:
         float32 (h, w, 3), in levels of 255.
@@ -74,11 +74,11 @@ def smoothing(patch: Picture, width: float) -> FloatArray:
 
 
 def detail(patch: Picture, width: float) -> FloatArray:
-    """What full enhancement adds to a patch's lightness: fine and middle detail without noise and without halos.
+    """Change of a patch's lightness at full enhancement: fine and middle detail without noise and without halos.
 
     Args:
         patch: uint8 (h, w, 3) RGB.
-        width: Width of the face in pixels; it decides what is fine.
+        width: Width of the face in pixels; it sets the scale of fine detail.
 
     Returns:
         float32 (h, w), in levels of 255.
@@ -103,17 +103,17 @@ def mouth_gap(landmarks: FloatArray) -> float:
 
 
 def whitened(picture: Picture, landmarks: FloatArray) -> tuple[Rect, FloatArray] | None:
-    """What full whitening adds around the mouth.
+    """Change around the mouth at full whitening.
 
-    A tooth is what is bright and hardly red between the lips; gums, tongue and the dark behind stay as they are. Teeth lose most
-    of their yellow and gain a little light, never beyond what the face's own light allows.
+    Teeth are bright and hardly red; gums, tongue and the dark behind stay as they are. Teeth lose most of their yellow and gain a
+    little light, within the limit of the face's own light.
 
     Args:
         picture: uint8 (H, W, 3) RGB.
         landmarks: float32 (478, 3), pixels of the picture.
 
     Returns:
-        The box and float32 (h, w, 3) in levels of 255, or None where no teeth can be seen.
+        The box and float32 (h, w, 3) in levels of 255, or None if no teeth can be seen.
     """
     opened = float(smoothstep(mouth_gap(landmarks), *_OPEN))
     width = face_width(landmarks)
@@ -131,7 +131,7 @@ def whitened(picture: Picture, landmarks: FloatArray) -> tuple[Rect, FloatArray]
     even = np.asarray(cv2.GaussianBlur(lab, (0, 0), max(0.8, 0.008 * width)), np.float32)
     clean = lab.copy()
     clean[..., 0] += np.minimum(5.0, np.maximum(brightest - light, 0) * 0.4)
-    # Stains are patches of yellow: the colour comes from the surroundings, with less of it; the light keeps the teeth's form.
+    # Stains are patches of yellow: take the colour from the surroundings, and less of it; the lightness keeps the teeth's form.
     clean[..., 1] += 0.5 * (even[..., 1] * 0.5 - red)
     clean[..., 2] += 0.85 * (even[..., 2] * 0.45 - lab[..., 2]) * smoothstep(lab[..., 2], -2.0, 4.0)
     return box, weighted(rgb_of(clean) - patch, tooth)
@@ -143,12 +143,12 @@ def retouch(fused: Picture, mask: FloatArray, template: Picture, one: FaceInResu
     Args:
         fused: uint8 (H, W, 3) RGB, the fused picture; it is not changed.
         mask: float32 (H, W), 0-1: where the user's face is. Nothing changes outside.
-        template: uint8 (H, W, 3) RGB, the picture that it was fused into.
+        template: uint8 (H, W, 3) RGB, the picture that the user was fused into.
         one: The face.
-        strengths: How much of everything.
+        strengths: Strength of every part.
 
     Returns:
-        uint8 (H, W, 3) RGB; ``fused`` itself when all strengths are 0.
+        uint8 (H, W, 3) RGB; ``fused`` itself if all strengths are 0.
 
     Raises:
         ValueError: the pictures and the mask differ in size.
@@ -171,7 +171,7 @@ def retouch(fused: Picture, mask: FloatArray, template: Picture, one: FaceInResu
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Scene:
-    """The surroundings of a face, on a smaller picture where the face is very large; ``one`` is in pixels of it."""
+    """The surroundings of a face, on a smaller picture if the face is very large; ``one`` is in pixels of that picture."""
 
     fused: Picture = field(repr=False)
     mask: FloatArray = field(repr=False)
@@ -197,7 +197,7 @@ def _scene(fused: Picture, mask: FloatArray, template: Picture, one: FaceInResul
 
 
 def _change(scene: _Scene, strengths: RetouchStrengths) -> FloatArray:
-    """What is added to a scene: float32 (h, w, 3), in levels of 255."""
+    """Change of a scene: float32 (h, w, 3), in levels of 255."""
     fused, landmarks = scene.fused, scene.one.face.landmarks
     change = np.zeros(fused.shape, np.float32)
     _surface(fused, landmarks, scene.width, strengths, change)
@@ -238,7 +238,7 @@ def _guard(scene: _Scene, strength: float, change: FloatArray) -> None:
 
 
 def _apply(patch: Picture, change: FloatArray, mask: FloatArray) -> None:
-    """Change a patch in place where the mask says so, by a change that may be given on a smaller picture."""
+    """Change a patch in place within the mask, by a change that may come on a smaller picture."""
     height, width = patch.shape[:2]
     scale = np.array(change.shape[:2], np.float32) / (height, width)
     columns = np.broadcast_to(((np.arange(width) + 0.5) * scale[1] - 0.5).astype(np.float32), (min(_BAND, height), width))
@@ -256,5 +256,5 @@ def _apply(patch: Picture, change: FloatArray, mask: FloatArray) -> None:
 
 
 def _rounded(patch: Picture, change: FloatArray) -> Picture:
-    """A patch and its change, to the nearest level; what changes by 0 stays exact."""
+    """Add a change to a patch and round to levels; pixels that change by 0 stay exact."""
     return np.asarray(cv2.add(patch, change, dtype=cv2.CV_8U), np.uint8)

@@ -1,4 +1,4 @@
-"""Transfer."""
+"""What the template gives back to a fused face: doubtful eyes, covered skin, and its make-up."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from facemeld.fusion.types import Face, FloatArray, Picture, Rect
 
 # Eyes and covers.
 _COVER_SIDE = 112  # longest side, in pixels, at which covers are looked for
-_ODD = (13.0, 26.0)  # Lab distance from what the whole face differs by, from which something covers one of both faces
-_BROAD = 0.02  # face widths: half of the least width of a cover
+_ODD = (13.0, 26.0)  # Lab distance from the usual difference between the faces, from which something covers one of them
+_BROAD = 0.02  # face widths: half of the smallest width of a cover
 _OPEN = (0.12, 0.22)  # lid gap over the eye's width, between shut and open
 _BLINK = (0.45, 0.75)  # blink score, between open and shut
 
@@ -27,7 +27,7 @@ _EYES: tuple[tuple[Indices, Indices, Indices, tuple[int, int], int], ...] = (
 )
 
 # Make-up.
-_ZONE_SIDE = 72  # longest side, in pixels, at which a zone's colours are read and changed: make-up has no finer form
+_ZONE_SIDE = 72  # longest side, in pixels, at which colours are read and changed: make-up has no finer form
 _LID_RIGHT = np.concatenate([topology.RIGHT_EYE[8:], topology.RIGHT_BROW[5:], topology.RIGHT_EYE[:1]])
 _LID_LEFT = np.concatenate([topology.LEFT_EYE[8:], topology.LEFT_BROW[5:], topology.LEFT_EYE[:1]])
 
@@ -42,7 +42,7 @@ def shut_eyes(face: Face) -> tuple[float, float]:
 
 
 def eyes_back(result: Picture, face: Face, template: Picture, model: Face, user: Face) -> list[tuple[Rect, FloatArray]]:
-    """What puts the template's eyes back where the user's or the template's are shut or nearly so.
+    """Change that restores the template's eyes where an eye of the user or of the template is shut or nearly so.
 
     Args:
         result: uint8 (H, W, 3) RGB, the fused picture.
@@ -67,14 +67,14 @@ def eyes_back(result: Picture, face: Face, template: Picture, model: Face, user:
         mask = Stencil(box).area(face.landmarks[eye], grow=0.026 * width, soft=0.011 * width, hull=True)
         difference = np.asarray(own, np.float32) - result[cut(result, box)]
         rim = mask * (1 - mask)
-        # The lids must not show a seam: both skins meet in the colour that they have at the mask's edge.
+        # The lids must not show a seam: the skins meet in the colour that they have at the mask's edge.
         seam = (difference * rim[..., None]).sum(axis=(0, 1)) / (rim.sum() + 1e-6)
         changes.append((box, weighted(difference - seam, mask * np.float32(share))))
     return changes
 
 
 def _similarity(source: FloatArray, target: FloatArray, box: Rect) -> FloatArray:
-    """The matrix (2, 3) that leads from pixels of a box to where two points of the source lie in the target."""
+    """The matrix (2, 3) from pixels of a box to the picture in which two points of the source lie at the target."""
     a, b = complex(*(source[1] - source[0]).tolist()), complex(*(target[1] - target[0]).tolist())
     turn = b / a if abs(a) > 1e-6 else 1 + 0j
     start = complex(*target[0].tolist()) + turn * complex(box.x - float(source[0, 0]), box.y - float(source[0, 1]))
@@ -82,12 +82,11 @@ def _similarity(source: FloatArray, target: FloatArray, box: Rect) -> FloatArray
 
 
 def covers_back(result: Picture, face: Face, template: Picture) -> tuple[Rect, FloatArray] | None:
-    """What puts the template back where something covers the user's face or the template's.
+    """Change that restores the template where something covers the user's face or the template's.
 
-    Two faces in one light differ by about the same colour everywhere on bare skin. Where they differ by something else, one of them is
-    covered: by the user's hand or hair, which must go, or by the template's own, which must stay. Both are mended by the template's
-    pixels, in the first case moved by the usual difference. Eyes, brows, lips, the place of a
-    beard and that of glasses are left alone.
+    In one light, two faces differ by about the same colour everywhere on bare skin. Where they differ by something else, one of them
+    is covered: by the user's hand or hair, which must go, or by the template's, which must stay. The template's pixels mend both, in
+    the first case shifted by the usual difference. Eyes, brows, lips and the places of beards and glasses are left alone.
 
     Args:
         result: uint8 (H, W, 3) RGB, the fused picture.
@@ -95,7 +94,7 @@ def covers_back(result: Picture, face: Face, template: Picture) -> tuple[Rect, F
         template: uint8 (H, W, 3) RGB of the same size.
 
     Returns:
-        The box and float32 (h, w, 3) in levels of 255, or None where the face lies outside.
+        The box and float32 (h, w, 3) in levels of 255, or None if the face lies outside.
     """
     width = face_width(face.landmarks)
     box = box_around(face.landmarks, 0.0, (result.shape[0], result.shape[1]))
@@ -116,7 +115,7 @@ def covers_back(result: Picture, face: Face, template: Picture) -> tuple[Rect, F
     usual = np.median((lab - model)[bare], axis=0)
     odd = np.linalg.norm(lab - model - usual, axis=2)
     odd_ours, odd_theirs = (np.linalg.norm(one - np.median(one[bare], axis=0), axis=2) for one in (lab, model))
-    # Thin lines are wrinkles and the frames of glasses, which must stay whole; what covers a face is broad.
+    # Thin lines are wrinkles and frames of glasses, which must stay whole; covers are broad.
     across = 2 * max(1, round(_BROAD * width * size[0] / box.width)) + 1
     broad = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (across, across))
     weight = np.asarray(cv2.morphologyEx(smoothstep(odd, *_ODD), cv2.MORPH_OPEN, broad), np.float32)
@@ -153,11 +152,11 @@ class Zone:
     """A part of the face that can be made up.
 
     Attributes:
-        parts: Landmarks whose polygons make it.
-        holes: Landmarks whose polygons are left out.
+        parts: Landmarks of the zone's polygons.
+            holes: Landmarks of the polygons that are left out.
         grow, soft: Reach beyond the polygons and softness of the edge, in face widths.
         around: Reach of the holes beyond their polygons, in face widths.
-        hull: Whether the convex hull of each part is taken.
+        hull: Whether to use the convex hull of each part.
         lightness: Largest change of L.
         share: How much of the difference is carried over.
     """
@@ -183,10 +182,10 @@ ZONES: tuple[Zone, ...] = (
 
 
 def transferred(result: Picture, landmarks: FloatArray, template: Picture, model: FloatArray) -> Sequence[tuple[Rect, FloatArray]]:
-    """What full transfer adds to each zone.
+    """Change of each zone at full transfer of the template's make-up.
 
     Means and spread of the colours are matched in CIE Lab (E. Reinhard et al., "Color transfer between images", IEEE CG&A 21(5),
-    2001), each relative to the bare skin of its own face, so that only make-up is carried over and not complexion or light.
+    2001), each relative to the bare skin of its own face, so that make-up is carried over but complexion and light are not.
 
     Args:
         result: uint8 (H, W, 3) RGB, the fused picture.
@@ -195,7 +194,7 @@ def transferred(result: Picture, landmarks: FloatArray, template: Picture, model
         model: float32 (478, 3), the face in the template.
 
     Returns:
-        For each zone its box in the result and float32 (h, w, 3) in levels of 255.
+        The box of each zone in the result and float32 (h, w, 3) in levels of 255.
     """
     skin, model_skin = bare_skin(result, landmarks), bare_skin(template, model)
     changes = []

@@ -1,4 +1,4 @@
-"""Paints."""
+"""Paint the user's face in the template's light: colours cell by cell, detail pixel by pixel, in the template's fineness."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from facemeld.parallel import each
 from facemeld.timing import stage
 
 # Fineness.
-_SHARPER, _SOFTER = 1.35, 0.8  # ratios of fine detail that are left as they are
+_SHARPER, _SOFTER = 1.35, 0.8  # ratios of fine detail that are close enough to leave alone
 _WIDEST = 2.0  # pixels: the strongest blur
-_LOOK = 320  # pixels: side of the part in the middle by which a large face is judged
-_STRIP, _MARGIN = 128, 8  # rows worked on at once, and more rows on either side than the widest blur reaches
+_LOOK = 320  # pixels: side of the middle part by which a large face is judged
+_STRIP, _MARGIN = 128, 8  # rows worked on at once, and additional rows on either side, more than the widest blur reaches
 
 # Tone.
-_LIMIT = (24.0, 120.0)  # how far L may deviate from the shading, on bare skin and on features
-_HARD = (13.0, 25.0)  # standard deviation of the user's shading in L from which its light counts as hard
-_BLACK, _SOFT = (3.0, 8.0), 2.0  # L of the template up to which a cell is black, and cells over which that is averaged
-_BEYOND, _KNEE = 2.0, 8.0  # how far L may go beyond the template's brightest, and over how much it bends
-_SHARP = 0.3  # how much of the template's own hard shadows replaces what tells the user
-_CLEARER = 1.12  # how much stronger the user's features are drawn than in the photo: what blending and another light take away
-_LIP, _FAIRER = -6.0, (8.0, 30.0)  # L of lips over that of fair skin; how much lighter a skin gets from which that counts
-_STEEPEST = 1.8  # how much stronger detail may get
+_LIMIT = (24.0, 120.0)  # largest deviation of L from the shading, on bare skin and on features
+_HARD = (13.0, 25.0)  # standard deviation of L of the user's shading from which its light counts as hard
+_BLACK, _SOFT = (3.0, 8.0), 2.0  # L of the template below which a cell is black, and cells over which that is averaged
+_BEYOND, _KNEE = 2.0, 8.0  # how far L may exceed the template's brightest, and over which range it bends
+_SHARP = 0.3  # share of the user's own relief that the template's hard shadows replace
+_CLEARER = 1.12  # contrast of the user's features over that in the photo, which makes up for the loss in blending and relighting
+_LIP, _FAIRER = -6.0, (8.0, 30.0)  # L of lips over that of fair skin; how much lighter a skin has to get for that to count
+_STEEPEST = 1.8  # largest factor on the detail
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,11 +41,11 @@ class Painting:
     """A face in two layers: colours on a coarse grid, and the detail that the grid cannot hold.
 
     Attributes:
-        user: uint8 (H, W, 3), the user's pixels where they go.
-        own: float32 (h, w, 3), their means over the cells of the grid.
-        relit: float32 (h, w, 3), these means in the light of the template, 0-255.
-        gain: float32 (h, w), how much stronger the detail gets.
-        grey: Share of the detail's colour that goes, 0-1.
+        user: uint8 (H, W, 3) RGB, the user's pixels in their place.
+            own: float32 (h, w, 3), RGB of 0-255: means of these pixels over the cells of the grid.
+            relit: float32 (h, w, 3), RGB of 0-255: the means in the light of the template.
+            gain: float32 (h, w), factor on the detail.
+            grey: Share of the detail's colour that is removed, 0-1.
     """
 
     user: Picture
@@ -61,17 +61,17 @@ def lightness(picture: Picture) -> FloatArray:
 
 
 def fineness(light: FloatArray, weight: NDArray[np.number]) -> float:
-    """Mean strength of the finest detail: absolute deviation of lightness from its surroundings of a pixel.
+    """Mean strength of the finest detail: absolute deviation of lightness from its surroundings of about a pixel.
 
     Args:
         light: float32 (H, W), 0-100.
-        weight: (H, W), where to look.
+        weight: (H, W), weight of each pixel.
     """
     total = float(weight.sum())
     if total < 1.0:
         return 0.0
     detail = cv2.absdiff(light, cv2.GaussianBlur(light, (0, 0), 1.0))
-    # Strong edges, of glasses or of an occluder, are not what fineness is about.
+    # Fineness is not about strong edges, such as those of glasses.
     return float((np.minimum(detail, np.float32(8.0)) * weight).sum()) / total
 
 
@@ -80,7 +80,7 @@ def match_fineness(face: Picture, weight: NDArray[np.uint8], wanted: float) -> P
 
     Args:
         face: uint8 (H, W, 3), the face.
-        weight: uint8 (H, W), where it will be seen.
+        weight: uint8 (H, W), where the face will be seen.
         wanted: The fineness to reach.
 
     Returns:
@@ -104,7 +104,7 @@ def match_fineness(face: Picture, weight: NDArray[np.uint8], wanted: float) -> P
 
 
 def _filtered(face: Picture, softer: float, sharper: float) -> Picture:
-    """The face blurred by some pixels, or its fine detail lifted by a share, in lightness alone."""
+    """Blur the lightness of a face by some pixels, or lift its fine detail by a share."""
     out = np.empty_like(face)
 
     def filter_strip(first: int) -> None:
@@ -119,11 +119,11 @@ def _filtered(face: Picture, softer: float, sharper: float) -> Picture:
 
 
 def _change(light: FloatArray, softer: float, sharper: float) -> FloatArray:
-    """What to add to the lightness."""
+    """Change of the lightness, float32 (H, W)."""
     if softer > 0:
         return _blurred(light, softer) - light
     detail = light - _blurred(light, 1.2)
-    # Small differences are lifted, edges are not, so that no halo grows around eyes and lips.
+    # Small differences are lifted and edges are not, so that no halo grows around eyes and lips.
     return f32(sharper * detail / (1 + np.abs(detail) / 6))
 
 
@@ -148,14 +148,14 @@ class Finish:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tone:
-    """What relighting needs, on the atlas or on the cells of a window.
+    """Input of relighting, on the atlas or on the cells of a window.
 
     Attributes:
         own: float32 (h, w, 3), Lab of the user's shading.
-        new: float32 (h, w, 3), Lab of the one it takes.
-        limit: float32 (h, w), how far L may deviate.
-        hues: The hues of both shadings.
-        teeth: Lab of the user's teeth and the one that they take.
+        new: float32 (h, w, 3), Lab of the shading to take on.
+        limit: float32 (h, w), largest deviation of L from the shading.
+        hues: Hues of both shadings.
+        teeth: Lab of the user's teeth and of the colour they take, float32 (3,) each.
         gain: float32 (3,), contrast of the detail.
     """
 
@@ -167,20 +167,20 @@ class Tone:
     gain: FloatArray
 
     def on(self, layout: Layout) -> Tone:
-        """This tone of the atlas, drawn onto the cells of a layout's window."""
+        """Draw this tone of the atlas onto the cells of a layout's window."""
         own, new, limit = (layout.atlas_map(field) for field in (self.own, self.new, self.limit))
         return replace(self, own=own, new=new, limit=limit)
 
 
 def tone_of(skin: Skin, parts: Parts, template: Skin, template_parts: Parts, share: FloatArray, atlas: Atlas) -> Tone:
-    """Shading before and after on the atlas, with anchors of their own for eyes and teeth.
+    """Work out the shading before and after on the atlas, with separate targets for eyes and teeth.
 
     Args:
         skin: The user's face on the atlas.
         parts: The user's eyes and mouth.
         template: The template's face on the atlas.
         template_parts: The template's eyes and mouth.
-        share: float32 (GRID, GRID), 0-1: how much comes from the mirrored half of the user's face.
+        share: float32 (GRID, GRID), 0-1: share taken from the mirrored half of the user's face.
         atlas: The canonical atlas.
     """
     soften, hard = _softening(skin, template, atlas), _hardness(skin, atlas)
@@ -215,18 +215,18 @@ def paint(
     mouth: NDArray[np.uint8],
     lips: LipMap | None = None,
 ) -> Painting:
-    """The user's face in the template's light over a window.
+    """Paint the user's face in the template's light over a window.
 
-    Tone changes slowly, so it is worked out for the means of the grid's cells; what a cell cannot hold goes along in proportion.
+    Tone changes slowly, so it is worked out for the means of the grid's cells; finer detail follows in proportion.
 
     Args:
         texture: The user's pixels.
         tone: Shading before and after.
         finish: How the template's picture is made.
         grid: The window as a grid of its own.
-        alpha: uint8 (H, W), 255 where the face is wanted.
+        alpha: uint8 (H, W), 255 where the user's face is seen.
         mouth: uint8 (H, W), 255 between the lips.
-        lips: Where the pixels around lips that close come from.
+        lips: Map of the pixels around lips that close, if they do.
     """
     with stage("warp"):
         user = texture.read(grid)
@@ -251,13 +251,13 @@ def paint(
 
 
 def mouth_mask(target: FloatArray, window: Window, width: float, wider: float) -> NDArray[np.uint8]:
-    """What lies between the lips, soft by a hundredth of the face, and a line along closed lips as wide as asked for.
+    """Draw the inside of the mouth, soft by a hundredth of the face, and a line along closed lips.
 
     Args:
         target: float32 (468, 3), where the user's vertices go, pixels of the crop.
         window: The part of the crop.
         width: The face's width in pixels.
-        wider: How wide the line is on either side, in face widths.
+        wider: Width of the line on either side of the lips' edge, in face widths.
 
     Returns:
         uint8 (H, W) of the window, 255 between the lips.
@@ -281,10 +281,10 @@ def mouth_mask(target: FloatArray, window: Window, width: float, wider: float) -
 
 
 def _light(own: FloatArray, wanted: FloatArray, weight: FloatArray, hard: float) -> FloatArray:
-    """L of the shading that a face takes: the brightness and the slope of the wanted one, and its own relief on top.
+    """L of the shading that a face takes: brightness and slope of the template's light, with the user's own relief on top.
 
-    The finer parts of a shading (sockets, cheeks, jaw) tell a person as features do. Where one of the lights is hard, they are its
-    shadows, and the wanted one's count.
+    The finer parts of a shading (sockets, cheeks, jaw) make a person recognisable, as features do. If one of the lights is hard, they
+    are its shadows, and the template's count.
 
     Args:
         own: float32 (GRID, GRID), the user's.
@@ -304,7 +304,7 @@ def _light(own: FloatArray, wanted: FloatArray, weight: FloatArray, hard: float)
 
 
 def _dim_lips(own: FloatArray, new: FloatArray, skin: Skin, atlas: Atlas) -> None:
-    """Raise a shading where lips are lighter than the skin, so that in fair skin they are not: skins differ by more than lips do."""
+    """Raise a shading where lips are lighter than dark skin, so that they are not lighter than fair skin: skins differ more than lips."""
     seen = atlas.lips * skin.visible
     for lip in atlas.each_lip:
         known = np.flatnonzero(seen * lip > 0.6)
@@ -316,7 +316,7 @@ def _dim_lips(own: FloatArray, new: FloatArray, skin: Skin, atlas: Atlas) -> Non
 
 
 def _leave_in_the_dark(new: FloatArray, template: Skin, atlas: Atlas) -> None:
-    """Make a shading as dark as the template is where it is black: there the fit of its light only guesses, and would glow."""
+    """Darken a shading where the template is black: there the fit of its light only guesses, and the face would glow."""
     light = f32(cv2.GaussianBlur(f32(cv2.extractChannel(template.texture, 0)), (0, 0), _SOFT))
     if light.min() >= _BLACK[1]:
         return
@@ -325,7 +325,7 @@ def _leave_in_the_dark(new: FloatArray, template: Skin, atlas: Atlas) -> None:
 
 
 def _below(light: FloatArray, wanted: FloatArray, weight: FloatArray) -> FloatArray:
-    """L that hardly goes beyond the brightest of the wanted one: what shines on dark skin would be blown out on fair skin."""
+    """Limit L to little more than the brightest of the template's: shine on dark skin would be blown out on fair skin."""
     known = wanted.reshape(-1).take(np.flatnonzero(weight > 0.5))
     if known.size < 20:
         return light
@@ -334,7 +334,7 @@ def _below(light: FloatArray, wanted: FloatArray, weight: FloatArray) -> FloatAr
 
 
 def _softening(user: Skin, template: Skin, atlas: Atlas) -> float:
-    """Share of the user's folds and small shadows that hard light made, and that the template's softer light would not show."""
+    """Share of the user's folds and small shadows that come from hard light and would not show in the template's softer light."""
     weight = atlas.skin * (1 - atlas.beard) * user.visible * (1 - user.hidden)
 
     def strength(skin: Skin) -> float:
@@ -344,7 +344,7 @@ def _softening(user: Skin, template: Skin, atlas: Atlas) -> float:
 
 
 def _hardness(skin: Skin, atlas: Atlas) -> float:
-    """How hard the light on a face is, 0-1: where one side is bright and the other dark, shadows have sharp borders too."""
+    """How hard the light on a face is, 0-1: if one side is bright and the other dark, shadows have sharp borders too."""
     weight = atlas.skin * skin.visible * (1 - skin.hidden)
     total = weight.sum() + 1e-6
     light = skin.shading[..., 0]
