@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from facemeld.fusion.blend import join
 from facemeld.fusion.shape.layout import Window, cell_means
 from facemeld.fusion.skin.paint import Painting, match_fineness
+from facemeld.fusion.types import Rect
 
 SIZES = [(20, 24), (150, 133), (301, 260)]
 
@@ -28,7 +29,7 @@ def painting(face: NDArray[np.uint8], grid: Window, gain: float = 1.0) -> Painti
 
 
 def grid_over(height: int, width: int, step: int) -> Window:
-    return Window(step, 0, 0, -(-width // step), -(-height // step), width, height)
+    return Window.whole(step, width, height)
 
 
 @pytest.mark.parametrize("step", [1, 3, 4])
@@ -36,7 +37,7 @@ def grid_over(height: int, width: int, step: int) -> Window:
 def test_a_face_wanted_everywhere_is_the_face(height: int, width: int, step: int) -> None:
     base, face = pictures(height, width)
     grid = grid_over(height, width, step)
-    everywhere, allowed = np.full((height, width), 255, np.uint8), np.ones((grid.y1, grid.x1), np.float32)
+    everywhere, allowed = np.full((height, width), 255, np.uint8), np.ones((grid.cells.height, grid.cells.width), np.float32)
     out = join(base, painting(face, grid), (everywhere, None), allowed, grid, 0.8 * width)
     assert np.abs(out.astype(int) - face).max() <= 1
 
@@ -46,10 +47,10 @@ def test_a_face_wanted_everywhere_is_the_face(height: int, width: int, step: int
 def test_where_nothing_is_allowed_the_ground_is_exact(height: int, width: int, step: int) -> None:
     base, face = pictures(height, width)
     grid = grid_over(height, width, step)
-    wanted, allowed = np.full((height, width), 255, np.uint8), np.ones((grid.y1, grid.x1), np.float32)
-    allowed[:, : grid.x1 // 2] = 0
+    wanted, allowed = np.full((height, width), 255, np.uint8), np.ones((grid.cells.height, grid.cells.width), np.float32)
+    allowed[:, : grid.cells.width // 2] = 0
     out = join(base, painting(face, grid), (wanted, None), allowed, grid, 0.8 * width)
-    exact = (grid.x1 // 2 - 1) * step
+    exact = (grid.cells.width // 2 - 1) * step
     assert (out[:, :exact] == base[:, :exact]).all()
     assert (join(base, painting(face, grid), (wanted, None), 0 * allowed, grid, 0.8 * width) == base).all()
 
@@ -75,7 +76,7 @@ def test_strips_enlarge_a_map_as_the_whole_does(step: int, cells: tuple[int, int
     rows, columns = cells
     height, width = rows * step - min(cut[0], step - 1), columns * step - min(cut[1], step - 1)
     field = np.random.default_rng(rows).random((rows, columns), np.float32)
-    window = Window(step, 0, 0, columns, rows, width, height)
+    window = Window(step, Rect(0, 0, columns, rows), width, height)
     whole, joined = window.up(field), np.full((height, width), -1, np.float32)
     for strip, inner, at in window.strips():
         assert (joined[at] == -1).all()
@@ -107,7 +108,7 @@ def test_what_stands_in_front_is_exact_and_the_face_around_it_whole(step: int) -
     grid = grid_over(150, 133, step)
     front = np.zeros((150, 133), np.uint8)
     front[70:76] = 255
-    masks, allowed = (np.full_like(front, 255), front), np.ones((grid.y1, grid.x1), np.float32)
+    masks, allowed = (np.full_like(front, 255), front), np.ones((grid.cells.height, grid.cells.width), np.float32)
     out = join(base, painting(face, grid), masks, allowed, grid, 100.0)
     assert (out[70:76] == base[70:76]).all()
     around = np.abs(out.astype(int) - face)

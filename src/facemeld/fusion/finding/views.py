@@ -10,7 +10,7 @@ import numpy as np
 
 from facemeld.fusion.arrays import f32, lab_of, smoothstep
 from facemeld.fusion.shape import topology
-from facemeld.fusion.shape.masks import Stencil, bare_skin, box_around, cut, face_oval, features
+from facemeld.fusion.shape.masks import Stencil, bare_skin, box_around, face_oval, features
 from facemeld.fusion.shape.topology import face_width
 from facemeld.fusion.types import Face, FloatArray, Picture, Rect
 
@@ -81,7 +81,7 @@ def rate_view(template: Face, picture: Picture, face: Face) -> ViewScore:
     difference = np.abs(face.blendshapes - template.blendshapes)
     difference[list(_LOOKS)] = 0
     patch, landmarks = _normalised(picture, face.landmarks)
-    stencil = Stencil(Rect(0, 0, patch.shape[1], patch.shape[0]))
+    stencil = Stencil(Rect.of(patch))
     width = face_width(landmarks)
     parts = features(landmarks, stencil, width)
     skin = face_oval(landmarks, stencil, width) * (1 - parts)
@@ -97,13 +97,13 @@ def rate_view(template: Face, picture: Picture, face: Face) -> ViewScore:
 
 def _normalised(picture: Picture, landmarks: FloatArray) -> tuple[Picture, FloatArray]:
     """The face cut out at a width of 192 pixels, and its landmarks there."""
-    box = box_around(landmarks, 2.0, (picture.shape[0], picture.shape[1]))
+    box = box_around(landmarks, 2.0, picture)
     if min(box.width, box.height) < 2:
         return np.zeros((16, 16, 3), np.uint8), np.zeros_like(landmarks)
     factor = _WIDTH / face_width(landmarks)
     size = max(8, round(box.width * factor)), max(8, round(box.height * factor))
     kernel = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
-    patch = np.asarray(cv2.resize(np.ascontiguousarray(picture[cut(picture, box)]), size, interpolation=kernel), np.uint8)
+    patch = np.asarray(cv2.resize(np.ascontiguousarray(picture[box.slices]), size, interpolation=kernel), np.uint8)
     moved = (landmarks - np.array([box.x, box.y, 0], np.float32)) * np.array(
         [size[0] / box.width, size[1] / box.height, factor], np.float32
     )

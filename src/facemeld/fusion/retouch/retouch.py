@@ -12,7 +12,7 @@ from facemeld.fusion.arrays import f32, lab_of, rgb_of, smoothstep, thrice, weig
 from facemeld.fusion.retouch.presets import FaceInResult, RetouchStrengths
 from facemeld.fusion.retouch.transfer import covers_back, eyes_back, transferred
 from facemeld.fusion.shape import topology
-from facemeld.fusion.shape.masks import Stencil, bare_skin, box_around, cut, face_oval, features
+from facemeld.fusion.shape.masks import Stencil, bare_skin, box_around, face_oval, features
 from facemeld.fusion.shape.topology import face_width
 from facemeld.fusion.types import Face, FloatArray, Picture, Rect
 
@@ -117,10 +117,10 @@ def whitened(picture: Picture, landmarks: FloatArray) -> tuple[Rect, FloatArray]
     """
     opened = float(smoothstep(mouth_gap(landmarks), *_OPEN))
     width = face_width(landmarks)
-    box = box_around(landmarks[topology.LIPS_INNER], 0.02 * width, (picture.shape[0], picture.shape[1]))
+    box = box_around(landmarks[topology.LIPS_INNER], 0.02 * width, picture)
     if opened == 0.0 or min(box.width, box.height) < 3:
         return None
-    patch = picture[cut(picture, box)]
+    patch = picture[box.slices]
     lab = lab_of(f32(patch))
     inner = Stencil(box).area(landmarks[topology.LIPS_INNER], soft=0.006 * width)
     skin = bare_skin(picture, landmarks)
@@ -159,10 +159,10 @@ def retouch(fused: Picture, mask: FloatArray, template: Picture, one: FaceInResu
         return fused
     width = face_width(one.face.landmarks)
     corners = np.concatenate([one.face.landmarks, one.model.landmarks])
-    box = box_around(corners, 0.06 * width, (fused.shape[0], fused.shape[1]))
+    box = box_around(corners, 0.06 * width, fused)
     if min(box.width, box.height) < 8:
         return fused
-    part = cut(fused, box)
+    part = box.slices
     change = _change(_scene(fused[part], mask[part], template[part], one, box), strengths)
     out = fused.copy()
     _apply(out[part], change, mask[part])
@@ -203,10 +203,10 @@ def _change(scene: _Scene, strengths: RetouchStrengths) -> FloatArray:
     _surface(fused, landmarks, scene.width, strengths, change)
     if strengths.makeup:
         for area, more in transferred(fused, landmarks, scene.template, scene.one.model.landmarks):
-            change[cut(change, area)] += more * np.float32(strengths.makeup)
+            change[area.slices] += more * np.float32(strengths.makeup)
     teeth = whitened(fused, landmarks) if strengths.teeth else None
     if teeth is not None:
-        change[cut(change, teeth[0])] += teeth[1] * np.float32(strengths.teeth)
+        change[teeth[0].slices] += teeth[1] * np.float32(strengths.teeth)
     change = weighted(change, scene.mask)
     if strengths.guard:
         _guard(scene, strengths.guard, change)
@@ -217,7 +217,7 @@ def _surface(patch: Picture, landmarks: FloatArray, width: float, strengths: Ret
     """Add smoothing and detail."""
     if not (strengths.smooth or strengths.enhance or strengths.sharpen):
         return
-    stencil = Stencil(Rect(0, 0, patch.shape[1], patch.shape[0]))
+    stencil = Stencil(Rect.of(patch))
     oval = face_oval(landmarks, stencil, width)
     parts = features(landmarks, stencil, width)
     if strengths.smooth:
@@ -232,9 +232,9 @@ def _guard(scene: _Scene, strength: float, change: FloatArray) -> None:
     one = scene.one
     covers = covers_back(_rounded(scene.fused, change), one.face, scene.template)
     if covers is not None:
-        change[cut(change, covers[0])] += covers[1] * np.float32(strength)
+        change[covers[0].slices] += covers[1] * np.float32(strength)
     for area, more in eyes_back(_rounded(scene.fused, change), one.face, scene.template, one.model, one.user):
-        change[cut(change, area)] += more * np.float32(strength)
+        change[area.slices] += more * np.float32(strength)
 
 
 def _apply(patch: Picture, change: FloatArray, mask: FloatArray) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from facemeld.fusion.arrays import f32, lab_of, rgb_of, smoothstep, weighted
 from facemeld.fusion.shape import topology
-from facemeld.fusion.shape.masks import Stencil, bare_skin, box_around, cut, face_oval, features, shrunk
+from facemeld.fusion.shape.masks import Stencil, bare_skin, box_around, face_oval, features, shrunk
 from facemeld.fusion.shape.topology import Indices, face_width
 from facemeld.fusion.types import Face, FloatArray, Picture, Rect
 
@@ -54,18 +54,17 @@ def eyes_back(result: Picture, face: Face, template: Picture, model: Face, user:
     Returns:
         For each such eye a box and float32 (h, w, 3) in levels of 255.
     """
-    size, width = (result.shape[0], result.shape[1]), face_width(face.landmarks)
-    changes = []
+    width, changes = face_width(face.landmarks), []
     for (eye, *_, corners, _), mine, theirs in zip(_EYES, shut_eyes(user), shut_eyes(model), strict=True):
         share = max(mine, theirs)
-        box = box_around(face.landmarks[eye], 0.07 * width, size)
+        box = box_around(face.landmarks[eye], 0.07 * width, result)
         if share == 0.0 or min(box.width, box.height) < 3:
             continue
         move = _similarity(face.landmarks[list(corners), :2], model.landmarks[list(corners), :2], box)
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         own = cv2.warpAffine(template, move, (box.width, box.height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
         mask = Stencil(box).area(face.landmarks[eye], grow=0.026 * width, soft=0.011 * width, hull=True)
-        difference = np.asarray(own, np.float32) - result[cut(result, box)]
+        difference = np.asarray(own, np.float32) - result[box.slices]
         rim = mask * (1 - mask)
         # The lids must not show a seam: the skins meet in the colour that they have at the mask's edge.
         seam = (difference * rim[..., None]).sum(axis=(0, 1)) / (rim.sum() + 1e-6)
@@ -97,10 +96,10 @@ def covers_back(result: Picture, face: Face, template: Picture) -> tuple[Rect, F
         The box and float32 (h, w, 3) in levels of 255, or None if the face lies outside.
     """
     width = face_width(face.landmarks)
-    box = box_around(face.landmarks, 0.0, (result.shape[0], result.shape[1]))
+    box = box_around(face.landmarks, 0.0, result)
     if min(box.width, box.height) < 8:
         return None
-    part = cut(result, box)
+    part = box.slices
     stencil = Stencil(box)
     zone = face_oval(face.landmarks, stencil, width) * (1 - features(face.landmarks, stencil, width))
     zone *= (1 - _glasses(face.landmarks, stencil, width)) * _above_the_mouth(face.landmarks, box)
@@ -228,11 +227,11 @@ class _Look:
 def _look(zone: Zone, picture: Picture, landmarks: FloatArray) -> _Look | None:
     width = face_width(landmarks)
     corners = np.concatenate([landmarks[part] for part in zone.parts])
-    box = box_around(corners, (zone.grow + 3 * zone.soft) * width, (picture.shape[0], picture.shape[1]))
+    box = box_around(corners, (zone.grow + 3 * zone.soft) * width, picture)
     if min(box.width, box.height) < 3:
         return None
     stencil = Stencil(box)
-    patch = shrunk(picture[cut(picture, box)], _ZONE_SIDE)
+    patch = shrunk(picture[box.slices], _ZONE_SIDE)
     mask = stencil.area(*(landmarks[part] for part in zone.parts), grow=zone.grow * width, soft=zone.soft * width, hull=zone.hull)
     holes = [landmarks[part] for part in zone.holes]
     mask = mask * (1 - stencil.area(*holes, grow=zone.around * width, soft=0.5 * zone.soft * width))

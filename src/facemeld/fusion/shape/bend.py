@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from facemeld.fusion.arrays import Places, f32, read
 from facemeld.fusion.shape.layout import Layout, Window
-from facemeld.fusion.types import FloatArray, Picture
+from facemeld.fusion.types import FloatArray, Picture, Rect
 from facemeld.parallel import each
 
 SQUARE = 32
@@ -97,12 +97,12 @@ class BentStrip:
     Attributes:
         window: The strip's cells, with one more cell above and below.
         inner: The strip's rows without these cells, in pixels.
-        area: The strip's rows and columns in the crop.
+        area: The strip's part of the crop.
     """
 
     window: Window
     inner: slice
-    area: tuple[slice, slice]
+    area: Rect
 
 
 def bent_strips(layout: Layout) -> tuple[FloatArray, list[BentStrip]]:
@@ -115,13 +115,14 @@ def _strips(whole: Window, moving: FloatArray) -> Iterator[BentStrip]:
     rows = np.flatnonzero(moving.any(axis=1))
     if not rows.size:
         return
-    y0, y1 = max(0, int(rows[0]) - 1), min(whole.y1, int(rows[-1]) + 2)
-    for strip, inner, inside in replace(whole, y0=y0, y1=y1).strips():
-        columns = np.flatnonzero(moving[strip.cells].any(axis=0))
+    y0, y1 = max(0, int(rows[0]) - 1), min(whole.cells.bottom, int(rows[-1]) + 2)
+    for strip, inner, inside in replace(whole, cells=Rect(0, y0, whole.cells.width, y1 - y0)).strips():
+        columns = np.flatnonzero(moving[strip.cells.slices].any(axis=0))
         if columns.size:
-            narrow = replace(strip, x0=max(0, int(columns[0]) - 1), x1=min(whole.x1, int(columns[-1]) + 2))
-            start = y0 * whole.step
-            yield BentStrip(narrow, inner, (slice(start + inside.start, start + inside.stop), narrow.pixels[1]))
+            x0, x1 = max(0, int(columns[0]) - 1), min(whole.cells.right, int(columns[-1]) + 2)
+            narrow = replace(strip, cells=Rect(x0, strip.cells.y, x1 - x0, strip.cells.height))
+            area = Rect(narrow.pixels.x, y0 * whole.step + inside.start, narrow.pixels.width, inside.stop - inside.start)
+            yield BentStrip(narrow, inner, area)
 
 
 def bend(
@@ -147,7 +148,7 @@ def bend(
     """
     x, y = layout.backwards()
     moving, strips = bent_strips(layout)
-    front = matte.copy() if any(matte[strip.area].any() for strip in strips) else matte
+    front = matte.copy() if any(matte[strip.area.slices].any() for strip in strips) else matte
 
     if enlarged is not None:
         # Once for the coarse grid instead of for every pixel.
@@ -157,13 +158,13 @@ def bend(
         where = strip.window.up(x)[strip.inner], strip.window.up(y)[strip.inner]
         touched = (strip.window.up(moving)[strip.inner] > 0).view(np.uint8)
         if enlarged is None:
-            reach = _BORDER + int(np.ceil(np.abs(layout.bend[strip.window.cells]).max()))
-            found = _read(ground, matte, where, strip.area, reach, rough)
+            reach = _BORDER + int(np.ceil(np.abs(layout.bend[strip.window.cells.slices]).max()))
+            found = _read(ground, matte, where, strip.area.slices, reach, rough)
         else:
             found = read(enlarged, where, border=cv2.BORDER_REFLECT)
-        out[strip.area] = _replaced(ground[strip.area], cv2.cvtColor(found, cv2.COLOR_RGBA2RGB), touched)
-        if front is not matte and matte[strip.area].any():
-            front[strip.area] = _replaced(matte[strip.area], cv2.extractChannel(found, 3), touched)
+        out[strip.area.slices] = _replaced(ground[strip.area.slices], cv2.cvtColor(found, cv2.COLOR_RGBA2RGB), touched)
+        if front is not matte and matte[strip.area.slices].any():
+            front[strip.area.slices] = _replaced(matte[strip.area.slices], cv2.extractChannel(found, 3), touched)
 
     each(bend_strip, strips, ground.shape[0] * ground.shape[1])
     return front

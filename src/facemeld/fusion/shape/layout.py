@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from facemeld.fusion.arrays import Places, f32, read, smoothstep
 from facemeld.fusion.shape.atlas import Atlas, Raster, nearest_covered, rasterise
 from facemeld.fusion.shape.topology import face_width
-from facemeld.fusion.types import MESH_VERTICES, FloatArray
+from facemeld.fusion.types import MESH_VERTICES, FloatArray, Rect
 
 BEND = 0.42
 """Face widths around the outline within which the template is bent."""
@@ -50,73 +50,66 @@ def bend_field(inside: FloatArray, distance: FloatArray, width: float) -> FloatA
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A part of the crop, aligned to the coarse grid.
+    """A part of a crop in whole cells of a coarse grid.
 
     Attributes:
         step: Pixels per cell.
-        x0: First cell's column.
-        y0: First cell's row.
-        x1: First column behind it.
-        y1: First row behind it.
+        cells: The part of the grid.
         width: Columns of the crop, in pixels.
         height: Rows of the crop, in pixels.
     """
 
     step: int
-    x0: int
-    y0: int
-    x1: int
-    y1: int
+    cells: Rect
     width: int
     height: int
 
-    @property
-    def pixels(self) -> tuple[slice, slice]:
-        """The rows and columns of the crop that it covers."""
-        rows = slice(self.y0 * self.step, min(self.height, self.y1 * self.step))
-        return rows, slice(self.x0 * self.step, min(self.width, self.x1 * self.step))
+    @classmethod
+    def whole(cls, step: int, width: int, height: int) -> Window:
+        """The window over a whole crop; the last cells may reach beyond it."""
+        return cls(step, Rect(0, 0, -(-width // step), -(-height // step)), width, height)
 
     @property
-    def cells(self) -> tuple[slice, slice]:
-        """The rows and columns of the coarse grid that it covers."""
-        return slice(self.y0, self.y1), slice(self.x0, self.x1)
+    def pixels(self) -> Rect:
+        """The part of the crop."""
+        step, cells = self.step, self.cells
+        reach = Rect(cells.x * step, cells.y * step, cells.width * step, cells.height * step)
+        return reach.intersect(Rect(0, 0, self.width, self.height))
 
     @property
     def size(self) -> tuple[int, int]:
         """Rows and columns in pixels."""
-        rows, columns = self.pixels
-        return rows.stop - rows.start, columns.stop - columns.start
+        return self.pixels.height, self.pixels.width
 
     @property
     def grid(self) -> Window:
         """The same part on its own: a grid that starts at its corner."""
-        rows, columns = self.size
-        return Window(self.step, 0, 0, self.x1 - self.x0, self.y1 - self.y0, columns, rows)
+        return Window(self.step, Rect(0, 0, self.cells.width, self.cells.height), self.pixels.width, self.pixels.height)
 
     @property
     def origin(self) -> FloatArray:
         """float32 (2,): x and y of its first pixel in the crop."""
-        return np.array([self.x0 * self.step, self.y0 * self.step], np.float32)
+        return np.array([self.cells.x * self.step, self.cells.y * self.step], np.float32)
 
     def strips(self) -> Iterator[tuple[Window, slice, slice]]:
         """Cut the window into flat strips, so that work at full resolution needs little memory and stays in the cache.
 
         Yields:
-            A window with one more cell above and below, so that enlarging leaves no seam; its rows without these cells, in pixels; and
-                the same rows within the whole window.
+            A window with one more cell above and below, so that enlarging leaves no seam; its rows without these cells, in pixels;
+            and the same rows within the whole window.
         """
-        cells = max(1, _STRIP // self.step)
-        for first in range(self.y0, self.y1, cells):
-            last = min(self.y1, first + cells)
-            low, high = max(self.y0, first - 1), min(self.y1, last + 1)
-            count = min(self.height, last * self.step) - first * self.step
-            skip, start = (first - low) * self.step, (first - self.y0) * self.step
-            wider = Window(self.step, self.x0, low, self.x1, high, self.width, self.height)
+        step, cells = self.step, self.cells
+        for first in range(cells.y, cells.bottom, max(1, _STRIP // step)):
+            last = min(cells.bottom, first + max(1, _STRIP // step))
+            low, high = max(cells.y, first - 1), min(cells.bottom, last + 1)
+            count = min(self.height, last * step) - first * step
+            skip, start = (first - low) * step, (first - cells.y) * step
+            wider = replace(self, cells=Rect(cells.x, low, cells.width, high - low))
             yield wider, slice(skip, skip + count), slice(start, start + count)
 
     def up(self, field: FloatArray) -> FloatArray:
         """Enlarge this part of a coarse map linearly to pixels."""
-        part = np.ascontiguousarray(field[self.y0 : self.y1, self.x0 : self.x1])
+        part = np.ascontiguousarray(field[self.cells.slices])
         if self.step > 1:
             part = f32(cv2.resize(part, (part.shape[1] * self.step, part.shape[0] * self.step), interpolation=cv2.INTER_LINEAR))
         rows, columns = self.size
@@ -177,8 +170,9 @@ def lay_out(
     window = _frame(target, size, step, _MARGIN * width)
     if window is None:
         return None
-    cells_size = (window.y1 - window.y0, window.x1 - window.x0)
-    drawn = rasterise((target[:, :2] + 0.5 - window.origin) / step - 0.5, target[:, 2], atlas.mesh.triangles, cells_size)
+    drawn = rasterise(
+        (target[:, :2] + 0.5 - window.origin) / step - 0.5, target[:, 2], atlas.mesh.triangles, (window.cells.height, window.cells.width)
+    )
     if not drawn.covered.any():
         return None
     moved = template[:MESH_VERTICES, :2] - target[:, :2]
@@ -191,8 +185,7 @@ def lay_out(
     around = cv2.copyMakeBorder(drawn.covered.view(np.uint8), 1, 1, 1, 1, cv2.BORDER_REPLICATE)
     inside = cv2.distanceTransform(around, cv2.DIST_L2, cv2.DIST_MASK_5)[1:-1, 1:-1]
     cover = smoothstep(inside * (step / width), 0.005, 0.045)
-    coarse, (rows, columns) = step * _BENT, size
-    whole = Window(coarse, 0, 0, -(-columns // coarse), -(-rows // coarse), columns, rows)
+    whole = Window.whole(step * _BENT, size[1], size[0])
     bend = _bend(drawn, found[6:8], window, whole, width)
     return Layout(window, source, twin, cells, cover, whole, bend)
 
@@ -204,7 +197,7 @@ def _frame(target: FloatArray, size: tuple[int, int], step: int, margin: float) 
     high = np.ceil((target[:, :2].max(axis=0) + margin + 1) / block).astype(int)
     x0, y0 = (max(0, int(value)) * _BENT for value in low)
     x1, y1 = (min(int(value) * _BENT, -(-side // step)) for value, side in zip(high, (width, height), strict=True))
-    return Window(step, x0, y0, x1, y1, width, height) if x1 > x0 and y1 > y0 else None
+    return Window(step, Rect(x0, y0, x1 - x0, y1 - y0), width, height) if x1 > x0 and y1 > y0 else None
 
 
 def _bend(drawn: Raster, moved: FloatArray, window: Window, whole: Window, width: float) -> FloatArray:
@@ -217,9 +210,8 @@ def _bend(drawn: Raster, moved: FloatArray, window: Window, whole: Window, width
         cv2.merge(list(fine.reshape(3, height, across))), 0, -height % _BENT, 0, -across % _BENT, cv2.BORDER_CONSTANT
     )
     means = f32(cv2.resize(padded, (padded.shape[1] // _BENT, padded.shape[0] // _BENT), interpolation=cv2.INTER_AREA))
-    share = np.zeros((whole.y1, whole.x1), np.float32)
-    x0, y0 = window.x0 // _BENT, window.y0 // _BENT
-    part = np.s_[y0 : y0 + means.shape[0], x0 : x0 + means.shape[1]]
+    share = np.zeros((whole.cells.height, whole.cells.width), np.float32)
+    part = Rect(window.cells.x // _BENT, window.cells.y // _BENT, means.shape[1], means.shape[0]).slices
     share[part] = means[..., 2]
     known = share >= min(0.5, float(share.max()))
     nearest, distance = nearest_covered(known)
@@ -233,7 +225,7 @@ def cell_means(pixels: NDArray[np.uint8], grid: Window) -> FloatArray:
     step, height, width = grid.step, grid.height, grid.width
     if step == 1:
         return f32(pixels)
-    right, below = grid.x1 * step - width, grid.y1 * step - height
+    right, below = grid.cells.width * step - width, grid.cells.height * step - height
     if right or below:
         pixels = np.asarray(cv2.copyMakeBorder(pixels, 0, below, 0, right, cv2.BORDER_REPLICATE), np.uint8)
-    return f32(cv2.resize(pixels, (grid.x1, grid.y1), interpolation=cv2.INTER_AREA))
+    return f32(cv2.resize(pixels, (grid.cells.width, grid.cells.height), interpolation=cv2.INTER_AREA))

@@ -21,22 +21,15 @@ _BARE = np.array([50, 280, 101, 330, 151, 205, 425], np.intp)  # cheeks and fore
 _GRID = np.linspace(-1, 1, 7)
 
 
-def box_around(points: Points, margin: float, size: tuple[int, int]) -> Rect:
+def box_around(points: Points, margin: float, picture: NDArray[np.generic]) -> Rect:
     """The box around some points with a margin, clipped to the picture; empty if the points lie outside.
 
     Args:
         points: (N, 2 or more), pixels.
-        margin: Pixels added on every side.
-        size: Height and width of the picture.
+        margin: Pixels to add on every side.
+        picture: (H, W) or (H, W, channels).
     """
-    return Rect.around(points, int(np.ceil(margin))).intersect(Rect(0, 0, size[1], size[0]))
-
-
-def cut(picture: NDArray[np.generic], box: Rect) -> tuple[slice, slice]:
-    """The rows and columns of a box, checked to lie within the picture."""
-    if box.x < 0 or box.y < 0 or box.right > picture.shape[1] or box.bottom > picture.shape[0]:
-        raise ValueError(f"the box must lie within {picture.shape[1]}x{picture.shape[0]} pixels, got {box}")
-    return box.slices
+    return Rect.around(points, int(np.ceil(margin))).intersect(Rect.of(picture))
 
 
 @dataclass(frozen=True, slots=True)

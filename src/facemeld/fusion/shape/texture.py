@@ -13,7 +13,7 @@ from facemeld.fusion.shape import topology
 from facemeld.fusion.shape.atlas import Atlas, nearest_covered, rasterise
 from facemeld.fusion.shape.layout import Layout, Window
 from facemeld.fusion.shape.topology import face_width
-from facemeld.fusion.types import FloatArray, Picture
+from facemeld.fusion.types import FloatArray, Picture, Rect
 from facemeld.parallel import each
 
 # The photo.
@@ -107,7 +107,7 @@ class UserTexture:
 
     def _mirrored(self, found: NDArray[np.uint8], strip: Window, inner: slice) -> NDArray[np.uint8]:
         """Mix a strip with its share of the mirrored half."""
-        if not (self.share[strip.y0 : strip.y1] > _SEEN).any():
+        if not (self.share[strip.cells.y : strip.cells.bottom] > _SEEN).any():
             return found
         share = strip.up(self.share)[inner]
         columns = np.flatnonzero((share > _SEEN).any(axis=0))
@@ -138,12 +138,12 @@ class LipMap:
     A map on cells would drag the teeth of an open mouth over the line between the closed lips.
 
     Attributes:
-        part: Rows and columns of the window.
+        part: The part of the window.
             source: Places in the user's picture, (h, w) each, on the face's own half.
             twin: The same on the mirrored half.
     """
 
-    part: tuple[slice, slice]
+    part: Rect
     source: Places
     twin: Places
 
@@ -176,7 +176,7 @@ def map_lips(target: FloatArray, user: FloatArray, window: Window, width: float,
     nearest, _ = nearest_covered(drawn.covered)
     found = drawn.covered_values(np.concatenate([user[:, :2], user[atlas.twins, :2]], axis=1))
     own_x, own_y, other_x, other_y = (plane.take(nearest, mode="clip") for plane in found)
-    part = np.s_[int(low[1]) : int(high[1]), int(low[0]) : int(high[0])]
+    part = Rect(int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1]))
     return LipMap(part, (own_x, own_y), (other_x, other_y))
 
 
@@ -190,8 +190,8 @@ def read_lips(picture: Picture, texture: UserTexture, lips: LipMap, grid: Window
         grid: The window as a grid of its own.
     """
     own, other = texture.at(lips.source), texture.at(lips.twin)
-    share = np.ascontiguousarray(grid.up(texture.share)[lips.part])
-    picture[lips.part] = cv2.blendLinear(own, other, f32(1 - share), share) if share.any() else own
+    share = np.ascontiguousarray(grid.up(texture.share)[lips.part.slices])
+    picture[lips.part.slices] = cv2.blendLinear(own, other, f32(1 - share), share) if share.any() else own
 
 
 def follow_gaze(
