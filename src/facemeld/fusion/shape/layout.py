@@ -70,21 +70,22 @@ class Window:
         return cls(step, Rect(0, 0, -(-width // step), -(-height // step)), width, height)
 
     @property
-    def pixels(self) -> Rect:
-        """The part of the crop."""
-        step, cells = self.step, self.cells
-        reach = Rect(cells.x * step, cells.y * step, cells.width * step, cells.height * step)
-        return reach.intersect(Rect(0, 0, self.width, self.height))
-
-    @property
     def size(self) -> tuple[int, int]:
         """Rows and columns in pixels."""
-        return self.pixels.height, self.pixels.width
+        step, cells = self.step, self.cells
+        return min(self.height, cells.bottom * step) - cells.y * step, min(self.width, cells.right * step) - cells.x * step
+
+    @property
+    def pixels(self) -> Rect:
+        """The part of the crop."""
+        rows, columns = self.size
+        return Rect(self.cells.x * self.step, self.cells.y * self.step, columns, rows)
 
     @property
     def grid(self) -> Window:
         """The same part on its own: a grid that starts at its corner."""
-        return Window(self.step, Rect(0, 0, self.cells.width, self.cells.height), self.pixels.width, self.pixels.height)
+        rows, columns = self.size
+        return Window(self.step, Rect(0, 0, self.cells.width, self.cells.height), columns, rows)
 
     @property
     def origin(self) -> FloatArray:
