@@ -23,7 +23,7 @@ _NEAREST, _STEP = 0.9, 0.05  # half the height of the smallest lens; distance be
 _WRAP = (-5.6, 0.035)  # depth of the frames at the nose, and how quickly they turn back
 _BRIDGE = (1.9, -4.2)  # reach to the sides and upper end of the area in which the bridge is looked for
 
-# What makes a line; scales are in radii.
+# Evidence of a line; scales are in radii.
 _SCALES = (3, 6, 9)  # distances from the middle of a line to its surroundings
 
 _BRIGHT = (0.5, 0.0, 0.0)  # weight of lines lighter than both sides, at each scale: thin ones are wires, broad ones are skin
@@ -32,10 +32,10 @@ _ONE_SIDED = 0.15  # weight of the stronger side of a line: one side may lie in 
 _SOFT, _SHARP = 0.3, (0.2, 0.5)  # weight of a line without sharp edges; share of the contrast that two radii of a sharp line hold
 _BROW, _EYE = 0.6, 0.8  # weight that lines on brows and on lids lose
 
-# What makes a path along a line.
+# Cost of a path along a line.
 _SLOPE = 3  # largest move in radii from one angle to the next
 
-_BEND = (0.12, 0.05)  # cost per radius of such a move, for the path of both lenses and for each lens
+_BEND = (0.12, 0.05)  # cost per radius of that move, for the path of both lenses and for each lens
 _INSIDE, _CLEAR = 0.5, 6  # weight that a line loses to a line nearer to the eye, and the distance in radii from which it does
 _ASIDE = 0.03  # cost per radius away from the path of both lenses
 

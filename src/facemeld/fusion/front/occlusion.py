@@ -14,7 +14,7 @@ from facemeld.fusion.shape.atlas import GRID, Atlas
 from facemeld.fusion.skin.light import ROUNDS, shade
 from facemeld.fusion.types import FloatArray
 
-# What comes from outside the face.
+# Occluders from outside the face.
 _RIM = 0.03  # face widths from the border within which an occluder must begin
 _FOOT, _BROAD_FOOT = (
     2.6,

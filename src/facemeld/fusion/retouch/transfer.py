@@ -1,4 +1,4 @@
-"""What the template gives back to a fused face: doubtful eyes, covered skin, and its make-up."""
+"""Give a fused face parts of the template: its eyes where they are doubtful, its skin where something covers it, its make-up."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def eyes_back(result: Picture, face: Face, template: Picture, model: Face, user:
         user: The user's face in the user's photo.
 
     Returns:
-        For each such eye a box and float32 (h, w, 3) in levels of 255.
+        For each of these eyes a box and float32 (h, w, 3) in levels of 255.
     """
     width, changes = face_width(face.landmarks), []
     for (eye, *_, corners, _), mine, theirs in zip(_EYES, shut_eyes(user), shut_eyes(model), strict=True):

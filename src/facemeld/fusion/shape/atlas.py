@@ -54,7 +54,7 @@ class Raster:
 
     @property
     def covered(self) -> NDArray[np.bool_]:
-        """Where the mesh is: bool (H, W)."""
+        """The mesh's silhouette: bool (H, W)."""
         return self.labels >= 0
 
     def planes(self, values: NDArray[np.floating]) -> FloatArray:

@@ -106,7 +106,7 @@ class BentStrip:
 
 
 def bent_strips(layout: Layout) -> tuple[FloatArray, list[BentStrip]]:
-    """Where the template is bent: float32 (H, W) of the whole crop's cells, 0 where it is not, and the strips of the crop."""
+    """Find where the template is bent: float32 (H, W) of the whole crop's cells, 0 where it is not, and the strips of the crop."""
     moving = f32((np.abs(layout.bend) > _STILL).any(axis=2))
     return moving, list(_strips(layout.whole, moving))
 

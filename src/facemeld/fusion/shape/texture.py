@@ -133,7 +133,7 @@ def _rgb(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LipMap:
-    """Where the pixels around a mouth that closes come from.
+    """The map of single pixels around a mouth that closes.
 
     A map on cells would drag the teeth of an open mouth over the line between the closed lips.
 

@@ -26,7 +26,6 @@ _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 Indices = NDArray[np.intp]
 FOREHEAD_TOP: Final = 10
 CHIN: Final = 152
-NOSE_TIP: Final = 4
 
 RIGHT_EYE_CORNER: Final = 33
 """Outer corner of the right eye."""
