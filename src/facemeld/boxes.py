@@ -37,11 +37,6 @@ class Rect:
         """Index of its rows and columns in an array; only for a box inside its picture."""
         return slice(self.y, self.bottom), slice(self.x, self.right)
 
-    @property
-    def slices(self) -> tuple[slice, slice]:
-        """The same as ``window``."""
-        return self.window
-
     def grown(self, margin: int) -> Rect:
         """Return the box with a margin on every side."""
         return Rect(self.x - margin, self.y - margin, self.width + 2 * margin, self.height + 2 * margin)

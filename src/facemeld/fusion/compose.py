@@ -56,11 +56,11 @@ class Fused:
             return mask
         moving, strips = bent_strips(self.layout)
         for strip in strips:
-            mask[strip.area.slices] = (strip.window.up(moving)[strip.inner] > 0) * np.float32(0.004)
+            mask[strip.area.window] = (strip.window.up(moving)[strip.inner] > 0) * np.float32(0.004)
         if self.alpha is not None and self.allowed is not None:
             window = self.layout.window
             blended = (window.grid.up(self.allowed) > 0) * np.float32(0.01)
-            part = mask[window.pixels.slices]
+            part = mask[window.pixels.window]
             np.maximum(part, np.maximum(f32(self.alpha) * np.float32(1 / 255), blended), out=part)
         return mask
 
@@ -98,7 +98,7 @@ def fuse_face(
         return Fused(out)
     with stage("bend"):
         matte = bend(ground, plan.matte, rough, layout, out, enlarged)
-    width, grid, part = face_width(target), layout.window.grid, layout.window.pixels.slices
+    width, grid, part = face_width(target), layout.window.grid, layout.window.pixels.window
     alpha, mouth = place_face(likeness, layout, target)
     front = np.ascontiguousarray(matte[part])
     seen = behind(alpha, front)
@@ -181,7 +181,7 @@ def rehearse(likeness: Likeness, small: Miniature, target: FloatArray, atlas: At
     if layout is None:
         return None
     picture, matte = _bent(small, layout)
-    grid, part, width = layout.window.grid, layout.window.pixels.slices, face_width(placed)
+    grid, part, width = layout.window.grid, layout.window.pixels.window, face_width(placed)
     alpha = behind(place_face(likeness, layout, placed)[0], np.ascontiguousarray(matte[part]))
     face = f32(likeness.texture(layout, placed, small.landmarks, width, atlas).read(grid))
     face += grid.up(layout.atlas_map(_change(likeness)))

@@ -105,7 +105,7 @@ class MeshEngine:
             template, detail, view = plan.faces[index], plan.details[index], plan.views[index]
             likeness = read_likeness(assignment.picture, assignment.face, detail, self._atlas)
             target = self._target(likeness, detail, view.miniature, assignment.face, template, options)
-            part = detail.crop.slices
+            part = detail.crop.window
             out = picture[part]
             # If no other face was fused here yet, the template itself is the ground, and nothing needs to be copied.
             shared = any(detail.crop.intersect(other).area for other in done)

@@ -111,7 +111,7 @@ class FaceView:
     @classmethod
     def of(cls, picture: Picture, plan: FacePlan) -> FaceView:
         """Look at a planned face of a template, uint8 (H, W, 3) RGB."""
-        pixels = picture[plan.crop.slices]
+        pixels = picture[plan.crop.window]
         return cls(rough_squares(pixels), Miniature.of(pixels, plan.matte, plan.landmarks))
 
 

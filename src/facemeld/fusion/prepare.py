@@ -31,7 +31,7 @@ def prepare_face(template: Picture, face: Face, atlas: Atlas) -> FacePlan:
         atlas: The canonical atlas.
     """
     crop = crop_around(face, template)
-    patch = template[crop.slices]
+    patch = template[crop.window]
     landmarks = (face.landmarks - vector(crop.x, crop.y, 0)).astype(np.float32)
     mesh = landmarks[:MESH_VERTICES]
     skin = read_skin(patch, mesh, atlas)

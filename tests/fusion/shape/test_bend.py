@@ -23,7 +23,7 @@ def face(hopper_plan: MeshPlan) -> FacePlan:
 
 @pytest.fixture
 def ground(hopper_plan: MeshPlan, face: FacePlan) -> Picture:
-    return np.ascontiguousarray(hopper_plan.picture[face.crop.slices])
+    return np.ascontiguousarray(hopper_plan.picture[face.crop.window])
 
 
 @pytest.fixture

@@ -103,7 +103,7 @@ def _normalised(picture: Picture, landmarks: FloatArray) -> tuple[Picture, Float
     factor = _WIDTH / face_width(landmarks)
     size = max(8, round(box.width * factor)), max(8, round(box.height * factor))
     kernel = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
-    patch = np.asarray(cv2.resize(np.ascontiguousarray(picture[box.slices]), size, interpolation=kernel), np.uint8)
+    patch = np.asarray(cv2.resize(np.ascontiguousarray(picture[box.window]), size, interpolation=kernel), np.uint8)
     moved = (landmarks - np.array([box.x, box.y, 0], np.float32)) * np.array(
         [size[0] / box.width, size[1] / box.height, factor], np.float32
     )

@@ -120,7 +120,7 @@ def whitened(picture: Picture, landmarks: FloatArray) -> tuple[Rect, FloatArray]
     box = box_around(landmarks[topology.LIPS_INNER], 0.02 * width, picture)
     if opened == 0.0 or min(box.width, box.height) < 3:
         return None
-    patch = picture[box.slices]
+    patch = picture[box.window]
     lab = lab_of(f32(patch))
     inner = Stencil(box).area(landmarks[topology.LIPS_INNER], soft=0.006 * width)
     skin = bare_skin(picture, landmarks)
@@ -162,7 +162,7 @@ def retouch(fused: Picture, mask: FloatArray, template: Picture, one: FaceInResu
     box = box_around(corners, 0.06 * width, fused)
     if min(box.width, box.height) < 8:
         return fused
-    part = box.slices
+    part = box.window
     change = _change(_scene(fused[part], mask[part], template[part], one, box), strengths)
     out = fused.copy()
     _apply(out[part], change, mask[part])
@@ -203,10 +203,10 @@ def _change(scene: _Scene, strengths: RetouchStrengths) -> FloatArray:
     _surface(fused, landmarks, scene.width, strengths, change)
     if strengths.makeup:
         for area, more in transferred(fused, landmarks, scene.template, scene.one.model.landmarks):
-            change[area.slices] += more * np.float32(strengths.makeup)
+            change[area.window] += more * np.float32(strengths.makeup)
     teeth = whitened(fused, landmarks) if strengths.teeth else None
     if teeth is not None:
-        change[teeth[0].slices] += teeth[1] * np.float32(strengths.teeth)
+        change[teeth[0].window] += teeth[1] * np.float32(strengths.teeth)
     change = weighted(change, scene.mask)
     if strengths.guard:
         _guard(scene, strengths.guard, change)
@@ -232,9 +232,9 @@ def _guard(scene: _Scene, strength: float, change: FloatArray) -> None:
     one = scene.one
     covers = covers_back(_rounded(scene.fused, change), one.face, scene.template)
     if covers is not None:
-        change[covers[0].slices] += covers[1] * np.float32(strength)
+        change[covers[0].window] += covers[1] * np.float32(strength)
     for area, more in eyes_back(_rounded(scene.fused, change), one.face, scene.template, one.model, one.user):
-        change[area.slices] += more * np.float32(strength)
+        change[area.window] += more * np.float32(strength)
 
 
 def _apply(patch: Picture, change: FloatArray, mask: FloatArray) -> None:

@@ -64,7 +64,7 @@ def eyes_back(result: Picture, face: Face, template: Picture, model: Face, user:
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         own = cv2.warpAffine(template, move, (box.width, box.height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
         mask = Stencil(box).area(face.landmarks[eye], grow=0.026 * width, soft=0.011 * width, hull=True)
-        difference = np.asarray(own, np.float32) - result[box.slices]
+        difference = np.asarray(own, np.float32) - result[box.window]
         rim = mask * (1 - mask)
         # The lids must not show a seam: the skins meet in the colour that they have at the mask's edge.
         seam = (difference * rim[..., None]).sum(axis=(0, 1)) / (rim.sum() + 1e-6)
@@ -99,7 +99,7 @@ def covers_back(result: Picture, face: Face, template: Picture) -> tuple[Rect, F
     box = box_around(face.landmarks, 0.0, result)
     if min(box.width, box.height) < 8:
         return None
-    part = box.slices
+    part = box.window
     stencil = Stencil(box)
     zone = face_oval(face.landmarks, stencil, width) * (1 - features(face.landmarks, stencil, width))
     zone *= (1 - _glasses(face.landmarks, stencil, width)) * _above_the_mouth(face.landmarks, box)
@@ -231,7 +231,7 @@ def _look(zone: Zone, picture: Picture, landmarks: FloatArray) -> _Look | None:
     if min(box.width, box.height) < 3:
         return None
     stencil = Stencil(box)
-    patch = shrunk(picture[box.slices], _ZONE_SIDE)
+    patch = shrunk(picture[box.window], _ZONE_SIDE)
     mask = stencil.area(*(landmarks[part] for part in zone.parts), grow=zone.grow * width, soft=zone.soft * width, hull=zone.hull)
     holes = [landmarks[part] for part in zone.holes]
     mask = mask * (1 - stencil.area(*holes, grow=zone.around * width, soft=0.5 * zone.soft * width))

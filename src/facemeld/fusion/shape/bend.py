@@ -117,7 +117,7 @@ def _strips(whole: Window, moving: FloatArray) -> Iterator[BentStrip]:
         return
     y0, y1 = max(0, int(rows[0]) - 1), min(whole.cells.bottom, int(rows[-1]) + 2)
     for strip, inner, inside in replace(whole, cells=Rect(0, y0, whole.cells.width, y1 - y0)).strips():
-        columns = np.flatnonzero(moving[strip.cells.slices].any(axis=0))
+        columns = np.flatnonzero(moving[strip.cells.window].any(axis=0))
         if columns.size:
             x0, x1 = max(0, int(columns[0]) - 1), min(whole.cells.right, int(columns[-1]) + 2)
             narrow = replace(strip, cells=Rect(x0, strip.cells.y, x1 - x0, strip.cells.height))
@@ -148,7 +148,7 @@ def bend(
     """
     x, y = layout.backwards()
     moving, strips = bent_strips(layout)
-    front = matte.copy() if any(matte[strip.area.slices].any() for strip in strips) else matte
+    front = matte.copy() if any(matte[strip.area.window].any() for strip in strips) else matte
 
     if enlarged is not None:
         # Once for the coarse grid instead of for every pixel.
@@ -158,13 +158,13 @@ def bend(
         where = strip.window.up(x)[strip.inner], strip.window.up(y)[strip.inner]
         touched = (strip.window.up(moving)[strip.inner] > 0).view(np.uint8)
         if enlarged is None:
-            reach = _BORDER + int(np.ceil(np.abs(layout.bend[strip.window.cells.slices]).max()))
-            found = _read(ground, matte, where, strip.area.slices, reach, rough)
+            reach = _BORDER + int(np.ceil(np.abs(layout.bend[strip.window.cells.window]).max()))
+            found = _read(ground, matte, where, strip.area.window, reach, rough)
         else:
             found = read(enlarged, where, border=cv2.BORDER_REFLECT)
-        out[strip.area.slices] = _replaced(ground[strip.area.slices], cv2.cvtColor(found, cv2.COLOR_RGBA2RGB), touched)
-        if front is not matte and matte[strip.area.slices].any():
-            front[strip.area.slices] = _replaced(matte[strip.area.slices], cv2.extractChannel(found, 3), touched)
+        out[strip.area.window] = _replaced(ground[strip.area.window], cv2.cvtColor(found, cv2.COLOR_RGBA2RGB), touched)
+        if front is not matte and matte[strip.area.window].any():
+            front[strip.area.window] = _replaced(matte[strip.area.window], cv2.extractChannel(found, 3), touched)
 
     each(bend_strip, strips, ground.shape[0] * ground.shape[1])
     return front

@@ -110,7 +110,7 @@ class Window:
 
     def up(self, field: FloatArray) -> FloatArray:
         """Enlarge this part of a coarse map linearly to pixels."""
-        part = np.ascontiguousarray(field[self.cells.slices])
+        part = np.ascontiguousarray(field[self.cells.window])
         if self.step > 1:
             part = f32(cv2.resize(part, (part.shape[1] * self.step, part.shape[0] * self.step), interpolation=cv2.INTER_LINEAR))
         rows, columns = self.size
@@ -212,7 +212,7 @@ def _bend(drawn: Raster, moved: FloatArray, window: Window, whole: Window, width
     )
     means = f32(cv2.resize(padded, (padded.shape[1] // _BENT, padded.shape[0] // _BENT), interpolation=cv2.INTER_AREA))
     share = np.zeros((whole.cells.height, whole.cells.width), np.float32)
-    part = Rect(window.cells.x // _BENT, window.cells.y // _BENT, means.shape[1], means.shape[0]).slices
+    part = Rect(window.cells.x // _BENT, window.cells.y // _BENT, means.shape[1], means.shape[0]).window
     share[part] = means[..., 2]
     known = share >= min(0.5, float(share.max()))
     nearest, distance = nearest_covered(known)

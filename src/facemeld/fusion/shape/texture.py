@@ -190,8 +190,8 @@ def read_lips(picture: Picture, texture: UserTexture, lips: LipMap, grid: Window
         grid: The window as a grid of its own.
     """
     own, other = texture.at(lips.source), texture.at(lips.twin)
-    share = np.ascontiguousarray(grid.up(texture.share)[lips.part.slices])
-    picture[lips.part.slices] = cv2.blendLinear(own, other, f32(1 - share), share) if share.any() else own
+    share = np.ascontiguousarray(grid.up(texture.share)[lips.part.window])
+    picture[lips.part.window] = cv2.blendLinear(own, other, f32(1 - share), share) if share.any() else own
 
 
 def follow_gaze(
