@@ -13,8 +13,7 @@ from datetime import datetime
 from facemeld.boxes import Rect
 from facemeld.catalog import Material, MaterialFace, MaterialFiles, MaterialRecord, MaterialStore
 from facemeld.errors import FacemeldError
-from facemeld.fusion.retouch.presets import PRESETS
-from facemeld.fusion.retouch.strengths import RetouchStrengths
+from facemeld.fusion.retouch.presets import PRESETS, RetouchStrengths
 from facemeld.fusion.types import FuseOptions
 from facemeld.media.decode import DecodeLimits
 from facemeld.media.encode import CONTENT_TYPES

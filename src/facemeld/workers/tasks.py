@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from facemeld.fusion.engine import Engine
-from facemeld.fusion.retouch.strengths import FaceInResult, RetouchStrengths
+from facemeld.fusion.retouch.presets import FaceInResult, RetouchStrengths
 from facemeld.fusion.types import Assignment, Face, FuseOptions, Picture, Rect
 from facemeld.marks.provenance import IncomingMark, Ingredient, notice
 from facemeld.media.containers import ImageFormat
