@@ -23,7 +23,7 @@ from facemeld.fusion.mesh import MeshEngine
 from facemeld.fusion.plan import MeshPlan
 from facemeld.fusion.types import Picture
 from facemeld.media.decode import DecodeLimits
-from facemeld.workers.template import HEAD, TemplateFile, load, unpack
+from facemeld.workers.template import HEAD, StoredTemplate, load, unpack
 
 
 def old_plan(plan: MeshPlan, engine: str) -> bytes:
@@ -59,7 +59,7 @@ def test_a_template_stored_by_an_older_engine_is_made_anew(
     Image.fromarray(hopper).save(picture)
     with pytest.raises(PlanOutdated):
         unpack(engine, plan.read_bytes())
-    template, _ = load(engine, TemplateFile("key", plan, picture, DecodeLimits(), "digest", boxes=(hopper_plan.faces[0].box,)))
+    template, _ = load(engine, StoredTemplate("key", plan, picture, DecodeLimits(), "digest", boxes=(hopper_plan.faces[0].box,)))
     assert template.plan.to_bytes() == hopper_plan.to_bytes()
 
 
