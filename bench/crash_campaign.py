@@ -87,7 +87,7 @@ class Site:
 
     def start(self) -> None:
         """Start the server; returns when it is ready."""
-        environment = {**os.environ, "FACEMELD_WORKERS": "2", "FACEMELD_CONTENT_CREDENTIALS": "true"}
+        environment = {**os.environ, "FACEMELD_WORKERS_COUNT": "2", "FACEMELD_MARKS_CREDENTIALS": "true"}
         command = [*FACEMELD, "serve", "--port", "0", "--data", str(self.data)]
         with self.log.open("a") as log:
             self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment)

@@ -40,7 +40,7 @@ from facemeld.users import Role, TokenKind
 
 WORKERS = 2
 CLIENTS = 4
-DEADLINE = Settings.model_fields["task_seconds"].default + 5
+DEADLINE = Settings().workers.task_seconds + 5
 """Seconds in which every reply must be complete: the deadline of a task, and a little for the way."""
 
 MAY_GROW_MB = 64
@@ -322,7 +322,7 @@ def run(count: int, seed: int, folder: Path | None = None, first: int = 0) -> di
     with new_world({"template": material}, WORKERS) as world:
         token = operator_token(world.data)
         # Workers must last for the whole run, or what they leak would be lost with them; templates take a fixed room of it.
-        with world.running(worker_tasks="1000000", plan_cache_mb="32", verify_per_minute="1000000", usage_days="1"):
+        with world.running(workers_tasks="1000000", workers_plan_cache_mb="32", verify_per_minute="1000000", usage_days="1"):
             catalogue = world.catalogue
             secret = (catalogue.key.secret_id, catalogue.key.secret_key)
             target = Target(world.port, secret, token, catalogue.project_id, catalogue.models["template"], photo)
@@ -331,7 +331,7 @@ def run(count: int, seed: int, folder: Path | None = None, first: int = 0) -> di
                 tally, memory = attack(world, sender, range(first, first + count), seed, pictures)
             after = metrics(world.port)
         log = (world.data.parent / "server.log").read_text()
-    limit = Settings.model_fields["worker_memory_mb"].default
+    limit = Settings().workers.memory_mb
     found: dict[str, Any] = {
         "mutants": tally.ways.total(),
         "first": first,

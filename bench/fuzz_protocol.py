@@ -34,7 +34,7 @@ from facemeld.settings import Settings
 
 AT_ONCE = 8
 LONGEST = 30.0
-LARGEST_HEAD = Settings.model_fields["max_header_kb"].default * 1024 - 1024
+LARGEST_HEAD = Settings().server.max_header_kb * 1024 - 1024
 """Bytes of a head, including the query, from which the server refuses it before the API sees it, less a margin for the last header."""
 
 _INTERNAL = re.compile(
@@ -143,7 +143,9 @@ def run(count: int, seed: int, only: int | None = None) -> dict[str, Any]:
     material = jpeg(hopper().resize((160, 160)))
     with new_world({"template": material}) as world:
         # Requests often name private addresses: none may be reached, and slow ones must not hold up the run.
-        with world.running(fetch_allow="", fetch_seconds="2", fetch_connect_seconds="1", body_seconds="5", header_seconds="5"):
+        with world.running(
+            fetch_allow="", fetch_seconds="2", fetch_connect_seconds="1", server_body_seconds="5", server_header_seconds="5"
+        ):
             catalogue = world.catalogue
             key = Key(catalogue.key.secret_id, catalogue.key.secret_key, f"127.0.0.1:{world.port}")
             photo = base64.b64encode(own_seeds()[0].data).decode()

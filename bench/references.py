@@ -34,7 +34,7 @@ def floor(material: bytes, photos: Sequence[bytes]) -> Callable[[], object]:
     """
     keep_freed_memory()
     cv2.setNumThreads(1)
-    quality = Settings.model_fields["jpeg_quality"].default
+    quality = Settings().results.jpeg_quality
 
     def once() -> None:
         for one in photos:

@@ -107,7 +107,7 @@ class World:
 
     def start(self, **settings: str) -> None:
         """Start the server, with settings of its own; returns once all workers have loaded their models."""
-        own = {"workers": str(self.workers), "fetch_allow": "127.0.0.0/8", **settings}
+        own = {"workers_count": str(self.workers), "fetch_allow": "127.0.0.0/8", **settings}
         environment = {**os.environ, **{f"FACEMELD_{name.upper()}": value for name, value in own.items()}}
         command = [*self.program, "serve", "--port", "0", "--data", str(self.data)]
         with (self.data.parent / "server.log").open("a") as log:

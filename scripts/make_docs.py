@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from scripts.docs_dashboard import dashboard
 from scripts.docs_errors import errors_page
 from scripts.docs_metrics import metrics_page
 from scripts.docs_numbers import FILLED, ROOT
 
-from facemeld.settings import Settings
+from facemeld.settings import GROUPS, SETTINGS, Setting
 
 DOCS = ROOT / "docs"
 
@@ -21,31 +20,34 @@ def settings_page() -> str:
     lines = [
         "# Settings",
         "",
-        "Every setting is an environment variable. `--host`, `--port` and `--data` of the commands win over theirs.",
-        "This page is generated from `src/facemeld/settings.py` by `make docs`.",
+        "Every setting is an environment variable, named after its group: `FACEMELD_FETCH_SECONDS` is the setting `seconds` of the group",
+        "*Fetching*. Options of the command line win over variables. Names that stand under a variable are read as well: a short name is",
+        "as good as the long one; a former name works, but the log of the server and `facemeld doctor` ask for the new one. Two names of",
+        "one setting must not have different values.",
+        "",
+        "A value that is not valid stops every command with a line that names the variable, what was expected and what came:",
+        "`FACEMELD_PORT must be a whole number from 0 to 65535, got 'abc'`. A `FACEMELD_` variable that is no setting is reported at the",
+        "start and by `facemeld doctor`, with the nearest setting. The variables that Kubernetes adds for a service named `facemeld`, such",
+        "as `FACEMELD_PORT=tcp://10.0.0.1:80`, are ignored. An empty variable for a file or folder counts as unset.",
+        "",
+        "This page is generated from `src/facemeld/settings/groups.py` by `make docs`.",
     ]
     group = ""
-    for name, field in Settings.model_fields.items():
-        extra = field.json_schema_extra
-        assert isinstance(extra, dict)
-        if extra["group"] != group:
-            group = str(extra["group"])
-            lines += ["", f"## {group}", "", "| variable | default | meaning |", "|---|---|---|"]
-        lines.append(f"| `FACEMELD_{name.upper()}` | {_default(name, field.get_default())} | {field.description} |")
+    for setting in SETTINGS.values():
+        if setting.group != group:
+            group = setting.group
+            lines += ["", f"## {group}", "", GROUPS[group], "", "| variable | default | meaning |", "|---|---|---|"]
+        lines.append(f"| {_names(setting)} | {setting.default or '–'} | {setting.description} |")
     return "\n".join(lines) + "\n"
 
 
-def _default(name: str, value: Any) -> str:
-    special = {
-        "data": "`$XDG_DATA_HOME/facemeld`, else `~/.local/share/facemeld`",
-        "workers": "one per core",
-        "worker_threads": "2, or 1 on one core",
-    }
-    if name in special:
-        return special[name]
-    if value is None or value == "":
-        return "–"
-    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+def _names(setting: Setting) -> str:
+    """The variable, and below it its short and former names and its option."""
+    names = [f"`{setting.variable}`"]
+    names += [f"short `{setting.short}`"] if setting.short else []
+    names += [f"option `{setting.option}`"] if setting.option else []
+    names += [f"formerly `{setting.old}`"] if setting.old else []
+    return "<br>".join(names)
 
 
 PAGES: Mapping[str, Callable[[], str]] = {

@@ -71,11 +71,15 @@ def build_hooks(application: Application, *observers: Observer) -> Hooks:
         FacemeldError: a setting about rates, addresses or faults makes no sense.
     """
     settings = application.settings
+    with settings.naming("api.faults"):
+        faults = parse_faults(split_list(settings.api.faults))
+    with settings.naming("rates.limits"):
+        rates = default_rates(settings.rates.limits, strict=settings.api.strict)
     return Hooks(
-        faults=FaultGate(parse_faults(split_list(settings.faults)), settings.fault_header),
+        faults=FaultGate(faults, settings.api.fault_header),
         permissions=PermissionGate(),
-        rate_limiter=RateGate(application.limiter, default_rates(settings.rates, strict=settings.strict)),
-        addresses=AddressGate(parse_networks(settings.allow_ips), parse_networks(settings.deny_ips)),
+        rate_limiter=RateGate(application.limiter, rates),
+        addresses=AddressGate(parse_networks(settings.api.allow_ips), parse_networks(settings.api.deny_ips)),
         account=StateGate(),
         billing=CreditGate(BillingService(application.charges)),
         observer=Observers(observers),

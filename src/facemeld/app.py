@@ -80,7 +80,8 @@ class Application:
     @cached_property
     def limiter(self) -> RateLimiter:
         """Counts calls against all rates: those of keys, accounts and activities."""
-        return RateLimiter(self.settings.rate_storage)
+        with self.settings.naming("rates.storage"):
+            return RateLimiter(self.settings.rates.storage)
 
     @cached_property
     def sign_in(self) -> SignIn:
@@ -88,9 +89,9 @@ class Application:
         settings = self.settings
         return SignIn(
             self.users,
-            attempts=settings.sign_in_attempts,
-            session=timedelta(hours=settings.session_hours),
-            storage=settings.rate_storage,
+            attempts=settings.console.sign_in_attempts,
+            session=timedelta(hours=settings.console.session_hours),
+            storage=settings.rates.storage,
             counts=self.counts,
         )
 
@@ -110,18 +111,18 @@ class Application:
         settings = self.settings
         config = WorkerConfig(
             bundle=ensure_bundle(settings.model_dir),
-            memory_bytes=settings.worker_memory_mb * MIB,
-            cpu_seconds=settings.worker_cpu_seconds,
-            plan_cache_bytes=settings.plan_cache_mb * MIB,
-            threads=settings.worker_threads,
+            memory_bytes=settings.workers.memory_mb * MIB,
+            cpu_seconds=settings.workers.cpu_seconds,
+            plan_cache_bytes=settings.workers.plan_cache_mb * MIB,
+            threads=settings.workers.threads,
             mark_key=self.mark_key,
             identity=self.signing_identity(),
         )
         limits = PoolLimits(
-            workers=workers or settings.workers,
-            queue=settings.queue_limit,
-            queue_seconds=settings.queue_seconds,
-            tasks_per_worker=settings.worker_tasks,
+            workers=workers or settings.workers.count,
+            queue=settings.workers.queue_limit,
+            queue_seconds=settings.workers.queue_seconds,
+            tasks_per_worker=settings.workers.tasks,
         )
         return LocalExecutor(config, limits)
 
@@ -155,12 +156,12 @@ class Services:
         settings = self._settings
         return Fetcher(
             FetchPolicy(
-                total_seconds=settings.fetch_seconds,
-                connect_seconds=settings.fetch_connect_seconds,
-                max_redirects=settings.fetch_redirects,
-                ports=frozenset(int(port) for port in split_list(settings.fetch_ports)),
-                allow=tuple(ip_network(network) for network in split_list(settings.fetch_allow)),
-                proxy=settings.fetch_proxy or None,
+                total_seconds=settings.fetch.seconds,
+                connect_seconds=settings.fetch.connect_seconds,
+                max_redirects=settings.fetch.redirects,
+                ports=frozenset(int(port) for port in split_list(settings.fetch.ports)),
+                allow=tuple(ip_network(network) for network in split_list(settings.fetch.allow)),
+                proxy=settings.fetch.proxy or None,
             ),
             counts=self._application.counts,
         )
@@ -174,7 +175,8 @@ class Services:
     def legacy_fusing(self) -> FuseService:
         """The use case of fusing by the rules of API version 2018-12-01."""
         settings = self._settings
-        rates = default_rates(settings.rates, strict=settings.strict)
+        with settings.naming("rates.limits"):
+            rates = default_rates(settings.rates.limits, strict=settings.api.strict)
         activity_rates = ActivityRates(self._application.limiter, rates.get("published"), rates.get("unpublished"))
         return self._fuse_service(self._finisher(_legacy_rules(settings)), activity_rates)
 
@@ -193,7 +195,7 @@ class Services:
 
     def _finisher(self, rules: FuseRules) -> Finisher:
         application = self._application
-        return Finisher(application.results, Consents(application.privacy, self._settings.consent_required), rules, utc_now)
+        return Finisher(application.results, Consents(application.privacy, self._settings.api.consent_required), rules, utc_now)
 
     @cached_property
     def administration(self) -> Administration:
@@ -240,93 +242,95 @@ class Services:
         application, settings = self._application, self._settings
         rules = MaterialRules(
             limits=_material_limits(settings),
-            seconds=settings.task_seconds,
-            auto_review=settings.review == "auto",
-            language=settings.default_language,
-            refuse_synthetic=settings.incoming_synthetic == "refuse",
+            seconds=settings.workers.task_seconds,
+            auto_review=settings.materials.review == "auto",
+            language=settings.api.language,
+            refuse_synthetic=settings.marks.incoming_synthetic == "refuse",
         )
         return MaterialService(application.activities, application.materials, self._executor, rules, application.counts)
 
     @cached_property
     def plan_maker(self) -> PlanMaker:
         """Makes plans of materials anew."""
-        return PlanMaker(self._application.materials.files, self._executor, _material_limits(self._settings), self._settings.task_seconds)
+        return PlanMaker(
+            self._application.materials.files, self._executor, _material_limits(self._settings), self._settings.workers.task_seconds
+        )
 
     @cached_property
     def verifying(self) -> VerifyService:
         """The use case of verifying pictures."""
         settings, identity = self._settings, self._application.signing_identity()
-        side = settings.verify_max_side
+        side = settings.verify.max_side
         limits = DecodeLimits(
             min_side=1,
             max_side=side,
             max_pixels=side * side,
             max_aspect=1000,
-            max_bytes=settings.verify_max_mb * MIB,
+            max_bytes=settings.verify.max_mb * MIB,
             formats=("jpeg", "png", "webp"),
         )
         anchors, local = (identity.anchor, identity.local) if identity is not None else ("", False)
-        return VerifyService(self._executor, VerifyRules(limits, settings.verify_seconds, anchors, local))
+        return VerifyService(self._executor, VerifyRules(limits, settings.verify.seconds, anchors, local))
 
 
 def _material_limits(settings: Settings) -> DecodeLimits:
-    side = settings.material_max_side
-    return DecodeLimits(min_side=64, max_side=side, max_pixels=side * side, max_bytes=settings.material_max_mb * MIB)
+    side = settings.materials.max_side
+    return DecodeLimits(min_side=64, max_side=side, max_pixels=side * side, max_bytes=settings.materials.max_mb * MIB)
 
 
 def _fuse_rules(settings: Settings) -> FuseRules:
-    images = ImageLimits(base64_chars=settings.image_base64_mb * MIB, url_bytes=settings.image_url_mb * MIB)
+    images = ImageLimits(base64_chars=settings.photos.base64_mb * MIB, url_bytes=settings.photos.url_mb * MIB)
     user_limits = DecodeLimits(
-        min_side=settings.user_min_side,
-        max_side=settings.user_max_side,
-        max_pixels=settings.user_max_side**2,
+        min_side=settings.photos.min_side,
+        max_side=settings.photos.max_side,
+        max_pixels=settings.photos.max_side**2,
         max_bytes=images.url_bytes,
     )
     return FuseRules(
         photos=PhotoRules(
             user_limits,
-            settings.user_min_face,
-            incoming=IncomingRule(settings.incoming_synthetic == "refuse", settings.incoming_invisible),
+            settings.photos.min_face,
+            incoming=IncomingRule(settings.marks.incoming_synthetic == "refuse", settings.marks.incoming_invisible),
         ),
         images=images,
         material_limits=_material_limits(settings),
-        logo_limits=DecodeLimits(min_side=1, max_side=settings.user_max_side, max_aspect=100, max_bytes=images.url_bytes),
-        seconds=settings.task_seconds,
-        result_life=timedelta(hours=settings.result_hours),
-        jpeg_quality=settings.jpeg_quality,
+        logo_limits=DecodeLimits(min_side=1, max_side=settings.photos.max_side, max_aspect=100, max_bytes=images.url_bytes),
+        seconds=settings.workers.task_seconds,
+        result_life=timedelta(hours=settings.results.hours),
+        jpeg_quality=settings.results.jpeg_quality,
         marks=MarkRules(
-            producer=settings.label_producer,
-            required=settings.label_required,
-            logo_rule=settings.label_logo,
-            texts={"zh": settings.label_text_zh, "en": settings.label_text_en},
-            corner=settings.label_corner,
-            invisible=settings.invisible_mark,
+            producer=settings.label.producer,
+            required=settings.label.required,
+            logo_rule=settings.label.logo,
+            texts={"zh": settings.label.text_zh, "en": settings.label.text_en},
+            corner=settings.label.corner,
+            invisible=settings.marks.invisible,
         ),
     )
 
 
 def _legacy_rules(settings: Settings) -> FuseRules:
-    rules, side = _fuse_rules(settings), settings.legacy_max_side
+    rules, side = _fuse_rules(settings), settings.photos.legacy_max_side
     limits = replace(rules.photos.limits, max_side=side, max_pixels=side * side)
     return replace(
         rules,
         photos=replace(rules.photos, limits=limits, whole_face=True),
-        material_max_side=LEGACY_MATERIAL_SIDE if settings.strict else None,
+        material_max_side=LEGACY_MATERIAL_SIDE if settings.api.strict else None,
     )
 
 
 def _ultra_rules(settings: Settings) -> FuseRules:
     rules = _fuse_rules(settings)
-    images = ImageLimits(base64_chars=settings.ultra_base64_mb * MIB, url_bytes=settings.ultra_url_mb * MIB)
-    side = settings.ultra_max_side
-    limits = DecodeLimits(min_side=settings.user_min_side, max_side=side, max_pixels=side * side, max_bytes=images.url_bytes)
+    images = ImageLimits(base64_chars=settings.photos.ultra_base64_mb * MIB, url_bytes=settings.photos.ultra_url_mb * MIB)
+    side = settings.photos.ultra_max_side
+    limits = DecodeLimits(min_side=settings.photos.min_side, max_side=side, max_pixels=side * side, max_bytes=images.url_bytes)
     return replace(
         rules,
         photos=replace(rules.photos, limits=limits),
         images=images,
         material_limits=limits,
         logo_limits=replace(rules.logo_limits, max_bytes=images.url_bytes),
-        result_life=timedelta(hours=settings.ultra_result_hours),
+        result_life=timedelta(hours=settings.results.ultra_hours),
     )
 
 
@@ -345,7 +349,7 @@ def open_application(settings: Settings) -> Iterator[Application]:
             occupancy=occupancy,
             database=database,
             accounts=AccountStore(database, keys),
-            charges=ChargeStore(database, timedelta(seconds=settings.charge_lease_seconds)),
+            charges=ChargeStore(database, timedelta(seconds=settings.usage.charge_lease_seconds)),
             usage=UsageStore(database),
             users=UserStore(database),
             audit=AuditLog(database),

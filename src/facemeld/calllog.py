@@ -69,7 +69,7 @@ def set_up_logging(settings: Settings) -> None:
     """Send the log to standard error in the format of the settings."""
     handler = logging.StreamHandler(sys.stderr)
     human = logging.Formatter("%(asctime)s %(levelname)s %(message)s")
-    handler.setFormatter(JsonLines() if settings.log_format == "json" else human)
+    handler.setFormatter(JsonLines() if settings.log.format == "json" else human)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)

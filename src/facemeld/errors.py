@@ -1,5 +1,21 @@
-"""The root of every error that Facemeld raises on purpose."""
+"""The root of every error that Facemeld raises on purpose, and the error of its settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
 
 
 class FacemeldError(Exception):
     """Something expected went wrong; the message says what was expected and what came."""
+
+
+class SettingsError(FacemeldError):
+    """Settings are not valid; the message has one line for each.
+
+    Attributes:
+        problems: What is wrong, by the name of the setting, variable or option.
+    """
+
+    def __init__(self, problems: Mapping[str, str]) -> None:
+        self.problems = problems
+        super().__init__("\n".join(f"{name} {text}" for name, text in problems.items()))

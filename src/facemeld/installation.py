@@ -22,11 +22,11 @@ def signing_identity(settings: Settings) -> SigningIdentity | None:
     Raises:
         SigningUnavailable: what the operator set cannot be used, or the data folder cannot be written.
     """
-    if not settings.content_credentials:
+    if not settings.marks.credentials:
         return None
-    if settings.signing_certificate is None:
+    if settings.signing.certificate is None:
         return local_identity(settings.data / "signing")
-    return load_identity(settings.signing_certificate, settings.signing_key, settings.signing_callback, settings.signing_algorithm)
+    return load_identity(settings.signing.certificate, settings.signing.key, settings.signing.callback, settings.signing.algorithm)
 
 
 def vault(settings: Settings) -> KeyVault:

@@ -31,7 +31,7 @@ from facemeld.media.containers import ImageFormat
 from facemeld.media.decode import DecodeLimits, decode
 from facemeld.models import ensure_bundle
 from facemeld.resultmarks import ResultMarks
-from facemeld.settings import Settings
+from facemeld.settings import load_settings
 from facemeld.timing import stage
 from facemeld.workers.incoming import FoundMark, look
 from facemeld.workers.marking import FusedFile, Inputs, write
@@ -147,7 +147,7 @@ def fuse_file(
         Exception: see ``fuse``.
     """
     options = _options(profile_degree, feature_degree)
-    chosen = marks if marks is not None else ResultMarks.of(Settings())
+    chosen = marks if marks is not None else ResultMarks.of(load_settings())
     ground, users = _opened(template), [_opened(one) for one in _several(user)]
     fused, plan, place = _fused(ground.picture, [one.picture for one in users], options, user_face, template_face)
     found = [

@@ -11,25 +11,25 @@ from facemeld.settings import Settings, split_list
 def protocol_options(settings: Settings) -> ProtocolOptions:
     """What the operator set about the protocol."""
     return ProtocolOptions(
-        strict=settings.strict,
-        language=settings.default_language,
-        clock_skew=settings.clock_skew_seconds,
-        public_hosts=split_list(settings.extra_hosts),
-        limits=ProtocolLimits(body_bytes=settings.max_body_mb * MIB, body_seconds=settings.body_seconds),
+        strict=settings.api.strict,
+        language=settings.api.language,
+        clock_skew=settings.api.clock_skew_seconds,
+        public_hosts=split_list(settings.api.extra_hosts),
+        limits=ProtocolLimits(body_bytes=settings.api.max_body_mb * MIB, body_seconds=settings.server.body_seconds),
     )
 
 
 def connection_limits(settings: Settings) -> ConnectionLimits:
     """What the operator set about connections."""
     return ConnectionLimits(
-        connections=settings.max_connections,
-        per_address=settings.max_per_address,
-        header_seconds=settings.header_seconds,
-        header_bytes=settings.max_header_kb * 1024,
-        headers=settings.max_headers,
-        slow_bytes=settings.slow_bytes,
-        slow_seconds=settings.slow_seconds,
-        proxies=parse_proxies(split_list(settings.trusted_proxies)),
+        connections=settings.server.max_connections,
+        per_address=settings.server.max_per_address,
+        header_seconds=settings.server.header_seconds,
+        header_bytes=settings.server.max_header_kb * 1024,
+        headers=settings.server.max_headers,
+        slow_bytes=settings.server.slow_bytes,
+        slow_seconds=settings.server.slow_seconds,
+        proxies=parse_proxies(split_list(settings.server.trusted_proxies)),
     )
 
 
@@ -37,9 +37,9 @@ def edge_limits(settings: Settings) -> EdgeLimits:
     """What the operator set about requests of any kind."""
     return EdgeLimits(
         # A little more than the API allows, which has an answer of its own.
-        body_seconds=settings.body_seconds + 5,
-        slow_bytes=settings.slow_bytes,
-        slow_seconds=settings.slow_seconds,
-        bodies=settings.max_bodies_mb * MIB,
-        per_address=settings.max_per_address,
+        body_seconds=settings.server.body_seconds + 5,
+        slow_bytes=settings.server.slow_bytes,
+        slow_seconds=settings.server.slow_seconds,
+        bodies=settings.server.max_bodies_mb * MIB,
+        per_address=settings.server.max_per_address,
     )

@@ -50,14 +50,14 @@ class Observing:
             TracingUnavailable: the extra ``otel`` is needed and not installed.
         """
         names = tuple(actions)
-        if self._settings.metrics:
+        if self._settings.metrics.enabled:
             yield CallMetrics(self._registry, names)
-        if self._settings.trace_endpoint:
+        if self._settings.trace.endpoint:
             try:
                 from facemeld.tracing import CallTracer, open_tracing
             except ImportError as error:
                 raise TracingUnavailable("FACEMELD_TRACE_ENDPOINT needs the extra otel: install facemeld[otel]") from error
-            provider = open_tracing(self._settings.trace_endpoint, self._settings.trace_share)
+            provider = open_tracing(self._settings.trace.endpoint, self._settings.trace.share)
             self._end_tracing = provider.shutdown
             yield CallTracer(provider, names)
 
@@ -67,7 +67,7 @@ class Observing:
 
     def routes(self) -> list[Route]:
         """The address of the metrics on the server itself; none when they are switched off or have an address of their own."""
-        return [] if self._settings.metrics_bind else self._pages()
+        return [] if self._settings.metrics.bind else self._pages()
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
@@ -76,7 +76,7 @@ class Observing:
         Raises:
             OSError: the address cannot be listened on.
         """
-        pages, (name, _, port) = self._pages(), self._settings.metrics_bind.rpartition(":")
+        pages, (name, _, port) = self._pages(), self._settings.metrics.bind.rpartition(":")
         if not pages or not port:
             yield
             return
@@ -97,8 +97,8 @@ class Observing:
 
     def _pages(self) -> list[Route]:
         settings = self._settings
-        if not settings.metrics:
+        if not settings.metrics.enabled:
             return []
-        token = settings.metrics_token.get_secret_value() if settings.metrics_token is not None else ""
-        page = MetricsPage(self._registry, token, anyone=bool(settings.metrics_bind))
+        token = settings.metrics.token.get_secret_value() if settings.metrics.token is not None else ""
+        page = MetricsPage(self._registry, token, anyone=bool(settings.metrics.bind))
         return [Route(page.path, page.show, methods=["GET"])]

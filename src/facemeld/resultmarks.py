@@ -55,14 +55,14 @@ class ResultMarks:
             SigningUnavailable, VaultError: a key cannot be used, or the data folder cannot be written.
         """
         return cls(
-            label=settings.label_text_en if label or settings.label_required else None,
-            corner=settings.label_corner,
-            producer=settings.label_producer,
-            invisible=settings.invisible_mark if invisible else "off",
+            label=settings.label.text_en if label or settings.label.required else None,
+            corner=settings.label.corner,
+            producer=settings.label.producer,
+            invisible=settings.marks.invisible if invisible else "off",
             key=existing_mark_key(settings),
             identity=signing_identity(settings) if signed else None,
-            incoming=IncomingRule(settings.incoming_synthetic == "refuse", settings.incoming_invisible),
-            jpeg_quality=settings.jpeg_quality,
+            incoming=IncomingRule(settings.marks.incoming_synthetic == "refuse", settings.marks.incoming_invisible),
+            jpeg_quality=settings.results.jpeg_quality,
         )
 
     def marking(self) -> Marking:

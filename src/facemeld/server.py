@@ -64,8 +64,8 @@ class Server:
         self._announce = announce
         self._executor = application.executor()
         self._services = Services(application, self._executor)
-        self._usage = UsageLog(application.usage, application.accounts, application.settings.log_clients)
-        self._public_url = application.settings.public_url.rstrip("/")
+        self._usage = UsageLog(application.usage, application.accounts, application.settings.log.clients)
+        self._public_url = application.settings.server.public_url.rstrip("/")
         self.guard = Guard(connection_limits(application.settings))
         self.observing = Observing(application.settings)
         self.address = ""
@@ -79,7 +79,7 @@ class Server:
         registry = ActionRegistry([*self._actions(), *self._legacy_actions(), *VIDEO_ACTIONS], offline=OFFLINE)
         observers = self.observing.observers((action.version, action.name) for action in registry)
         options = protocol_options(settings)
-        hooks = build_hooks(self._application, CallLog(settings.log_clients), self._usage, *observers)
+        hooks = build_hooks(self._application, CallLog(settings.log.clients), self._usage, *observers)
         endpoint = ApiEndpoint(registry, StoredCredentials(self._application.accounts), options=options, hooks=hooks)
         calls = DirectCalls(registry, hooks, self._application.accounts.policy, options)
         files = ResultFiles(self._application.results, utc_now)
@@ -101,8 +101,8 @@ class Server:
 
     def _verify_page(self) -> Iterator[Route]:
         settings = self._application.settings
-        if settings.verify_page:
-            page = VerifyPage(self._services.verifying, settings.verify_max_mb * MIB, settings.verify_per_minute)
+        if settings.verify.page:
+            page = VerifyPage(self._services.verifying, settings.verify.max_mb * MIB, settings.verify.per_minute)
 
             # One route, because the framework tells a client whose method is refused the methods of one route alone.
             async def serve(request: Request) -> Response:
@@ -115,17 +115,17 @@ class Server:
         services = self._services
         yield FuseFace(services.fusing, self._public_url).action
         yield FuseFaceUltra(services.fusing_ultra, self._public_url).action
-        yield DescribeMaterialList(services.listing, self._application.settings.strict).action
+        yield DescribeMaterialList(services.listing, self._application.settings.api.strict).action
 
     def _admin(self) -> ASGIApp:
         """The operators' REST API."""
-        upload_bytes = self._application.settings.material_max_mb * MIB
+        upload_bytes = self._application.settings.materials.max_mb * MIB
         return create_admin(self._services.administration, version=__version__, upload_bytes=upload_bytes)
 
     def _console_mount(self, calls: DirectCalls) -> Iterator[Mount | Route]:
         """The operators' console; its library takes memory and time that servers without it do not pay."""
         services, settings = self._services, self._application.settings
-        if not settings.console:
+        if not settings.console.enabled:
             return
         from facemeld.console import PATH, House, create_console
 
@@ -138,10 +138,10 @@ class Server:
         """The actions of 2018-12-01."""
         application, settings = self._application, self._application.settings
         service = self._services.legacy_fusing
-        yield FuseFace2018(service, settings.legacy_request_mb * MIB, self._public_url).action
-        yield FaceFusion(service, settings.legacy_request_mb * MIB, self._public_url).action
+        yield FuseFace2018(service, settings.photos.legacy_request_mb * MIB, self._public_url).action
+        yield FaceFusion(service, settings.photos.legacy_request_mb * MIB, self._public_url).action
         sign = application.material_addresses.sign
-        yield DescribeMaterialList2018(self._services.listing, sign, settings.strict, self._public_url).action
+        yield DescribeMaterialList2018(self._services.listing, sign, settings.api.strict, self._public_url).action
 
     @asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
@@ -153,7 +153,7 @@ class Server:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            await self._executor.stop(self._application.settings.drain_seconds)
+            await self._executor.stop(self._application.settings.server.drain_seconds)
             await self._usage.flush()
             await self.observing.close()
 
@@ -175,7 +175,7 @@ class Server:
 
     def _welcome(self) -> None:
         """On the first start, create an owner and show the password, but only where it does not end up in a log by surprise."""
-        policy, users = self._application.settings.first_owner, self._application.users
+        policy, users = self._application.settings.console.first_owner, self._application.users
         if policy == "off" or users.users(limit=1):
             return
         if policy == "auto" and not sys.stdout.isatty():
@@ -195,12 +195,12 @@ class Server:
                 else:
                     if count:
                         logger.info("%s cleared: %d", what, count)
-            await asyncio.sleep(self._application.settings.purge_minutes * 60)
+            await asyncio.sleep(self._application.settings.results.purge_minutes * 60)
 
     def _chores(self) -> Iterator[tuple[str, Callable[[], int]]]:
         """What is to be cleared away now and then, and how; each returns a count."""
         application, now = self._application, utc_now()
-        kept = timedelta(days=application.settings.usage_days)
+        kept = timedelta(days=application.settings.usage.days)
         yield "Expired results", partial(application.results.purge, now)
         yield (
             "Files that interrupted imports and deletions left",
@@ -249,17 +249,19 @@ async def run_server(settings: Settings, announce: Callable[[str], None]) -> Non
         FacemeldError: the data folder or the models cannot be used.
     """
     set_up_logging(settings)
+    for warning in settings.warnings:
+        logger.warning("settings: %s", warning)
     with open_application(settings) as application:
         server = Server(application, announce)
-        with listen(settings.host, settings.port) as listening:
-            server.address = address_of(listening, settings.host)
+        with listen(settings.server.host, settings.server.port) as listening:
+            server.address = address_of(listening, settings.server.host)
             http = HttpServer(
                 server.asgi(),
                 server.guard,
-                keep_alive_seconds=settings.keep_alive_seconds,
-                trusted_proxies=settings.trusted_proxies,
-                drain_seconds=settings.drain_seconds,
-                websockets=settings.console,
+                keep_alive_seconds=settings.server.keep_alive_seconds,
+                trusted_proxies=settings.server.trusted_proxies,
+                drain_seconds=settings.server.drain_seconds,
+                websockets=settings.console.enabled,
             )
             watch = asyncio.create_task(http.stop_when(server.gave_up))
             try:

@@ -9,7 +9,7 @@ import pytest
 
 from facemeld.db import utc_now
 from facemeld.services.configuration import HIDDEN, Source, read_configuration
-from facemeld.settings import Settings
+from facemeld.settings import SETTINGS, load_settings
 from facemeld.users import Role
 from tests.admin.test_objects import usage
 from tests.admin.world import World
@@ -84,24 +84,24 @@ def test_a_temporary_key_stands_for_another(shared: World) -> None:
 def test_settings_are_read_without_secrets(shared: World) -> None:
     """All of them, with where their values come from."""
     found = {one["name"]: one for one in shared.get("/settings")["items"]}
-    assert set(found) == set(Settings.model_fields)
-    assert (found["data"]["source"], found["port"]["source"], found["port"]["value"]) == ("command", "default", "8080")
+    assert set(found) == set(SETTINGS)
+    assert (found["data"]["source"], found["server.port"]["source"], found["server.port"]["value"]) == ("command", "default", "8080")
     assert found["master_key"]["secret"]
-    assert not found["port"]["secret"]
+    assert not found["server.port"]["secret"]
 
 
 def test_secrets_in_settings_are_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     """Those that are secret as a whole, and passwords within addresses."""
     monkeypatch.setenv("FACEMELD_MASTER_KEY", "k" * 40)
     monkeypatch.setenv("FACEMELD_DATABASE_URL", "postgresql+psycopg://ann:s3cret@db/face?sslmode=require&sslpassword=s3cret")
-    monkeypatch.setenv("FACEMELD_RATE_STORAGE", "redis://:s3cret@cache:6379/0")
+    monkeypatch.setenv("FACEMELD_RATES_STORAGE", "redis://:s3cret@cache:6379/0")
     monkeypatch.setenv("FACEMELD_PORT", "9000")
-    found = {one.name: one for one in read_configuration(Settings(port=9001))}
+    found = {one.name: one for one in read_configuration(load_settings({"server.port": 9001}))}
     assert found["master_key"].value == HIDDEN
-    assert found["database_url"].value == f"postgresql+psycopg://ann:{HIDDEN}@db/face?sslmode=require&sslpassword={HIDDEN}"
-    assert found["rate_storage"].value == f"redis://:{HIDDEN}@cache:6379/0"
-    assert (found["database_url"].source, found["port"].source) == (Source.ENVIRONMENT, Source.COMMAND)
-    assert (found["port"].value, found["trace_share"].value, found["strict"].value) == ("9001", "1", "false")
+    assert found["database.url"].value == f"postgresql+psycopg://ann:{HIDDEN}@db/face?sslmode=require&sslpassword={HIDDEN}"
+    assert found["rates.storage"].value == f"redis://:{HIDDEN}@cache:6379/0"
+    assert (found["database.url"].source, found["server.port"].source) == (Source.ENVIRONMENT, Source.COMMAND)
+    assert (found["server.port"].value, found["trace.share"].value, found["api.strict"].value) == ("9001", "1", "false")
     assert "s3cret" not in str(found)
     assert "k" * 40 not in str(found)
 
@@ -109,7 +109,7 @@ def test_secrets_in_settings_are_hidden(monkeypatch: pytest.MonkeyPatch) -> None
 def test_what_the_command_line_replaced_may_be_unreadable(monkeypatch: pytest.MonkeyPatch) -> None:
     """A wrong variable that counts for nothing does not keep the settings from being shown."""
     monkeypatch.setenv("FACEMELD_PORT", "nonsense")
-    assert {one.name: one.source for one in read_configuration(Settings(port=9001))}["port"] is Source.COMMAND
+    assert {one.name: one.source for one in read_configuration(load_settings({"server.port": 9001}))}["server.port"] is Source.COMMAND
 
 
 def test_marks_of_a_stored_result_are_read(shared: World, portrait: bytes) -> None:

@@ -22,7 +22,7 @@ DOCS = Path(__file__).parents[2] / "docs" / "admin.md"
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, bundle_path: Path) -> Iterator[LiveServer]:
-    environment = {"FACEMELD_WORKERS": "1", "FACEMELD_MODEL_DIR": str(bundle_path.parent), "FACEMELD_MATERIAL_MAX_MB": "1"}
+    environment = {"FACEMELD_WORKERS_COUNT": "1", "FACEMELD_MODEL_DIR": str(bundle_path.parent), "FACEMELD_MATERIALS_MAX_MB": "1"}
     server = LiveServer(tmp_path_factory.mktemp("live") / "data", environment)
     server.start()
     yield server
@@ -85,7 +85,12 @@ def first_start(data: Path, environment: dict[str, str], terminal: bool) -> str:
         printed = b""
         while b"is ready on" not in printed or not printed.endswith(b"\n"):
             printed += os.read(reading, 4096)
-        lines = 1 if environment["FACEMELD_FIRST_OWNER"] == "off" or (environment["FACEMELD_FIRST_OWNER"] == "auto" and not terminal) else 2
+        lines = (
+            1
+            if environment["FACEMELD_CONSOLE_FIRST_OWNER"] == "off"
+            or (environment["FACEMELD_CONSOLE_FIRST_OWNER"] == "auto" and not terminal)
+            else 2
+        )
         while printed.count(b"\n") < lines:
             printed += os.read(reading, 4096)
         process.terminate()
@@ -104,7 +109,7 @@ def test_the_first_start_shows_a_password_where_it_should(
     tmp_path: Path, bundle_path: Path, policy: str, terminal: bool, created: bool
 ) -> None:
     data = tmp_path / "data"
-    environment = {"FACEMELD_WORKERS": "1", "FACEMELD_MODEL_DIR": str(bundle_path.parent), "FACEMELD_FIRST_OWNER": policy}
+    environment = {"FACEMELD_WORKERS_COUNT": "1", "FACEMELD_MODEL_DIR": str(bundle_path.parent), "FACEMELD_CONSOLE_FIRST_OWNER": policy}
     printed = first_start(data, environment, terminal)
     assert printed.startswith("Facemeld is ready on http://127.0.0.1:")
     listed = subprocess.run([FACEMELD, "user", "list", "--data", data, "--json"], capture_output=True, text=True, check=True)

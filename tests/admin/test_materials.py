@@ -99,7 +99,7 @@ def test_the_queue_of_a_status_spans_activities(shared: World, activity: str, po
 def test_the_policy_decides_what_becomes_of_a_good_picture(
     tmp_path: Path, bundle_path: Path, portrait: bytes, review: str, good: int, text: str
 ) -> None:
-    with make_world(tmp_path / "data", bundle_path, review=review) as world:
+    with make_world(tmp_path / "data", bundle_path, materials={"review": review}) as world:
         world.application.accounts.ensure("acme", actor="test")
         activity = world.send("POST", "/activities", {"account": "acme", "name": "spring"})["id"]
         made = world.upload(activity, portrait)

@@ -14,7 +14,7 @@ from tests.admin.world import PASSWORD, World, make_world
 
 @pytest.fixture
 def world(tmp_path: Path, bundle_path: Path) -> Iterator[World]:
-    with make_world(tmp_path / "data", bundle_path, sign_in_attempts=3) as made:
+    with make_world(tmp_path / "data", bundle_path, console={"sign_in_attempts": 3}) as made:
         yield made
 
 

@@ -90,11 +90,11 @@ def test_a_key_may_call_only_what_it_is_allowed(desk: Desk) -> None:
         ({}, {"allowed": "10.0.0.0/8"}, "IpNotInWhitelist"),
         ({}, {"allowed": "10.0.0.0/8,192.0.2.7"}, ""),
         ({}, {"allowed": "192.0.2.7", "denied": "192.0.2.7"}, "IpInBlacklist"),
-        ({"deny_ips": "192.0.2.7"}, {}, "IpInBlacklist"),
-        ({"deny_ips": "192.0.2.7"}, {"allowed": "192.0.2.7"}, "IpInBlacklist"),
-        ({"allow_ips": "10.0.0.0/8"}, {}, "IpNotInWhitelist"),
-        ({"allow_ips": "10.0.0.0/8"}, {"allowed": "192.0.2.7"}, "IpNotInWhitelist"),
-        ({"allow_ips": "192.0.2.0/24"}, {"allowed": "192.0.2.7"}, ""),
+        ({"api": {"deny_ips": "192.0.2.7"}}, {}, "IpInBlacklist"),
+        ({"api": {"deny_ips": "192.0.2.7"}}, {"allowed": "192.0.2.7"}, "IpInBlacklist"),
+        ({"api": {"allow_ips": "10.0.0.0/8"}}, {}, "IpNotInWhitelist"),
+        ({"api": {"allow_ips": "10.0.0.0/8"}}, {"allowed": "192.0.2.7"}, "IpNotInWhitelist"),
+        ({"api": {"allow_ips": "192.0.2.0/24"}}, {"allowed": "192.0.2.7"}, ""),
     ],
 )
 def test_addresses_are_compared_with_both_lists(
@@ -141,7 +141,7 @@ def test_accounts_that_cannot_be_read_have_a_code(desk: Desk, monkeypatch: pytes
 
 @pytest.mark.parametrize("code", sorted(BY_CODE))
 def test_any_code_can_be_asked_for_when_the_operator_allows_it(open_desk: Callable[..., Desk], code: str) -> None:
-    desk = open_desk(fault_header=True)
+    desk = open_desk(api={"fault_header": True})
     answer = desk.call(headers={"x-facemeld-fault": code})
     assert answer.code == code
     assert "{" not in answer.response["Error"]["Message"]
@@ -149,7 +149,7 @@ def test_any_code_can_be_asked_for_when_the_operator_allows_it(open_desk: Callab
 
 def test_no_code_can_be_asked_for_otherwise(desk: Desk, open_desk: Callable[..., Desk]) -> None:
     assert desk.call(headers={"x-facemeld-fault": "InternalError"}).code == ""
-    allowed = open_desk(fault_header=True)
+    allowed = open_desk(api={"fault_header": True})
     assert allowed.call().code == ""
     assert allowed.call(headers={"x-facemeld-fault": "No.SuchCode"}).code == "InvalidParameterValue"
     stranger = allowed.ask(headers={"x-facemeld-fault": "InternalError"})
@@ -158,7 +158,7 @@ def test_no_code_can_be_asked_for_otherwise(desk: Desk, open_desk: Callable[...,
 
 
 def test_a_share_of_calls_gets_a_fault_and_costs_nothing(open_desk: Callable[..., Desk]) -> None:
-    desk = open_desk(faults="FailedOperation.RpcFail=0.3, InternalError=0.3")
+    desk = open_desk(api={"faults": "FailedOperation.RpcFail=0.3, InternalError=0.3"})
     desk.change(balance=1000)
     codes = [desk.call().code for _ in range(300)]
     assert set(codes) == {"FailedOperation.RpcFail", "InternalError", ""}
@@ -172,19 +172,19 @@ def test_a_share_of_calls_gets_a_fault_and_costs_nothing(open_desk: Callable[...
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"faults": "FailedOperation.RpcFial=0.1"}, "with a code of the catalogue, got 'FailedOperation.RpcFial=0.1'"),
-        ({"faults": "InternalError"}, "must be a number from 0 to 1, got ''"),
-        ({"faults": "InternalError=2"}, "must be a number from 0 to 1, got '2'"),
-        ({"faults": "InternalError=nan"}, "must be a number from 0 to 1, got 'nan'"),
-        ({"faults": "InternalError=0.6,FailedOperation.RpcFail=0.6"}, "must make at most 1, got 1.2"),
-        ({"rates": "FuseFaec=1"}, "a rate must name one of"),
-        ({"rates": "FuseFace=often"}, "must be 1 to 1000000 calls a second"),
-        ({"rate_storage": "mongodb://localhost"}, "the rates' storage must be one of memory, redis"),
-        ({"deny_ips": "localhost"}, "must hold IP addresses and networks, got 'localhost'"),
+        ({"api": {"faults": "FailedOperation.RpcFial=0.1"}}, "with a code of the catalogue, got 'FailedOperation.RpcFial=0.1'"),
+        ({"api": {"faults": "InternalError"}}, "must be a number from 0 to 1, got ''"),
+        ({"api": {"faults": "InternalError=2"}}, "must be a number from 0 to 1, got '2'"),
+        ({"api": {"faults": "InternalError=nan"}}, "must be a number from 0 to 1, got 'nan'"),
+        ({"api": {"faults": "InternalError=0.6,FailedOperation.RpcFail=0.6"}}, "must make at most 1, got 1.2"),
+        ({"rates": {"limits": "FuseFaec=1"}}, "a rate must name one of"),
+        ({"rates": {"limits": "FuseFace=often"}}, "must be 1 to 1000000 calls a second"),
+        ({"rates": {"storage": "mongodb://localhost"}}, "the rates' storage must be one of memory, redis"),
+        ({"api": {"deny_ips": "localhost"}}, "must be comma-separated IP addresses and networks, such as 10.0.0.0/8, got 'localhost'"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused_at_the_start(
-    open_desk: Callable[..., Desk], settings: dict[str, str], message: str
+    open_desk: Callable[..., Desk], settings: dict[str, dict[str, str]], message: str
 ) -> None:
     with pytest.raises(FacemeldError, match=message):
         open_desk(**settings)

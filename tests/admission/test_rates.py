@@ -52,11 +52,11 @@ BEIJING = {"headers": {"x-tc-region": "ap-beijing"}}
 def test_calls_over_a_rate_are_refused(
     open_desk: Callable[..., Desk], rates: str, calls: list[dict[str, object]], expected: list[str]
 ) -> None:
-    assert codes(open_desk(rates=rates), *calls) == expected
+    assert codes(open_desk(rates={"limits": rates}), *calls) == expected
 
 
 def test_a_rate_counts_each_key_by_itself_and_opens_again(open_desk: Callable[..., Desk]) -> None:
-    desk = open_desk(rates="FuseFace=1")
+    desk = open_desk(rates={"limits": "FuseFace=1"})
     other = desk.application.accounts.create_key("acme", actor="test")
     assert codes(desk, {}, {"key": other}, {}) == ["", "", OVER]
 
@@ -65,7 +65,7 @@ def test_a_rate_counts_each_key_by_itself_and_opens_again(open_desk: Callable[..
         await asyncio.sleep(1.05)
         return [first.code, (await desk.acall()).code]
 
-    desk = open_desk(rates="FuseFace=1")
+    desk = open_desk(rates={"limits": "FuseFace=1"})
     assert asyncio.run(twice()) == ["", ""]
 
 
@@ -92,7 +92,7 @@ def test_a_rate_counts_each_key_by_itself_and_opens_again(open_desk: Callable[..
     ],
 )
 def test_the_message_says_how_many_and_how_many_may(open_desk: Callable[..., Desk], rate: str, language: str, message: str) -> None:
-    desk = open_desk(rates=f"{rate}=1")
+    desk = open_desk(rates={"limits": f"{rate}=1"})
 
     async def ask() -> str:
         await desk.acall()
@@ -103,17 +103,17 @@ def test_the_message_says_how_many_and_how_many_may(open_desk: Callable[..., Des
 
 
 def test_an_account_has_rates_of_its_own(open_desk: Callable[..., Desk]) -> None:
-    desk = open_desk(rates="FuseFace=1,FuseFaceUltra=1")
+    desk = open_desk(rates={"limits": "FuseFace=1,FuseFaceUltra=1"})
     desk.change(rates={"FuseFace": 3, "FuseFaceUltra": None})
     ultra: dict[str, object] = {"action": "FuseFaceUltra"}
     assert codes(desk, {}, {}, {}, {}, ultra, ultra, ultra) == ["", "", "", OVER, "", "", ""]
     desk.change(rates={"FuseFace": "default"})
-    desk = open_desk(rates="FuseFace=1")
+    desk = open_desk(rates={"limits": "FuseFace=1"})
     assert codes(desk, {}, {}) == ["", OVER]
 
 
 def test_a_refused_call_costs_nothing(open_desk: Callable[..., Desk]) -> None:
-    desk = open_desk(rates="FuseFace=1")
+    desk = open_desk(rates={"limits": "FuseFace=1"})
     desk.change(balance=5)
     assert codes(desk, {}, {}, {}) == ["", OVER, OVER]
     assert desk.left() == 4

@@ -56,17 +56,17 @@ def world(
     data = tmp_path_factory.mktemp("world") / "data"
     couple = np.concatenate([hopper[:512], astronaut], axis=1)
     pictures = {"hopper.png": png(hopper), "hopper.jpg": jpeg(hopper), "couple.png": png(couple)}
-    settings = Settings(data=data, workers=1, model_dir=bundle_path.parent)
+    settings = Settings(data=data, model_dir=bundle_path.parent, workers={"count": 1})
     campaign = make_campaign(settings, pictures)
     user, other_user = jpeg(astronaut), jpeg(hopper)
     with file_server({"/user.jpg": user, "/template.png": pictures["hopper.png"], "/empty.jpg": b"", "/text.jpg": b"no picture"}) as files:
         environment = {
-            "FACEMELD_WORKERS": "1",
+            "FACEMELD_WORKERS_COUNT": "1",
             "FACEMELD_MODEL_DIR": str(bundle_path.parent),
             "FACEMELD_FETCH_ALLOW": "127.0.0.0/8",
             "FACEMELD_FETCH_SECONDS": "5",
             # Many tests compare the pixels of two calls; every result's invisible mark is its own.
-            "FACEMELD_INVISIBLE_MARK": "off",
+            "FACEMELD_MARKS_INVISIBLE": "off",
         }
         server = LiveServer(data, environment)
         server.start()

@@ -33,7 +33,7 @@ from tests.api.test_crashes import workers
 def trouble(tmp_path_factory: pytest.TempPathFactory, bundle_path: Path, hopper: NDArray[np.uint8]) -> tuple[Path, Campaign]:
     """A data folder with a campaign, to be copied before it is broken."""
     data = tmp_path_factory.mktemp("trouble") / "data"
-    settings = Settings(data=data, workers=1, model_dir=bundle_path.parent)
+    settings = Settings(data=data, model_dir=bundle_path.parent, workers={"count": 1})
     return data, make_campaign(settings, {"one.jpg": jpeg(hopper), "two.jpg": jpeg(hopper)})
 
 
@@ -54,7 +54,7 @@ def serve(data: Path, bundle_path: Path) -> Iterator[Callable[..., LiveServer]]:
     started: list[LiveServer] = []
 
     def start(**settings: str) -> LiveServer:
-        environment = {"FACEMELD_WORKERS": "1", "FACEMELD_MODEL_DIR": str(bundle_path.parent)}
+        environment = {"FACEMELD_WORKERS_COUNT": "1", "FACEMELD_MODEL_DIR": str(bundle_path.parent)}
         server = LiveServer(data, {**environment, **{f"FACEMELD_{name}": value for name, value in settings.items()}})
         server.start()
         started.append(server)
@@ -134,7 +134,7 @@ def test_too_slow_and_too_many(serve: Callable[..., LiveServer], caller: Callabl
 def test_calls_before_the_models_are_loaded(
     data: Path, bundle_path: Path, campaign: Campaign, astronaut: NDArray[np.uint8], version: str, code: str
 ) -> None:
-    environment = {**os.environ, "FACEMELD_WORKERS": "1", "FACEMELD_MODEL_DIR": str(bundle_path.parent)}
+    environment = {**os.environ, "FACEMELD_WORKERS_COUNT": "1", "FACEMELD_MODEL_DIR": str(bundle_path.parent)}
 
     def first_answer() -> str:
         """What a server that is just starting says, once it says anything; it serves a moment later."""

@@ -102,12 +102,12 @@ def status(url: str) -> int:
 
 @pytest.fixture(scope="module")
 def studio(tmp_path_factory: pytest.TempPathFactory, bundle_path: Path, hopper: NDArray[np.uint8], world: World) -> Iterator[Studio]:
-    settings = Settings(data=tmp_path_factory.mktemp("studio") / "data", workers=1, model_dir=bundle_path.parent)
+    settings = Settings(data=tmp_path_factory.mktemp("studio") / "data", model_dir=bundle_path.parent, workers={"count": 1})
     small = jpeg(np.ascontiguousarray(hopper[::2, ::2]))
     campaign = make_campaign(settings, {"hopper.jpg": small})
     with open_application(settings) as application:
         application.activities.change(None, campaign.project_id, consent_required=True, actor="test")
-    server = LiveServer(settings.data, {"FACEMELD_WORKERS": "1", "FACEMELD_MODEL_DIR": str(bundle_path.parent)})
+    server = LiveServer(settings.data, {"FACEMELD_WORKERS_COUNT": "1", "FACEMELD_MODEL_DIR": str(bundle_path.parent)})
     server.start()
     yield Studio(server, settings, campaign, world.user)
     server.stop()
@@ -176,7 +176,7 @@ def test_a_result_is_deleted_by_its_request_id_after_a_restart_and_every_fusion_
     assert [(call["request_id"], call["outcome"]) for call in receipt["calls"]] == [(reply.RequestId, "deleted")]
     again = studio.delete(request_id=reply.RequestId)
     assert again["calls"] == [{"request_id": reply.RequestId, "outcome": "nothing stored", "files": []}]
-    studio.server.environment = {**studio.server.environment, "FACEMELD_CONSENT_REQUIRED": "true"}
+    studio.server.environment = {**studio.server.environment, "FACEMELD_API_CONSENT_REQUIRED": "true"}
     studio.server.start()
     assert status(reply.FusedImage.replace(reply.FusedImage.split("/")[2], studio.server.endpoint)) == 404
 

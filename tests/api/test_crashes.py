@@ -27,9 +27,9 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def campaign(tmp_path: Path, bundle_path: Path, hopper: NDArray[np.uint8]) -> Iterator[tuple[LiveServer, Campaign, Settings]]:
     """A server of its own, because it will be killed."""
-    settings = Settings(data=tmp_path / "data", workers=1, model_dir=bundle_path.parent)
+    settings = Settings(data=tmp_path / "data", model_dir=bundle_path.parent, workers={"count": 1})
     made = make_campaign(settings, {"hopper.jpg": jpeg(hopper)})
-    server = LiveServer(settings.data, {"FACEMELD_WORKERS": "1", "FACEMELD_MODEL_DIR": str(bundle_path.parent)})
+    server = LiveServer(settings.data, {"FACEMELD_WORKERS_COUNT": "1", "FACEMELD_MODEL_DIR": str(bundle_path.parent)})
     server.start()
     yield server, made, settings
     if server.process is not None and server.process.poll() is None:

@@ -25,13 +25,13 @@ CLIENTS = 50
 @pytest.fixture
 def campaign(tmp_path: Path, bundle_path: Path, hopper: NDArray[np.uint8]) -> Campaign:
     small = jpeg(np.ascontiguousarray(hopper[::2, ::2]))
-    return make_campaign(Settings(data=tmp_path / "data", workers=1, model_dir=bundle_path.parent), {"hopper.jpg": small})
+    return make_campaign(Settings(data=tmp_path / "data", model_dir=bundle_path.parent, workers={"count": 1}), {"hopper.jpg": small})
 
 
 @pytest.fixture
 def server(tmp_path: Path, bundle_path: Path, campaign: Campaign) -> Iterator[LiveServer]:
     # All clients may wait: this is about what they pay, not about who is refused.
-    environment = {"FACEMELD_WORKERS": "2", "FACEMELD_QUEUE_SECONDS": "0", "FACEMELD_MODEL_DIR": str(bundle_path.parent)}
+    environment = {"FACEMELD_WORKERS_COUNT": "2", "FACEMELD_WORKERS_QUEUE_SECONDS": "0", "FACEMELD_MODEL_DIR": str(bundle_path.parent)}
     server = LiveServer(tmp_path / "data", environment)
     server.start()
     yield server

@@ -120,12 +120,12 @@ def watched(
     user = jpeg(astronaut)
     with collector() as (endpoint, spans), file_server({"/user.jpg": user}) as files:
         environment = {
-            "FACEMELD_WORKERS": "1",
+            "FACEMELD_WORKERS_COUNT": "1",
             "FACEMELD_MODEL_DIR": str(bundle_path.parent),
             "FACEMELD_FETCH_ALLOW": "127.0.0.0/8",
             "FACEMELD_METRICS_BIND": f"127.0.0.1:{port}",
             "FACEMELD_TRACE_ENDPOINT": endpoint,
-            "FACEMELD_QUEUE_LIMIT": "2",
+            "FACEMELD_WORKERS_QUEUE_LIMIT": "2",
             "OTEL_BSP_SCHEDULE_DELAY": "200",
         }
         server = LiveServer(data, environment)

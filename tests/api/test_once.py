@@ -67,7 +67,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, bundle_path: Path, hopper: N
         for name in ("owner", "other"):
             application.users.create(name, PASSWORD, Role.OWNER, actor="test")
         token = application.users.create_token("owner", life=timedelta(hours=1), kind=TokenKind.SESSION, actor="test")
-    environment = {"FACEMELD_WORKERS": "4", "FACEMELD_MODEL_DIR": str(bundle_path.parent), "FACEMELD_SIGN_IN_ATTEMPTS": "3"}
+    environment = {"FACEMELD_WORKERS_COUNT": "4", "FACEMELD_MODEL_DIR": str(bundle_path.parent), "FACEMELD_CONSOLE_SIGN_IN_ATTEMPTS": "3"}
     server = LiveServer(data, environment)
     server.start()
     yield World(server, tuple(material.id for material in campaign.materials.values()), token.text)

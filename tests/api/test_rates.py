@@ -25,7 +25,7 @@ CLIENTS = 6
 
 @pytest.fixture
 def settings(tmp_path: Path, bundle_path: Path) -> Settings:
-    return Settings(data=tmp_path / "data", workers=1, model_dir=bundle_path.parent)
+    return Settings(data=tmp_path / "data", model_dir=bundle_path.parent, workers={"count": 1})
 
 
 @pytest.fixture
@@ -37,9 +37,9 @@ def campaign(settings: Settings, hopper: NDArray[np.uint8]) -> Campaign:
 @pytest.fixture
 def server(tmp_path: Path, bundle_path: Path, campaign: Campaign) -> Iterator[LiveServer]:
     environment = {
-        "FACEMELD_WORKERS": "1",
+        "FACEMELD_WORKERS_COUNT": "1",
         "FACEMELD_MODEL_DIR": str(bundle_path.parent),
-        "FACEMELD_RATES": "published=1,2018-12-01:DescribeMaterialList=1",
+        "FACEMELD_RATES_LIMITS": "published=1,2018-12-01:DescribeMaterialList=1",
     }
     server = LiveServer(tmp_path / "data", environment)
     server.start()

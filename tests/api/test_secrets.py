@@ -87,7 +87,7 @@ def house(
     with open_application(settings) as application:
         application.users.create("owner", PASSWORD, Role.OWNER, actor="test")
     environment = {
-        "FACEMELD_WORKERS": "1",
+        "FACEMELD_WORKERS_COUNT": "1",
         "FACEMELD_MODEL_DIR": str(bundle_path.parent),
         "FACEMELD_LOG_FORMAT": "json",
         "FACEMELD_FETCH_ALLOW": "127.0.0.0/8",

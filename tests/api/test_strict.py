@@ -21,10 +21,10 @@ from tests.api.live import LiveServer, client_arguments, failure, make_campaign
 def strict(world: World, bundle_path: Path) -> Iterator[World]:
     """A second, strict server on the same data, with a material of more than 1080 pixels."""
     environment = {
-        "FACEMELD_STRICT": "1",
-        "FACEMELD_WORKERS": "1",
+        "FACEMELD_API_STRICT": "1",
+        "FACEMELD_WORKERS_COUNT": "1",
         "FACEMELD_MODEL_DIR": str(bundle_path.parent),
-        "FACEMELD_RATES": "2022-09-27:DescribeMaterialList=unlimited,2018-12-01:DescribeMaterialList=unlimited",
+        "FACEMELD_RATES_LIMITS": "2022-09-27:DescribeMaterialList=unlimited,2018-12-01:DescribeMaterialList=unlimited",
     }
     large = np.asarray(Image.fromarray(world.template).resize((1081, 1267)))
     campaign = make_campaign(world.settings, {"large.jpg": jpeg(large)}, account="strict")

@@ -236,14 +236,14 @@ class Watched:
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory: pytest.TempPathFactory, bundle_path: Path, hopper: NDArray[np.uint8], world: World) -> Iterator[Watched]:
     data = tmp_path_factory.mktemp("watched") / "data"
-    settings = world.settings.model_copy(update={"data": data})
+    settings = world.settings.replace(data=data)
     campaign = make_campaign(settings, {"hopper.jpg": jpeg(hopper)})
     with open_application(settings) as opened:
         opened.users.create("owner", "correct horse battery", Role.OWNER, actor="test")
         token = opened.users.create_token("owner", life=timedelta(days=1), kind=TokenKind.PROGRAM, actor="test").text
     report = data.parent / "report.txt"
     environment = {
-        "FACEMELD_WORKERS": "1",
+        "FACEMELD_WORKERS_COUNT": "1",
         "FACEMELD_MODEL_DIR": str(bundle_path.parent),
         "PYTHONPATH": str(Path(__file__).parent / "watching"),
         "FACEMELD_TEST_MARKER": MARKER,

@@ -122,10 +122,10 @@ def test_usage_is_printed_by_day_action_and_code(shell: Shell, tmp_path: Path) -
 @pytest.fixture
 def faulty(tmp_path: Path, bundle_path: Path) -> Iterator[LiveServer]:
     environment = {
-        "FACEMELD_WORKERS": "1",
+        "FACEMELD_WORKERS_COUNT": "1",
         "FACEMELD_MODEL_DIR": str(bundle_path.parent),
-        "FACEMELD_FAULTS": "ResourceInsufficient=1",
-        "FACEMELD_FAULT_HEADER": "true",
+        "FACEMELD_API_FAULTS": "ResourceInsufficient=1",
+        "FACEMELD_API_FAULT_HEADER": "true",
     }
     server = LiveServer(tmp_path / "data", environment)
     server.start()

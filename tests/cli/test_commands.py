@@ -92,7 +92,7 @@ def test_a_material_goes_from_import_to_deletion(shell: Shell, hopper_path: Path
 def test_a_rejected_material_can_be_appealed_once(shell: Shell, tmp_path: Path) -> None:
     blank = tmp_path / "blank.png"
     Image.new("RGB", (200, 200), "grey").save(blank)
-    shell.environment["FACEMELD_DEFAULT_LANGUAGE"] = "en-US"
+    shell.environment["FACEMELD_API_LANGUAGE"] = "en-US"
     project = shell.json("activity", "create", "spring")["ProjectId"]
     added = shell.json("material", "add", project, blank, "--approve")
     assert (added["MaterialStatus"], added["AuditResult"], added["Faces"]) == (22, "No face was found.", [])

@@ -30,7 +30,7 @@ MIMES: dict[ImageFormat, str] = {"jpeg": "image/jpeg", "png": "image/png", "webp
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     """An installation that has been started once, so that it has a master key."""
-    chosen = Settings(data=tmp_path / "data", label_producer="Museum")
+    chosen = Settings(data=tmp_path / "data", label={"producer": "Museum"})
     vault(chosen)
     return chosen
 
@@ -76,7 +76,7 @@ def test_every_mark_but_the_implicit_label_can_be_switched_off(
 
 def test_a_label_that_the_operator_requires_cannot_be_switched_off(settings: Settings) -> None:
     assert ResultMarks.of(settings, label=False).label is None
-    assert ResultMarks.of(settings.model_copy(update={"label_required": True}), label=False).label == "Synthesized by AI"
+    assert ResultMarks.of(settings.replace(label={"required": True}), label=False).label == "Synthesized by AI"
 
 
 def test_the_invisible_mark_needs_a_master_key_that_is_there(tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def test_inputs_that_are_marked_are_told_or_refused(hopper: NDArray[np.uint8], a
     manifest = read_credentials(again.data, "image/jpeg")
     assert manifest is not None
     assert manifest.ingredients[1][3].startswith("Came with an AI label")
-    refusing = ResultMarks.of(settings.model_copy(update={"incoming_synthetic": "refuse"}))
+    refusing = ResultMarks.of(settings.replace(marks={"incoming_synthetic": "refuse"}))
     with pytest.raises(InputSynthetic, match="got aigc-label in template"):
         facemeld.fuse_file(made.data, astronaut, "jpeg", marks=refusing)
 

@@ -36,7 +36,7 @@ def console_world(
     """A server that has answered a few calls; tests only add to it."""
     chromium()
     data = tmp_path_factory.mktemp("console") / "data"
-    settings = Settings(data=data, workers=1, model_dir=bundle_path.parent)
+    settings = Settings(data=data, model_dir=bundle_path.parent, workers={"count": 1})
     couple = np.concatenate([hopper[:512], astronaut], axis=1)
     campaign = make_campaign(settings, {"hopper.png": png(hopper), "couple.png": png(couple)})
     sessions = {}
@@ -46,10 +46,10 @@ def console_world(
             token = application.users.create_token(role.value, life=timedelta(hours=1), kind=TokenKind.SESSION, actor="test")
             sessions[role] = token.text
     environment = {
-        "FACEMELD_WORKERS": "1",
+        "FACEMELD_WORKERS_COUNT": "1",
         "FACEMELD_MODEL_DIR": str(bundle_path.parent),
         "FACEMELD_FETCH_ALLOW": "127.0.0.0/8",
-        "FACEMELD_SIGN_IN_ATTEMPTS": "5",
+        "FACEMELD_CONSOLE_SIGN_IN_ATTEMPTS": "5",
     }
     server = LiveServer(data, environment, command=(sys.executable, "-m", "tests.console.showcase"))
     server.start()

@@ -153,7 +153,7 @@ def test_acts_are_found_and_the_chain_is_checked(visit: Visit, console_world: Co
 def test_settings_are_read(visit: Visit, console_world: ConsoleWorld) -> None:
     """With their sources; searched by name and by what they do; nothing can be changed."""
     page = visit("/settings", Role.OPERATOR)
-    workers = page.locator(".fm-setting", has_text="FACEMELD_WORKERS").first
+    workers = page.locator(".fm-setting", has_text="FACEMELD_WORKERS_COUNT").first
     expect(workers).to_contain_text("from the environment")
     expect(page.locator(".fm-setting", has_text="FACEMELD_DATA").first).to_contain_text(str(console_world.server.data))
     page.get_by_label("Search").fill("landmark")
@@ -162,12 +162,12 @@ def test_settings_are_read(visit: Visit, console_world: ConsoleWorld) -> None:
     expect(page.get_by_text("No setting fits.")).to_be_visible()
     page.get_by_label("Search").fill("")
     page.get_by_role("switch", name="Only what was set").click()
-    expect(page.locator(".fm-setting", has_text="FACEMELD_JPEG_QUALITY")).to_be_hidden()
+    expect(page.locator(".fm-setting", has_text="FACEMELD_RESULTS_JPEG_QUALITY")).to_be_hidden()
     expect(workers).to_be_visible()
     page = visit("/settings", Role.OPERATOR, language="zh")
     page.get_by_role("searchbox").fill("结果图的质量")
-    expect(page.locator(".fm-setting", has_text="FACEMELD_JPEG_QUALITY")).to_contain_text("JPEG 结果图的质量。")
-    expect(page.locator(".fm-setting", has_text="FACEMELD_WORKERS")).to_be_hidden()
+    expect(page.locator(".fm-setting", has_text="FACEMELD_RESULTS_JPEG_QUALITY")).to_contain_text("JPEG 结果图的质量。")
+    expect(page.locator(".fm-setting", has_text="FACEMELD_WORKERS_COUNT")).to_be_hidden()
 
 
 @pytest.mark.parametrize("path", ["/requests", "/keys", "/users", "/audit", "/settings", "/verify", "/playground", "/results"])

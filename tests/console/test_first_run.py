@@ -31,7 +31,7 @@ def fresh(console_world: ConsoleWorld, browser: Browser, tmp_path: Path, bundle_
         for role in (Role.OWNER, Role.OPERATOR):
             application.users.create(role.value, PASSWORD, role, actor="test")
             sessions[role] = application.users.create_token(role.value, life=timedelta(hours=1), kind=TokenKind.SESSION, actor="test").text
-    environment = {"FACEMELD_WORKERS": "1", "FACEMELD_MODEL_DIR": str(bundle_path.parent)}
+    environment = {"FACEMELD_WORKERS_COUNT": "1", "FACEMELD_MODEL_DIR": str(bundle_path.parent)}
     server = LiveServer(data, environment, command=(sys.executable, "-m", "tests.console.showcase"))
     server.start()
     visit = Visit(dataclasses.replace(console_world, server=server, sessions=sessions), browser)

@@ -12,7 +12,7 @@ import facemeld.console
 from facemeld.console.pages import PAGES
 from facemeld.console.texts import LANGUAGES, Texts, catalogue, choose_language, settings_in_chinese
 from facemeld.services.review import REVIEW_TEXTS
-from facemeld.settings import Settings
+from facemeld.settings import GROUPS, SETTINGS
 
 SOURCES = [
     file
@@ -21,7 +21,9 @@ SOURCES = [
 ]
 
 
-NAMES_IN_SETTINGS = re.compile(r"(?:https?|memory|redis)://|/(?:metrics|console|verify)\b|X-[A-Za-z-]+|\bFuseFace\w*|\b[a-z]+_[a-z_]+")
+NAMES_IN_SETTINGS = re.compile(
+    r"(?:https?|memory|redis)://|/(?:metrics|console|verify)\b|X-[A-Za-z-]+|\bFuseFace\w*|\b[a-z]+_[a-z_]+|FACEMELD_\w+"
+)
 """What stays the same in every language."""
 
 
@@ -56,10 +58,11 @@ def test_every_page_has_a_title() -> None:
 def test_every_setting_is_described_in_chinese() -> None:
     """The English is the catalogue's own; the values that both name are the same."""
     chinese = settings_in_chinese()
-    assert chinese.keys() == Settings.model_fields.keys()
-    for name, field in Settings.model_fields.items():
+    assert chinese.keys() == SETTINGS.keys()
+    assert {f"group_{title.lower()}" for title in GROUPS} <= Texts("zh").group("settings").keys()
+    for name, setting in SETTINGS.items():
         assert re.search("[\u4e00-\u9fff]", chinese[name]), name
-        for literal in NAMES_IN_SETTINGS.findall(field.description or ""):
+        for literal in NAMES_IN_SETTINGS.findall(setting.description):
             assert literal in chinese[name], (name, literal)
 
 

@@ -30,7 +30,7 @@ def test_every_command_works_in_its_order(world: World, tmp_path: Path, monkeypa
     monkeypatch.chdir(tmp_path)
     request_ids = ("00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002")
     names = {"REQUEST_ID": request_ids[0]}
-    with open_application(world.settings.model_copy(update={"data": tmp_path / "data"})) as application:
+    with open_application(world.settings.replace(data=tmp_path / "data")) as application:
         account = application.accounts.ensure("acme", actor="test").id
         for request_id, reference in zip(request_ids, ("form-2026-0815", "form-2026-0816"), strict=True):
             application.privacy.keep(account, None, request_id, reference)

@@ -24,7 +24,7 @@ from tencentcloud.common.profile.client_profile import ClientProfile
 from tencentcloud.common.profile.http_profile import HttpProfile
 from tencentcloud.facefusion.v20220927 import facefusion_client
 
-from facemeld.settings import Settings
+from facemeld.settings import SETTINGS, Settings
 from tests.api.conftest import World
 from tests.api.live import client_arguments, fuse_request, photo
 
@@ -41,8 +41,9 @@ def test_what_is_named_exists(name: str) -> None:
         assert (ROOT / (module.replace(".", "/") + ".py")).is_file(), module
     for path in re.findall(r"`((?:[a-z]+/)*[a-z]+\.py|marks/)`", page):
         assert (ROOT / "src" / "facemeld" / path).exists(), path
-    for setting in re.findall(r"FACEMELD_([A-Z_]+)", page):
-        assert setting.lower() in Settings.model_fields or setting == "SIGNING_", setting
+    variables = {setting.variable for setting in SETTINGS.values()}
+    for variable in re.findall(r"FACEMELD_[A-Z_]+", page):
+        assert variable in variables or variable == "FACEMELD_SIGNING_", variable
 
 
 @pytest.mark.parametrize("command", ["doctor", "backup", "restore"])

@@ -18,7 +18,7 @@ from tests.api.live import LiveServer, eventually, make_campaign
 
 @pytest.mark.slow
 def test_what_interrupted_imports_left_goes_with_the_next_start(tmp_path: Path, bundle_path: Path, hopper: NDArray[np.uint8]) -> None:
-    settings = Settings(data=tmp_path / "data", workers=1, model_dir=bundle_path.parent)
+    settings = Settings(data=tmp_path / "data", model_dir=bundle_path.parent, workers={"count": 1})
     material = make_campaign(settings, {"hopper.jpg": jpeg(hopper)}).materials["hopper.jpg"]
     files = MaterialFiles(settings.data / "materials")
     folder = files.folder(material.number)
@@ -28,7 +28,7 @@ def test_what_interrupted_imports_left_goes_with_the_next_start(tmp_path: Path, 
     shutil.copytree(folder, stranger)
     for path in (old, stranger, folder):
         os.utime(path, (0, 0))
-    server = LiveServer(settings.data, {"FACEMELD_WORKERS": "1", "FACEMELD_MODEL_DIR": str(bundle_path.parent)})
+    server = LiveServer(settings.data, {"FACEMELD_WORKERS_COUNT": "1", "FACEMELD_MODEL_DIR": str(bundle_path.parent)})
     server.start()
     try:
         assert eventually(lambda: not old.exists())

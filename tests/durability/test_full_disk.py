@@ -85,14 +85,14 @@ class Site:
 
 @contextmanager
 def site_on(data: Path, bundle: Path, user: bytes, picture: bytes) -> Iterator[Site]:
-    settings = Settings(data=data, workers=1, model_dir=bundle.parent)
+    settings = Settings(data=data, model_dir=bundle.parent, workers={"count": 1})
     campaign = make_campaign(settings, {"hopper.jpg": picture})
     other = make_campaign(settings, {"hopper.jpg": picture}, account="counted")
     with open_application(settings) as opened:
         opened.accounts.change("counted", AccountChange(balance=5), actor="test")
         opened.users.create("owner", "correct horse battery", Role.OWNER, actor="test")
         token = opened.users.create_token("owner", life=timedelta(days=1), kind=TokenKind.PROGRAM, actor="test").text
-    server = LiveServer(data, {"FACEMELD_WORKERS": "1", "FACEMELD_MODEL_DIR": str(bundle.parent)})
+    server = LiveServer(data, {"FACEMELD_WORKERS_COUNT": "1", "FACEMELD_MODEL_DIR": str(bundle.parent)})
     server.log = data.parent / "server.log"
     server.start()
     try:

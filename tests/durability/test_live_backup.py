@@ -40,13 +40,13 @@ def pixels(text: str) -> NDArray[np.uint8]:
 def test_a_backup_of_a_busy_server_answers_as_the_server_did(
     tmp_path: Path, bundle_path: Path, hopper: NDArray[np.uint8], astronaut: NDArray[np.uint8]
 ) -> None:
-    settings = Settings(data=tmp_path / "data", workers=1, model_dir=bundle_path.parent)
+    settings = Settings(data=tmp_path / "data", model_dir=bundle_path.parent, workers={"count": 1})
     campaign = make_campaign(settings, {"hopper.png": png(hopper)})
     with open_application(settings) as opened:
         opened.users.create("owner", "correct horse battery", Role.OWNER, actor="test")
         token = opened.users.create_token("owner", life=timedelta(days=1), kind=TokenKind.PROGRAM, actor="test").text
     # Each result's invisible mark is its own, and pixels shall be compared.
-    environment = {"FACEMELD_WORKERS": "2", "FACEMELD_MODEL_DIR": str(bundle_path.parent), "FACEMELD_INVISIBLE_MARK": "off"}
+    environment = {"FACEMELD_WORKERS_COUNT": "2", "FACEMELD_MODEL_DIR": str(bundle_path.parent), "FACEMELD_MARKS_INVISIBLE": "off"}
     server = LiveServer(settings.data, environment)
     server.start()
     user = jpeg(astronaut)

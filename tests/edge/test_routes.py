@@ -17,7 +17,7 @@ from facemeld.settings import Settings
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ASGIApp]:
     """The whole server without sockets and workers."""
-    with open_application(Settings(data=tmp_path_factory.mktemp("methods") / "data", console=False)) as application:
+    with open_application(Settings(data=tmp_path_factory.mktemp("methods") / "data", console={"enabled": False})) as application:
         yield Server(application, print).asgi()
 
 

@@ -98,9 +98,9 @@ def marked(
 ) -> Iterator[Marked]:
     """One server for all tests of this folder."""
     data = tmp_path_factory.mktemp("marked") / "data"
-    settings = Settings(data=data, workers=1, model_dir=bundle_path.parent)
+    settings = Settings(data=data, model_dir=bundle_path.parent, workers={"count": 1})
     campaign = make_campaign(settings, pictures)
-    environment = {"FACEMELD_WORKERS": "1", "FACEMELD_MODEL_DIR": str(bundle_path.parent), "FACEMELD_VERIFY_PER_MINUTE": "1000"}
+    environment = {"FACEMELD_WORKERS_COUNT": "1", "FACEMELD_MODEL_DIR": str(bundle_path.parent), "FACEMELD_VERIFY_PER_MINUTE": "1000"}
     server = LiveServer(data, environment | {"FACEMELD_VERIFY_MAX_MB": "4"})
     server.start()
     try:

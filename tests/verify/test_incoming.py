@@ -114,11 +114,15 @@ class Refusing:
 @pytest.fixture(scope="module")
 def refusing(tmp_path_factory: pytest.TempPathFactory, bundle_path: Path, hopper: NDArray[np.uint8]) -> Iterator[Refusing]:
     data = tmp_path_factory.mktemp("refusing") / "data"
-    settings = Settings(data=data, workers=1, model_dir=bundle_path.parent, incoming_synthetic="refuse")
+    settings = Settings(data=data, model_dir=bundle_path.parent, workers={"count": 1}, marks={"incoming_synthetic": "refuse"})
     campaign = make_campaign(settings, {"plain.jpg": jpeg(hopper), "labelled.jpg": labelled(hopper)}, approve=False)
     with open_application(settings) as application:
         application.materials.decide(None, campaign.materials["plain.jpg"].id, approve=True, reason="", actor="test")
-    environment = {"FACEMELD_WORKERS": "1", "FACEMELD_MODEL_DIR": str(bundle_path.parent), "FACEMELD_INCOMING_SYNTHETIC": "refuse"}
+    environment = {
+        "FACEMELD_WORKERS_COUNT": "1",
+        "FACEMELD_MODEL_DIR": str(bundle_path.parent),
+        "FACEMELD_MARKS_INCOMING_SYNTHETIC": "refuse",
+    }
     server = LiveServer(data, environment)
     server.start()
     try:
@@ -173,7 +177,7 @@ def test_a_labelled_material_fails_its_review_and_keeps_what_was_found(refusing:
 
 def test_our_own_results_are_known_as_materials_without_their_metadata(marked: Marked, bundle_path: Path) -> None:
     result, request_id = marked.results["photo.jpg"]
-    settings = Settings(data=marked.data, workers=1, model_dir=bundle_path.parent, default_language="en-US")
+    settings = Settings(data=marked.data, model_dir=bundle_path.parent, workers={"count": 1}, api={"language": "en-US"})
     pictures = {"again.png": png(pixels_of(result))}
     material: Material = make_campaign(settings, pictures, account="again", approve=False).materials["again.png"]
     assert material.incoming == ({"kind": "invisible-mark", "detail": request_id.replace("-", "")[:16]},)

@@ -8,11 +8,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeAlias, TypeVar
 
 import typer
 
-from facemeld.settings import Settings
+from facemeld.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from facemeld.app import Application
@@ -26,10 +27,9 @@ DEFAULT_ACCOUNT = "default"
 Item = TypeVar("Item")
 
 
-def settings_for(data: Path | None, **overrides: Any) -> Settings:
-    """Return the settings from the environment; options of the command line override them."""
-    given = {name: value for name, value in {"data": data, **overrides}.items() if value is not None}
-    return Settings(**given)
+def settings_for(data: Path | None, options: Mapping[str, object] = MappingProxyType({})) -> Settings:
+    """Return the settings from the environment; options of the command line, by the name of the setting, override them."""
+    return load_settings({"data": data, **options})
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 from typer.main import get_group
 
 from facemeld import __version__
-from facemeld.errors import FacemeldError
+from facemeld.errors import FacemeldError, SettingsError
 
 COMMANDS = {
     "account": "facemeld.cli.accounts:accounts",
@@ -87,7 +87,8 @@ def main() -> None:
     try:
         app()
     except (FacemeldError, OSError, ValueError) as error:
-        sys.stderr.write(f"facemeld: {_one_line(error)}\n")
+        lines = str(error).splitlines() if isinstance(error, SettingsError) else [_one_line(error)]
+        sys.stderr.writelines(f"facemeld: {line}\n" for line in lines)
         raise SystemExit(1) from None
 
 

@@ -35,7 +35,7 @@ def serve(
     # The server's libraries take longer to load than all other commands need.
     from facemeld.server import run_server
 
-    settings = settings_for(data, host=host, port=port, faults=",".join(fault) if fault else None)
+    settings = settings_for(data, {"server.host": host, "server.port": port, "api.faults": ",".join(fault) if fault else None})
     fetch_with_progress(settings.model_dir)
     asyncio.run(run_server(settings, announce=typer.echo))
 

@@ -82,6 +82,7 @@ def _lines(finding: Finding) -> Iterator[str]:
     state = "FAIL" if not finding.ok else "mended" if finding.repaired else "ok"
     yield f"{state:<6}  {finding.check}: {finding.found}"
     yield from (f"        done: {done}" for done in finding.repaired)
+    yield from (f"        note: {note}" for note in finding.notes)
     if not finding.ok:
         yield from (f"        - {detail}" for detail in finding.details)
         yield f"        -> {finding.advice}"
@@ -137,7 +138,7 @@ def restore_backup(
         _show(verify(source), as_json, f"{source} is intact")
         return
     settings = settings_for(data)
-    if settings.database_url:
+    if settings.database.url:
         raise typer.BadParameter("a backup is restored into the data folder; unset FACEMELD_DATABASE_URL")
     secret = None if settings.master_key is None else settings.master_key.get_secret_value()
     name = Path(settings.resolved_database_url.removeprefix("sqlite:///")).name

@@ -64,7 +64,7 @@ class Guard:
     def __init__(self, app: ASGIApp, house: House) -> None:
         self._app = app
         self._house = house
-        self._own = urlsplit(house.settings.public_url) if house.settings.public_url else None
+        self._own = urlsplit(house.settings.server.public_url) if house.settings.server.public_url else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request or connection."""

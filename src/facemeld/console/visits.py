@@ -35,8 +35,8 @@ class Visits:
     def __init__(self, house: House) -> None:
         self._users = house.administration.users
         self._signing_in = house.administration.signing_in
-        self._hours = house.settings.session_hours
-        self._secure = house.settings.public_url.startswith("https://")
+        self._hours = house.settings.console.session_hours
+        self._secure = house.settings.server.public_url.startswith("https://")
 
     def routes(self) -> Iterator[Route]:
         """Where the forms are."""

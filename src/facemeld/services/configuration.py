@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
-from pydantic import SecretStr, ValidationError
+from pydantic import SecretStr
 
-from facemeld.settings import Settings
+from facemeld.settings import SETTINGS, Settings
 
 HIDDEN = "••••••"
 """What stands for a secret that is set."""
 
-_PREFIX = "FACEMELD_"
 # The password between the user's name and the host, and values of parameters that sound like one.
 _PASSWORD = re.compile(r"(?<=://)([^/@\s:]*):[^@\s]*(?=@)")
 _PARAMETER = re.compile(r"(?i)([?&][^=&]*(?:password|passwd|secret|token|key|signature)[^=&]*=)[^&\s]+")
@@ -36,7 +32,7 @@ class SettingView:
     """A setting as it may be shown.
 
     Attributes:
-        name: Name of the setting.
+        name: Name of the setting, such as ``fetch.seconds``.
         variable: Environment variable that sets it.
         group: What it is about.
         description: What it does.
@@ -54,30 +50,26 @@ class SettingView:
     secret: bool
 
 
-def read_configuration(settings: Settings, environment: Mapping[str, str] = os.environ) -> tuple[SettingView, ...]:
-    """All settings in the order of their groups.
+def read_configuration(settings: Settings) -> tuple[SettingView, ...]:
+    """All settings in the order of their groups."""
+    return tuple(
+        SettingView(
+            name=setting.name,
+            variable=setting.variable,
+            group=setting.group,
+            description=setting.description,
+            value=_shown(settings.value(setting.name)),
+            source=_source(settings, setting.name),
+            secret=setting.secret,
+        )
+        for setting in SETTINGS.values()
+    )
 
-    Args:
-        settings: What is in force.
-        environment: What the settings were read from.
-    """
-    given = {name.upper() for name in environment}
-    try:
-        read: Settings | None = Settings()
-    except ValidationError:  # the command line replaced what could not be read
-        read = None
-    views = []
-    for name, field in Settings.model_fields.items():
-        value = getattr(settings, name)
-        variable = _PREFIX + name.upper()
-        source = Source.DEFAULT
-        if name in settings.model_fields_set:
-            same = read is not None and getattr(read, name) == value
-            source = Source.ENVIRONMENT if variable in given and same else Source.COMMAND
-        extra: Any = field.json_schema_extra
-        secret = "SecretStr" in str(field.annotation)
-        views.append(SettingView(name, variable, extra["group"], field.description or "", _shown(value), source, secret))
-    return tuple(views)
+
+def _source(settings: Settings, name: str) -> Source:
+    if name in settings.variables:
+        return Source.ENVIRONMENT
+    return Source.COMMAND if settings.is_set(name) else Source.DEFAULT
 
 
 def _shown(value: object) -> str:

@@ -67,10 +67,11 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The result of looking once: what is there, and the faults, if any."""
+    """The result of looking once: what is there, the faults, if any, and notes on what is no fault."""
 
     found: str
     troubles: tuple[Trouble, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,7 @@ class Finding:
         advice: What to do about the remaining faults.
         details: Ids or names of the objects that the remaining faults concern.
         repaired: What was repaired.
+        notes: What a person should know although it is no fault.
     """
 
     check: str
@@ -107,6 +109,7 @@ class Finding:
     advice: str = ""
     details: tuple[str, ...] = ()
     repaired: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def examine(check: Check, *, repair: bool = False) -> Finding:
@@ -125,7 +128,7 @@ def examine(check: Check, *, repair: bool = False) -> Finding:
     except (FacemeldError, OSError, ImportError, RuntimeError, ValueError) as error:
         return Finding(check.name, False, _one_line(error), check.advice, repaired=tuple(done))
     if not report.troubles:
-        return Finding(check.name, True, report.found, repaired=tuple(done))
+        return Finding(check.name, True, report.found, repaired=tuple(done), notes=report.notes)
     details = tuple(detail for trouble in report.troubles for detail in trouble.details)
     return Finding(
         check=check.name,

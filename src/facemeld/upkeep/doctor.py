@@ -52,7 +52,10 @@ class Doctor:
         fetch = "Run `facemeld models fetch`, or point FACEMELD_MODEL_DIR to a folder that has the file."
         library = "Reinstall Facemeld: a library of the imaging engine does not work on this machine."
         python = f"{platform.python_version()} on {platform.machine()}, SQLite {sqlite3.sqlite_version}"
+        # Variables that set nothing or have a new name are no fault: the installation works with them.
+        variables = Report(f"{len(self.settings.variables)} environment variables are in force", notes=self.settings.warnings)
         return (
+            Check("settings", lambda: variables, "Correct the variables."),
             Check("Python", lambda: Report(python), "Use Python 3.11 or newer."),
             Check("models", lambda: Report(f"{self._bundle()}, digest as expected"), fetch),
             Check("engine", lambda: Report(self._engine), library),

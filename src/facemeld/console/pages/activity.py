@@ -147,7 +147,7 @@ class _Materials:
     async def draw(self) -> None:
         desk, texts = self._desk, self._desk.texts
         if desk.may(Act.EDIT):
-            largest = desk.house.settings.material_max_mb
+            largest = desk.house.settings.materials.max_mb
             zone = DropZone(
                 desk,
                 self._take,

@@ -164,7 +164,7 @@ async def _appeal(desk: Desk, material: Material) -> None:
 
 
 async def _replace(desk: Desk, material: Material) -> None:
-    texts, largest = desk.texts, desk.house.settings.material_max_mb
+    texts, largest = desk.texts, desk.house.settings.materials.max_mb
     with dialog(desk, texts("material.replace"), wide=True) as opened:
         tag("p", texts("material.replace_effect"))
         approve = switch(texts("material.approve_at_once"))

@@ -33,7 +33,7 @@ async def build(desk: Desk) -> None:
     seen = await desk.run(Act.READ, lambda house: _look(house, asked))
     tag("h1", desk.texts("request.title"))
     if seen.usage is None:
-        days = f"{desk.house.settings.usage_days:g}"
+        days = f"{desk.house.settings.usage.days:g}"
         with section(asked, wide=True), empty("search_off", desk.texts("request.none"), desk.texts("request.none_advice", days=days)):
             link(desk.texts("request.back"), desk.url("/requests"), "fm-button")
     else:

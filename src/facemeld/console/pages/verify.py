@@ -45,12 +45,12 @@ async def build(desk: Desk) -> None:
             desk,
             look,
             label=texts("verify.drop"),
-            hint=texts("verify.limit", megabytes=settings.verify_max_mb),
-            max_bytes=settings.verify_max_mb << 20,
+            hint=texts("verify.limit", megabytes=settings.verify.max_mb),
+            max_bytes=settings.verify.max_mb << 20,
             accept=_KINDS,
             lanes=1,
         )
-        if settings.verify_page:
+        if settings.verify.page:
             link(texts("verify.public"), beside(desk, "/verify"))
     area = tag("div", classes="fm-stack", role="status")
     desk.client.on_delete(forget)

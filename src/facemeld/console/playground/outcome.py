@@ -165,7 +165,7 @@ class Code:
 
 def _server(bench: Bench) -> str:
     """The address under which programs reach the API, without a slash at its end."""
-    request, announced = bench.desk.request, bench.desk.house.settings.public_url
+    request, announced = bench.desk.request, bench.desk.house.settings.server.public_url
     return announced.rstrip("/") or f"{request.url.scheme}://{request.url.netloc}"
 
 

@@ -103,7 +103,7 @@ class Photos:
         self._lines: dict[Photo, tuple[TextElement, Field[str]]] = {}
         desk, settings = bench.desk, bench.desk.house.settings
         # Base64 makes three bytes four letters; the larger of the two actions' limits, so that the API can refuse what the other refuses.
-        limit = max(settings.image_base64_mb, settings.ultra_base64_mb) * (1 << 20) * 3 // 4
+        limit = max(settings.photos.base64_mb, settings.photos.ultra_base64_mb) * (1 << 20) * 3 // 4
         self._list = tag("ul", classes="fm-photos", aria_label=desk.texts("playground.photos"))
         DropZone(
             desk,
