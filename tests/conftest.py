@@ -1,7 +1,10 @@
-"""Fixtures that every test may use: the landmark bundle and the two public-domain portraits."""
+"""Fixtures that every test may use: the landmark bundle, the two public-domain portraits and an empty installation."""
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +13,22 @@ from hypothesis import settings
 from numpy.typing import NDArray
 from PIL import Image
 
+from facemeld.users import passwords
+from facemeld.users.passwords import Cost
+
 # A machine that is busy with something else fails nothing: what takes how long is measured in `bench/`.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+def _package(name: str) -> Path:
+    """Folder of an installed package; importing matplotlib or scikit-image takes longer than most tests."""
+    spec = find_spec(name)
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin).parent
 
 
 def _portrait(path: Path) -> NDArray[np.uint8]:
@@ -27,17 +41,13 @@ def _portrait(path: Path) -> NDArray[np.uint8]:
 @pytest.fixture(scope="session")
 def hopper_path() -> Path:
     """Grace Hopper's portrait, a JPEG of 512x600 pixels that matplotlib carries."""
-    import matplotlib
-
-    return Path(matplotlib.get_data_path()) / "sample_data" / "grace_hopper.jpg"
+    return _package("matplotlib") / "mpl-data" / "sample_data" / "grace_hopper.jpg"
 
 
 @pytest.fixture(scope="session")
 def astronaut_path() -> Path:
     """Eileen Collins' portrait, a PNG of 512x512 pixels that scikit-image carries."""
-    import skimage
-
-    return Path(skimage.__file__).parent / "data" / "astronaut.png"
+    return _package("skimage") / "data" / "astronaut.png"
 
 
 @pytest.fixture(scope="session")
@@ -66,3 +76,42 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip("the development pictures are not on this machine")
     return SHARED_DATA
+
+
+@pytest.fixture(scope="session", autouse=True)
+def password_cost() -> Iterator[Cost]:
+    """The real cost of a password's hash. Passwords that tests make in this process cost next to nothing."""
+    real = passwords.COST
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "COST", Cost(1, 8, 1))
+        yield real
+
+
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty database of the newest schema, migrated once; tests get copies."""
+    file = tmp_path_factory.mktemp("migrated") / "facemeld.db"
+    from facemeld.db import Database
+
+    database = Database.at(file)
+    database.upgrade()
+    database.close()
+    return file
+
+
+@pytest.fixture(scope="session")
+def empty_installation(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with a master key and an empty database; tests copy it, because migrating a database takes long."""
+    from facemeld.app import open_application
+    from facemeld.settings import Settings
+
+    data = tmp_path_factory.mktemp("empty") / "data"
+    with open_application(Settings(data=data)):
+        pass
+    return data
+
+
+@pytest.fixture
+def data_folder(empty_installation: Path, tmp_path: Path) -> Path:
+    """A data folder of the test's own, as a first start leaves it."""
+    return shutil.copytree(empty_installation, tmp_path / "data")

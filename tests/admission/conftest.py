@@ -81,12 +81,12 @@ class Watch:
 
 
 @pytest.fixture
-def open_desk(tmp_path: Path) -> Iterator[Callable[..., Desk]]:
+def open_desk(data_folder: Path) -> Iterator[Callable[..., Desk]]:
     """Opens desks by settings, on one data folder."""
     with ExitStack() as stack:
 
         def open_desk(*observers: Any, now: float = NOW, **settings: Any) -> Desk:
-            application = stack.enter_context(open_application(Settings(data=tmp_path / "data", **settings)))
+            application = stack.enter_context(open_application(Settings(data=data_folder, **settings)))
             application.accounts.ensure("acme", actor="test")
             key = application.accounts.create_key("acme", actor="test")
             watch = Watch()

@@ -20,14 +20,7 @@ from facemeld.db import utc_now
 from facemeld.settings import Settings
 from facemeld.usage import Usage
 from tests.api.live import LiveServer
-from tests.cli.test_commands import Shell
-
-pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def shell(tmp_path: Path, bundle_path: Path) -> Shell:
-    return Shell(tmp_path / "data", bundle_path.parent)
+from tests.cli.shell import Shell
 
 
 def test_an_account_is_created_changed_and_shown(shell: Shell, tmp_path: Path) -> None:
@@ -93,7 +86,6 @@ def test_keys_have_permissions_and_temporary_keys(shell: Shell) -> None:
         ),
     ],
 )
-@pytest.mark.slow
 def test_mistakes_are_told_in_one_line(shell: Shell, tmp_path: Path, arguments: tuple[str, ...], text: str) -> None:
     with open_application(Settings(data=tmp_path / "data")) as application:
         application.accounts.create("acme", actor="test")
@@ -133,6 +125,7 @@ def faulty(tmp_path: Path, bundle_path: Path) -> Iterator[LiveServer]:
     server.stop()
 
 
+@pytest.mark.slow
 def test_a_running_server_follows_the_commands_at_once(shell: Shell, faulty: LiveServer) -> None:
     key = shell.json("key", "create", "--account", "acme")
     temporary = shell.json("key", "temporary", "--for", key["SecretId"])

@@ -3,50 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import stat
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-FACEMELD = str(Path(sys.executable).with_name("facemeld"))
+from tests.cli.shell import Shell, error_line
 
 
-class Shell:
-    """Runs ``facemeld`` on one data folder."""
-
-    def __init__(self, data: Path, models: Path) -> None:
-        self.environment = {**os.environ, "FACEMELD_DATA": str(data), "FACEMELD_MODEL_DIR": str(models), "COLUMNS": "200"}
-
-    def run(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-        command = [FACEMELD, *map(str, arguments)]
-        return subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=120, check=False)
-
-    def json(self, *arguments: str | Path) -> Any:
-        done = self.run(*arguments, "--json")
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
-
-    def error(self, *arguments: str | Path) -> str:
-        done = self.run(*arguments)
-        assert done.returncode == 1
-        assert done.stdout == ""
-        lines = [line for line in done.stderr.splitlines() if line.startswith("facemeld: ")]
-        assert len(lines) == 1
-        return lines[0]
-
-
-@pytest.fixture
-def shell(tmp_path: Path, bundle_path: Path) -> Shell:
-    return Shell(tmp_path / "data", bundle_path.parent)
-
-
-@pytest.mark.slow
 def test_keys_are_created_listed_and_disabled(shell: Shell, tmp_path: Path) -> None:
     key = shell.json("key", "create")
     assert set(key) == {"SecretId", "SecretKey"}
@@ -61,7 +27,6 @@ def test_keys_are_created_listed_and_disabled(shell: Shell, tmp_path: Path) -> N
     assert stat.S_IMODE((tmp_path / "data" / "master.key").stat().st_mode) == 0o600
 
 
-@pytest.mark.slow
 def test_accounts_have_several_keys_of_their_own(shell: Shell) -> None:
     first = shell.json("key", "create", "--account", "museum")
     second = shell.json("key", "create", "--account", "museum")
@@ -88,7 +53,6 @@ def test_a_material_goes_from_import_to_deletion(shell: Shell, hopper_path: Path
     assert len(shell.json("material", "list", project)) == 1
 
 
-@pytest.mark.slow
 def test_a_rejected_material_can_be_appealed_once(shell: Shell, tmp_path: Path) -> None:
     blank = tmp_path / "blank.png"
     Image.new("RGB", (200, 200), "grey").save(blank)
@@ -105,7 +69,7 @@ def test_a_rejected_material_can_be_appealed_once(shell: Shell, tmp_path: Path) 
 
 def test_fuse_and_detect_need_no_server(shell: Shell, hopper_path: Path, astronaut_path: Path, tmp_path: Path) -> None:
     output = tmp_path / "fused.png"
-    done = shell.run("fuse", hopper_path, astronaut_path, "-o", output, "--profile-degree", "0", "--feature-degree", "0", "--no-label")
+    done = shell.process("fuse", hopper_path, astronaut_path, "-o", output, "--profile-degree", "0", "--feature-degree", "0", "--no-label")
     assert done.returncode == 0, done.stderr
     with Image.open(output) as fused, Image.open(hopper_path) as template:
         assert fused.size == template.size
@@ -170,7 +134,13 @@ def test_a_public_key_file_is_refused(shell: Shell, tmp_path: Path) -> None:
 
 
 def test_the_version_is_printed(shell: Shell) -> None:
-    assert shell.run("--version").stdout.startswith("facemeld 0.")
+    assert shell.process("--version").stdout.startswith("facemeld 0.")
+
+
+def test_the_installed_command_keeps_state_and_tells_mistakes(shell: Shell) -> None:
+    project = json.loads(shell.process("activity", "create", "spring", "--json").stdout)["ProjectId"]
+    assert [activity["ProjectId"] for activity in shell.json("activity", "list")] == [project]
+    assert "the activity must be one of the account's" in error_line(shell.process("material", "list", "at_1"))
 
 
 def test_a_server_whose_workers_cannot_start_says_so_and_ends(shell: Shell) -> None:

@@ -22,7 +22,7 @@ from facemeld.resultmarks import ResultMarks
 from facemeld.settings import Settings
 from facemeld.workers.errors import InputSynthetic
 from facemeld.workers.marking import mark_identifier
-from tests.cli.test_commands import Shell
+from tests.cli.shell import Shell
 
 MIMES: dict[ImageFormat, str] = {"jpeg": "image/jpeg", "png": "image/png", "webp": "image/webp"}
 

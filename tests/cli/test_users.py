@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-
-from tests.cli.test_commands import Shell, shell
-
-__all__ = ["shell"]
-
-pytestmark = pytest.mark.slow
+from tests.cli.shell import Shell
 
 
 def test_a_user_is_created_changed_and_disabled(shell: Shell) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -45,10 +46,10 @@ def database_file(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def database(database_file: Path, clock: SettableClock) -> Iterator[Database]:
+def database(migrated_file: Path, database_file: Path, clock: SettableClock) -> Iterator[Database]:
     """An empty database of the newest schema."""
+    shutil.copy(migrated_file, database_file)
     database = Database.at(database_file, clock)
-    database.upgrade()
     yield database
     database.close()
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
+from subprocess import CompletedProcess
 
+from tests.cli.shell import run_here
 from tests.verify.conftest import Marked
 
-FACEMELD = str(Path(sys.executable).with_name("facemeld"))
 
-
-def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([FACEMELD, "verify", *map(str, arguments)], capture_output=True, text=True, timeout=120, check=False)
+def run(*arguments: str | Path) -> CompletedProcess[str]:
+    return run_here("verify", *arguments)
 
 
 def test_the_command_tells_people_and_machines(marked: Marked, tmp_path: Path) -> None:

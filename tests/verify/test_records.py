@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 import numpy as np
@@ -16,14 +15,14 @@ from facemeld.app import open_application
 from facemeld.settings import Settings
 from facemeld.usage import UsageStore
 from tests.api.conftest import png
-from tests.api.live import FACEMELD, eventually
+from tests.api.live import eventually
+from tests.cli.shell import run_here
 from tests.verify.conftest import Marked
 from tests.verify.test_incoming import pixels_of
 
 
-def run(marked: Marked, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "FACEMELD_DATA": str(marked.data), **marked.server.environment}
-    return subprocess.run([str(FACEMELD), *map(str, arguments)], env=environment, capture_output=True, text=True, check=False, timeout=120)
+def run(marked: Marked, *arguments: str | Path) -> CompletedProcess[str]:
+    return run_here(*arguments, environment={"FACEMELD_DATA": str(marked.data), **marked.server.environment})
 
 
 def found(marked: Marked, *arguments: str | Path) -> Any:
@@ -41,7 +40,6 @@ def request_id(marked: Marked) -> str:
     return name
 
 
-@pytest.mark.slow
 def test_every_way_leads_to_the_same_record(marked: Marked, request_id: str, tmp_path: Path) -> None:
     (row,) = found(marked, "--request-id", request_id)
     assert (row["RequestId"], row["Account"], row["SecretId"]) == (request_id, "default", marked.campaign.key.secret_id)
@@ -67,7 +65,6 @@ def test_verifying_on_this_machine_tells_the_record_and_the_page_does_not(marked
     assert marked.campaign.key.secret_id not in json.dumps(report)
 
 
-@pytest.mark.slow
 def test_what_has_no_record_is_told_so(marked: Marked) -> None:
     assert "No record" in run(marked, "records", "find", "--mark", "0" * 16).stdout
     assert found(marked, "--request-id", "nobody") == []
