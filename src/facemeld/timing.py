@@ -59,12 +59,12 @@ class Span(NamedTuple):
 class Stages:
     """Seconds by stage. One flow of control at a time adds to it, be it in several threads or processes one after the other."""
 
-    __slots__ = ("_inner", "_seconds", "_spans")
+    __slots__ = ("_seconds", "_spans", "inner")
 
     def __init__(self) -> None:
         self._seconds: dict[str, float] = {}
         self._spans: list[Span] = []
-        self._inner = 0.0
+        self.inner = 0.0
 
     def add(self, name: str, seconds: float) -> None:
         """Add time to a stage."""
@@ -84,7 +84,7 @@ class Stages:
         """
         for name, seconds in others.items():
             self.add(name, seconds)
-            self._inner += seconds
+            self.inner += seconds
         for span in spans:
             self.note(span)
 
@@ -137,15 +137,15 @@ class _Block:
     def __enter__(self) -> None:
         stages = self._stages = _current.get()
         if stages is not None:
-            self._outer, stages._inner = stages._inner, 0.0
+            self._outer, stages.inner = stages.inner, 0.0
             self._started = time.perf_counter()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         stages = self._stages
         if stages is not None:
             took = time.perf_counter() - self._started
-            stages.add(self._name, took - stages._inner)
-            stages._inner = self._outer + took
+            stages.add(self._name, took - stages.inner)
+            stages.inner = self._outer + took
             stages.note(Span(self._name, self._started, took))
 
 

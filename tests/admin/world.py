@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
 from fastapi import FastAPI
@@ -17,34 +17,10 @@ from facemeld.admin import create_admin
 from facemeld.app import Application, Services, open_application
 from facemeld.settings import Settings
 from facemeld.users import Role, TokenKind
-from facemeld.workers.pool.context import WorkerConfig, context_for
-from facemeld.workers.pool.executor import ExecutorStats, Task
+from tests.inline import Inline
 
-T = TypeVar("T")
 PASSWORD = "correct horse battery"
 UPLOAD_BYTES = 2 << 20
-
-
-@dataclass(frozen=True)
-class Inline:
-    """Runs tasks in a thread of this process, with the real engine."""
-
-    bundle: Path
-
-    async def start(self) -> None:
-        """Nothing to start."""
-
-    async def stop(self, drain_seconds: float) -> None:
-        """Nothing to stop."""
-
-    async def run(self, task: Task[T], seconds: float, *, owner: str = "") -> T:
-        """Run a task."""
-        return await asyncio.to_thread(lambda: task(context_for(WorkerConfig(self.bundle))))
-
-    @property
-    def stats(self) -> ExecutorStats:
-        """One worker, always ready."""
-        return ExecutorStats(1, 0, 0, 0, 0, 0, 0)
 
 
 @dataclass
@@ -113,7 +89,8 @@ def make_world(data: Path, bundle: Path, **settings: Any) -> Iterator[World]:
     """An admin API on an empty data folder, with a user of each role."""
     with open_application(Settings(data=data, model_dir=bundle.parent, **settings)) as application:
         world = World(
-            application, create_admin(Services(application, Inline(bundle)).administration, version="0", upload_bytes=UPLOAD_BYTES)
+            application,
+            create_admin(Services(application, Inline.unmarked(bundle)).administration, version="0", upload_bytes=UPLOAD_BYTES),
         )
         for role in Role:
             application.users.create(role.value, PASSWORD, role, actor="test")

@@ -27,9 +27,10 @@ from tencentcloud.common.profile.http_profile import HttpProfile
 from tencentcloud.facefusion.v20220927 import facefusion_client, models
 
 from facemeld.accounts import NewKey
-from facemeld.app import open_application
+from facemeld.app import Services, open_application
 from facemeld.catalog import Material
 from facemeld.settings import Settings
+from tests.inline import Inline
 
 FACEMELD = Path(sys.executable).with_name("facemeld")
 
@@ -90,6 +91,13 @@ def client_arguments(endpoint: str, key: NewKey, **profile: Any) -> tuple[Any, s
     return credential.Credential(key.secret_id, key.secret_key), "ap-guangzhou", ClientProfile(httpProfile=http_profile, **profile)
 
 
+def versioned_client(version: str, *arguments: Any) -> facefusion_client.FacefusionClient:
+    """The official client made to ask for another version of the API, which may be an unknown one."""
+    kind = type("VersionedClient", (facefusion_client.FacefusionClient,), {"_apiVersion": version})
+    client: facefusion_client.FacefusionClient = kind(*arguments)
+    return client
+
+
 @dataclass(frozen=True)
 class Campaign:
     """What a customer has in the catalogue."""
@@ -107,9 +115,8 @@ def make_campaign(settings: Settings, pictures: Mapping[str, bytes], *, account:
         activity = application.activities.create(owner.id, "campaign", actor="test")
 
         async def add() -> dict[str, Material]:
-            async with application.working() as services:
-                service = services.importing
-                return {name: await service.add(activity.id, data, name, approve=approve, actor="test") for name, data in pictures.items()}
+            service = Services(application, Inline.of(application)).importing
+            return {name: await service.add(activity.id, data, name, approve=approve, actor="test") for name, data in pictures.items()}
 
         return Campaign(key, activity.id, asyncio.run(add()))
 

@@ -17,15 +17,15 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentCloudSDKException
-from tencentcloud.facefusion.v20181201 import facefusion_client as client_2018
 
 from facemeld.settings import Settings
 from tests.api.conftest import jpeg
-from tests.api.live import FACEMELD, Campaign, LiveServer, client_arguments, make_campaign
+from tests.api.live import FACEMELD, Campaign, LiveServer, client_arguments, eventually, make_campaign, versioned_client
 from tests.api.test_crashes import workers
 
 
@@ -73,7 +73,7 @@ class Caller:
 
         self._campaign = campaign
         self._image = base64.b64encode(user).decode()
-        self._client = client_2018.FacefusionClient(*client_arguments(endpoint, campaign.key))
+        self._endpoint = endpoint
 
     def fuse(self, version: str = "2022-09-27", *, model: str = "one.jpg", kind: str = "base64", **fields: Any) -> str:
         users = [{"Image": self._image}]
@@ -84,12 +84,21 @@ class Caller:
         return self.call("DescribeMaterialList", version, {"ActivityId": self._campaign.project_id, **fields})
 
     def call(self, action: str, version: str, parameters: dict[str, Any]) -> str:
-        self._client._apiVersion = version
         try:
-            self._client.call_json(action, parameters)
+            versioned_client(version, *client_arguments(self._endpoint, self._campaign.key)).call_json(action, parameters)
         except TencentCloudSDKException as error:
             return str(error.code)
         return ""
+
+
+@pytest.fixture(scope="module")
+def sound(trouble: tuple[Path, Campaign], bundle_path: Path) -> Iterator[LiveServer]:
+    """A server for tests that put back what they break."""
+    data = shutil.copytree(trouble[0], trouble[0].with_name("sound"))
+    server = LiveServer(data, {"FACEMELD_WORKERS": "1", "FACEMELD_MODEL_DIR": str(bundle_path.parent)})
+    server.start()
+    yield server
+    server.stop()
 
 
 @pytest.fixture
@@ -103,15 +112,14 @@ def children(server: LiveServer) -> list[int]:
 
 
 @pytest.mark.answers("FailedOperation.RpcFail")
-def test_a_worker_that_dies_fails_its_call_alone(serve: Callable[..., LiveServer], caller: Callable[[LiveServer], Caller]) -> None:
-    server = serve()
-    ask = caller(server)
-    (victim,) = children(server)
+def test_a_worker_that_dies_fails_its_call_alone(sound: LiveServer, caller: Callable[[LiveServer], Caller]) -> None:
+    ask = caller(sound)
+    (victim,) = children(sound)
     # A stopped worker takes the task and holds it, so that its death meets the call for certain.
     os.kill(victim, signal.SIGSTOP)
     with ThreadPoolExecutor(1) as pool:
         call = pool.submit(ask.fuse)
-        while json.loads(_get(f"http://{server.endpoint}/readyz"))["busy"] == 0:
+        while json.loads(_get(f"http://{sound.endpoint}/readyz"))["busy"] == 0:
             threading.Event().wait(0.02)
         os.kill(victim, signal.SIGKILL)
         assert call.result(timeout=30) == "FailedOperation.RpcFail"
@@ -119,13 +127,16 @@ def test_a_worker_that_dies_fails_its_call_alone(serve: Callable[..., LiveServer
 
 
 @pytest.mark.answers("FailedOperation.RequestTimeout", "ResourceInsufficient")
-@pytest.mark.parametrize("version", ["2022-09-27", "2018-12-01"])
-def test_too_slow_and_too_many(serve: Callable[..., LiveServer], caller: Callable[[LiveServer], Caller], version: str) -> None:
+def test_too_slow_and_too_many(serve: Callable[..., LiveServer], caller: Callable[[LiveServer], Caller]) -> None:
     server = serve(TASK_SECONDS="0.001", QUEUE_LIMIT="0")
     ask = caller(server)
-    assert ask.fuse(version) == "FailedOperation.RequestTimeout"
-    # The worker that overran is being replaced, and nobody may wait for the new one.
-    assert ask.fuse(version) == "ResourceInsufficient"
+    for version in ("2022-09-27", "2018-12-01"):
+        workers = children(server)
+        assert (ask.fuse(version), version) == ("FailedOperation.RequestTimeout", version)
+        # The worker that overran is being replaced, and no call may wait for the new one.
+        assert (ask.fuse(version), version) == ("ResourceInsufficient", version)
+        assert eventually(lambda: httpx.get(f"http://{server.endpoint}/readyz").status_code == 200)
+        assert set(children(server)).isdisjoint(workers)
 
 
 @pytest.mark.slow
@@ -160,38 +171,38 @@ def test_calls_before_the_models_are_loaded(
 
 
 @pytest.mark.answers("FailedOperation.FuseSavePhotoFail", "FailedOperation.InnerError")
-def test_results_that_cannot_be_stored(serve: Callable[..., LiveServer], caller: Callable[[LiveServer], Caller], data: Path) -> None:
-    server = serve()
-    ask = caller(server)
-    shutil.rmtree(data / "results", ignore_errors=True)
-    (data / "results").write_text("a file where the folder should be")
+def test_results_that_cannot_be_stored(sound: LiveServer, caller: Callable[[LiveServer], Caller]) -> None:
+    ask, results = caller(sound), sound.data / "results"
+    shutil.rmtree(results, ignore_errors=True)
+    results.write_text("a file where the folder should be")
     assert ask.fuse(kind="url") == "FailedOperation.InnerError"
     assert ask.fuse("2018-12-01", kind="url") == "FailedOperation.FuseSavePhotoFail"
     assert ask.fuse() == ""
+    results.unlink()
+    assert ask.fuse(kind="url") == ""
 
 
 @pytest.mark.answers("FailedOperation.FuseMaterialNotExist")
-def test_a_material_whose_files_are_gone(
-    serve: Callable[..., LiveServer], caller: Callable[[LiveServer], Caller], data: Path, campaign: Campaign
-) -> None:
-    server = serve()
-    for folder in (data / "materials").glob(f"*/{campaign.materials['two.jpg'].number}"):
-        shutil.rmtree(folder)
-    ask = caller(server)
+def test_a_material_whose_files_are_gone(sound: LiveServer, caller: Callable[[LiveServer], Caller], campaign: Campaign) -> None:
+    (folder,) = (sound.data / "materials").glob(f"*/{campaign.materials['two.jpg'].number}")
+    shutil.rmtree(folder)
+    ask = caller(sound)
     assert ask.fuse(model="two.jpg") == "FailedOperation.FuseMaterialNotExist"
     assert ask.fuse("2018-12-01", model="two.jpg") == "FailedOperation.FuseMaterialNotExist"
     assert ask.fuse() == ""
 
 
 @pytest.mark.answers("FailedOperation.ServerError", "FailedOperation.FuseInnerError", "FailedOperation.InnerError")
-def test_a_database_that_has_lost_a_table(serve: Callable[..., LiveServer], caller: Callable[[LiveServer], Caller], data: Path) -> None:
-    ask = caller(serve())
-    with closing(sqlite3.connect(data / "facemeld.sqlite3")) as database:
+def test_a_database_that_has_lost_a_table(sound: LiveServer, caller: Callable[[LiveServer], Caller]) -> None:
+    ask = caller(sound)
+    with closing(sqlite3.connect(sound.data / "facemeld.sqlite3")) as database:
         database.execute("ALTER TABLE materials RENAME TO lost")
-    assert ask.list() == "FailedOperation.ServerError"
-    assert ask.list("2018-12-01") == "FailedOperation.ServerError"
-    assert ask.fuse() == "FailedOperation.InnerError"
-    assert ask.fuse("2018-12-01") == "FailedOperation.FuseInnerError"
+        assert ask.list() == "FailedOperation.ServerError"
+        assert ask.list("2018-12-01") == "FailedOperation.ServerError"
+        assert ask.fuse() == "FailedOperation.InnerError"
+        assert ask.fuse("2018-12-01") == "FailedOperation.FuseInnerError"
+        database.execute("ALTER TABLE lost RENAME TO materials")
+    assert ask.list() == ""
 
 
 def _get(url: str) -> bytes:

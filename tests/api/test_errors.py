@@ -17,7 +17,7 @@ from tencentcloud.facefusion.v20220927 import models
 from facemeld.accounts import NewKey
 from facemeld.app import open_application
 from tests.api.conftest import World, jpeg, png
-from tests.api.live import fuse_request, make_campaign, photo
+from tests.api.live import client_arguments, fuse_request, make_campaign, photo, versioned_client
 
 
 def failure(world: World, call: Callable[[], Any]) -> TencentCloudSDKException:
@@ -90,8 +90,7 @@ def test_a_clock_that_is_wrong(world: World, monkeypatch: pytest.MonkeyPatch, se
     ],
 )
 def test_an_unknown_action_or_version(world: World, action: str, version: str, code: str) -> None:
-    client = world.server.client(world.campaign.key)
-    client._apiVersion = version
+    client = versioned_client(version, *client_arguments(world.server.endpoint, world.campaign.key))
     assert failure(world, lambda: client.call(action, {"ProjectId": "at_1"}) and client.call_json(action, {})).code == code
 
 

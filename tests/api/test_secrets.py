@@ -17,7 +17,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentCloudSDKException
-from tencentcloud.facefusion.v20181201 import facefusion_client as client_2018
 
 from facemeld.accounts import NewKey
 from facemeld.app import open_application
@@ -25,7 +24,7 @@ from facemeld.settings import Settings
 from facemeld.users import Role
 from tests.admin.test_roles import BODIES, MATRIX, NAMES
 from tests.api.conftest import jpeg
-from tests.api.live import Campaign, LiveServer, client_arguments, eventually, file_server, make_campaign
+from tests.api.live import Campaign, LiveServer, client_arguments, eventually, file_server, make_campaign, versioned_client
 
 pytestmark = pytest.mark.slow
 
@@ -54,8 +53,7 @@ class House:
         """What a call answers, or the code of its error."""
         credential, region, profile = client_arguments(self.server.endpoint, changes.get("key", self.campaign.key))
         credential.token = changes.get("token")
-        client = client_2018.FacefusionClient(credential, region, profile)
-        client._apiVersion = version
+        client = versioned_client(version, credential, region, profile)
         try:
             return client.call_json(action, parameters)["Response"]
         except TencentCloudSDKException as error:

@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from tencentcloud.facefusion.v20220927 import facefusion_client
 
 from facemeld.app import open_application
 from tests.api.conftest import World, jpeg
-from tests.api.live import LiveServer, client_arguments, failure, make_campaign
+from tests.api.live import LiveServer, client_arguments, failure, make_campaign, versioned_client
 
 
 @pytest.fixture(scope="module")
@@ -38,9 +37,7 @@ def strict(world: World, bundle_path: Path) -> Iterator[World]:
 
 def call(world: World, action: str, parameters: dict[str, Any], *, version: str = "2022-09-27", region: str | None = "ap-guangzhou") -> Any:
     credential, _, profile = client_arguments(world.server.endpoint, world.campaign.key)
-    client = facefusion_client.FacefusionClient(credential, region, profile)
-    client._apiVersion = version
-    return client.call_json(action, parameters)
+    return versioned_client(version, credential, region, profile).call_json(action, parameters)
 
 
 def listing(world: World, **fields: Any) -> dict[str, Any]:

@@ -16,7 +16,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentCloudSDKException
-from tencentcloud.facefusion.v20181201 import facefusion_client as client_2018
 
 from facemeld.accounts import NewKey
 from facemeld.app import open_application
@@ -24,7 +23,7 @@ from facemeld.services.policies import ACTION_NAMES
 from facemeld.users import Role, TokenKind
 from tests.admin.test_roles import BODIES, MATRIX
 from tests.api.conftest import World, jpeg
-from tests.api.live import Campaign, LiveServer, client_arguments, download, fuse_request, make_campaign, photo
+from tests.api.live import Campaign, LiveServer, client_arguments, download, fuse_request, make_campaign, photo, versioned_client
 
 NEW, OLD = "2022-09-27", "2018-12-01"
 
@@ -46,8 +45,7 @@ def stranger(world: World, hopper: NDArray[np.uint8]) -> Campaign:
 
 def call(server: LiveServer, key: NewKey, action: str, version: str, parameters: dict[str, Any]) -> tuple[str, str, str]:
     """Code and message of an answer, or its whole body for success."""
-    client = client_2018.FacefusionClient(*client_arguments(server.endpoint, key))
-    client._apiVersion = version
+    client = versioned_client(version, *client_arguments(server.endpoint, key))
     try:
         return "", "", json.dumps(client.call_json(action, parameters))
     except TencentCloudSDKException as error:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from facemeld.accounts import AccountStore
 from facemeld.boxes import Rect
@@ -266,9 +268,29 @@ def test_a_row_that_cannot_be_stored_takes_its_files_along(
     assert materials.materials(account_id, activity.id).total == 0
 
 
-def test_a_failure_after_the_row_was_stored_keeps_its_files(materials: MaterialStore, files: MaterialFiles, material: Material) -> None:
-    materials._discard(material.number)
-    assert files.complete(material.number, "jpeg", material.size)
+def test_a_failure_after_the_row_was_stored_keeps_its_files(
+    materials: MaterialStore,
+    files: MaterialFiles,
+    database: Database,
+    account_id: int,
+    activity: Activity,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real, number = database.transaction, database.next_snowflake()
+
+    @contextmanager
+    def transaction() -> Iterator[Session]:
+        with real() as session:
+            yield session
+        raise RuntimeError("the connection broke")
+
+    monkeypatch.setattr(database, "next_snowflake", lambda: number)
+    monkeypatch.setattr(database, "transaction", transaction)
+    with pytest.raises(RuntimeError, match="the connection broke"):
+        materials.add(account_id, activity.id, new(), actor="test")
+    (stored,) = materials.materials(account_id, activity.id).items
+    assert stored.number == number
+    assert files.complete(number, "jpeg", stored.size)
 
 
 def test_a_plan_can_be_made_anew(files: MaterialFiles, material: Material) -> None:

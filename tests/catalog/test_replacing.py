@@ -184,9 +184,9 @@ def test_a_row_that_cannot_be_stored_brings_the_old_picture_back(
 
 
 def test_an_answer_that_was_lost_keeps_the_new_picture(
-    materials: MaterialStore, files: MaterialFiles, material: Material, monkeypatch: pytest.MonkeyPatch
+    materials: MaterialStore, files: MaterialFiles, material: Material, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    database_transaction = materials._database.transaction
+    database_transaction = database.transaction
 
     @contextmanager
     def transaction() -> Iterator[Session]:
@@ -195,7 +195,7 @@ def test_an_answer_that_was_lost_keeps_the_new_picture(
         monkeypatch.undo()
         raise RuntimeError("the connection broke")
 
-    monkeypatch.setattr(materials._database, "transaction", transaction)
+    monkeypatch.setattr(database, "transaction", transaction)
     with pytest.raises(RuntimeError):
         materials.replace(None, material.id, new(**replacement()), actor="ann")
     assert_whole(files, materials.get(None, material.id), OTHER_PLAN)

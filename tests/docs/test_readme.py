@@ -8,8 +8,6 @@ import json
 import os
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,7 @@ from scripts.make_docs import PAGES
 
 from tests.api.conftest import World
 from tests.api.live import LiveServer, download
+from tests.cli.shell import run_here
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
@@ -41,8 +40,9 @@ def folder(tmp_path: Path, bundle_path: Path, hopper_path: Path, world: World, m
 def run(command: str) -> str:
     program, *arguments = shlex.split(command)
     assert program == "facemeld"
-    path = Path(sys.executable).with_name("facemeld")
-    return subprocess.run([path, *arguments], check=True, capture_output=True, text=True, timeout=120).stdout
+    done = run_here(*arguments)
+    assert done.returncode == 0, (command, done.stderr)
+    return done.stdout
 
 
 def test_the_make_targets_exist() -> None:

@@ -39,8 +39,8 @@ def test_both_ways_give_the_same_pixels(
 ) -> None:
     options = {"subsampling": subsampling} if mode == "RGB" else {}
     header = probe(jpeg(width, height, mode, progressive=progressive, quality=quality, **options))
-    fast = module._decode_fast(header, reduce_to)
-    slow, alpha = module._decode(header, reduce_to)
+    fast = module.decode_fast(header, reduce_to)
+    slow, alpha = module.decode_any(header, reduce_to)
     assert alpha is None
     assert fast is not None
     # Of slivers, either way may leave more than was asked for.
@@ -52,7 +52,7 @@ def test_both_ways_give_the_same_pixels(
 def test_other_colours_are_left_to_the_other_way() -> None:
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     for data in (jpeg(40, 30, "CMYK"), jpeg(40, 30, "RGB", icc_profile=profile), file_of(scene(), "PNG")):
-        assert module._decode_fast(probe(data), None) is None
+        assert module.decode_fast(probe(data), None) is None
         assert decode(data, module.DecodeLimits(min_side=1)).rgb.shape[2] == 3
 
 

@@ -192,7 +192,7 @@ def test_only_https_is_fetched(address: str) -> None:
 
 def test_a_redirect_to_plain_http_is_refused() -> None:
     request = urllib.request.Request("https://example.org/model")
-    handler = sources._HttpsOnly()
+    handler = sources.HttpsOnly()
     with pytest.raises(urllib.error.URLError, match="expected an https address"):
         handler.redirect_request(request, None, 302, "Found", None, "http://example.org/model")  # type: ignore[arg-type]  # refused before use
 

@@ -25,6 +25,7 @@ from tencentcloud.facefusion.v20220927 import facefusion_client, facefusion_clie
 
 from facemeld.protocol import Action, ActionRegistry, ApiEndpoint, Call, Credential, RequestModel, ResponseModel
 from facemeld.protocol.errors import NoFaceDetected
+from tests.api.live import versioned_client
 
 from .asgi import Ask
 
@@ -184,10 +185,9 @@ def test_sync_client_raises_the_code(port: int, code: str, options: dict[str, An
 
 @pytest.mark.parametrize(("action", "version", "code"), [("Nothing", "2022-09-27", "InvalidAction"), ("FuseFace", "1", "NoSuchVersion")])
 def test_unknown_action_and_version(port: int, action: str, version: str, code: str) -> None:
-    sdk = client(f"127.0.0.1:{port}")
-    sdk._apiVersion = version
+    arguments = (SdkCredential("AKIDPERMANENT", SECRET), "ap-guangzhou", profile(f"127.0.0.1:{port}"))
     with pytest.raises(TencentCloudSDKException) as raised:
-        sdk.call_json(action, {})
+        versioned_client(version, *arguments).call_json(action, {})
     assert raised.value.code == code
 
 

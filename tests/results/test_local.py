@@ -40,8 +40,13 @@ while True:
 
 
 @pytest.fixture
-def store(tmp_path: Path, clock: SettableClock) -> LocalResultStore:
-    return LocalResultStore(tmp_path / "results", KEY, clock)
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "results"
+
+
+@pytest.fixture
+def store(folder: Path, clock: SettableClock) -> LocalResultStore:
+    return LocalResultStore(folder, KEY, clock)
 
 
 def content(store: ResultStore, result: ResultId) -> bytes:
@@ -49,8 +54,8 @@ def content(store: ResultStore, result: ResultId) -> bytes:
         return stream.read()
 
 
-def files(store: LocalResultStore) -> list[Path]:
-    return [path for path in store._directory.rglob("*") if path.is_file()]
+def files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
 
 
 @pytest.mark.parametrize(("media_type", "extension"), [("image/jpeg", "jpg"), ("image/png", "png"), ("video/mp4", "mp4")])
@@ -73,7 +78,7 @@ def test_ids_cannot_be_guessed(store: LocalResultStore, clock: SettableClock) ->
     assert all(0 < sum(number >> bit & 1 for number in numbers) < 50 for bit in range(160))
 
 
-def test_an_expired_result_is_refused_before_it_is_purged(store: LocalResultStore, clock: SettableClock) -> None:
+def test_an_expired_result_is_refused_before_it_is_purged(store: LocalResultStore, folder: Path, clock: SettableClock) -> None:
     result = store.put(b"pixels", "image/jpeg", clock.now + timedelta(minutes=10))
     clock.advance(minutes=9, seconds=59)
     assert content(store, result) == b"pixels"
@@ -81,7 +86,7 @@ def test_an_expired_result_is_refused_before_it_is_purged(store: LocalResultStor
     with pytest.raises(ResultExpired):
         store.open(result)
     assert store.purge(clock.now) == 0
-    assert len(files(store)) == 1
+    assert len(files(folder)) == 1
 
 
 def test_a_longer_life_cannot_be_written_into_an_id(store: LocalResultStore, clock: SettableClock) -> None:
@@ -90,7 +95,7 @@ def test_a_longer_life_cannot_be_written_into_an_id(store: LocalResultStore, clo
         store.open(ResultId(result.expiry + 60, result.random, result.extension))
 
 
-def test_a_purge_removes_what_has_expired_and_nothing_else(store: LocalResultStore, clock: SettableClock) -> None:
+def test_a_purge_removes_what_has_expired_and_nothing_else(store: LocalResultStore, folder: Path, clock: SettableClock) -> None:
     lives = [timedelta(hours=1), timedelta(hours=2), timedelta(days=1), WEEK]
     results = [store.put(b"pixels", "image/jpeg", clock.now + life) for life in lives for _ in range(3)]
     open_before = store.open(results[0])
@@ -101,36 +106,38 @@ def test_a_purge_removes_what_has_expired_and_nothing_else(store: LocalResultSto
     with open_before.stream as stream:
         assert stream.read() == b"pixels"
     assert store.purge(clock.now + timedelta(days=8)) == 3
-    assert list(store._directory.iterdir()) == []
+    assert list(folder.iterdir()) == []
     assert content(store, store.put(b"later", "image/png", clock.now + timedelta(hours=1))) == b"later"
 
 
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 10_000), st.integers(0, 12_000)), max_size=3))
 def test_no_living_result_is_ever_purged(tmp_path_factory: pytest.TempPathFactory, minutes: list[tuple[int, int]]) -> None:
-    clock = SettableClock()
-    store = LocalResultStore(tmp_path_factory.mktemp("results"), KEY, clock)
+    clock, folder = SettableClock(), tmp_path_factory.mktemp("results")
+    store = LocalResultStore(folder, KEY, clock)
     for life, purge in minutes:
         result = store.put(b"pixels", "image/jpeg", clock.now + timedelta(minutes=life))
         store.purge(clock.now + timedelta(minutes=purge))
         if purge < life:
             assert content(store, result) == b"pixels"
         elif purge >= life + 60:
-            assert str(result) not in {path.name for path in files(store)}
+            assert str(result) not in {path.name for path in files(folder)}
 
 
-def test_foreign_files_in_the_store_are_left_alone(store: LocalResultStore, clock: SettableClock) -> None:
+def test_foreign_files_in_the_store_are_left_alone(store: LocalResultStore, folder: Path, clock: SettableClock) -> None:
     store.put(b"pixels", "image/jpeg", clock.now + WEEK)
-    (store._directory / "0000-notes").mkdir()
-    (store._directory / "0000-notes" / "file").write_text("mine")
+    (folder / "0000-notes").mkdir()
+    (folder / "0000-notes" / "file").write_text("mine")
     assert store.purge(clock.now + timedelta(days=30)) == 1
-    assert [path.name for path in files(store)] == ["file"]
+    assert [path.name for path in files(folder)] == ["file"]
 
 
-def test_a_full_disk_is_reported_and_leaves_nothing(store: LocalResultStore, clock: SettableClock, small_files_only: None) -> None:
+def test_a_full_disk_is_reported_and_leaves_nothing(
+    store: LocalResultStore, folder: Path, clock: SettableClock, small_files_only: None
+) -> None:
     with pytest.raises(ResultNotSaved, match="too large"):
         store.put(bytes(100_000), "image/jpeg", clock.now + WEEK)
-    assert files(store) == []
+    assert files(folder) == []
     assert content(store, store.put(b"small", "image/jpeg", clock.now + WEEK)) == b"small"
 
 
@@ -235,20 +242,20 @@ def test_another_key_signs_differently(store: LocalResultStore, clock: SettableC
         store.verify(path, query, clock.now)
 
 
-def test_a_kill_loses_no_promised_result_and_serves_no_partial_one(tmp_path: Path) -> None:
-    store = LocalResultStore(tmp_path / "results", KEY)
+def test_a_kill_loses_no_promised_result_and_serves_no_partial_one(folder: Path) -> None:
+    store = LocalResultStore(folder, KEY)
     for seed in range(4):
-        promised = promised_until_killed(PUT_FOR_EVER, str(store._directory), seed=seed)
+        promised = promised_until_killed(PUT_FOR_EVER, str(folder), seed=seed)
         assert promised
         for name in promised:
             data = content(store, ResultId.parse(name))
             assert hashlib.sha256(data[32:]).digest() == data[:32]
-    served = [path for path in files(store) if not path.name.startswith(".tmp-")]
+    served = [path for path in files(folder) if not path.name.startswith(".tmp-")]
     for path in served:
         data = content(store, ResultId.parse(path.name))
         assert hashlib.sha256(data[32:]).digest() == data[:32]
     assert store.purge(utc_now() + timedelta(days=8)) == len(served)
-    assert files(store) == []
+    assert files(folder) == []
 
 
 @given(hours=st.lists(st.integers(1, 72), max_size=12), limit=st.integers(1, 5))

@@ -15,7 +15,7 @@ from facemeld.settings import Settings
 
 def test_a_large_store_is_measured_beside_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bundle_path: Path) -> None:
     """The page waits a moment at most; it shows the last size that is known while a new one is measured."""
-    go_on, measure = threading.Event(), overview._size
+    go_on, measure = threading.Event(), overview.folder_size
     settings = Settings(data=tmp_path / "data", model_dir=bundle_path.parent)
 
     def slow(folder: Path) -> tuple[int, int]:
@@ -26,7 +26,7 @@ def test_a_large_store_is_measured_beside_the_page(tmp_path: Path, monkeypatch: 
         page = Services(application, application.executor()).overview
         (settings.data / "results").mkdir()
         (settings.data / "results" / "one").write_bytes(b"12345")
-        monkeypatch.setattr(overview, "_size", slow)
+        monkeypatch.setattr(overview, "folder_size", slow)
         assert page.stored(patience=0.01) is None
         assert page.stored(patience=0.01) is None
         go_on.set()

@@ -17,7 +17,7 @@ from facemeld.catalog import FaceNotFound, Material
 from facemeld.services.errors import ConsentMissing, MaterialNotFound, NoFaceFound
 from facemeld.services.previewing import PreviewRequest, PreviewService
 from facemeld.settings import Settings
-from tests.admin.world import Inline
+from tests.inline import Inline
 
 
 def encoded(pixels: NDArray[np.uint8]) -> bytes:
@@ -39,7 +39,7 @@ def application(tmp_path_factory: pytest.TempPathFactory, bundle_path: Path) -> 
 
 @pytest.fixture(scope="module")
 def previews(application: Application, bundle_path: Path) -> PreviewService:
-    return Services(application, Inline(bundle_path)).previewing
+    return Services(application, Inline.unmarked(bundle_path)).previewing
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def material(application: Application, bundle_path: Path, hopper: NDArray[np.uin
     """One that nobody has approved, in an activity that requires consents."""
     owner = application.accounts.ensure("acme", actor="test")
     activity = application.activities.create(owner.id, "spring", actor="test", consent_required=True)
-    importing = Services(application, Inline(bundle_path)).importing
+    importing = Services(application, Inline.unmarked(bundle_path)).importing
     return asyncio.run(importing.add(activity.id, encoded(hopper), "hopper.png", approve=False, actor="test"))
 
 

@@ -103,9 +103,9 @@ def decode(data: bytes, limits: DecodeLimits | None = None, *, reduce_to: int | 
     header = probe(data, limits.formats)
     check_size(header, limits)
     try:
-        rgb, alpha = _decode_fast(header, reduce_to), None
+        rgb, alpha = decode_fast(header, reduce_to), None
         if rgb is None:
-            rgb, alpha = _decode(header, reduce_to)
+            rgb, alpha = decode_any(header, reduce_to)
     except _DECODER_ERRORS as error:
         raise UndecodableImage(f"the {header.format} picture is damaged or incomplete") from error
     upright = _turn(rgb, header.orientation)
@@ -133,11 +133,11 @@ def check_size(header: ImageHeader, limits: DecodeLimits) -> None:
         raise ImageTooLarge(f"the picture must have at most {limits.max_pixels} pixels, got {size}")
 
 
-def _decode_fast(header: ImageHeader, reduce_to: int | None) -> NDArray[np.uint8] | None:
-    """Return the pixels of a common JPEG, the same as ``_decode`` returns; None for every other file.
+def decode_fast(header: ImageHeader, reduce_to: int | None) -> NDArray[np.uint8] | None:
+    """Return the pixels of a common JPEG, the same as ``decode_any`` returns; None for every other file.
 
     This wrapper of the same codec takes two thirds of the time for one megapixel and a third for twelve. It rejects files about
-    which the codec warns; ``_decode`` takes those and the ones that need a colour conversion.
+    which the codec warns; ``decode_any`` takes those and the ones that need a colour conversion.
     """
     if header.format != "jpeg" or header.icc is not None:
         return None
@@ -155,7 +155,7 @@ def _decode_fast(header: ImageHeader, reduce_to: int | None) -> NDArray[np.uint8
         return None
 
 
-def _decode(header: ImageHeader, reduce_to: int | None) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
+def decode_any(header: ImageHeader, reduce_to: int | None) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
     """Return the pixels in sRGB and alpha (None where there is none) of a file in any of our formats."""
     with _PLUGINS[header.format](io.BytesIO(header.pixels_only)) as image:
         _match_size(image.size, header)

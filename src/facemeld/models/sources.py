@@ -34,12 +34,13 @@ PATIENCE = 8.0
 _BLOCK = 1 << 16
 
 
-class _HttpsOnly(urllib.request.HTTPRedirectHandler):
+class HttpsOnly(urllib.request.HTTPRedirectHandler):
     """Follows redirects only to https addresses."""
 
     def redirect_request(
         self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
     ) -> urllib.request.Request | None:
+        """Return the request of a redirect; raise URLError for any other scheme than https."""
         if urlsplit(newurl).scheme != "https":
             raise urllib.error.URLError(f"redirect to {newurl!r} refused: expected an https address")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
@@ -53,7 +54,7 @@ def from_url(model: ModelFile, progress: Progress) -> bytes:
     """
     if urlsplit(model.url).scheme != "https":
         raise ModelUnavailable(f"the address of {model.name} must be https, got {model.url!r}")
-    opener = urllib.request.build_opener(_HttpsOnly)
+    opener = urllib.request.build_opener(HttpsOnly)
     try:
         with opener.open(model.url, timeout=CONNECT_TIMEOUT) as reply:
             return _read_capped(cast(HTTPResponse, reply), model, progress)

@@ -162,8 +162,8 @@ class Overview:
 
     def _measure(self) -> None:
         try:
-            results, files = _size(self.data / "results")
-            materials, _ = _size(self.data / "materials")
+            results, files = folder_size(self.data / "results")
+            materials, _ = folder_size(self.data / "materials")
             database = sum(file.stat().st_size for file in self.data.glob("*.sqlite3*") if file.is_file())
             self._stored = Stored(results, files, materials, database)
             self._measured = time.monotonic()
@@ -181,14 +181,14 @@ class Overview:
         return FirstSteps(activities[0].id if activities else None, usable, bool(keys), fused)
 
 
-def _size(folder: Path) -> tuple[int, int]:
+def folder_size(folder: Path) -> tuple[int, int]:
     """Bytes and number of the files below a folder; what goes away meanwhile does not count."""
     total = files = 0
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
-                    below, count = _size(Path(entry.path))
+                    below, count = folder_size(Path(entry.path))
                     total, files = total + below, files + count
                 else:
                     total, files = total + entry.stat(follow_symlinks=False).st_size, files + 1
