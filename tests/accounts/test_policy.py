@@ -26,6 +26,7 @@ from facemeld.accounts import (
 from facemeld.accounts.policy import format_networks, format_rates
 from facemeld.db import Database
 from tests.db.state import SettableClock
+from tests.tables import table
 
 NAMES = st.from_regex(r"(2022-09-27:)?[A-Za-z][A-Za-z0-9]{0,20}", fullmatch=True)
 
@@ -40,27 +41,25 @@ def test_networks_survive_being_written(networks: list[Network]) -> None:
     assert list(parse_networks(format_networks(networks))) == networks
 
 
-@pytest.mark.parametrize(
-    "text", ["FuseFace", "FuseFace=0", "FuseFace=1.5", "=5", "Fuse Face=5", "FuseFace=-1", "FuseFace=1000001", "a:b=1"]
-)
+@table("text", ["FuseFace", "FuseFace=0", "FuseFace=1.5", "=5", "Fuse Face=5", "FuseFace=-1", "FuseFace=1000001", "a:b=1"])
 def test_a_bad_rate_is_refused(text: str) -> None:
     with pytest.raises(AccountInvalid):
         parse_rates(text)
 
 
-@pytest.mark.parametrize("text", ["nonsense", "10.0.0.1/8", "300.1.1.1", "::g"])
+@table("text", ["nonsense", "10.0.0.1/8", "300.1.1.1", "::g"])
 def test_a_bad_network_is_refused(text: str) -> None:
     with pytest.raises(AccountInvalid, match="got"):
         parse_networks(text)
 
 
-@pytest.mark.parametrize("text", ["fuseFace", "Fuse Face", "*", "Fuse\0"])
+@table("text", ["fuseFace", "Fuse Face", "*", "Fuse\0"])
 def test_a_bad_action_is_refused(text: str) -> None:
     with pytest.raises(AccountInvalid, match="must be letters and digits"):
         parse_actions(text)
 
 
-@pytest.mark.parametrize(
+@table(
     ("networks", "address", "inside"),
     [
         ("192.0.2.0/24", "192.0.2.7", True),

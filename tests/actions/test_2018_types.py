@@ -16,6 +16,7 @@ from facemeld.actions.v2018.types import activity_id, check_size, face_id, model
 from facemeld.catalog import parse_activity_id, parse_face_id, parse_model_id
 from facemeld.protocol.errors import InvalidParameter, InvalidParameterValueParameterValueError, RequestEntityTooLarge
 from facemeld.protocol.schema import to_model
+from tests.tables import table
 
 NUMBERS = st.integers(1, 2**63 - 1)
 FACES = st.integers(1, 9999)
@@ -47,32 +48,32 @@ def test_other_texts_stay_as_they_are(text: str) -> None:
         assert activity_id(text) == model_id(text) == face_id(text, "mt_1") == text
 
 
-@pytest.mark.parametrize("text", ["qc_300029_453345_1", "300232_24_1", "0", "-1", "01", "１２３", "1" * 20, "at_1 "])
+@table("text", ["qc_300029_453345_1", "300232_24_1", "0", "-1", "01", "１２３", "1" * 20, "at_1 "])
 def test_ids_of_another_form_are_not_made_into_ours(text: str) -> None:
     assert activity_id(text) == text
     assert model_id(text) == text
 
 
-@pytest.mark.parametrize("strict", [False, True])
-@pytest.mark.parametrize(("value", "number"), [(10, 10), ("10", 10), ("-3", -3), (0, 0)])
+@table("strict", [False, True])
+@table(("value", "number"), [(10, 10), ("10", 10), ("-3", -3), (0, 0)])
 def test_numbers_may_come_as_texts(value: Any, number: int, strict: bool) -> None:
     request = to_model(DescribeMaterialListRequest, {"ActivityId": 7, "Limit": value}, strict=strict, strings=False)
     assert (request.activity_id, request.limit) == ("7", number)
 
 
-@pytest.mark.parametrize("value", ["ten", "1.5", "", "１０", "9" * 19, [], {}, True])
+@table("value", ["ten", "1.5", "", "１０", "9" * 19, [], {}, True])
 def test_other_texts_are_no_numbers(value: Any) -> None:
     with pytest.raises(InvalidParameter, match="`Limit`"):
         to_model(DescribeMaterialListRequest, {"ActivityId": 7, "Limit": value}, strict=True, strings=False)
 
 
-@pytest.mark.parametrize("value", [True, [], {}, 1.5])
+@table("value", [True, [], {}, 1.5])
 def test_an_id_is_a_number_or_a_text(value: Any) -> None:
     with pytest.raises(InvalidParameter, match="`ActivityId`"):
         to_model(DescribeMaterialListRequest, {"ActivityId": value}, strict=True, strings=False)
 
 
-@pytest.mark.parametrize(("identify", "pictures", "items"), [(None, 2, 0), (0, 2, 0), (1, 2, 2), (1, 1, 1), (2, 1, 0)])
+@table(("identify", "pictures", "items"), [(None, 2, 0), (0, 2, 0), (1, 2, 2), (1, 1, 1), (2, 1, 0)])
 def test_a_review_has_an_item_for_each_picture_when_asked_for(identify: int | None, pictures: int, items: int) -> None:
     assert len(review(identify, pictures)) == items
 

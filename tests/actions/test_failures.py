@@ -26,6 +26,7 @@ from facemeld.services import errors as services
 from facemeld.services.errors import DownloadFailed, FacemeldError
 from facemeld.workers import errors as workers_errors
 from facemeld.workers.pool import executor as pool
+from tests.tables import table
 
 
 class Failing:
@@ -87,7 +88,7 @@ def instance(kind: type[FacemeldError]) -> FacemeldError:
 EVERY = [(name, kind) for name, (_, _, table) in actions(FacemeldError()).items() for kind in table]
 
 
-@pytest.mark.parametrize(("name", "kind"), EVERY, ids=[f"{name} {kind.__name__}" for name, kind in EVERY])
+@table(("name", "kind"), EVERY, ids=[f"{name} {kind.__name__}" for name, kind in EVERY])
 def test_every_error_of_the_use_cases_has_a_code_of_the_version(name: str, kind: type[FacemeldError]) -> None:
     action, parameters, table = actions(instance(kind))[name]
     expected = table[kind]
@@ -112,7 +113,7 @@ def test_an_engine_or_an_encoder_that_fails(kind: type[FacemeldError], old: str,
         assert answer(*table[name][:2]).code == old
 
 
-@pytest.mark.parametrize("module", [media_errors, workers_errors, pool, fusion_errors, marks_errors], ids=lambda module: module.__name__)
+@table("module", [media_errors, workers_errors, pool, fusion_errors, marks_errors], ids=lambda module: module.__name__)
 def test_no_error_of_the_pixel_work_was_forgotten(module: ModuleType) -> None:
     kinds = [kind for kind in vars(module).values() if isinstance(kind, type) and issubclass(kind, FacemeldError)]
     leaves = [kind for kind in kinds if kind.__module__ == module.__name__ and not kind.__subclasses__()]

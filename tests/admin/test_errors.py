@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 
 from facemeld.users import Role
 from tests.admin.world import PASSWORD, UPLOAD_BYTES, World
+from tests.tables import table
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 JPEG = {"Content-Type": "image/jpeg"}
 
 
-@pytest.mark.parametrize(
+@table(
     ("method", "path", "options", "status", "code"),
     [
         ("GET", "/nothing", {}, 404, "not_found"),
@@ -84,7 +85,7 @@ def test_every_error_has_the_same_shape(shared: World, method: str, path: str, o
     assert reply.headers["X-Content-Type-Options"] == "nosniff"
 
 
-@pytest.mark.parametrize(
+@table(
     ("method", "path", "allowed"),
     [
         ("PUT", "/me", {"GET"}),

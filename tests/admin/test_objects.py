@@ -14,6 +14,7 @@ from facemeld.results import ResultId
 from facemeld.usage import Usage
 from facemeld.users import Role
 from tests.admin.world import World, make_world
+from tests.tables import table
 
 
 def test_an_account_is_created_changed_and_read(shared: World) -> None:
@@ -142,8 +143,8 @@ def full(tmp_path_factory: pytest.TempPathFactory, bundle_path: Path) -> Iterato
         yield world
 
 
-@pytest.mark.parametrize("limit", [1, 2, 3, 7, 200])
-@pytest.mark.parametrize(
+@table("limit", [1, 2, 3, 7, 200])
+@table(
     ("path", "key", "count"),
     [
         ("/accounts", "name", 7),

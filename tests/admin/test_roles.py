@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from facemeld.users import Role
 from tests.admin.world import World
+from tests.tables import table
 
 # Every endpoint and the lowest role that may call it; None is open to everybody. The requests name things that do not exist.
 MATRIX: dict[tuple[str, str], Role | None] = {
@@ -92,8 +91,8 @@ def test_the_table_lists_every_endpoint(shared: World) -> None:
     assert endpoints(shared) == set(MATRIX)
 
 
-@pytest.mark.parametrize("role", [None, *Role], ids=lambda role: "nobody" if role is None else role.value)
-@pytest.mark.parametrize(("method", "path"), [key for key, needed in MATRIX.items() if needed], ids=lambda part: part.strip("/"))
+@table("role", [None, *Role], ids=lambda role: "nobody" if role is None else role.value)
+@table(("method", "path"), [key for key, needed in MATRIX.items() if needed], ids=lambda part: part.strip("/"))
 def test_an_endpoint_answers_exactly_the_roles_that_it_is_for(shared: World, method: str, path: str, role: Role | None) -> None:
     needed = MATRIX[method, path]
     assert needed is not None

@@ -10,6 +10,7 @@ import pytest
 from facemeld.services.policies import DOCUMENTED_RATES, default_rates
 from facemeld.services.rates import ActivityRates, Exceeded, RateLimiter, RateStorageInvalid, TooFrequent
 from tests.admission.conftest import VERSIONS, Desk
+from tests.tables import table
 
 
 def codes(desk: Desk, *calls: dict[str, object]) -> list[str]:
@@ -163,7 +164,7 @@ def test_a_storage_that_does_not_answer_stops_no_call(caplog: pytest.LogCaptureF
     assert "secret" not in line
 
 
-@pytest.mark.parametrize("url", ["", "nonsense", "memcached://localhost", "async+redis://localhost"])
+@table("url", ["", "nonsense", "memcached://localhost", "async+redis://localhost"])
 def test_a_storage_of_another_kind_is_refused(url: str) -> None:
     with pytest.raises(RateStorageInvalid, match="must be one of memory, redis"):
         RateLimiter(url)

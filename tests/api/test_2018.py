@@ -18,6 +18,7 @@ from facemeld.marks.metadata import read_metadata
 from tests.api.conftest import World, jpeg, png
 from tests.api.live import Campaign, client_arguments, download, failure, fuse_request, make_campaign, photo
 from tests.api.test_errors import png_header_only
+from tests.tables import table
 
 
 def client(world: World, campaign: Campaign | None = None, **profile: Any) -> facefusion_client.FacefusionClient:
@@ -239,8 +240,8 @@ def test_a_removed_action_is_offline(world: World, language: str, text: str) -> 
 
 
 @pytest.mark.answers("UnsupportedOperation")
-@pytest.mark.parametrize("action", ["SubmitVideoFaceFusionJob", "QueryVideoFaceFusionJob"])
-@pytest.mark.parametrize(("language", "text"), [("zh-CN", "未启用视频人脸融合。"), ("en-US", "Video face fusion is not enabled.")])
+@table("action", ["SubmitVideoFaceFusionJob", "QueryVideoFaceFusionJob"])
+@table(("language", "text"), [("zh-CN", "未启用视频人脸融合。"), ("en-US", "Video face fusion is not enabled.")])
 def test_video_is_not_enabled(world: World, action: str, language: str, text: str) -> None:
     caller = world.server.client(world.campaign.key, language=language)
     error = failure(lambda: caller.call_json(action, {"JobId": "C0a5EXaNR7JzGvlg", "ProjectId": "300314", "MergeInfos": [{"Url": "x"}]}))

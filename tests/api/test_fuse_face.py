@@ -17,6 +17,7 @@ from facemeld.fusion.types import Rect
 from facemeld.marks.metadata import read_metadata
 from tests.api.conftest import World, png
 from tests.api.live import client_arguments, download, fuse_request, photo
+from tests.tables import table
 
 
 def opened(data: bytes) -> tuple[str | None, NDArray[np.uint8]]:
@@ -43,9 +44,9 @@ def distance(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
     return float(np.abs(one.astype(int) - other).mean())
 
 
-@pytest.mark.parametrize("kind", ["url", "URL", "base64"])
-@pytest.mark.parametrize("source", ["base64", "url"])
-@pytest.mark.parametrize(("model", "image_format"), [("hopper.png", "PNG"), ("hopper.jpg", "JPEG")])
+@table("kind", ["url", "URL", "base64"])
+@table("source", ["base64", "url"])
+@table(("model", "image_format"), [("hopper.png", "PNG"), ("hopper.jpg", "JPEG")])
 def test_the_result_has_the_materials_size_and_format(world: World, kind: str, source: str, model: str, image_format: str) -> None:
     user = photo(world.user) if source == "base64" else photo(url=f"{world.files}/user.jpg")
     reply = world.server.client(world.campaign.key).FuseFace(fuse_request(world.campaign.project_id, world.model(model), user, kind=kind))

@@ -11,6 +11,7 @@ import pytest
 
 from tests.api.conftest import World
 from tests.api.live import download, eventually, fuse_request, photo
+from tests.tables import table
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +52,7 @@ def test_a_result_address_is_served_as_it_was_signed_only(result_url: str) -> No
         assert status_of(forged) in {403, 404}, forged
 
 
-@pytest.mark.parametrize("path", ["/results/", "/results/x.png", "/results/%2e%2e/master.key", "/healthz/x", "/x"])
+@table("path", ["/results/", "/results/x.png", "/results/%2e%2e/master.key", "/healthz/x", "/x"])
 def test_other_paths_give_nothing(world: World, path: str) -> None:
     assert status_of(f"http://{world.server.endpoint}{path}") in {403, 404}
 

@@ -16,6 +16,7 @@ from tencentcloud.facefusion.v20220927 import models as models_2022
 from facemeld.app import open_application
 from tests.api.conftest import World, jpeg
 from tests.api.live import Campaign, LiveServer, client_arguments, download, failure, make_campaign
+from tests.tables import table
 
 NEXT_TO_NOTHING = "at_1603326187690926080"
 
@@ -69,7 +70,7 @@ def test_pages_hold_twenty_and_count_holds_all(world: World, campaign: Campaign)
     assert campaign.materials["deleted"].id not in ids
 
 
-@pytest.mark.parametrize(("limit", "length"), [(None, 20), (1, 1), (0, 20), (20, 20), (21, 20), (10**12, 20)])
+@table(("limit", "length"), [(None, 20), (1, 1), (0, 20), (20, 20), (21, 20), (10**12, 20)])
 def test_a_limit_over_twenty_means_twenty(world: World, campaign: Campaign, limit: int | None, length: int) -> None:
     assert len(ask(world, campaign, Limit=limit).MaterialInfos) == length
 
@@ -180,7 +181,7 @@ def test_the_address_of_a_material_is_good_for_five_minutes(picture_url: str) ->
     assert 240 < left <= 300
 
 
-@pytest.mark.parametrize(
+@table(
     ("old", "new"), [("expires=", "expires=9"), (r"mt_\d+", "mt_1"), (r"signature=..", "signature=zz"), (r"\?.*", ""), (r"\.jpg", ".png")]
 )
 def test_an_address_that_was_changed_is_refused(picture_url: str, old: str, new: str) -> None:

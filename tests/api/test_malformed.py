@@ -13,6 +13,7 @@ import pytest
 from tests.api.conftest import World
 from tests.api.test_observing import signed
 from tests.protocol.test_parameters import BAD_JSON
+from tests.tables import table
 
 FORM = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data; boundary=b"
@@ -45,7 +46,7 @@ def connection(world: World) -> Iterator[socket.socket]:
         yield opened
 
 
-@pytest.mark.parametrize(("body", "kind"), BODIES.values(), ids=BODIES.keys())
+@table(("body", "kind"), BODIES.values(), ids=BODIES.keys())
 def test_a_malformed_body_gets_a_code_quickly(world: World, connection: socket.socket, body: bytes, kind: str) -> None:
     started = time.monotonic()
     connection.sendall(signed(world.server, world.campaign, body, content_type=kind))

@@ -24,6 +24,7 @@ from facemeld.users import Role, TokenKind
 from tests.admin.test_roles import BODIES, MATRIX
 from tests.api.conftest import World, jpeg
 from tests.api.live import Campaign, LiveServer, client_arguments, download, fuse_request, make_campaign, photo, versioned_client
+from tests.tables import table
 
 NEW, OLD = "2022-09-27", "2018-12-01"
 
@@ -105,10 +106,8 @@ def next_to(text: str) -> str:
     return text.replace(digits[0], str(int(digits[0]) + 12345))
 
 
-@pytest.mark.parametrize("which", ["project and model", "project", "model", "face"])
-@pytest.mark.parametrize(
-    ("action", "version", "build"), CALLS, ids=[f"{action}-{version}-{build.__name__}" for action, version, build in CALLS]
-)
+@table("which", ["project and model", "project", "model", "face"])
+@table(("action", "version", "build"), CALLS, ids=[f"{action}-{version}-{build.__name__}" for action, version, build in CALLS])
 def test_what_belongs_to_others_answers_as_what_does_not_exist(
     world: World, stranger: Campaign, action: str, version: str, build: Build, which: str
 ) -> None:
@@ -263,7 +262,7 @@ def test_names_in_addresses_never_reach_the_file_system(watched: Watched, addres
     assert watched.seen() == []
 
 
-@pytest.mark.parametrize(("method", "path"), [key for key in MATRIX if "{" in key[1]], ids=lambda part: part.strip("/"))
+@table(("method", "path"), [key for key in MATRIX if "{" in key[1]], ids=lambda part: part.strip("/"))
 def test_names_in_the_admin_api_never_reach_the_file_system(watched: Watched, method: str, path: str) -> None:
     headers = {"Authorization": f"Bearer {watched.token}", "Content-Type": "application/json"}
     body = json.dumps(BODIES.get(path, {})).encode() if method in {"POST", "PATCH"} else None

@@ -19,6 +19,7 @@ from facemeld.marks.metadata import read_metadata
 from tests.api.conftest import World, jpeg, png
 from tests.api.live import download, photo
 from tests.api.test_errors import png_header_only
+from tests.tables import table
 
 Box = tuple[int, int, int, int]
 
@@ -194,8 +195,8 @@ def test_the_six_model_types_differ(world: World) -> None:
             assert (one != other).any(axis=2).mean() > 0.005
 
 
-@pytest.mark.parametrize("value", [-0.1, 1.2])
-@pytest.mark.parametrize("name", ["WarpRadio", "EnhanceRadio", "MpRadio", "TeethEnhanceRadio", "MakeupTransferRadio"])
+@table("value", [-0.1, 1.2])
+@table("name", ["WarpRadio", "EnhanceRadio", "MpRadio", "TeethEnhanceRadio", "MakeupTransferRadio"])
 def test_a_strength_out_of_range_has_the_documented_message(world: World, name: str, value: float) -> None:
     call = request(user(world.user), template=png(world.template), **{name: value})
     error = failure(world, call)

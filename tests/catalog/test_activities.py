@@ -9,6 +9,7 @@ import pytest
 from facemeld.catalog import Activity, ActivityNotFound, ActivityStore, FieldInvalid
 from facemeld.db import AuditLog, Database
 from facemeld.db.snowflake import moment_of
+from tests.tables import table
 
 
 def test_a_new_activity_can_be_found_by_its_owner_and_the_operator(
@@ -22,13 +23,13 @@ def test_a_new_activity_can_be_found_by_its_owner_and_the_operator(
         activities.get(stranger_id, activity.id)
 
 
-@pytest.mark.parametrize("text", ["", "at_1", "300314", "mt_1", "at_1603326187690926080", "at_" + "9" * 19, "../x", "\udcff"])
+@table("text", ["", "at_1", "300314", "mt_1", "at_1603326187690926080", "at_" + "9" * 19, "../x", "\udcff"])
 def test_an_unknown_activity_is_not_found(activities: ActivityStore, account_id: int, activity: Activity, text: str) -> None:
     with pytest.raises(ActivityNotFound):
         activities.get(account_id, text)
 
 
-@pytest.mark.parametrize(
+@table(
     "fields",
     [
         {"name": ""},

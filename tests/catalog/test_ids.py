@@ -19,6 +19,7 @@ from facemeld.catalog import (
     parse_material_id,
     parse_model_id,
 )
+from tests.tables import table
 
 NUMBERS = st.integers(1, 2**63 - 1)
 FACES = st.integers(1, 9999)
@@ -87,8 +88,8 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize("text", BAD)
-@pytest.mark.parametrize("parse", PARSERS, ids=lambda parse: parse.__name__)
+@table("text", BAD)
+@table("parse", PARSERS, ids=lambda parse: parse.__name__)
 def test_everything_else_is_refused(parse: Callable[[str], object], text: str) -> None:
     with pytest.raises(IdInvalid):
         parse(text)

@@ -19,6 +19,7 @@ from facemeld.catalog import (
     decision,
 )
 from facemeld.db import AuditLog, Database
+from tests.tables import table
 
 PICTURE_STATUSES = [status for status in MaterialStatus if status < MaterialStatus.VIDEO_READY]
 VIDEO_STATUSES = [status for status in MaterialStatus if status >= MaterialStatus.VIDEO_READY]
@@ -37,8 +38,8 @@ def test_exactly_the_three_passed_statuses_may_be_fused() -> None:
 ALLOWED = {(0, 1), (0, 2), (0, 21), (0, 22), (21, 1), (21, 2), (22, 1), (22, 2), (22, 3), (1, 2), (2, 3), (3, 11), (3, 12), (11, 12)}
 
 
-@pytest.mark.parametrize("wanted", list(MaterialStatus), ids=lambda status: f"to{status.value}")
-@pytest.mark.parametrize("current", list(MaterialStatus), ids=lambda status: f"from{status.value}")
+@table("wanted", list(MaterialStatus), ids=lambda status: f"to{status.value}")
+@table("current", list(MaterialStatus), ids=lambda status: f"from{status.value}")
 def test_a_step_is_allowed_exactly_when_it_is_listed(current: MaterialStatus, wanted: MaterialStatus) -> None:
     if (current, wanted) in ALLOWED:
         check_transition(current, wanted)
@@ -57,7 +58,7 @@ def test_no_path_through_the_table_appeals_twice_or_goes_on_for_ever(data: st.Da
     assert not path[-1].usable
 
 
-@pytest.mark.parametrize(
+@table(
     ("current", "approved", "rejected"),
     [(0, 1, 2), (21, 1, 2), (22, 1, 2), (3, 11, 12), (1, None, 2), (11, None, 12), (2, None, None), (12, None, None), (31, None, None)],
 )

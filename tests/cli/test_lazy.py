@@ -7,9 +7,10 @@ import pytest
 from typer.testing import CliRunner
 
 from facemeld.cli.main import COMMANDS, app
+from tests.tables import table
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@table("name", COMMANDS)
 def test_every_command_loads(name: str) -> None:
     done = CliRunner().invoke(app, [name, "--help"])
     assert done.exit_code == 0

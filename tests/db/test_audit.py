@@ -19,6 +19,7 @@ from facemeld.db import AuditLog, Database
 from facemeld.db.audit import record
 from facemeld.db.chain import GENESIS, entry_hash
 from tests.db.state import SettableClock
+from tests.tables import table
 
 WRITE = """
 import sys
@@ -69,7 +70,7 @@ def test_a_moment_in_another_zone_is_the_same_moment() -> None:
     assert entry_hash(**{**FIELDS, "at": there}) == entry_hash(**FIELDS)
 
 
-@pytest.mark.parametrize(
+@table(
     ("name", "value"),
     [
         ("number", 8),

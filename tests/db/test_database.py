@@ -21,6 +21,7 @@ from facemeld.db.database import HEAD_REVISION
 from facemeld.db.migrate import configuration
 from facemeld.db.models import AccountRow, ActivityRow
 from facemeld.db.snowflake import first_of, next_snowflake
+from tests.tables import table
 
 UPGRADE = "import sys; from facemeld.db import Database; database = Database(sys.argv[1]); database.upgrade(); database.close()"
 
@@ -84,7 +85,7 @@ def test_a_path_with_odd_characters_works(tmp_path: Path) -> None:
     database.close()
 
 
-@pytest.mark.parametrize("url", ["", "no url", "sqlite://", "sqlite:///:memory:"])
+@table("url", ["", "no url", "sqlite://", "sqlite:///:memory:"])
 def test_a_url_that_cannot_be_shared_is_refused(url: str) -> None:
     with pytest.raises(DatabaseUrlInvalid):
         Database(url)

@@ -7,12 +7,12 @@ import sys
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from facemeld.db import Database
 from facemeld.db.snowflake import LARGEST, first_of, moment_of
+from tests.tables import table
 
 # Specification 5.1: documented material ids and their creation times in China.
 DOCUMENTED = [
@@ -24,7 +24,7 @@ DOCUMENTED = [
 TAKE = "import sys; from facemeld.db import Database; d = Database(sys.argv[1]); print(*(d.next_snowflake() for _ in range(40))); d.close()"
 
 
-@pytest.mark.parametrize(("snowflake", "china_time"), DOCUMENTED)
+@table(("snowflake", "china_time"), DOCUMENTED)
 def test_documented_ids_give_their_documented_times(snowflake: int, china_time: datetime) -> None:
     expected = china_time.replace(tzinfo=timezone(timedelta(hours=8)))
     assert abs(moment_of(snowflake) - expected) < timedelta(milliseconds=100)

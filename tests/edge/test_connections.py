@@ -12,6 +12,7 @@ import pytest
 from facemeld.connections import ConnectionLimits, parse_proxies
 from facemeld.edge import EdgeLimits
 from tests.edge.conftest import HOST, Service
+from tests.tables import table
 
 Check = Callable[..., None]
 CHUNKED = b"Transfer-Encoding: chunked\r\n"
@@ -293,7 +294,7 @@ def test_idle_connections_end(check: Check) -> None:
     check(body, connection=ConnectionLimits(header_seconds=0.2))
 
 
-@pytest.mark.parametrize(
+@table(
     ("names", "address", "trusted"),
     [
         (["127.0.0.1"], "127.0.0.1", True),

@@ -9,6 +9,7 @@ import pytest
 
 from facemeld.edge import EdgeLimits, kind_of
 from tests.edge.conftest import HOST, Service
+from tests.tables import table
 
 Check = Callable[..., None]
 
@@ -192,7 +193,7 @@ def test_replies_are_counted_by_kind_and_status(check: Check) -> None:
     check(body)
 
 
-@pytest.mark.parametrize(
+@table(
     ("path", "kind"),
     [
         ("/", "api"),

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 from facemeld.app import open_application
 from facemeld.server import Server
 from facemeld.settings import Settings
+from tests.tables import table
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +30,8 @@ def call(app: ASGIApp, method: str, path: str) -> httpx.Response:
     return asyncio.run(send())
 
 
-@pytest.mark.parametrize("method", ["PUT", "DELETE", "OPTIONS"])
-@pytest.mark.parametrize(
+@table("method", ["PUT", "DELETE", "OPTIONS"])
+@table(
     ("path", "allowed"),
     [
         ("/healthz", {"GET", "HEAD"}),
@@ -46,8 +47,8 @@ def test_a_refused_method_is_told_all_that_are_allowed(app: ASGIApp, method: str
     assert (reply.status_code, set(reply.headers["Allow"].split(", "))) == (405, allowed)
 
 
-@pytest.mark.parametrize("part", ["%0A", "x%0Ax", "%0D%0A", "%00", "%2F", "%2E%2E", "%E2%80%A8", "%FF"])
-@pytest.mark.parametrize("path", ["/admin/v1/{}", "/admin/v1/materials/{}/history", "/admin/v1/users/{}"])
+@table("part", ["%0A", "x%0Ax", "%0D%0A", "%00", "%2F", "%2E%2E", "%E2%80%A8", "%FF"])
+@table("path", ["/admin/v1/{}", "/admin/v1/materials/{}/history", "/admin/v1/users/{}"])
 def test_every_path_of_the_admin_api_is_answered_by_it(app: ASGIApp, path: str, part: str) -> None:
     reply = call(app, "GET", path.format(part))
     assert reply.status_code in {401, 404}

@@ -7,12 +7,12 @@ import re
 from pathlib import Path
 from typing import Any
 
-import pytest
 from scripts.docs_dashboard import ROWS
 from scripts.docs_metrics import all_metrics, series_names
 
 from facemeld.metrics import REFUSALS
 from facemeld.settings import SETTINGS
+from tests.tables import table
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 OPERATIONS = (DOCS / "operations.md").read_text()
@@ -40,7 +40,7 @@ def test_there_are_queries_and_alerts() -> None:
     assert len(panels()) == sum(len(row) for row in ROWS.values())
 
 
-@pytest.mark.parametrize("query", [*queries(), *alerts()])
+@table("query", [*queries(), *alerts()])
 def test_queries_ask_for_what_exists(query: str) -> None:
     found = QUERY.findall(query)
     assert found
@@ -90,7 +90,7 @@ SERVER_DRAIN_SECONDS LOG_FORMAT
 """
 
 
-@pytest.mark.parametrize("setting", EXPLAINED.split())
+@table("setting", EXPLAINED.split())
 def test_limits_are_explained(setting: str) -> None:
     assert f"FACEMELD_{setting}" in OPERATIONS
 

@@ -30,6 +30,7 @@ from facemeld.usagelog import UsageLog
 from facemeld.workers.pool.context import WorkerConfig
 from facemeld.workers.pool.local import LocalExecutor, PoolLimits
 from tests.observing.records import NAMES, call_of, record_of
+from tests.tables import table
 
 
 def value(registry: CollectorRegistry, name: str, **labels: str) -> float:
@@ -65,9 +66,7 @@ def test_a_client_that_hung_up_does_not_count_as_fast() -> None:
     assert value(registry, "facemeld_call_seconds_count", version="2022-09-27", action="FuseFace") == 0
 
 
-@pytest.mark.parametrize(
-    "call", [None, call_of("Fuse\nFace{evil}"), call_of("DescribeMaterialList", "2018-12-01"), call_of("FuseFace", "1")]
-)
+@table("call", [None, call_of("Fuse\nFace{evil}"), call_of("DescribeMaterialList", "2018-12-01"), call_of("FuseFace", "1")])
 def test_names_that_callers_make_up_do_not_become_labels(call: Any) -> None:
     registry = CollectorRegistry()
     CallMetrics(registry, NAMES).record(record_of(call, "InvalidAction"))
@@ -144,7 +143,7 @@ def test_outcomes_that_do_not_exist_cannot_be_counted() -> None:
         Counts().add(Family.RESULTS, "lost")
 
 
-@pytest.mark.parametrize(
+@table(
     ("url", "outcome"),
     [
         ("ftp://192.0.2.1/", "illegal"),
@@ -200,7 +199,7 @@ def read(page: MetricsPage, address: str = "127.0.0.1", **headers: str) -> httpx
     return asyncio.run(ask())
 
 
-@pytest.mark.parametrize(
+@table(
     ("token", "anyone", "address", "authorization", "status"),
     [
         ("", False, "127.0.0.1", "", 200),

@@ -17,6 +17,7 @@ from facemeld.tracing import CallTracer, make_provider
 from tests.observing.records import NAMES, call_of, record_of
 from tests.protocol.asgi import Ask, send
 from tests.protocol.toy import Toy
+from tests.tables import table
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 PARENT = f"00-{TRACE}-b7ad6b7169203331-01"
@@ -87,9 +88,7 @@ def test_the_callers_trace_goes_on() -> None:
     assert f"{call.parent.span_id:016x}" == "b7ad6b7169203331"
 
 
-@pytest.mark.parametrize(
-    "header", ["", "00-x", "ff-" + TRACE + "-b7ad6b7169203331-01", "00-" + "0" * 32 + "-b7ad6b7169203331-01", "\n" * 200]
-)
+@table("header", ["", "00-x", "ff-" + TRACE + "-b7ad6b7169203331-01", "00-" + "0" * 32 + "-b7ad6b7169203331-01", "\n" * 200])
 def test_a_broken_trace_of_the_caller_begins_a_new_one(header: str) -> None:
     (call,) = spans_of(record_of(call_of(), traceparent=header))
     assert call.parent is None
@@ -107,7 +106,7 @@ def test_without_a_choice_of_the_caller_a_share_is_traced() -> None:
     assert 60 < len(spans_of(*[record_of(call_of())] * 400, share=0.3)) < 180
 
 
-@pytest.mark.parametrize(
+@table(
     ("code", "error"),
     [
         ("", False),

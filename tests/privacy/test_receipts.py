@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facemeld.privacy import ReceiptInvalid, ReceiptSigner, parse_receipt, render_receipt, verify_receipt
+from tests.tables import table
 
 SIGNER = ReceiptSigner(bytes(range(32)))
 OTHER = ReceiptSigner(bytes(32))
@@ -40,7 +41,7 @@ def test_whatever_a_receipt_says_is_read_back(statement: dict[str, Any]) -> None
     verify_receipt(body, signature, SIGNER.public_key)
 
 
-@pytest.mark.parametrize(
+@table(
     "change",
     [
         {"id": "2"},
@@ -64,19 +65,19 @@ def test_a_receipt_of_another_installation_does_not_hold_here() -> None:
         verify_receipt(body, signature, SIGNER.public_key)
 
 
-@pytest.mark.parametrize("key", ["", "no base64", "AAAA", base64.b64encode(bytes(33)).decode()])
+@table("key", ["", "no base64", "AAAA", base64.b64encode(bytes(33)).decode()])
 def test_a_key_that_is_none_is_refused(key: str) -> None:
     with pytest.raises(ReceiptInvalid, match="32 bytes"):
         verify_receipt(*SIGNER.sign(STATEMENT), key)
 
 
-@pytest.mark.parametrize("signature", ["", "no base64", "AAAA", "\u00e4"])
+@table("signature", ["", "no base64", "AAAA", "\u00e4"])
 def test_a_signature_that_is_none_is_refused(signature: str) -> None:
     with pytest.raises(ReceiptInvalid):
         verify_receipt(SIGNER.sign(STATEMENT)[0], signature, SIGNER.public_key)
 
 
-@pytest.mark.parametrize(
+@table(
     "text",
     [
         "",

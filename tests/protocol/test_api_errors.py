@@ -8,6 +8,7 @@ import pytest
 
 from facemeld.protocol import errors
 from facemeld.protocol.errors import ANY, BY_CODE, CATALOGUE, INTL, V2018, V2022, ApiError, Text
+from tests.tables import table
 
 COMMON = [
     "AuthFailure.InvalidAuthorization",
@@ -121,7 +122,7 @@ PUBLISHED = [
     *(f"ResourceUnavailable.{row}" for row in RESOURCES),
     "ResourcesSoldOut.ChargeStatusException:O",
 ]
-each_error = pytest.mark.parametrize("kind", CATALOGUE, ids=lambda kind: kind.code)
+each_error = table("kind", CATALOGUE, ids=lambda kind: kind.code)
 
 
 def test_catalogue_is_exactly_the_published_codes() -> None:
@@ -129,13 +130,13 @@ def test_catalogue_is_exactly_the_published_codes() -> None:
     assert len(BY_CODE) == len(CATALOGUE)
 
 
-@pytest.mark.parametrize("row", PUBLISHED)
+@table("row", PUBLISHED)
 def test_versions_are_the_published_ones(row: str) -> None:
     code, _, letters = row.partition(":")
     assert BY_CODE[code].versions == {{"N": V2022, "I": INTL, "O": V2018}[letter] for letter in letters}
 
 
-@pytest.mark.parametrize("code", COMMON)
+@table("code", COMMON)
 def test_common_codes_belong_to_every_version(code: str) -> None:
     if code != "FailedOperation":
         assert BY_CODE[code].versions == ANY

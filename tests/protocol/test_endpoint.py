@@ -22,6 +22,7 @@ from facemeld.protocol.errors import (
     IpInBlacklist,
     RequestLimitExceeded,
 )
+from tests.tables import table
 
 from .asgi import Answer, Ask, send
 from .toy import EchoRequest, Refuse, Toy
@@ -125,7 +126,7 @@ ORDER = [
     "InvalidParameterValue",
     "InvalidParameter",
 )
-@pytest.mark.parametrize(("first", "second"), [*itertools.combinations_with_replacement(range(len(ORDER)), 2)])
+@table(("first", "second"), [*itertools.combinations_with_replacement(range(len(ORDER)), 2)])
 def test_first_failing_check_decides(first: int, second: int) -> None:
     toy, ask = Toy(ProtocolOptions(limits=SMALL)), Ask()
     for fault in (ORDER[second], ORDER[first]):
@@ -138,7 +139,7 @@ def test_first_failing_check_decides(first: int, second: int) -> None:
     assert toy.records[-1].code == ORDER[first].code
 
 
-@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS", "HEAD", "TRACE"])
+@table("method", ["PUT", "DELETE", "PATCH", "OPTIONS", "HEAD", "TRACE"])
 def test_other_methods_are_refused_in_the_envelope(method: str) -> None:
     answer = Ask(method=method).to(Toy().app)
     assert is_proper(answer)
@@ -161,7 +162,7 @@ SIZES = [
 ]
 
 
-@pytest.mark.parametrize(("ask", "code"), [row[1:] for row in SIZES], ids=[row[0] for row in SIZES])
+@table(("ask", "code"), [row[1:] for row in SIZES], ids=[row[0] for row in SIZES])
 def test_size_limits(ask: Ask, code: str) -> None:
     answer = ask.to(Toy(ProtocolOptions(limits=SMALL)).app, chunk=999)
     assert is_proper(answer)
@@ -243,7 +244,7 @@ SOURCES = [
 ]
 
 
-@pytest.mark.parametrize(("ask", "strictly"), [row[1:] for row in SOURCES], ids=[row[0] for row in SOURCES])
+@table(("ask", "strictly"), [row[1:] for row in SOURCES], ids=[row[0] for row in SOURCES])
 def test_parameters_from_everywhere(ask: Ask, strictly: bool) -> None:
     assert ask.to(Toy().app).response["Urls"] == ["u"]
     assert (ask.to(Toy(STRICT).app).code == "") is strictly
@@ -263,7 +264,7 @@ REGIONS = [
 
 
 @pytest.mark.answers("InvalidParameterValue", "UnsupportedRegion")
-@pytest.mark.parametrize(("region", "lenient", "strict"), REGIONS)
+@table(("region", "lenient", "strict"), REGIONS)
 def test_region(region: str | None, lenient: str, strict: str) -> None:
     headers = {} if region is None else {"x-tc-region": region}
     assert Ask(headers=headers).to(Toy().app).code == lenient
@@ -279,7 +280,7 @@ LANGUAGES = [
 ]
 
 
-@pytest.mark.parametrize(("headers", "default", "code", "begin"), LANGUAGES)
+@table(("headers", "default", "code", "begin"), LANGUAGES)
 def test_language_of_messages(headers: dict[str, str], default: str, code: str, begin: str) -> None:
     answer = Ask(action="Nothing", headers=headers).to(Toy(ProtocolOptions(language=default)).app)
     assert answer.code == code
@@ -342,7 +343,7 @@ GZIP = [
 ]
 
 
-@pytest.mark.parametrize(("accept", "compressed"), GZIP)
+@table(("accept", "compressed"), GZIP)
 def test_gzip_where_accepted(accept: str, compressed: bool) -> None:
     ask = Ask(b'{"Name":"text ","Count":9000}', action="Long", headers={"accept-encoding": accept})
     answer = ask.to(Toy().app)

@@ -26,6 +26,7 @@ from tencentcloud.facefusion.v20220927 import facefusion_client, facefusion_clie
 from facemeld.protocol import Action, ActionRegistry, ApiEndpoint, Call, Credential, RequestModel, ResponseModel
 from facemeld.protocol.errors import NoFaceDetected
 from tests.api.live import versioned_client
+from tests.tables import table
 
 from .asgi import Ask
 
@@ -145,7 +146,7 @@ WAYS: list[tuple[str, str, dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("endpoint", "options"), [way[1:] for way in WAYS], ids=[way[0] for way in WAYS])
+@table(("endpoint", "options"), [way[1:] for way in WAYS], ids=[way[0] for way in WAYS])
 def test_sync_client(port: int, endpoint: str, options: dict[str, Any]) -> None:
     reply = client(endpoint.format(port=port), **options).FuseFace(request())
     assert reply.FusedImage == URL
@@ -171,7 +172,7 @@ FAILURES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("code", "options", "changes"), FAILURES)
+@table(("code", "options", "changes"), FAILURES)
 def test_sync_client_raises_the_code(port: int, code: str, options: dict[str, Any], changes: dict[str, Any]) -> None:
     call = request(changes.get("url", URL))
     if "ProjectId" in changes:

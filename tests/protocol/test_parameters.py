@@ -18,6 +18,7 @@ from facemeld.protocol.decoding import decode_json, decode_multipart, flat_pairs
 from facemeld.protocol.errors import InvalidParameter, InvalidRequest, MissingParameter, UnknownParameter
 from facemeld.protocol.options import ProtocolLimits
 from facemeld.protocol.schema import RequestModel, ResponseModel, to_model
+from tests.tables import table
 
 LIMITS = ProtocolLimits()
 names = st.text("abcdefghijklmnopqrstuvwxyzABCXYZ", min_size=1, max_size=8)
@@ -68,7 +69,7 @@ BAD_JSON = {
 }
 
 
-@pytest.mark.parametrize("body", BAD_JSON.values(), ids=BAD_JSON.keys())
+@table("body", BAD_JSON.values(), ids=BAD_JSON.keys())
 def test_malformed_json_is_refused_fast(body: bytes) -> None:
     start = time.perf_counter()
     with pytest.raises(InvalidParameter):
@@ -76,7 +77,7 @@ def test_malformed_json_is_refused_fast(body: bytes) -> None:
     assert time.perf_counter() - start < 0.5
 
 
-@pytest.mark.parametrize(
+@table(
     ("body", "values"),
     [
         (b"", {}),
@@ -147,7 +148,7 @@ BAD_QUERIES = {
 }
 
 
-@pytest.mark.parametrize("query", BAD_QUERIES.values(), ids=BAD_QUERIES.keys())
+@table("query", BAD_QUERIES.values(), ids=BAD_QUERIES.keys())
 def test_malformed_query_is_refused(query: str) -> None:
     with pytest.raises(InvalidParameter):
         unflatten(flat_pairs(query.encode(), LIMITS), LIMITS)
@@ -204,7 +205,7 @@ BAD_MULTIPART = {
 }
 
 
-@pytest.mark.parametrize(("kind", "body"), BAD_MULTIPART.values(), ids=BAD_MULTIPART.keys())
+@table(("kind", "body"), BAD_MULTIPART.values(), ids=BAD_MULTIPART.keys())
 def test_malformed_multipart_is_refused(kind: str, body: bytes) -> None:
     with pytest.raises(InvalidRequest):
         decode_multipart(kind, body, LIMITS)
@@ -288,8 +289,8 @@ SCHEMA: list[tuple[str, dict[str, Any], Any, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("strict", [False, True], ids=["lenient", "strict"])
-@pytest.mark.parametrize(("values", "lenient", "exact"), [row[1:] for row in SCHEMA], ids=[row[0] for row in SCHEMA])
+@table("strict", [False, True], ids=["lenient", "strict"])
+@table(("values", "lenient", "exact"), [row[1:] for row in SCHEMA], ids=[row[0] for row in SCHEMA])
 def test_schema(values: dict[str, Any], lenient: Any, exact: Any, strict: bool) -> None:
     expected = exact if strict else lenient
     if isinstance(expected, tuple):
@@ -338,6 +339,6 @@ def test_response_models_write_wire_names() -> None:
     assert Response(fused_image="u").model_dump(by_alias=True) == {"FusedImage": "u", "JobId": None}
 
 
-@pytest.mark.parametrize("text", ["a b", "a+b", "a&b=c", "脸", "%41", "a;b"])
+@table("text", ["a b", "a+b", "a&b=c", "脸", "%41", "a;b"])
 def test_query_text(text: str) -> None:
     assert flat_pairs(f"A={quote_plus(text)}".encode(), LIMITS) == {"A": text}

@@ -32,12 +32,13 @@ from facemeld.protocol.options import ProtocolOptions
 from facemeld.protocol.parameters import read_parameters
 from facemeld.protocol.request import RawRequest
 from facemeld.protocol.signature import canonical_requests, check_clock, read_claim, signing_key, verify
+from tests.tables import table
 
 from .api_vectors import NOW, PUBLIC, SECRET_ID, SECRET_KEY, SIGNING_KEY, VECTORS, Vector
 
 OPTIONS = ProtocolOptions()
 BY_NAME = {vector.name.partition(":")[0]: vector for vector in VECTORS}
-each_vector = pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector.name)
+each_vector = table("vector", VECTORS, ids=lambda vector: vector.name)
 
 
 def key_of(vector: Vector) -> Credential:
@@ -186,7 +187,7 @@ def signed_v3(host_signed: str, host_sent: str, service: str = "facefusion", *, 
     return RawRequest.of("POST", "/", list(headers.items()), body)
 
 
-@pytest.mark.parametrize(("signed", "sent"), [row[1:] for row in HOSTS], ids=[row[0] for row in HOSTS])
+@table(("signed", "sent"), [row[1:] for row in HOSTS], ids=[row[0] for row in HOSTS])
 def test_host_may_be_signed(signed: str, sent: str) -> None:
     assert accept(signed_v3(signed, sent), Credential(SECRET_ID, SECRET_KEY, 7))
 
@@ -198,7 +199,7 @@ def test_public_host_is_accepted_only_where_configured() -> None:
     assert accept(request, key, options=ProtocolOptions(public_hosts=(PUBLIC,)))
 
 
-@pytest.mark.parametrize("service", ["facefusion", "localhost:8080", "127", "a/b"])
+@table("service", ["facefusion", "localhost:8080", "127", "a/b"])
 def test_any_service_label_is_accepted_unless_strict(service: str) -> None:
     request, key = signed_v3("h", "h", service), Credential(SECRET_ID, SECRET_KEY, 7)
     assert accept(request, key)
@@ -241,14 +242,14 @@ AUTHORIZATIONS = {
 }
 
 
-@pytest.mark.parametrize("header", AUTHORIZATIONS.values(), ids=AUTHORIZATIONS.keys())
+@table("header", AUTHORIZATIONS.values(), ids=AUTHORIZATIONS.keys())
 def test_malformed_authorization_is_named(header: str) -> None:
     with pytest.raises(InvalidAuthorization):
         accept(changed(BY_NAME["A"], Authorization=header), key_of(BY_NAME["A"]))
 
 
-@pytest.mark.parametrize("name", ["Authorization", "X-TC-Action", "X-TC-Version", "X-TC-Timestamp"])
-@pytest.mark.parametrize("empty", [False, True])
+@table("name", ["Authorization", "X-TC-Action", "X-TC-Version", "X-TC-Timestamp"])
+@table("empty", [False, True])
 def test_missing_header_is_named(name: str, empty: bool) -> None:
     vector = BY_NAME["A"]
     headers = {key: value for key, value in vector.headers.items() if key != name} | ({name: ""} if empty else {})
@@ -256,8 +257,8 @@ def test_missing_header_is_named(name: str, empty: bool) -> None:
         accept(replace(vector, headers=headers).request(), key_of(vector))
 
 
-@pytest.mark.parametrize("name", ["Action", "Version", "Timestamp", "Nonce", "SecretId", "Signature"])
-@pytest.mark.parametrize("vector", [BY_NAME["F1"], BY_NAME["F2"]], ids=["form", "query"])
+@table("name", ["Action", "Version", "Timestamp", "Nonce", "SecretId", "Signature"])
+@table("vector", [BY_NAME["F1"], BY_NAME["F2"]], ids=["form", "query"])
 def test_missing_v1_parameter_is_named(vector: Vector, name: str) -> None:
     def without(text: str) -> str:
         return "&".join(piece for piece in text.split("&") if not piece.startswith(f"{name}="))
@@ -276,7 +277,7 @@ def test_repeated_header_is_refused() -> None:
 
 
 @each_vector
-@pytest.mark.parametrize(("offset", "fine"), [(-301, False), (-300, True), (300, True), (301, False)])
+@table(("offset", "fine"), [(-301, False), (-300, True), (300, True), (301, False)])
 def test_clock_may_differ_by_five_minutes(vector: Vector, offset: int, fine: bool) -> None:
     if fine:
         accept(vector.request(), key_of(vector), NOW + offset)
@@ -285,7 +286,7 @@ def test_clock_may_differ_by_five_minutes(vector: Vector, offset: int, fine: boo
             accept(vector.request(), key_of(vector), NOW + offset)
 
 
-@pytest.mark.parametrize("text", ["x", "-1700000000", "1700000000.5", "9" * 13, "１７００００００００"])
+@table("text", ["x", "-1700000000", "1700000000.5", "9" * 13, "１７００００００００"])
 def test_malformed_timestamp_is_named(text: str) -> None:
     request = replace(BY_NAME["A"].request(), headers={**BY_NAME["A"].request().headers, "x-tc-timestamp": text})
     with pytest.raises(InvalidParameter, match="X-TC-Timestamp"):
@@ -303,8 +304,8 @@ KEYS = [
 
 
 @pytest.mark.answers("AuthFailure.InvalidSecretId")
-@pytest.mark.parametrize("vector", [BY_NAME["A"], BY_NAME["C"], BY_NAME["F1"], BY_NAME["F2"]], ids=lambda vector: vector.name)
-@pytest.mark.parametrize(("credential", "error"), [row[1:] for row in KEYS], ids=[row[0] for row in KEYS])
+@table("vector", [BY_NAME["A"], BY_NAME["C"], BY_NAME["F1"], BY_NAME["F2"]], ids=lambda vector: vector.name)
+@table(("credential", "error"), [row[1:] for row in KEYS], ids=[row[0] for row in KEYS])
 def test_key_that_may_not_call(vector: Vector, credential: Credential | None, error: type[ApiError]) -> None:
     with pytest.raises(error):
         accept(vector.request(), credential)
@@ -321,7 +322,7 @@ TOKENS = [
 ]
 
 
-@pytest.mark.parametrize(("headers", "token", "expires", "fine"), [row[1:] for row in TOKENS], ids=[row[0] for row in TOKENS])
+@table(("headers", "token", "expires", "fine"), [row[1:] for row in TOKENS], ids=[row[0] for row in TOKENS])
 def test_session_token(headers: dict[str, str], token: str | None, expires: float | None, fine: bool) -> None:
     request, key = changed(BY_NAME["D"], **headers), replace(GOOD, token=token, expires_at=expires)
     if fine:

@@ -22,6 +22,7 @@ from facemeld.results import (
     SignatureInvalid,
 )
 from tests.db.state import SettableClock, promised_until_killed
+from tests.tables import table
 
 KEY = bytes(range(32))
 WEEK = timedelta(days=7)
@@ -172,7 +173,7 @@ def test_a_text_that_is_no_id_is_not_found(text: str) -> None:
         ResultId.parse(text)
 
 
-@pytest.mark.parametrize(
+@table(
     "text",
     [
         "",
@@ -228,7 +229,7 @@ def test_no_changed_address_is_accepted(data: st.DataObject) -> None:
         store.verify(changed_path, changed_query, now)
 
 
-@pytest.mark.parametrize("form", ["{q}&expires=1", "{q}&x=1", "&{q}", "", "signature=0", "expires=0&signature=" + "0" * 64])
+@table("form", ["{q}&expires=1", "{q}&x=1", "&{q}", "", "signature=0", "expires=0&signature=" + "0" * 64])
 def test_an_address_in_another_form_is_refused(store: LocalResultStore, clock: SettableClock, form: str) -> None:
     path, query = split(store.sign(ResultId.new("image/png", clock.now + WEEK)))
     with pytest.raises(SignatureInvalid):

@@ -21,6 +21,7 @@ from starlette.routing import Route
 from facemeld.resultfiles import ResultFiles
 from facemeld.results import LocalResultStore, ResultId
 from tests.db.state import SettableClock
+from tests.tables import table
 
 KEY = bytes(range(32))
 CONTENT = bytes(range(256)) * 4000
@@ -74,7 +75,7 @@ def test_a_whole_file_comes_with_all_that_caches_need(site: Site) -> None:
     assert {**head.headers} == {**reply.headers}
 
 
-@pytest.mark.parametrize(
+@table(
     ("asked", "first", "stop"),
     [
         ("bytes=0-0", 0, 1),
@@ -94,7 +95,7 @@ def test_a_range_is_sent_as_such(site: Site, asked: str, first: int, stop: int) 
     assert reply.headers["Content-Length"] == str(stop - first)
 
 
-@pytest.mark.parametrize("asked", ["bytes=5-2", "bytes=-", "items=0-5", "bytes=0-1,3-4", "bytes=a-b", "bytes", "bytes=0-1" + "9" * 30, ""])
+@table("asked", ["bytes=5-2", "bytes=-", "items=0-5", "bytes=0-1,3-4", "bytes=a-b", "bytes", "bytes=0-1" + "9" * 30, ""])
 def test_a_range_that_cannot_be_read_gives_the_whole_file(site: Site, asked: str) -> None:
     _, address = site.put()
     reply = site.call(address, Range=asked)
@@ -193,7 +194,7 @@ def test_an_address_ends_by_the_clock_of_the_api_whatever_the_files_say(site: Si
         assert site.call(address).status_code == 410
 
 
-@pytest.mark.parametrize("skew", [timedelta(days=-400), timedelta(hours=-2), timedelta(hours=2), timedelta(days=400)], ids=str)
+@table("skew", [timedelta(days=-400), timedelta(hours=-2), timedelta(hours=2), timedelta(days=400)], ids=str)
 def test_the_clock_of_the_store_gives_nobody_a_longer_life(site: Site, skew: timedelta) -> None:
     result, address = site.put(timedelta(minutes=90))
     site.stored.now += skew

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from facemeld.catalog import Material, MaterialFiles, MaterialStatus
 from facemeld.services.addresses import LIFE, PATH_PREFIX, MaterialAddresses
 from facemeld.services.errors import AddressExpired, AddressForged, MaterialDeleted
+from tests.tables import table
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 PICTURE = b"the picture's bytes"
@@ -111,9 +112,7 @@ def test_an_address_with_one_character_changed_is_refused(addresses: MaterialAdd
         read(addresses, address[:at] + character + address[at + 1 :])
 
 
-@pytest.mark.parametrize(
-    "name", ["../../facemeld.sqlite3", "mt_1.png", "mt_1603586676924403712.jpg", "mt_1603586676924403712/plan.bin", ""]
-)
+@table("name", ["../../facemeld.sqlite3", "mt_1.png", "mt_1603586676924403712.jpg", "mt_1603586676924403712/plan.bin", ""])
 def test_a_signature_belongs_to_one_picture(addresses: MaterialAddresses, name: str) -> None:
     other = re.sub(r"mt_\d+\.png", name, addresses.sign(material()))
     with pytest.raises(AddressForged):

@@ -7,7 +7,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,12 +16,13 @@ from facemeld.catalog.activities import LONGEST_TEXT, check_text
 from facemeld.services.materials import choices
 from facemeld.services.review import REVIEW_TEXTS, ReviewLimits, assess, describe, passes
 from facemeld.workers.facequality import FaceQuality
+from tests.tables import table
 
 GOOD = FaceQuality(Rect(10, 10, 120, 140), yaw=5, pitch=-10, sharpness=0.15, brightness=120, outside=0)
 LIMITS = ReviewLimits()
 
 
-@pytest.mark.parametrize(
+@table(
     ("change", "code", "fails"),
     [
         ({"box": Rect(0, 0, 63, 90)}, "face_small", False),
@@ -47,7 +47,7 @@ def test_each_fault_of_a_face_is_noticed(change: dict[str, Any], code: str, fail
     assert (other.code, other.failure, other.face) == (code, False, 2)
 
 
-@pytest.mark.parametrize(
+@table(
     "change",
     [
         {"box": Rect(0, 0, 64, 64)},
@@ -99,8 +99,8 @@ def test_every_outcome_can_be_told_and_stored(faces: list[FaceQuality], language
     assert 0 < len(text) <= LONGEST_TEXT
 
 
-@pytest.mark.parametrize("faces", [True, False])
-@pytest.mark.parametrize("status", MaterialStatus)
+@table("faces", [True, False])
+@table("status", MaterialStatus)
 def test_people_are_offered_what_the_review_allows(status: MaterialStatus, faces: bool) -> None:
     """Each choice leads somewhere by the table of transitions, and nothing that does is left out."""
     moment = datetime(2026, 1, 1, tzinfo=UTC)

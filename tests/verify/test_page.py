@@ -20,6 +20,7 @@ from starlette.routing import Route
 from facemeld.services.errors import DeadlineExceeded, QueueFull, WorkerDied
 from facemeld.verifypage import VerifyPage
 from tests.api.conftest import jpeg
+from tests.tables import table
 from tests.verify.conftest import Marked
 
 
@@ -42,7 +43,7 @@ def test_a_webp_is_looked_at_too(marked: Marked, astronaut: np.ndarray) -> None:
     assert marked.verify(buffer.getvalue())[1]["Format"] == "webp"
 
 
-@pytest.mark.parametrize("body", [b"", b"no picture", b"\xff\xd8\xff\xe0", b"\x89PNG\r\n\x1a\n" + b"\x00" * 50, b"GIF89a" + b"\x00" * 99])
+@table("body", [b"", b"no picture", b"\xff\xd8\xff\xe0", b"\x89PNG\r\n\x1a\n" + b"\x00" * 50, b"GIF89a" + b"\x00" * 99])
 def test_what_is_no_picture_is_refused(marked: Marked, body: bytes) -> None:
     status, answer = marked.verify(body)
     assert (status, answer["Error"]["Code"]) == (400, "unreadable")

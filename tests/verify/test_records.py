@@ -17,6 +17,7 @@ from facemeld.usage import UsageStore
 from tests.api.conftest import png
 from tests.api.live import eventually
 from tests.cli.shell import run_here
+from tests.tables import table
 from tests.verify.conftest import Marked
 from tests.verify.test_incoming import pixels_of
 
@@ -84,7 +85,7 @@ def test_mistakes_are_told(marked: Marked, arguments: tuple[str, ...], text: str
     assert text in done.stderr
 
 
-@pytest.mark.parametrize("mark", [0, 1, 2**63, 2**64 - 1])
+@table("mark", [0, 1, 2**63, 2**64 - 1])
 def test_a_mark_stands_for_exactly_the_ids_that_begin_with_it(marked: Marked, mark: int, request_id: str) -> None:
     with open_application(Settings(data=marked.data)) as application:
         usage: UsageStore = application.usage

@@ -22,6 +22,7 @@ from facemeld.services.requests import MarkRules
 from facemeld.workers.marking import Inputs, Logo, Marking, mark_identifier, write
 from facemeld.workers.photos import ImageSource
 from facemeld.workers.template import Template
+from tests.tables import table
 
 KEY = b"a key of 32 bytes for the tests."
 REQUEST = "3b241101-e2bb-4255-8caf-4136c566a962"
@@ -46,7 +47,7 @@ def finished(picture: NDArray[np.uint8], how: Marking, *, template: NDArray[np.u
 CLEAR, SPECK, OUTSIDE = Rect(0, 0, 150, 40), Rect(3, 3, 1, 1), Rect(900, 900, 10, 10)
 
 
-@pytest.mark.parametrize(
+@table(
     ("required", "rule", "visible", "logo", "labelled"),
     [
         (False, "replaces", True, None, True),

@@ -12,6 +12,7 @@ import threading
 import pytest
 
 from facemeld.workers.pool.process import receive, send
+from tests.tables import table
 
 PROGRAM = """
 import resource, sys
@@ -31,7 +32,7 @@ print(faults() - before)
 """
 
 
-@pytest.mark.parametrize("size", [0, 1, 4096, 65_536, 65_537, 5_000_003])
+@table("size", [0, 1, 4096, 65_536, 65_537, 5_000_003])
 def test_messages_arrive_as_they_were(size: int) -> None:
     """Also those that are larger than the pipe."""
     reader, writer = multiprocessing.Pipe(duplex=False)

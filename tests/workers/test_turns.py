@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from facemeld.workers.pool.executor import QueueFull
 from facemeld.workers.pool.turns import Lengths, Turns, starting_in_time
+from tests.tables import table
 
 
 async def settle() -> None:
@@ -49,7 +50,7 @@ class Desk:
             await settle()
 
 
-@pytest.mark.parametrize(
+@table(
     ("places", "asking", "served", "refused"),
     [
         (8, "aaa", "aaa", ""),

@@ -8,6 +8,7 @@ import pytest
 from facemeld.fusion.types import Face, Pose, Rect
 from facemeld.workers.errors import FaceOutsidePicture, LandmarksOutsideBox
 from facemeld.workers.photos import check_whole
+from tests.tables import table
 
 PICTURE = Rect(0, 0, 1000, 1000)
 
@@ -20,7 +21,7 @@ def face(x: float, y: float, width: float = 200, height: float = 200) -> Face:
     return Face(box, landmarks, np.zeros(52, np.float32), Pose(0, 0, 0), 1.0)
 
 
-@pytest.mark.parametrize(("x", "fine"), [(400, True), (0, True), (-38, True), (-42, False), (-120, False), (838, True), (842, False)])
+@table(("x", "fine"), [(400, True), (0, True), (-38, True), (-42, False), (-120, False), (838, True), (842, False)])
 def test_a_fifth_of_a_face_may_be_cut_off(x: float, fine: bool) -> None:
     if fine:
         check_whole(face(x, 400), None)
@@ -29,7 +30,7 @@ def test_a_fifth_of_a_face_may_be_cut_off(x: float, fine: bool) -> None:
             check_whole(face(x, 400), None)
 
 
-@pytest.mark.parametrize(
+@table(
     ("rect", "fine"),
     [
         (Rect(400, 400, 200, 200), True),
