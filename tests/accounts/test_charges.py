@@ -214,6 +214,7 @@ def test_processes_take_exactly_what_is_there(account_store: AccountStore, acme:
     assert left(account_store) == (0, [0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_kill_forgets_no_charge_and_keeps_no_credit(
     database: Database, account_store: AccountStore, acme: int, database_file: Path, clock: SettableClock, seed: int

@@ -357,6 +357,7 @@ def test_only_what_is_certain_is_cleared_without_a_person(
     assert highest_number(database, files) == stranger
 
 
+@pytest.mark.slow
 def test_a_kill_loses_no_promised_material_and_leaves_no_row_without_files(
     tmp_path: Path, account_store: AccountStore, database_file: Path, activity: Activity, clock: SettableClock
 ) -> None:

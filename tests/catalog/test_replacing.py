@@ -231,6 +231,7 @@ def test_what_a_crash_interrupted_is_found_and_settled(
     assert not compare(database, files, grace=NOW)
 
 
+@pytest.mark.slow
 def test_a_kill_leaves_a_whole_picture(
     tmp_path: Path, account_store: AccountStore, database_file: Path, materials: MaterialStore, material: Material
 ) -> None:

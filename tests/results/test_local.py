@@ -243,6 +243,7 @@ def test_another_key_signs_differently(store: LocalResultStore, clock: SettableC
         store.verify(path, query, clock.now)
 
 
+@pytest.mark.slow
 def test_a_kill_loses_no_promised_result_and_serves_no_partial_one(folder: Path) -> None:
     store = LocalResultStore(folder, KEY)
     for seed in range(4):
