@@ -9,6 +9,8 @@ NODE_CLIENTS := tencentcloud-sdk-nodejs@4.1.313 tencentcloud-sdk-nodejs-intl-en@
 TCCLI := tccli==3.1.189.1
 AXE := axe-core@4.14.1
 AXE_STAMP := $(if $(shell command -v npm),.clients/axe/.installed)
+# A file's tests run in one process, so that a server that they share is started once.
+PARALLEL := -n auto --dist loadfile
 WITH_AXE := FACEMELD_AXE="$${FACEMELD_AXE-$$(ls .clients/axe/node_modules/axe-core/axe.min.js 2>/dev/null)}"
 
 .PHONY: demo test slow clients console lint bench quality gate docs lock clean
@@ -18,11 +20,11 @@ demo: $(VENV)/.demo
 
 test: $(VENV)/.dev
 	$(BIN)/facemeld models fetch
-	$(RUN) -m pytest -n auto
+	$(RUN) -m pytest $(PARALLEL)
 
 slow: $(VENV)/.dev $(AXE_STAMP)
 	$(BIN)/facemeld models fetch
-	$(WITH_AXE) $(RUN) -m pytest -m slow
+	$(WITH_AXE) $(RUN) -m pytest -m slow $(PARALLEL)
 
 # The official clients that are not Python packages of the environment: the two Node SDKs, and tccli in an environment of its own.
 clients: $(VENV)/.dev .clients/.installed
@@ -32,7 +34,7 @@ clients: $(VENV)/.dev .clients/.installed
 # The console in a real browser; skipped where there is no Chromium. Accessibility is checked where npm can install axe-core.
 console: $(VENV)/.dev $(AXE_STAMP)
 	$(BIN)/facemeld models fetch
-	$(WITH_AXE) $(RUN) -m pytest -m 'browser and not slow' tests/console
+	$(WITH_AXE) $(RUN) -m pytest -m 'browser and not slow' $(PARALLEL) tests/console
 
 .clients/axe/.installed: Makefile
 	mkdir -p .clients/axe

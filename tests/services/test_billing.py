@@ -1,0 +1,132 @@
+"""Every call that succeeds costs one call, and no other does, however calls overlap, fail or are cancelled."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+import pytest
+
+from facemeld.accounts import AccountChange, ChargeStore, Operation, Release, Reserve, Settle
+from facemeld.app import Application
+from facemeld.services.billing import BillingService, CreditUsedUp
+from facemeld.services.errors import DatabaseUnavailable
+
+
+class Store:
+    """Passes operations on and keeps them, a list for each transaction; fails at operations of one kind."""
+
+    def __init__(self, charges: ChargeStore, broken: type[Operation] | None = None) -> None:
+        self.charges, self.broken = charges, broken
+        self.transactions: list[list[Operation]] = []
+
+    def apply(self, operations: Iterable[Operation]) -> tuple[bool, ...]:
+        given = list(operations)
+        if self.broken is not None and any(isinstance(operation, self.broken) for operation in given):
+            raise DatabaseUnavailable("the database must answer, got: disk I/O error")
+        self.transactions.append(given)
+        return self.charges.apply(given)
+
+
+@pytest.fixture
+def account(installation: Application) -> int:
+    """An account with five calls."""
+    number = installation.accounts.create("acme", actor="test").id
+    installation.accounts.change("acme", AccountChange(balance=5), actor="test")
+    return number
+
+
+def left(installation: Application) -> int | None:
+    return installation.accounts.get("acme").balance
+
+
+async def call(billing: BillingService, name: str, account: int, *, fails: bool = False) -> None:
+    async with billing.charge(name, account, "FuseFace"):
+        await asyncio.sleep(0)
+        if fails:
+            raise ValueError("the work failed")
+
+
+def test_only_work_that_succeeds_costs_a_call(installation: Application, account: int) -> None:
+    async def main() -> None:
+        billing = BillingService(installation.charges)
+        await call(billing, "one", account)
+        with pytest.raises(ValueError, match="the work failed"):
+            await call(billing, "two", account, fails=True)
+
+    asyncio.run(main())
+    assert left(installation) == 4
+    assert installation.charges.reserved(account) == 0
+
+
+def test_no_more_calls_run_at_once_than_are_paid_for(installation: Application, account: int) -> None:
+    entered: list[str] = []
+
+    async def main() -> list[BaseException | None]:
+        billing, go_on = BillingService(installation.charges), asyncio.Event()
+
+        async def hold(name: str) -> None:
+            async with billing.charge(name, account, "FuseFace"):
+                entered.append(name)
+                await go_on.wait()
+
+        async def let_go() -> None:
+            while len(entered) < 5:
+                await asyncio.sleep(0)
+            go_on.set()
+
+        *outcomes, _ = await asyncio.gather(*(hold(str(number)) for number in range(8)), let_go(), return_exceptions=True)
+        return outcomes
+
+    outcomes = asyncio.run(main())
+    assert [type(outcome) for outcome in outcomes if outcome is not None] == [CreditUsedUp] * 3
+    assert (len(entered), left(installation), installation.charges.reserved(account)) == (5, 0, 0)
+
+
+def test_a_cancelled_call_is_released(installation: Application, account: int) -> None:
+    async def main() -> None:
+        billing, inside = BillingService(installation.charges), asyncio.Event()
+
+        async def hold() -> None:
+            async with billing.charge("one", account, "FuseFace"):
+                inside.set()
+                await asyncio.Event().wait()
+
+        task = asyncio.create_task(hold())
+        await inside.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())
+    assert (left(installation), installation.charges.reserved(account)) == (5, 0)
+
+
+def test_calls_that_come_while_one_is_written_share_a_transaction(installation: Application, account: int) -> None:
+    store = Store(installation.charges)
+
+    async def main() -> None:
+        billing = BillingService(store)  # type: ignore[arg-type]  # has the only method that is used
+        await asyncio.gather(*(call(billing, str(number), account) for number in range(5)))
+
+    asyncio.run(main())
+    kinds = [type(operation) for transaction in store.transactions for operation in transaction]
+    assert (kinds.count(Reserve), kinds.count(Settle), kinds.count(Release)) == (5, 5, 0)
+    assert len(store.transactions) < len(kinds)
+    assert left(installation) == 0
+
+
+def test_work_whose_charge_cannot_be_settled_is_not_handed_out(installation: Application, account: int) -> None:
+    billing = BillingService(Store(installation.charges, broken=Settle))  # type: ignore[arg-type]  # as above
+    with pytest.raises(DatabaseUnavailable):
+        asyncio.run(call(billing, "one", account))
+
+
+def test_a_failure_is_told_also_when_its_charge_cannot_be_released(
+    installation: Application, account: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    billing = BillingService(Store(installation.charges, broken=Release))  # type: ignore[arg-type]  # as above
+    with pytest.raises(ValueError, match="the work failed"):
+        asyncio.run(call(billing, "one", account, fails=True))
+    assert "The charge of one could not be released" in caplog.text
+    assert installation.charges.reserved(account) == 1
