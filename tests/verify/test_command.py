@@ -22,7 +22,7 @@ def test_the_command_tells_people_and_machines(marked: Marked, tmp_path: Path) -
     assert (report["Missing"], report["Consistent"]) == ([], True)
     text = run(file, "--data", marked.data).stdout
     assert f"result {request_id}" in text
-    assert "the signature holds, and the signer is known" in text
+    assert "the signature is valid, and the signer is trusted" in text
     assert "The marks name the same result." in text
 
 
