@@ -95,7 +95,7 @@ class Caller:
 def sound(trouble: tuple[Path, Campaign], bundle_path: Path) -> Iterator[LiveServer]:
     """A server for tests that put back what they break."""
     data = shutil.copytree(trouble[0], trouble[0].with_name("sound"))
-    server = LiveServer(data, {"FACEMELD_WORKERS": "1", "FACEMELD_MODEL_DIR": str(bundle_path.parent)})
+    server = LiveServer(data, {"FACEMELD_WORKERS_COUNT": "1", "FACEMELD_MODEL_DIR": str(bundle_path.parent)})
     server.start()
     yield server
     server.stop()
