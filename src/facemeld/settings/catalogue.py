@@ -95,7 +95,7 @@ class Settings(Group):
     def with_origin(self, variables: Mapping[str, str], warnings: tuple[str, ...]) -> Self:
         """The same settings with the environment variables that they were read from."""
         copy = self.model_copy()
-        copy._variables, copy._warnings = MappingProxyType(dict(variables)), warnings
+        copy._variables, copy._warnings = MappingProxyType(dict(variables)), warnings  # noqa: SLF001 - a copy of this very object
         return copy
 
     def replace(self, **changes: object) -> Settings:
