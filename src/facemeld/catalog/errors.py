@@ -1,6 +1,7 @@
 """What can go wrong with activities and materials."""
 
 from facemeld.db import StateError
+from facemeld.errors import FacemeldError
 
 
 class CatalogError(StateError):
@@ -45,3 +46,11 @@ class ReviewRefused(CatalogError):
 
 class MaterialNotSaved(CatalogError):
     """The store of material files has no room or cannot be written."""
+
+
+class AddressForged(FacemeldError):
+    """An address of a picture was not made by this service."""
+
+
+class AddressExpired(FacemeldError):
+    """The time of a signed address is over."""

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from facemeld.services.errors import ServiceError
+from facemeld.errors import FacemeldError
 from facemeld.services.signin import Principal
 
 CAPACITY = 256 << 20
@@ -19,7 +19,7 @@ CAPACITY = 256 << 20
 _KINDS = ((b"\xff\xd8\xff", "image/jpeg"), (b"\x89PNG\r\n\x1a\n", "image/png"))
 
 
-class ShelfFull(ServiceError):
+class ShelfFull(FacemeldError):
     """Open pages hold as many pictures as there is room for."""
 
 

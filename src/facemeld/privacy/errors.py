@@ -1,6 +1,7 @@
 """What can go wrong with consents, deletions and their receipts."""
 
 from facemeld.db import StateError
+from facemeld.errors import FacemeldError
 
 
 class PrivacyError(StateError):
@@ -21,3 +22,11 @@ class ReceiptNotFound(PrivacyError):
 
 class ReceiptInvalid(PrivacyError):
     """A receipt was altered, signed with another key, or is no receipt."""
+
+
+class ConsentMissing(FacemeldError):
+    """A call must bring a reference to the consent of the people shown, and brings none."""
+
+
+class ConsentWithdrawn(FacemeldError):
+    """The deletion of a call's results was demanded before they were delivered."""

@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 import anyio
 
 from facemeld.accounts import ChargeStore, Operation, Release, Reserve, Settle
-from facemeld.services.errors import DatabaseUnavailable, ServiceError
+from facemeld.errors import FacemeldError
+from facemeld.services.errors import DatabaseUnavailable
 
 logger = logging.getLogger(__name__)
 
 
-class CreditUsedUp(ServiceError):
+class CreditUsedUp(FacemeldError):
     """The account has neither a package nor a balance to pay for the call."""
 
 

@@ -14,6 +14,7 @@ from facemeld.catalog import (
     MaterialNotSaved,
     ReviewRefused,
 )
+from facemeld.catalog.errors import AddressExpired, AddressForged
 from facemeld.db import DatabaseUnavailable
 from facemeld.errors import FacemeldError
 from facemeld.fusion.errors import FusionError
@@ -30,12 +31,16 @@ from facemeld.media.errors import (
     UndecodableImage,
 )
 from facemeld.privacy import DeletionInvalid, NothingToDelete, ReceiptInvalid, ReceiptNotFound
+from facemeld.privacy.errors import ConsentMissing, ConsentWithdrawn
 from facemeld.results import ResultExpired, ResultNotFound, ResultNotSaved
+from facemeld.services.requests import FaceRectEmpty, FaceRectInvalid, MaterialTooLarge, TemplateFaceNotFound, TooManyFaces
 from facemeld.users.errors import (
+    AttemptsUncounted,
     PasswordWrong,
     RoleInsufficient,
     TokenInvalid,
     TokenNotFound,
+    TooManyAttempts,
     UserExists,
     UserInvalid,
     UserNotFound,
@@ -54,66 +59,6 @@ from facemeld.workers.errors import (
     TooManyPhotos,
 )
 from facemeld.workers.pool.executor import DeadlineExceeded, NotReady, OutOfMemory, QueueFull, WorkerDied, WorkerError
-
-
-class ServiceError(FacemeldError):
-    """A request makes no sense for the objects it names."""
-
-
-class TemplateFaceNotFound(ServiceError):
-    """A material has no face with that id."""
-
-
-class TooManyFaces(ServiceError):
-    """More photos than the template has faces, or two photos for one face."""
-
-
-class FaceRectInvalid(ServiceError):
-    """The box around a user's face is too small or lies outside any picture."""
-
-
-class FaceRectEmpty(FaceRectInvalid):
-    """The box around a user's face has no area."""
-
-
-class MaterialTooLarge(ServiceError):
-    """The stored picture of a material is larger than the caller's version of the API allows."""
-
-
-class ConsentMissing(ServiceError):
-    """A call must bring a reference to the consent of the people shown, and brings none."""
-
-
-class ConsentWithdrawn(ServiceError):
-    """The deletion of a call's results was demanded before they were delivered."""
-
-
-class AddressForged(ServiceError):
-    """An address of a picture was not made by this service."""
-
-
-class AddressExpired(ServiceError):
-    """The time of a signed address is over."""
-
-
-class TooManyAttempts(ServiceError):
-    """A name or an address has tried too many passwords.
-
-    Attributes:
-        seconds: When to try again.
-    """
-
-    def __init__(self, message: str, seconds: int) -> None:
-        super().__init__(message)
-        self.seconds = seconds
-
-    def __reduce__(self) -> tuple[type[TooManyAttempts], tuple[str, int]]:
-        return type(self), (str(self), self.seconds)
-
-
-class AttemptsUncounted(ServiceError):
-    """Attempts to sign in cannot be counted now, so none is let through."""
-
 
 __all__ = [
     "AccountExists",
@@ -169,7 +114,6 @@ __all__ = [
     "ResultNotSaved",
     "ReviewRefused",
     "RoleInsufficient",
-    "ServiceError",
     "TemplateEmpty",
     "TemplateFaceNotFound",
     "TemplateMissing",

@@ -14,7 +14,7 @@ from limits.aio.storage import Storage
 from limits.errors import ConfigurationError, StorageError
 from limits.storage import storage_from_string
 
-from facemeld.services.errors import ServiceError
+from facemeld.errors import FacemeldError
 
 logger = logging.getLogger(__name__)
 
@@ -28,11 +28,11 @@ _REDIS: Mapping[str, Any] = MappingProxyType(
 )
 
 
-class RateStorageInvalid(ServiceError):
+class RateStorageInvalid(FacemeldError):
     """The rates' storage is not one that can be used."""
 
 
-class TooFrequent(ServiceError):
+class TooFrequent(FacemeldError):
     """An activity is called more often than its rate allows."""
 
 

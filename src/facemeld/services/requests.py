@@ -8,13 +8,14 @@ from datetime import timedelta
 from typing import Literal, Protocol
 
 from facemeld.boxes import Rect
+from facemeld.errors import FacemeldError
 from facemeld.fusion.retouch.presets import PRESETS, UltraStrengths
 from facemeld.marks.label import LABEL_TEXTS, Corner
 from facemeld.marks.metadata import ImplicitLabel
 from facemeld.media.decode import DecodeLimits
 from facemeld.media.errors import ImageTooManyBytes
 from facemeld.media.urls import parse_url
-from facemeld.services.errors import FaceRectEmpty, FaceRectInvalid, TemplateEmpty
+from facemeld.workers.errors import TemplateEmpty
 from facemeld.workers.marking import InvisibleScope, Logo, LogoRule, Marking
 from facemeld.workers.photos import PhotoRules
 
@@ -43,6 +44,26 @@ MODEL_TYPES = frozenset(PRESETS)
 
 MIN_RECT_SIDE = 30
 """Shortest side of a caller's face box, in pixels (spec 3.1)."""
+
+
+class TemplateFaceNotFound(FacemeldError):
+    """A material has no face with that id."""
+
+
+class TooManyFaces(FacemeldError):
+    """More photos than the template has faces, or two photos for one face."""
+
+
+class FaceRectInvalid(FacemeldError):
+    """The box around a user's face is too small or lies outside any picture."""
+
+
+class FaceRectEmpty(FaceRectInvalid):
+    """The box around a user's face has no area."""
+
+
+class MaterialTooLarge(FacemeldError):
+    """The stored picture of a material is larger than the caller's version of the API allows."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,9 @@
 """What can go wrong with users, passwords and tokens."""
 
+from __future__ import annotations
+
 from facemeld.db import StateError
+from facemeld.errors import FacemeldError
 
 
 class UserError(StateError):
@@ -33,3 +36,22 @@ class TokenInvalid(UserError):
 
 class RoleInsufficient(UserError):
     """The user's role does not allow the act."""
+
+
+class TooManyAttempts(FacemeldError):
+    """A name or an address has tried too many passwords.
+
+    Attributes:
+        seconds: When to try again.
+    """
+
+    def __init__(self, message: str, seconds: int) -> None:
+        super().__init__(message)
+        self.seconds = seconds
+
+    def __reduce__(self) -> tuple[type[TooManyAttempts], tuple[str, int]]:
+        return type(self), (str(self), self.seconds)
+
+
+class AttemptsUncounted(FacemeldError):
+    """Attempts to sign in cannot be counted now, so none is let through."""

@@ -12,17 +12,17 @@ from facemeld.console.parts.uploads import DropZone, Upload
 from facemeld.console.playground.bench import Bench
 from facemeld.console.playground.draft import Photo
 from facemeld.console.shelf import kind_of
+from facemeld.errors import FacemeldError
 from facemeld.services.administration import Material, MaterialFace
-from facemeld.services.errors import ServiceError
 
 MOST_PHOTOS = 6
 
 
-class TooManyDropped(ServiceError):
+class TooManyDropped(FacemeldError):
     """A call takes no more photos."""
 
 
-class NoPicture(ServiceError):
+class NoPicture(FacemeldError):
     """A file is no JPEG or PNG."""
 
 
