@@ -37,10 +37,10 @@ from bench.console_plans import Plans, Statement, distinct, read_statements
 from bench.console_store import OWNER, Known, Size, prepare
 from bench.world import Catalogue, World, processor_seconds
 
-from facemeld.accounts import NewKey
-from facemeld.app import open_application
-from facemeld.settings import Settings
-from facemeld.users import TokenKind
+from facemeld.accounts.types import NewKey
+from facemeld.app.composition import open_application
+from facemeld.settings.catalogue import Settings
+from facemeld.users.types import TokenKind
 
 _QUERY = re.compile(r"query: \{'client_id': '([0-9a-f-]+)', 'next_message_id': (\d+)")
 _ELEMENTS = re.compile(r"parseElements\(String\.raw`(.*?)`\)", re.DOTALL)

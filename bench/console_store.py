@@ -14,14 +14,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from facemeld.app import open_application
-from facemeld.catalog import MaterialStatus
-from facemeld.catalog.ids import activity_id, material_id
-from facemeld.db.chain import entry_hash
-from facemeld.db.snowflake import first_of
-from facemeld.results import ResultId
-from facemeld.settings import Settings
-from facemeld.users import Role
+from facemeld.app.composition import open_application
+from facemeld.db.audit import entry_hash
+from facemeld.db.database import first_of
+from facemeld.materials.types import MaterialStatus, activity_id, material_id
+from facemeld.results.types import ResultId
+from facemeld.settings.catalogue import Settings
+from facemeld.users.types import Role
 
 FORM = "1"
 """Changes with what is written, so that a folder of an older form is not taken for this one."""

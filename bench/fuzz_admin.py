@@ -26,9 +26,9 @@ import httpx
 from bench.pictures import hopper, jpeg
 from bench.world import World, new_world
 
-from facemeld.app import open_application
-from facemeld.settings import Settings
-from facemeld.users import Role, TokenKind
+from facemeld.app.composition import open_application
+from facemeld.settings.catalogue import Settings
+from facemeld.users.types import Role, TokenKind
 
 PASSWORD = "correct horse battery"
 DECOYS = 20

@@ -34,9 +34,9 @@ from bench.pictures import hopper, jpeg
 from bench.world import World, new_world, own_mb, peak_mb
 from scripts.tc3 import signed_headers
 
-from facemeld.app import open_application
-from facemeld.settings import Settings
-from facemeld.users import Role, TokenKind
+from facemeld.app.composition import open_application
+from facemeld.settings.catalogue import Settings
+from facemeld.users.types import Role, TokenKind
 
 WORKERS = 2
 CLIENTS = 4

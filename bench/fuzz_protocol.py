@@ -29,8 +29,9 @@ from bench.pictures import hopper, jpeg
 from bench.wire import Caller, Key, Reply
 from bench.world import World, new_world, own_mb
 
-from facemeld.protocol.errors import ANY, BY_CODE, INTL, V2018, V2022
-from facemeld.settings import Settings
+from facemeld.api.protocol.errors import BY_CODE
+from facemeld.api.protocol.errors.base import ANY, INTL, V2018, V2022
+from facemeld.settings.catalogue import Settings
 
 AT_ONCE = 8
 LONGEST = 30.0

@@ -15,20 +15,20 @@ from bench.references import floor, processor_ms
 from sqlalchemy import insert
 
 from bench import pictures
-from facemeld.app import Application, open_application
-from facemeld.catalog import MaterialStatus
-from facemeld.db import utc_now
+from facemeld.app.composition import Application, open_application
+from facemeld.db.errors import utc_now
 from facemeld.db.models import MaterialFaceRow, MaterialRow
 from facemeld.fusion.types import FuseOptions
 from facemeld.marks.metadata import ImplicitLabel
+from facemeld.materials.types import MaterialStatus
 from facemeld.media.decode import DecodeLimits
-from facemeld.models import ensure_bundle
-from facemeld.settings import Settings
-from facemeld.workers.marking import Marking
-from facemeld.workers.photos import ImageSource, PhotoRules, UserPhoto
+from facemeld.models.store import ensure_bundle
+from facemeld.settings.catalogue import Settings
 from facemeld.workers.pool.context import WorkerConfig, WorkerContext, context_for
-from facemeld.workers.tasks import Fuse, ImportTemplate
-from facemeld.workers.template import StoredTemplate, load
+from facemeld.workers.tasks.fuse import Fuse, ImportTemplate
+from facemeld.workers.tasks.marking import Marking
+from facemeld.workers.tasks.photos import ImageSource, PhotoRules, UserPhoto
+from facemeld.workers.tasks.template import StoredTemplate, load
 
 LIMITS = DecodeLimits(max_side=8000)
 _LABEL = "本图片为AI合成图片"

@@ -15,7 +15,7 @@ import numpy as np
 
 from facemeld.media.decode import DecodeLimits, decode
 from facemeld.media.encode import encode
-from facemeld.settings import Settings
+from facemeld.settings.catalogue import Settings
 from facemeld.workers.pool.process import keep_freed_memory
 
 LATENT = 512

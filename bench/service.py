@@ -21,9 +21,9 @@ from bench.load import Run
 from bench.world import World, file_server, machine, new_world, own_mb, peak_mb, percentile
 
 from bench import growth, references, report
-from facemeld.db import Database
+from facemeld.db.database import Database
 from facemeld.timing import STAGES
-from facemeld.usage import UsageStore
+from facemeld.usage.store import UsageStore
 
 WORKERS = 2
 

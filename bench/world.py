@@ -21,9 +21,9 @@ from typing import Any
 
 from bench.load import Load, Run, apart
 
-from facemeld.accounts import NewKey
-from facemeld.app import open_application
-from facemeld.settings import Settings
+from facemeld.accounts.types import NewKey
+from facemeld.app.composition import open_application
+from facemeld.settings.catalogue import Settings
 
 PROC = Path("/proc")
 

@@ -6,7 +6,8 @@ import ast
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from facemeld.protocol.errors import ANY, CATALOGUE, INTL, V2018, V2022, ApiError
+from facemeld.api.protocol.errors import CATALOGUE
+from facemeld.api.protocol.errors.base import ANY, INTL, V2018, V2022, ApiError
 
 ROOT = Path(__file__).resolve().parents[1]
 MARKER = "answers"

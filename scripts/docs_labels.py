@@ -25,11 +25,11 @@ from facemeld.library import fuse_file
 from facemeld.marks.authority import local_identity
 from facemeld.marks.metadata import extract
 from facemeld.media.decode import DecodeLimits
-from facemeld.models import ensure_bundle
+from facemeld.models.store import ensure_bundle
 from facemeld.resultmarks import ResultMarks
-from facemeld.services.verifying import report
+from facemeld.verify.service import report
 from facemeld.workers.pool.context import WorkerConfig, context_for
-from facemeld.workers.verify import VerifyPicture
+from facemeld.workers.tasks.verify import VerifyPicture
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "labels.md"
 KEY = b"a key for this page, not secret."

@@ -8,14 +8,14 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.metrics_core import Metric
 from starlette.applications import Starlette
 
-from facemeld.accounts import AccountStore
-from facemeld.connections import ConnectionLimits, Guard
+from facemeld.accounts.store import AccountStore
 from facemeld.counts import Counts
-from facemeld.edge import Edge, EdgeLimits
-from facemeld.metrics import CallMetrics, Sources, register_rooms
+from facemeld.http.connections import ConnectionLimits, Guard
+from facemeld.http.edge import Edge, EdgeLimits
+from facemeld.observe.calls import UsageLog
+from facemeld.observe.metrics import CallMetrics, Sources, register_rooms
 from facemeld.timing import STAGES
-from facemeld.usage import UsageStore
-from facemeld.usagelog import UsageLog
+from facemeld.usage.store import UsageStore
 from facemeld.workers.pool.context import WorkerConfig
 from facemeld.workers.pool.local import LocalExecutor, PoolLimits
 

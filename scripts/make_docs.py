@@ -10,7 +10,7 @@ from scripts.docs_errors import errors_page
 from scripts.docs_metrics import metrics_page
 from scripts.docs_numbers import FILLED, ROOT
 
-from facemeld.settings import GROUPS, SETTINGS, Setting
+from facemeld.settings.catalogue import GROUPS, SETTINGS, Setting
 
 DOCS = ROOT / "docs"
 

@@ -65,7 +65,7 @@ def astronaut(astronaut_path: Path) -> NDArray[np.uint8]:
 @pytest.fixture(scope="session")
 def bundle_path() -> Path:
     """The verified landmark bundle."""
-    from facemeld.models import ensure_bundle
+    from facemeld.models.store import ensure_bundle
 
     return ensure_bundle()
 
@@ -91,7 +91,7 @@ def password_cost() -> Iterator[Cost]:
 def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty database of the newest schema, migrated once; tests get copies."""
     file = tmp_path_factory.mktemp("migrated") / "facemeld.db"
-    from facemeld.db import Database
+    from facemeld.db.database import Database
 
     database = Database.at(file)
     database.upgrade()
@@ -102,8 +102,8 @@ def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def empty_installation(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder with a master key and an empty database; tests copy it, because migrating a database takes long."""
-    from facemeld.app import open_application
-    from facemeld.settings import Settings
+    from facemeld.app.composition import open_application
+    from facemeld.settings.catalogue import Settings
 
     data = tmp_path_factory.mktemp("empty") / "data"
     with open_application(Settings(data=data)):

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from facemeld.app import Application
-from facemeld.models import ensure_bundle
+from facemeld.app.composition import Application
+from facemeld.models.store import ensure_bundle
 from facemeld.workers.pool.context import WorkerConfig, context_for
 from facemeld.workers.pool.executor import ExecutorStats, Task
 

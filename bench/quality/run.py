@@ -53,7 +53,7 @@ def mesh_engine() -> Engine:
     """Make the default engine."""
     # Imported late, so that measuring another engine needs neither this one nor its models.
     from facemeld.fusion.mesh import MeshEngine
-    from facemeld.models import ensure_bundle
+    from facemeld.models.store import ensure_bundle
 
     return MeshEngine(ensure_bundle())
 

@@ -29,14 +29,14 @@ from facemeld.marks.label import draw_label
 from facemeld.marks.provenance import Ingredient
 from facemeld.media.containers import ImageFormat
 from facemeld.media.decode import DecodeLimits, decode
-from facemeld.models import ensure_bundle
+from facemeld.models.store import ensure_bundle
 from facemeld.resultmarks import ResultMarks
-from facemeld.settings import load_settings
+from facemeld.settings.environment import load_settings
 from facemeld.timing import stage
-from facemeld.workers.incoming import FoundMark, look
-from facemeld.workers.marking import FusedFile, Inputs, write
 from facemeld.workers.pool.context import TemplateCache, WorkerContext
-from facemeld.workers.template import Template
+from facemeld.workers.tasks.incoming import FoundMark, look
+from facemeld.workers.tasks.marking import FusedFile, Inputs, write
+from facemeld.workers.tasks.template import Template
 
 PictureLike: TypeAlias = "NDArray[np.uint8] | bytes | str | PathLike[str]"
 """A picture: uint8 (H, W, 3) RGB, the bytes of a JPEG or PNG file, or the path of one."""

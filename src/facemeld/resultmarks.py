@@ -5,13 +5,13 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass, field
 
-from facemeld.installation import existing_mark_key, signing_identity
 from facemeld.marks.authority import SigningIdentity
 from facemeld.marks.label import LABEL_TEXTS, Corner
 from facemeld.marks.metadata import ImplicitLabel
-from facemeld.settings import Settings
-from facemeld.workers.incoming import IncomingRule
-from facemeld.workers.marking import InvisibleScope, Marking
+from facemeld.settings.catalogue import Settings
+from facemeld.upkeep.installation import existing_mark_key, signing_identity
+from facemeld.workers.tasks.incoming import IncomingRule
+from facemeld.workers.tasks.marking import InvisibleScope, Marking
 
 
 @dataclass(frozen=True, slots=True)

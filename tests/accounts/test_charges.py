@@ -15,16 +15,19 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule, run_state_machine_as_test
 
-from facemeld.accounts import UNLIMITED, AccountChange, AccountInvalid, AccountStore, AuditLog, ChargeStore, Release, Reserve, Settle
-from facemeld.db import Database
+from facemeld.accounts.credit import ChargeStore, Release, Reserve, Settle
+from facemeld.accounts.store import UNLIMITED, AccountChange, AccountStore
+from facemeld.accounts.types import AccountInvalid
+from facemeld.db.audit import AuditLog
+from facemeld.db.database import Database
 from tests.db.state import SettableClock, promised_until_killed
 
 LEASE = timedelta(minutes=5)
 SPEND = """
 import sys, uuid
 from datetime import UTC, datetime, timedelta
-from facemeld.accounts import ChargeStore, Reserve, Settle
-from facemeld.db import Database
+from facemeld.accounts.credit import ChargeStore, Reserve, Settle
+from facemeld.db.database import Database
 database = Database(sys.argv[1])
 store = ChargeStore(database, timedelta(minutes=5))
 for _ in range(60):

@@ -7,8 +7,10 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import insert
 
-from facemeld.accounts import AccountNotFound, AccountStore, ChargeStore, Reserve
-from facemeld.db import Database
+from facemeld.accounts.credit import ChargeStore, Reserve
+from facemeld.accounts.store import AccountStore
+from facemeld.accounts.types import AccountNotFound
+from facemeld.db.database import Database
 from facemeld.db.models import ChargeRow
 from tests.db.state import SettableClock
 from tests.db.steps import counted

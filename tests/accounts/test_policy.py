@@ -10,21 +10,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facemeld.accounts import (
-    AccountChange,
+from facemeld.accounts.store import AccountChange, AccountStore
+from facemeld.accounts.types import (
     AccountInvalid,
-    AccountStore,
-    AuditLog,
     KeyKind,
     KeyNotFound,
     Network,
+    format_networks,
+    format_rates,
     includes,
     parse_actions,
     parse_networks,
     parse_rates,
 )
-from facemeld.accounts.policy import format_networks, format_rates
-from facemeld.db import Database
+from facemeld.db.audit import AuditLog
+from facemeld.db.database import Database
 from tests.db.state import SettableClock
 from tests.tables import table
 

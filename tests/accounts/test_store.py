@@ -12,25 +12,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from facemeld.accounts import (
-    AccountExists,
-    AccountInvalid,
-    AccountNotFound,
-    AccountState,
-    AccountStore,
-    AuditLog,
-    KeyKind,
-    KeyNotFound,
-    KeyVault,
-    VaultError,
-)
-from facemeld.db import Database
+from facemeld.accounts.store import AccountStore
+from facemeld.accounts.types import AccountExists, AccountInvalid, AccountNotFound, AccountState, KeyKind, KeyNotFound, VaultError
+from facemeld.accounts.vault import KeyVault
+from facemeld.db.audit import AuditLog
+from facemeld.db.database import Database
 from tests.db.state import SettableClock
 
 CREATE = """
 import sys
-from facemeld.accounts import AccountStore, KeyVault
-from facemeld.db import Database
+from facemeld.accounts.store import AccountStore; from facemeld.accounts.vault import KeyVault
+from facemeld.db.database import Database
 database = Database(sys.argv[1])
 store = AccountStore(database, KeyVault.from_secret("a master secret of the tests, long enough"))
 for _ in range(10):

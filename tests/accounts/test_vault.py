@@ -11,12 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facemeld.accounts import KeyVault, VaultError
+from facemeld.accounts.types import VaultError
+from facemeld.accounts.vault import KeyVault
 
 ONE = KeyVault.from_secret("one master secret that is long enough")
 OTHER = KeyVault.from_secret("another master secret, long enough too")
 OPEN = (
-    "import sys, pathlib; from facemeld.accounts import KeyVault; print(KeyVault.from_file(pathlib.Path(sys.argv[1])).derive('test').hex())"
+    "import sys, pathlib; "
+    "from facemeld.accounts.vault import KeyVault; print(KeyVault.from_file(pathlib.Path(sys.argv[1])).derive('test').hex())"
 )
 
 

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facemeld.actions.describe_material_list import china_time
-from facemeld.actions.listing import paging
-from facemeld.actions.v2018.describe_material_list import DescribeMaterialListRequest, iso_time
-from facemeld.actions.v2018.types import activity_id, check_size, face_id, model_id, review
-from facemeld.catalog import parse_activity_id, parse_face_id, parse_model_id
-from facemeld.protocol.errors import InvalidParameter, InvalidParameterValueParameterValueError, RequestEntityTooLarge
-from facemeld.protocol.schema import to_model
+from facemeld.api.actions.types import paging
+from facemeld.api.actions.v2018 import DescribeMaterialListRequest, activity_id, check_size, face_id, iso_time, model_id, review
+from facemeld.api.actions.v2022 import china_time
+from facemeld.api.protocol.errors.common import InvalidParameter
+from facemeld.api.protocol.errors.facefusion import InvalidParameterValueParameterValueError, RequestEntityTooLarge
+from facemeld.api.protocol.schema import to_model
+from facemeld.materials.types import parse_activity_id, parse_face_id, parse_model_id
 from tests.tables import table
 
 NUMBERS = st.integers(1, 2**63 - 1)

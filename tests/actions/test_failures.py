@@ -9,23 +9,22 @@ from typing import Any, cast
 
 import pytest
 
-from facemeld.actions.describe_material_list import DescribeMaterialList
-from facemeld.actions.failures import FACE_FUSION_FAILURES, FAILURES_2018, FAILURES_2022, LISTING_FAILURES, LISTING_FAILURES_2018
-from facemeld.actions.fuse_face import FuseFace
-from facemeld.actions.fuse_face_ultra import FAILURES_ULTRA
-from facemeld.actions.v2018.describe_material_list import DescribeMaterialList as DescribeMaterialList2018
-from facemeld.actions.v2018.face_fusion import FaceFusion
-from facemeld.actions.v2018.fuse_face import FuseFace as FuseFace2018
+from facemeld.api.actions.v2018 import DescribeMaterialList as DescribeMaterialList2018
+from facemeld.api.actions.v2018 import FaceFusion
+from facemeld.api.actions.v2018 import FuseFace as FuseFace2018
+from facemeld.api.actions.v2022 import FAILURES_ULTRA, DescribeMaterialList, FuseFace
+from facemeld.api.failures import FACE_FUSION_FAILURES, FAILURES_2018, FAILURES_2022, LISTING_FAILURES, LISTING_FAILURES_2018
+from facemeld.api.protocol.call import Action, Call
+from facemeld.api.protocol.errors.base import ANY, V2018, V2022, ApiError
+from facemeld.api.protocol.schema import to_model
+from facemeld.errors import FacemeldError
 from facemeld.fusion import errors as fusion_errors
+from facemeld.fusion.errors import FusionError
 from facemeld.marks import errors as marks_errors
 from facemeld.media import errors as media_errors
-from facemeld.protocol.call import Action, Call
-from facemeld.protocol.errors import ANY, V2018, V2022, ApiError
-from facemeld.protocol.schema import to_model
-from facemeld.services import errors as services
-from facemeld.services.errors import DownloadFailed, FacemeldError
-from facemeld.workers import errors as workers_errors
+from facemeld.media.errors import DownloadFailed, EncodingFailed
 from facemeld.workers.pool import executor as pool
+from facemeld.workers.tasks import errors as workers_errors
 from tests.tables import table
 
 
@@ -102,8 +101,8 @@ def test_every_error_of_the_use_cases_has_a_code_of_the_version(name: str, kind:
 @pytest.mark.parametrize(
     ("kind", "old", "new"),
     [
-        (services.FusionError, "FailedOperation.FaceFusionError", "FailedOperation.InnerError"),
-        (services.EncodingFailed, "FailedOperation.FuseImageError", "FailedOperation.InnerError"),
+        (FusionError, "FailedOperation.FaceFusionError", "FailedOperation.InnerError"),
+        (EncodingFailed, "FailedOperation.FuseImageError", "FailedOperation.InnerError"),
     ],
 )
 def test_an_engine_or_an_encoder_that_fails(kind: type[FacemeldError], old: str, new: str) -> None:

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from facemeld.db import utc_now
-from facemeld.privacy import parse_receipt, verify_receipt
-from facemeld.usage import Usage
-from facemeld.users import Role
+from facemeld.db.errors import utc_now
+from facemeld.privacy.deletion import parse_receipt, verify_receipt
+from facemeld.usage.types import Usage
+from facemeld.users.types import Role
 from tests.admin.world import World, make_world
 
 

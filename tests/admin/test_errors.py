@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from facemeld.users import Role
+from facemeld.users.types import Role
 from tests.admin.world import PASSWORD, UPLOAD_BYTES, World
 from tests.tables import table
 

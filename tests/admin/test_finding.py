@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from facemeld.db import utc_now
-from facemeld.services.configuration import HIDDEN, Source, read_configuration
-from facemeld.settings import SETTINGS, load_settings
-from facemeld.users import Role
+from facemeld.db.errors import utc_now
+from facemeld.settings.catalogue import SETTINGS
+from facemeld.settings.environment import load_settings
+from facemeld.upkeep.administration import HIDDEN, Source, read_configuration
+from facemeld.users.types import Role
 from tests.admin.test_objects import usage
 from tests.admin.world import World, make_world
 

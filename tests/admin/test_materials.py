@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from facemeld.users import Role
+from facemeld.users.types import Role
 from tests.admin.world import UPLOAD_BYTES, World, make_world
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from facemeld.db import utc_now
-from facemeld.results import ResultId
-from facemeld.usage import Usage
-from facemeld.users import Role
+from facemeld.db.errors import utc_now
+from facemeld.results.types import ResultId
+from facemeld.usage.types import Usage
+from facemeld.users.types import Role
 from tests.admin.world import World, make_world
 from tests.tables import table
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from facemeld.users import Role
+from facemeld.users.types import Role
 from tests.admin.world import World
 from tests.tables import table
 

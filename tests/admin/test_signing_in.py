@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from facemeld.users import Role
+from facemeld.users.types import Role
 from tests.admin.world import PASSWORD, World, make_world
 
 

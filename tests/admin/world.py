@@ -13,10 +13,10 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
-from facemeld.admin import create_admin
-from facemeld.app import Application, Services, open_application
-from facemeld.settings import Settings
-from facemeld.users import Role, TokenKind
+from facemeld.admin.api import create_admin
+from facemeld.app.composition import Application, Services, open_application
+from facemeld.settings.catalogue import Settings
+from facemeld.users.types import Role, TokenKind
 from tests.inline import Inline
 
 PASSWORD = "correct horse battery"

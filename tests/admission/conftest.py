@@ -11,12 +11,16 @@ from typing import Any
 import anyio
 import pytest
 
-from facemeld.accounts import AccountChange, NewKey
-from facemeld.admission import StoredCredentials, build_hooks
-from facemeld.app import Application, open_application
-from facemeld.protocol import Action, ActionRegistry, ApiEndpoint, Call, CallRecord, ProtocolLimits, ProtocolOptions, RequestModel
-from facemeld.protocol.errors import NoFaceDetected
-from facemeld.settings import Settings
+from facemeld.accounts.store import AccountChange
+from facemeld.accounts.types import NewKey
+from facemeld.api.protocol.call import Action, ActionRegistry, Call, CallRecord
+from facemeld.api.protocol.endpoint import ApiEndpoint
+from facemeld.api.protocol.errors.facefusion import NoFaceDetected
+from facemeld.api.protocol.options import ProtocolLimits, ProtocolOptions
+from facemeld.api.protocol.schema import RequestModel
+from facemeld.app.composition import Application, open_application
+from facemeld.app.wiring import StoredCredentials, build_hooks
+from facemeld.settings.catalogue import Settings
 from tests.protocol.asgi import NOW, Answer, Ask, send
 
 VERSIONS = ("2022-09-27", "2018-12-01")

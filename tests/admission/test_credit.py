@@ -10,8 +10,9 @@ from pathlib import Path
 import anyio
 import pytest
 
-from facemeld.accounts import UNLIMITED, ChargeStore
-from facemeld.db import DatabaseUnavailable
+from facemeld.accounts.credit import ChargeStore
+from facemeld.accounts.store import UNLIMITED
+from facemeld.db.errors import DatabaseUnavailable
 from tests.admission.conftest import VERSIONS, Desk
 from tests.protocol.asgi import send
 

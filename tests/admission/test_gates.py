@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
-from facemeld.accounts import AccountState, AccountStore, parse_networks
-from facemeld.actions.gates import STATE_ERRORS
-from facemeld.db import DatabaseUnavailable
+from facemeld.accounts.store import AccountStore
+from facemeld.accounts.types import AccountState, parse_networks
+from facemeld.api.checks import STATE_ERRORS
+from facemeld.api.protocol.errors import BY_CODE
+from facemeld.api.protocol.errors.base import V2018, V2022
+from facemeld.db.errors import DatabaseUnavailable
 from facemeld.errors import FacemeldError
-from facemeld.protocol.errors import BY_CODE, V2018, V2022
 from tests.admission.conftest import VERSIONS, Desk
 from tests.tables import table
 

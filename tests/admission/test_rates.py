@@ -7,8 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from facemeld.services.policies import DOCUMENTED_RATES, default_rates
-from facemeld.services.rates import ActivityRates, Exceeded, RateLimiter, RateStorageInvalid, TooFrequent
+from facemeld.accounts.rates import DOCUMENTED_RATES, ActivityRates, Exceeded, RateLimiter, RateStorageInvalid, TooFrequent, default_rates
 from tests.admission.conftest import VERSIONS, Desk
 from tests.tables import table
 

@@ -8,11 +8,12 @@ from dataclasses import replace
 
 import pytest
 
-from facemeld.db import Database, DatabaseUnavailable
-from facemeld.protocol import CallInfo, CallRecord
-from facemeld.protocol.call import Notes
-from facemeld.usage import Usage, UsageStore
-from facemeld.usagelog import UsageLog
+from facemeld.api.protocol.call import CallInfo, CallRecord, Notes
+from facemeld.db.database import Database
+from facemeld.db.errors import DatabaseUnavailable
+from facemeld.observe.calls import UsageLog
+from facemeld.usage.store import UsageStore
+from facemeld.usage.types import Usage
 from tests.admission.conftest import Desk
 
 
@@ -55,7 +56,7 @@ def test_calls_are_recorded_with_their_outcome_and_keys_with_their_last_use(open
 
 
 def test_records_are_written_by_themselves(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("facemeld.usagelog.FLUSH_SECONDS", 0.01)
+    monkeypatch.setattr("facemeld.observe.calls.FLUSH_SECONDS", 0.01)
     log = UsageLog(desk.application.usage, desk.application.accounts)
 
     async def serve() -> None:
@@ -74,7 +75,7 @@ def test_records_are_written_by_themselves(desk: Desk, monkeypatch: pytest.Monke
 def test_a_record_that_cannot_be_stored_holds_up_no_other(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("facemeld.usagelog.FLUSH_SECONDS", 0.01)
+    monkeypatch.setattr("facemeld.observe.calls.FLUSH_SECONDS", 0.01)
     log = UsageLog(desk.application.usage, desk.application.accounts)
 
     async def serve() -> None:

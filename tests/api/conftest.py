@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from facemeld.settings import Settings
+from facemeld.settings.catalogue import Settings
 from tests.api.live import Campaign, LiveServer, file_server, make_campaign
 
 

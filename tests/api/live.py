@@ -26,10 +26,10 @@ from tencentcloud.common.profile.client_profile import ClientProfile
 from tencentcloud.common.profile.http_profile import HttpProfile
 from tencentcloud.facefusion.v20220927 import facefusion_client, models
 
-from facemeld.accounts import NewKey
-from facemeld.app import Services, open_application
-from facemeld.catalog import Material
-from facemeld.settings import Settings
+from facemeld.accounts.types import NewKey
+from facemeld.app.composition import Services, open_application
+from facemeld.materials.types import Material
+from facemeld.settings.catalogue import Settings
 from tests.inline import Inline
 
 FACEMELD = Path(sys.executable).with_name("facemeld")

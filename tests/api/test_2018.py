@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from tencentcloud.facefusion.v20181201 import facefusion_client, models
 
-from facemeld.app import open_application
+from facemeld.app.composition import open_application
 from facemeld.marks.metadata import read_metadata
 from tests.api.conftest import World, jpeg, png
 from tests.api.live import Campaign, client_arguments, download, failure, fuse_request, make_campaign, photo

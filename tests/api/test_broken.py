@@ -23,7 +23,7 @@ import pytest
 from numpy.typing import NDArray
 from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentCloudSDKException
 
-from facemeld.settings import Settings
+from facemeld.settings.catalogue import Settings
 from tests.api.conftest import jpeg
 from tests.api.live import FACEMELD, Campaign, LiveServer, client_arguments, eventually, make_campaign, versioned_client
 from tests.api.test_crashes import workers

@@ -16,10 +16,11 @@ from tencentcloud.facefusion.v20181201 import facefusion_client as client_2018
 from tencentcloud.facefusion.v20181201 import models as models_2018
 from tencentcloud.facefusion.v20220927 import models
 
-from facemeld.app import Application, open_application
-from facemeld.privacy import Consent, NothingToDelete, verify_receipt
-from facemeld.settings import Settings
-from facemeld.usage import Usage
+from facemeld.app.composition import Application, open_application
+from facemeld.privacy.deletion import verify_receipt
+from facemeld.privacy.types import Consent, NothingToDelete
+from facemeld.settings.catalogue import Settings
+from facemeld.usage.types import Usage
 from tests.api.conftest import World, jpeg
 from tests.api.live import (
     Campaign,

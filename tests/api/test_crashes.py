@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentCloudSDKException
 
-from facemeld.app import open_application
-from facemeld.settings import Settings
+from facemeld.app.composition import open_application
+from facemeld.settings.catalogue import Settings
 from tests.api.conftest import jpeg
 from tests.api.live import Campaign, LiveServer, download, eventually, fuse_request, make_campaign, photo
 

@@ -12,9 +12,9 @@ import pytest
 from numpy.typing import NDArray
 from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentCloudSDKException
 
-from facemeld.app import open_application
-from facemeld.settings import Settings
-from facemeld.usage import Grouping
+from facemeld.app.composition import open_application
+from facemeld.settings.catalogue import Settings
+from facemeld.usage.store import Grouping
 from tests.api.conftest import jpeg
 from tests.api.live import Campaign, LiveServer, fuse_request, make_campaign, photo
 

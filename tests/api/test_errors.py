@@ -14,8 +14,8 @@ from PIL import Image
 from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentCloudSDKException
 from tencentcloud.facefusion.v20220927 import models
 
-from facemeld.accounts import NewKey
-from facemeld.app import open_application
+from facemeld.accounts.types import NewKey
+from facemeld.app.composition import open_application
 from tests.api.conftest import World, jpeg, png
 from tests.api.live import client_arguments, fuse_request, make_campaign, photo, versioned_client
 

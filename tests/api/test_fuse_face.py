@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from tencentcloud.facefusion.v20220927 import facefusion_client_async, models
 
-from facemeld.fusion.types import Rect
+from facemeld.boxes import Rect
 from facemeld.marks.metadata import read_metadata
 from tests.api.conftest import World, png
 from tests.api.live import client_arguments, download, fuse_request, photo

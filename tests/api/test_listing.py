@@ -13,7 +13,7 @@ from tencentcloud.facefusion.v20181201 import facefusion_client as client_2018
 from tencentcloud.facefusion.v20181201 import models as models_2018
 from tencentcloud.facefusion.v20220927 import models as models_2022
 
-from facemeld.app import open_application
+from facemeld.app.composition import open_application
 from tests.api.conftest import World, jpeg
 from tests.api.live import Campaign, LiveServer, client_arguments, download, failure, make_campaign
 from tests.tables import table
@@ -28,7 +28,7 @@ def campaign(world: World) -> Campaign:
     with open_application(world.settings) as application:
         only = made.materials["picture.jpg"]
         files, faces = application.materials.files, tuple(face.box for face in only.faces)
-        from facemeld.catalog import NewMaterial
+        from facemeld.materials.types import NewMaterial
 
         new = NewMaterial(
             name="copy.jpg",
@@ -195,8 +195,8 @@ def test_an_address_that_was_changed_is_refused(picture_url: str, old: str, new:
 
 @pytest.mark.parametrize("module", [models_2018, models_2022])
 def test_the_official_models_know_every_member(module: ModuleType) -> None:
-    from facemeld.actions import describe_material_list as new
-    from facemeld.actions.v2018 import describe_material_list as old
+    from facemeld.api.actions import v2018 as old
+    from facemeld.api.actions import v2022 as new
 
     ours = old.MaterialInfo if module is models_2018 else new.MaterialInfo
     theirs = {name.removeprefix("_") for name in vars(module.PublicMaterialInfos())}

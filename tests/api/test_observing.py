@@ -24,9 +24,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentCloudSDKException
 from tencentcloud.facefusion.v20220927 import models
 
-from facemeld.accounts import NewKey
-from facemeld.app import open_application
-from facemeld.settings import Settings
+from facemeld.accounts.types import NewKey
+from facemeld.app.composition import open_application
+from facemeld.settings.catalogue import Settings
 from tests.api.conftest import jpeg
 from tests.api.live import Campaign, LiveServer, download, eventually, failure, file_server, fuse_request, make_campaign, photo
 from tests.api.test_crashes import workers

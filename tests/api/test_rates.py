@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentCloudSDKException
 from tencentcloud.facefusion.v20181201 import facefusion_client, models
 
-from facemeld.app import open_application
-from facemeld.settings import Settings
+from facemeld.app.composition import open_application
+from facemeld.settings.catalogue import Settings
 from tests.api.conftest import jpeg
 from tests.api.live import Campaign, LiveServer, client_arguments, fuse_request, make_campaign, photo
 

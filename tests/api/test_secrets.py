@@ -18,10 +18,10 @@ import pytest
 from numpy.typing import NDArray
 from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentCloudSDKException
 
-from facemeld.accounts import NewKey
-from facemeld.app import open_application
-from facemeld.settings import Settings
-from facemeld.users import Role
+from facemeld.accounts.types import NewKey
+from facemeld.app.composition import open_application
+from facemeld.settings.catalogue import Settings
+from facemeld.users.types import Role
 from tests.admin.test_roles import BODIES, MATRIX, NAMES
 from tests.api.conftest import jpeg
 from tests.api.live import Campaign, LiveServer, client_arguments, eventually, file_server, make_campaign, versioned_client

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from facemeld.app import open_application
+from facemeld.app.composition import open_application
 from tests.api.conftest import World, jpeg
 from tests.api.live import LiveServer, client_arguments, failure, make_campaign, versioned_client
 

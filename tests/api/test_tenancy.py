@@ -17,10 +17,10 @@ import pytest
 from numpy.typing import NDArray
 from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentCloudSDKException
 
-from facemeld.accounts import NewKey
-from facemeld.app import open_application
-from facemeld.services.policies import ACTION_NAMES
-from facemeld.users import Role, TokenKind
+from facemeld.accounts.rates import ACTION_NAMES
+from facemeld.accounts.types import NewKey
+from facemeld.app.composition import open_application
+from facemeld.users.types import Role, TokenKind
 from tests.admin.test_roles import BODIES, MATRIX
 from tests.api.conftest import World, jpeg
 from tests.api.live import Campaign, LiveServer, client_arguments, download, fuse_request, make_campaign, photo, versioned_client

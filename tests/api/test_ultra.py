@@ -14,7 +14,7 @@ from PIL import Image
 from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentCloudSDKException
 from tencentcloud.facefusion.v20220927 import models
 
-from facemeld.fusion.types import Rect
+from facemeld.boxes import Rect
 from facemeld.marks.metadata import read_metadata
 from tests.api.conftest import World, jpeg, png
 from tests.api.live import download, photo

@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from facemeld.accounts import AccountStore
-from facemeld.catalog import Activity, ActivityStore, MaterialFiles, MaterialStore
-from facemeld.db import Database
+from facemeld.accounts.store import AccountStore
+from facemeld.db.database import Database
+from facemeld.materials.activities import ActivityStore
+from facemeld.materials.files import MaterialFiles
+from facemeld.materials.store import MaterialStore
+from facemeld.materials.types import Activity
 from tests.db.state import SettableClock, account_store, clock, database, database_file, small_files_only, vault
 
 __all__ = ["account_store", "clock", "database", "database_file", "small_files_only", "vault"]

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from facemeld.catalog import Activity, ActivityNotFound, ActivityStore, FieldInvalid
-from facemeld.db import AuditLog, Database
-from facemeld.db.snowflake import moment_of
+from facemeld.db.audit import AuditLog
+from facemeld.db.database import Database, moment_of
+from facemeld.materials.activities import ActivityStore
+from facemeld.materials.types import Activity, ActivityNotFound, FieldInvalid
 from tests.tables import table
 
 

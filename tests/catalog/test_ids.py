@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facemeld.catalog import (
+from facemeld.materials.types import (
     IdInvalid,
     ModelId,
     activity_id,

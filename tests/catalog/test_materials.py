@@ -13,32 +13,29 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from facemeld.accounts import AccountStore
+from facemeld.accounts.store import AccountStore
 from facemeld.boxes import Rect
-from facemeld.catalog import (
+from facemeld.db.audit import AuditLog
+from facemeld.db.database import Database, moment_of
+from facemeld.db.errors import utc_now
+from facemeld.materials.activities import ActivityStore
+from facemeld.materials.files import MaterialFiles
+from facemeld.materials.reconcile import compare, highest_number, remove_leftovers, remove_orphans, retire_lost
+from facemeld.materials.store import MaterialStore
+from facemeld.materials.types import (
     Activity,
     ActivityDisabled,
     ActivityNotFound,
-    ActivityStore,
     FaceNotFound,
     FieldInvalid,
     Material,
     MaterialDeleted,
-    MaterialFiles,
     MaterialNotApproved,
     MaterialNotFound,
     MaterialNotSaved,
     MaterialStatus,
-    MaterialStore,
     NewMaterial,
-    compare,
-    highest_number,
-    remove_leftovers,
-    remove_orphans,
-    retire_lost,
 )
-from facemeld.db import AuditLog, Database, utc_now
-from facemeld.db.snowflake import moment_of
 from tests.db.state import SettableClock, promised_until_killed
 
 PICTURE = b"picture " * 100
@@ -49,9 +46,11 @@ NOW = timedelta(0)
 IMPORT_FOR_EVER = """
 import sys
 from pathlib import Path
-from facemeld.catalog import MaterialFiles, MaterialStore, NewMaterial
+from facemeld.materials.files import MaterialFiles
+from facemeld.materials.store import MaterialStore
+from facemeld.materials.types import NewMaterial
 from facemeld.boxes import Rect
-from facemeld.db import Database
+from facemeld.db.database import Database
 database = Database(sys.argv[1])
 store = MaterialStore(database, MaterialFiles(Path(sys.argv[2])))
 for number in range(10**9):

@@ -8,9 +8,11 @@ from collections.abc import Callable, Collection
 import pytest
 from sqlalchemy import insert
 
-from facemeld.catalog import Activity, MaterialStatus, MaterialStore
-from facemeld.db import Database, utc_now
+from facemeld.db.database import Database
+from facemeld.db.errors import utc_now
 from facemeld.db.models import MaterialRow
+from facemeld.materials.store import MaterialStore
+from facemeld.materials.types import Activity, MaterialStatus
 from tests.db.steps import counted
 
 WAITING, FAILED, USABLE = MaterialStatus.UNDER_REVIEW, MaterialStatus.MACHINE_FAILED, MaterialStatus.MACHINE_PASSED

@@ -11,23 +11,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy.orm import Session
 
-from facemeld.accounts import AccountStore
+from facemeld.accounts.store import AccountStore
 from facemeld.boxes import Rect
-from facemeld.catalog import (
-    Activity,
-    FieldInvalid,
-    Material,
-    MaterialDeleted,
-    MaterialFiles,
-    MaterialNotFound,
-    MaterialNotSaved,
-    MaterialStatus,
-    MaterialStore,
-    compare,
-    remove_leftovers,
-    settle_all,
-)
-from facemeld.db import AuditLog, Database
+from facemeld.db.audit import AuditLog
+from facemeld.db.database import Database
+from facemeld.materials.files import MaterialFiles
+from facemeld.materials.reconcile import compare, remove_leftovers, settle_all
+from facemeld.materials.store import MaterialStore
+from facemeld.materials.types import Activity, FieldInvalid, Material, MaterialDeleted, MaterialNotFound, MaterialNotSaved, MaterialStatus
 from tests.catalog.test_materials import BOXES, PICTURE, PLAN, new
 from tests.db.state import SettableClock, promised_until_killed
 
@@ -38,9 +29,11 @@ NOW = timedelta(0)
 REPLACE_FOR_EVER = """
 import sys
 from pathlib import Path
-from facemeld.catalog import MaterialFiles, MaterialStore, NewMaterial
+from facemeld.materials.files import MaterialFiles
+from facemeld.materials.store import MaterialStore
+from facemeld.materials.types import NewMaterial
 from facemeld.boxes import Rect
-from facemeld.db import Database
+from facemeld.db.database import Database
 store = MaterialStore(Database(sys.argv[1]), MaterialFiles(Path(sys.argv[2])))
 for number in range(10**9):
     text, kind = b"%06d" % number, ("png", "jpeg")[number % 2]

@@ -7,18 +7,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from facemeld.boxes import Rect
-from facemeld.catalog import (
+from facemeld.db.audit import AuditLog
+from facemeld.db.database import Database
+from facemeld.materials.store import MaterialStore
+from facemeld.materials.types import (
     TRANSITIONS,
     Activity,
     MaterialNotApproved,
     MaterialStatus,
-    MaterialStore,
     NewMaterial,
     ReviewRefused,
     check_transition,
     decision,
 )
-from facemeld.db import AuditLog, Database
 from tests.tables import table
 
 PICTURE_STATUSES = [status for status in MaterialStatus if status < MaterialStatus.VIDEO_READY]

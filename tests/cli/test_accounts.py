@@ -14,11 +14,12 @@ from tencentcloud.common.profile.client_profile import ClientProfile
 from tencentcloud.common.profile.http_profile import HttpProfile
 from tencentcloud.facefusion.v20220927 import facefusion_client, models
 
-from facemeld.accounts import AuditLog, NewKey
-from facemeld.app import open_application
-from facemeld.db import utc_now
-from facemeld.settings import Settings
-from facemeld.usage import Usage
+from facemeld.accounts.types import NewKey
+from facemeld.app.composition import open_application
+from facemeld.db.audit import AuditLog
+from facemeld.db.errors import utc_now
+from facemeld.settings.catalogue import Settings
+from facemeld.usage.types import Usage
 from tests.api.live import LiveServer
 from tests.cli.shell import Shell
 

@@ -12,16 +12,16 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import facemeld
-from facemeld.installation import existing_mark_key, mark_key, vault
 from facemeld.marks.credentials import read_credentials
 from facemeld.marks.detect import detect
 from facemeld.marks.label import draw_label
 from facemeld.marks.metadata import read_metadata
 from facemeld.media.containers import ImageFormat
 from facemeld.resultmarks import ResultMarks
-from facemeld.settings import Settings
-from facemeld.workers.errors import InputSynthetic
-from facemeld.workers.marking import mark_identifier
+from facemeld.settings.catalogue import Settings
+from facemeld.upkeep.installation import existing_mark_key, mark_key, vault
+from facemeld.workers.tasks.errors import InputSynthetic
+from facemeld.workers.tasks.marking import mark_identifier
 from tests.cli.shell import Shell
 
 MIMES: dict[ImageFormat, str] = {"jpeg": "image/jpeg", "png": "image/png", "webp": "image/webp"}

@@ -34,7 +34,7 @@ def test_an_unknown_command_is_refused() -> None:
     [
         ("import facemeld.cli", {"typer", "pydantic", "sqlalchemy", "numpy"}),
         ("import facemeld.cli.main", {"pydantic", "sqlalchemy", "numpy"}),
-        ("import facemeld.cli.pictures", {"sqlalchemy", "fastapi", "facemeld.app"}),
+        ("import facemeld.cli.pictures", {"sqlalchemy", "fastapi", "facemeld.app.composition"}),
     ],
 )
 def test_nothing_is_loaded_before_it_is_needed(code: str, absent: set[str]) -> None:

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from facemeld.app import open_application
+from facemeld.app.composition import open_application
 from facemeld.cli.main import app
-from facemeld.db import utc_now
+from facemeld.db.errors import utc_now
 from facemeld.errors import FacemeldError
-from facemeld.privacy import NothingToDelete, ReceiptInvalid
-from facemeld.settings import Settings
+from facemeld.privacy.types import NothingToDelete, ReceiptInvalid
+from facemeld.settings.catalogue import Settings
 
 Run = Callable[..., Result]
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentCloudSDKException
 
-from facemeld.accounts import NewKey
+from facemeld.accounts.types import NewKey
 from tests.api.live import client_arguments
 
 CLIENTS = Path(__file__).resolve().parents[2] / ".clients"

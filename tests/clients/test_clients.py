@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from facemeld.accounts import NewKey
+from facemeld.accounts.types import NewKey
 from tests.api.conftest import World
 from tests.api.live import download
 from tests.clients.drivers import DRIVERS, MODULES, NOT_IN_TCCLI, TCCLI, Answer, ClientCall

@@ -30,7 +30,7 @@ from typing import Any, TypeVar
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Request, Response, expect
 
-from facemeld.users import Role
+from facemeld.users.types import Role
 from tests.api.live import Campaign, LiveServer
 
 T = TypeVar("T")

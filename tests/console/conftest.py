@@ -12,9 +12,9 @@ import pytest
 from numpy.typing import NDArray
 from playwright.sync_api import Browser, expect, sync_playwright
 
-from facemeld.app import open_application
-from facemeld.settings import Settings
-from facemeld.users import Role, TokenKind
+from facemeld.app.composition import open_application
+from facemeld.settings.catalogue import Settings
+from facemeld.users.types import Role, TokenKind
 from tests.api.conftest import jpeg, png
 from tests.api.live import LiveServer, failure, fuse_request, make_campaign, photo
 from tests.console.browser import FLAGS, ConsoleWorld, Visit, chromium

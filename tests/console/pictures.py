@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from facemeld.users import Role
+from facemeld.users.types import Role
 from tests.console.browser import ConsoleWorld
 
 

@@ -6,16 +6,14 @@ from nicegui.elements.mixins.text_element import TextElement
 
 from facemeld.cli.main import main
 from facemeld.console import console
-from facemeld.console.desk import Desk
-from facemeld.console.pages import Page
-from facemeld.console.parts.charts import Series, bars
-from facemeld.console.parts.feedback import Undoable, confirm, toast
-from facemeld.console.parts.fields import slider, text_field
-from facemeld.console.parts.pieces import badge, button, empty, id_chip, moment, section, tag
-from facemeld.console.parts.tables import Column, Row, Slice, Table, button_cell, id_cell
-from facemeld.console.parts.uploads import DropZone, Upload
-from facemeld.services.errors import MaterialNotFound
-from facemeld.services.signin import Act
+from facemeld.console.context import Desk
+from facemeld.console.files import Upload
+from facemeld.console.pages.page import Page
+from facemeld.console.parts.fields import DropZone, slider, text_field
+from facemeld.console.parts.tables import Column, Row, Series, Slice, Table, bars, button_cell, id_cell
+from facemeld.console.parts.widgets import Undoable, badge, button, confirm, empty, id_chip, moment, section, tag, toast
+from facemeld.materials.types import MaterialNotFound
+from facemeld.users.signin import Act
 
 ROWS = 60
 LARGEST_FILE = 1 << 20

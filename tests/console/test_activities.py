@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from playwright.sync_api import Page, expect
 
-from facemeld.app import open_application
-from facemeld.catalog import Activity
-from facemeld.settings import Settings
-from facemeld.users import Role
+from facemeld.app.composition import open_application
+from facemeld.materials.types import Activity
+from facemeld.settings.catalogue import Settings
+from facemeld.users.types import Role
 from tests.console.browser import NARROW, ConsoleWorld, Visit, assert_accessible, assert_fits, closed, connected, follow, photograph
 
 

@@ -7,9 +7,9 @@ from datetime import timedelta
 import pytest
 from playwright.sync_api import Page, expect
 
-from facemeld.app import open_application
-from facemeld.settings import Settings
-from facemeld.users import Role, TokenKind
+from facemeld.app.composition import open_application
+from facemeld.settings.catalogue import Settings
+from facemeld.users.types import Role, TokenKind
 from tests.console.browser import NARROW, ConsoleWorld, Visit, assert_accessible, assert_fits, closed, connected, follow, photograph
 
 

@@ -13,9 +13,9 @@ import pytest
 from numpy.typing import NDArray
 from playwright.sync_api import Browser, expect
 
-from facemeld.app import open_application
-from facemeld.settings import Settings
-from facemeld.users import Role, TokenKind
+from facemeld.app.composition import open_application
+from facemeld.settings.catalogue import Settings
+from facemeld.users.types import Role, TokenKind
 from tests.api.live import LiveServer
 from tests.console.browser import ConsoleWorld, Visit, assert_accessible, connected, follow, photograph
 from tests.console.conftest import PASSWORD

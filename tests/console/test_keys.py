@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from facemeld.accounts import NewKey
-from facemeld.app import open_application
-from facemeld.services.policies import ACTION_NAMES
-from facemeld.settings import Settings
-from facemeld.users import Role
+from facemeld.accounts.rates import ACTION_NAMES
+from facemeld.accounts.types import NewKey
+from facemeld.app.composition import open_application
+from facemeld.settings.catalogue import Settings
+from facemeld.users.types import Role
 from tests.api.live import failure, fuse_request, photo
 from tests.console.browser import ConsoleWorld, Visit, assert_accessible, closed, connected, photograph
 

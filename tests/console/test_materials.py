@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from facemeld.app import open_application
+from facemeld.app.composition import open_application
 from facemeld.boxes import Rect
-from facemeld.catalog import NewMaterial
-from facemeld.settings import Settings
-from facemeld.users import Role
+from facemeld.materials.types import NewMaterial
+from facemeld.settings.catalogue import Settings
+from facemeld.users.types import Role
 from tests.api.live import eventually
 from tests.console.browser import NARROW, ConsoleWorld, Visit, assert_accessible, assert_fits, connected, follow, photograph
 from tests.console.pictures import ask, encoded, file, material, new_activity, new_material

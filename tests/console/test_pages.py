@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from facemeld.console.pages import PAGES, Page
-from facemeld.services.signin import NEEDED_ROLES
-from facemeld.users import Role
+from facemeld.console.pages import PAGES
+from facemeld.console.pages.page import Page
+from facemeld.users.signin import NEEDED_ROLES
+from facemeld.users.types import Role
 from tests.console.browser import NARROW, WIDE, ConsoleWorld, Visit, assert_accessible, assert_fits, photograph
 
 LOOKS = {"light-wide": "en", "dark-narrow": "en", "dark-wide": "zh", "light-narrow": "zh"}

@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from facemeld.users import Role
+from facemeld.users.types import Role
 from tests.console.browser import NARROW, WIDE, Visit, assert_accessible, assert_fits, photograph
 from tests.console.showcase import LARGEST_FILE
 

@@ -19,10 +19,10 @@ import pytest
 from PIL import Image
 from playwright.sync_api import FilePayload, Page, expect
 
-from facemeld.app import open_application
-from facemeld.settings import Settings
-from facemeld.usage import Usage
-from facemeld.users import Role
+from facemeld.app.composition import open_application
+from facemeld.settings.catalogue import Settings
+from facemeld.usage.types import Usage
+from facemeld.users.types import Role
 from tests.api.live import eventually
 from tests.clients.drivers import MODULES, TCCLI
 from tests.console.browser import NARROW, ConsoleWorld, Visit, assert_accessible, assert_fits, photograph

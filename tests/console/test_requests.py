@@ -9,11 +9,11 @@ from datetime import timedelta
 import pytest
 from playwright.sync_api import Page, expect
 
-from facemeld.app import open_application
-from facemeld.db import utc_now
-from facemeld.settings import Settings
-from facemeld.usage import Usage
-from facemeld.users import Role
+from facemeld.app.composition import open_application
+from facemeld.db.errors import utc_now
+from facemeld.settings.catalogue import Settings
+from facemeld.usage.types import Usage
+from facemeld.users.types import Role
 from tests.console.browser import ConsoleWorld, Visit, assert_accessible, connected, photograph
 
 

@@ -10,10 +10,10 @@ import uuid
 import pytest
 from playwright.sync_api import FilePayload, expect
 
-from facemeld.app import open_application
-from facemeld.privacy import parse_receipt
-from facemeld.settings import Settings
-from facemeld.users import Role
+from facemeld.app.composition import open_application
+from facemeld.privacy.deletion import parse_receipt
+from facemeld.settings.catalogue import Settings
+from facemeld.users.types import Role
 from tests.api.live import fuse_request, photo
 from tests.console.browser import ConsoleWorld, Visit, assert_accessible, closed, photograph
 

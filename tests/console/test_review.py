@@ -10,9 +10,9 @@ from numpy import uint8
 from numpy.typing import NDArray
 from playwright.sync_api import Page, expect
 
-from facemeld.app import open_application
-from facemeld.settings import Settings
-from facemeld.users import Role, TokenKind
+from facemeld.app.composition import open_application
+from facemeld.settings.catalogue import Settings
+from facemeld.users.types import Role, TokenKind
 from tests.api.live import eventually
 from tests.console.browser import (
     NARROW,

@@ -10,9 +10,9 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import expect
 
-from facemeld.app import open_application
-from facemeld.settings import Settings
-from facemeld.users import Role, TokenKind
+from facemeld.app.composition import open_application
+from facemeld.settings.catalogue import Settings
+from facemeld.users.types import Role, TokenKind
 from tests.console.browser import NARROW, ConsoleWorld, Visit, assert_accessible, connected, follow, photograph
 from tests.console.conftest import PASSWORD
 

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facemeld.boxes import Rect
-from facemeld.catalog import MaterialFace
-from facemeld.console.playground import SNIPPETS, Draft, FileText, Photo, Recipe, shortened
-from facemeld.console.playground.literals import Style, literal, quoted
+from facemeld.console.playground.draft import Draft, FileText, Photo, shortened
+from facemeld.console.playground.snippets import SNIPPETS, Recipe, Style, literal, quoted
+from facemeld.materials.types import MaterialFace
 
 FACES = (MaterialFace(7, 1, Rect(10, 20, 90, 100)), MaterialFace(7, 2, Rect(200, 20, 60, 70)))
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page
 
-from facemeld.users import Role
+from facemeld.users.types import Role
 from tests.console.browser import ConsoleWorld, Listener, Visit, listeners
 
 RAW = """(messages) => new Promise((resolve) => {

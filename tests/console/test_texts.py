@@ -11,8 +11,8 @@ import pytest
 import facemeld.console
 from facemeld.console.pages import PAGES
 from facemeld.console.texts import LANGUAGES, Texts, catalogue, choose_language, settings_in_chinese
-from facemeld.services.review import REVIEW_TEXTS
-from facemeld.settings import GROUPS, SETTINGS
+from facemeld.materials.review import REVIEW_TEXTS
+from facemeld.settings.catalogue import GROUPS, SETTINGS
 
 SOURCES = [
     file

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from facemeld.accounts import AccountStore
+from facemeld.accounts.store import AccountStore
 from tests.db.state import account_store, clock, database, database_file, small_files_only, vault
 
 __all__ = ["account_id", "account_store", "clock", "database", "database_file", "small_files_only", "vault"]

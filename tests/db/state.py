@@ -16,8 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from facemeld.accounts import AccountStore, KeyVault
-from facemeld.db import Database
+from facemeld.accounts.store import AccountStore
+from facemeld.accounts.vault import KeyVault
+from facemeld.db.database import Database
 
 
 @dataclass

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import event
 
-from facemeld.db import Database
+from facemeld.db.database import Database
 
 GRAIN = 10
 

@@ -15,15 +15,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facemeld.db import AuditLog, Database
-from facemeld.db.audit import record
-from facemeld.db.chain import GENESIS, entry_hash
+from facemeld.db.audit import GENESIS, AuditLog, entry_hash, record
+from facemeld.db.database import Database
 from tests.db.state import SettableClock
 from tests.tables import table
 
 WRITE = """
 import sys
-from facemeld.db import AuditLog, Database
+from facemeld.db.audit import AuditLog; from facemeld.db.database import Database
 database = Database(sys.argv[1])
 for number in range(25):
     AuditLog(database).record("test", "test.act", str(number))

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from facemeld.db import AuditEntry, AuditLog, Database
-from facemeld.db.audit import record
+from facemeld.db.audit import AuditEntry, AuditLog, record
+from facemeld.db.database import Database
 from tests.db.state import SettableClock
 from tests.db.steps import counted
 

@@ -15,15 +15,13 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_mock_engine, func, make_url, select, text
 from sqlalchemy.exc import IntegrityError
 
-from facemeld.db import AuditLog, Database, DatabaseUnavailable, DatabaseUrlInvalid, SchemaMismatch, utc_now
-from facemeld.db.base import Base
-from facemeld.db.database import HEAD_REVISION
-from facemeld.db.migrate import configuration
-from facemeld.db.models import AccountRow, ActivityRow
-from facemeld.db.snowflake import first_of, next_snowflake
+from facemeld.db.audit import AuditLog
+from facemeld.db.database import HEAD_REVISION, Database, configuration, first_of, next_snowflake
+from facemeld.db.errors import DatabaseUnavailable, DatabaseUrlInvalid, SchemaMismatch, utc_now
+from facemeld.db.models import AccountRow, ActivityRow, Base
 from tests.tables import table
 
-UPGRADE = "import sys; from facemeld.db import Database; database = Database(sys.argv[1]); database.upgrade(); database.close()"
+UPGRADE = "import sys; from facemeld.db.database import Database; database = Database(sys.argv[1]); database.upgrade(); database.close()"
 
 
 def test_the_migrations_make_exactly_the_tables_of_the_models(database: Database) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from facemeld.db.durable import create_file, make_folder, replace_file
+from facemeld.db.files import create_file, make_folder, replace_file
 
 
 def test_a_replaced_file_has_the_new_content_and_is_private(tmp_path: Path) -> None:

@@ -12,15 +12,16 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from facemeld.accounts import AccountStore
-from facemeld.db import Database, DatabaseUnavailable, FolderUnavailable
+from facemeld.accounts.store import AccountStore
+from facemeld.db.database import Database
+from facemeld.db.errors import DatabaseUnavailable, FolderUnavailable
+from facemeld.db.files import Occupancy, occupied
 from facemeld.db.inspection import inspect_file, last_snowflake, raise_snowflake, snapshot, use_wal
-from facemeld.db.occupancy import Occupancy, occupied
 
 HOLD = """
 import sys
 from pathlib import Path
-from facemeld.db.occupancy import Occupancy
+from facemeld.db.files import Occupancy
 held = Occupancy(Path(sys.argv[1]))
 print("held", flush=True)
 sys.stdin.read()

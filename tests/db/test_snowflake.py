@@ -10,8 +10,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facemeld.db import Database
-from facemeld.db.snowflake import LARGEST, first_of, moment_of
+from facemeld.db.database import LARGEST, Database, first_of, moment_of
 from tests.tables import table
 
 # Specification 5.1: documented material ids and their creation times in China.
@@ -21,7 +20,10 @@ DOCUMENTED = [
     (1590531733435097088, datetime(2022, 11, 10, 10, 28, 10, 600_000)),
     (1603273612711829504, datetime(2022, 12, 15, 14, 19, 51, 300_000)),
 ]
-TAKE = "import sys; from facemeld.db import Database; d = Database(sys.argv[1]); print(*(d.next_snowflake() for _ in range(40))); d.close()"
+TAKE = (
+    "import sys; "
+    "from facemeld.db.database import Database; d = Database(sys.argv[1]); print(*(d.next_snowflake() for _ in range(40))); d.close()"
+)
 
 
 @table(("snowflake", "china_time"), DOCUMENTED)

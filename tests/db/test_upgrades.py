@@ -9,10 +9,11 @@ from alembic import command
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from facemeld.accounts import AccountState, AccountStore, KeyKind, KeyVault
-from facemeld.db import AuditLog, Database
-from facemeld.db.database import HEAD_REVISION
-from facemeld.db.migrate import configuration
+from facemeld.accounts.store import AccountStore
+from facemeld.accounts.types import AccountState, KeyKind
+from facemeld.accounts.vault import KeyVault
+from facemeld.db.audit import AuditLog
+from facemeld.db.database import HEAD_REVISION, Database, configuration
 
 MOMENT = "2026-01-02 03:04:05"
 OLD = (

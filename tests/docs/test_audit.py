@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from facemeld.app import open_application
+from facemeld.app.composition import open_application
 from facemeld.cli.main import app
-from facemeld.db import utc_now
-from facemeld.db.chain import GENESIS
+from facemeld.db.audit import GENESIS
+from facemeld.db.errors import utc_now
 from tests.api.conftest import World
 from tests.api.live import eventually
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from scripts.docs_errors import errors_page, named_tests
 
-from facemeld.protocol.errors import BY_CODE, CATALOGUE
+from facemeld.api.protocol.errors import BY_CODE, CATALOGUE
 
 ROOT = Path(__file__).resolve().parents[2]
 TESTS = named_tests()

@@ -10,7 +10,7 @@ import pytest
 from scripts.docs_labels import PAGE, dumps, on_the_page
 
 from facemeld.cli.main import COMMANDS
-from facemeld.settings import SETTINGS
+from facemeld.settings.catalogue import SETTINGS
 
 # What differs between two results: ids, hashes, salts, moments, sizes and versions.
 _VARYING = re.compile(

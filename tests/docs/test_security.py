@@ -24,7 +24,7 @@ from tencentcloud.common.profile.client_profile import ClientProfile
 from tencentcloud.common.profile.http_profile import HttpProfile
 from tencentcloud.facefusion.v20220927 import facefusion_client
 
-from facemeld.settings import SETTINGS
+from facemeld.settings.catalogue import SETTINGS
 from tests.api.conftest import World
 from tests.api.live import client_arguments, fuse_request, photo
 from tests.cli.shell import run_here

@@ -21,16 +21,17 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from facemeld.accounts import AccountChange
-from facemeld.accounts.charges import Reserve, Settle
-from facemeld.app import Application, open_application
+from facemeld.accounts.credit import Reserve, Settle
+from facemeld.accounts.store import AccountChange
+from facemeld.app.composition import Application, open_application
 from facemeld.boxes import Rect
-from facemeld.catalog import MaterialDeleted, NewMaterial, compare, remove_orphans, settle_all
-from facemeld.db import StateError, utc_now
+from facemeld.db.errors import StateError, utc_now
 from facemeld.errors import FacemeldError
 from facemeld.marks.errors import MarkError
-from facemeld.results import ResultId, ResultNotFound
-from facemeld.settings import Settings
+from facemeld.materials.reconcile import compare, remove_orphans, settle_all
+from facemeld.materials.types import MaterialDeleted, NewMaterial
+from facemeld.results.types import ResultId, ResultNotFound
+from facemeld.settings.catalogue import Settings
 from facemeld.upkeep.backup import BackupMaker
 from facemeld.upkeep.manifest import BackupError
 from facemeld.upkeep.restore import RestorePlan, restore, verify

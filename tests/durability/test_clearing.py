@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from facemeld.catalog import MaterialFiles
-from facemeld.settings import Settings
+from facemeld.materials.files import MaterialFiles
+from facemeld.settings.catalogue import Settings
 from tests.api.conftest import jpeg
 from tests.api.live import LiveServer, eventually, make_campaign
 

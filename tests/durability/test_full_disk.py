@@ -19,10 +19,11 @@ from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentClo
 from tencentcloud.facefusion.v20181201 import facefusion_client as client_2018
 from tencentcloud.facefusion.v20181201 import models as models_2018
 
-from facemeld.accounts import AccountChange, NewKey
-from facemeld.app import open_application
-from facemeld.settings import Settings
-from facemeld.users import Role, TokenKind
+from facemeld.accounts.store import AccountChange
+from facemeld.accounts.types import NewKey
+from facemeld.app.composition import open_application
+from facemeld.settings.catalogue import Settings
+from facemeld.users.types import Role, TokenKind
 from tests.api.conftest import jpeg
 from tests.api.live import Campaign, LiveServer, client_arguments, download, eventually, fuse_request, make_campaign, photo
 

@@ -17,9 +17,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from facemeld.app import open_application
-from facemeld.settings import Settings
-from facemeld.users import Role, TokenKind
+from facemeld.app.composition import open_application
+from facemeld.settings.catalogue import Settings
+from facemeld.users.types import Role, TokenKind
 from tests.api.conftest import jpeg, png
 from tests.api.live import FACEMELD, Campaign, LiveServer, download, fuse_request, make_campaign, photo
 

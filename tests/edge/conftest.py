@@ -17,9 +17,9 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from facemeld.connections import ConnectionLimits, Guard
-from facemeld.edge import Edge, EdgeLimits
-from facemeld.httpserver import SideServer, listen
+from facemeld.http.connections import ConnectionLimits, Guard
+from facemeld.http.edge import Edge, EdgeLimits
+from facemeld.http.server import SideServer, listen
 
 HOST = b"Host: test\r\n"
 

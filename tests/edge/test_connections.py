@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 import pytest
 
-from facemeld.connections import ConnectionLimits, parse_proxies
-from facemeld.edge import EdgeLimits
+from facemeld.http.connections import ConnectionLimits, parse_proxies
+from facemeld.http.edge import EdgeLimits
 from tests.edge.conftest import HOST, Service
 from tests.tables import table
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from facemeld.edge import EdgeLimits, kind_of
+from facemeld.http.edge import EdgeLimits, kind_of
 from tests.edge.conftest import HOST, Service
 from tests.tables import table
 

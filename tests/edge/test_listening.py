@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 
-from facemeld.httpserver import listen
+from facemeld.http.server import listen
 
 
 def test_replies_are_not_held_back() -> None:

@@ -9,9 +9,9 @@ import httpx
 import pytest
 from starlette.types import ASGIApp
 
-from facemeld.app import open_application
-from facemeld.server import Server
-from facemeld.settings import Settings
+from facemeld.app.composition import open_application
+from facemeld.app.server import Server
+from facemeld.settings.catalogue import Settings
 from tests.tables import table
 
 

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from facemeld.boxes import Rect
 from facemeld.fusion.blend import join
 from facemeld.fusion.shape.layout import Window, cell_means
 from facemeld.fusion.skin.paint import Painting, match_fineness
-from facemeld.fusion.types import Rect
 
 SIZES = [(20, 24), (150, 133), (301, 260)]
 

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from facemeld.boxes import Rect
 from facemeld.fusion.errors import FusionError, PlanOutdated
 from facemeld.fusion.mesh import MeshEngine
 from facemeld.fusion.plan import MeshPlan
 from facemeld.fusion.shape.topology import face_width
-from facemeld.fusion.types import Assignment, FuseOptions, Rect
+from facemeld.fusion.types import Assignment, FuseOptions
 
 MOST_USER, MOST_TEMPLATE = FuseOptions(0, 0), FuseOptions(1, 1)
 

@@ -23,7 +23,7 @@ from facemeld.fusion.mesh import MeshEngine
 from facemeld.fusion.plan import MeshPlan
 from facemeld.fusion.types import Picture
 from facemeld.media.decode import DecodeLimits
-from facemeld.workers.template import HEAD, StoredTemplate, load, unpack
+from facemeld.workers.tasks.template import HEAD, StoredTemplate, load, unpack
 
 
 def old_plan(plan: MeshPlan, engine: str) -> bytes:

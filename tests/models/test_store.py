@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from facemeld.models import ModelDamaged, ModelUnavailable, ensure_bundle, find_bundle, list_models, model_directory, sources, store
-from facemeld.models.catalogue import FACE_LANDMARKER, ModelFile
+from facemeld.models import catalogue as sources
+from facemeld.models import store
+from facemeld.models.catalogue import FACE_LANDMARKER, ModelDamaged, ModelFile, ModelUnavailable
+from facemeld.models.store import ensure_bundle, find_bundle, list_models, model_directory
 
 CONTENT = b"a small stand-in for the bundle"
 SMALL = replace(FACE_LANDMARKER, size=len(CONTENT), sha256=hashlib.sha256(CONTENT).hexdigest())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from facemeld.protocol.call import CallInfo, CallRecord, Notes
+from facemeld.api.protocol.call import CallInfo, CallRecord, Notes
 
 NAMES = [("2022-09-27", "FuseFace"), ("2018-12-01", "FuseFace"), ("2022-09-27", "DescribeMaterialList")]
 

@@ -10,8 +10,8 @@ from typing import Any
 from scripts.docs_dashboard import ROWS
 from scripts.docs_metrics import all_metrics, series_names
 
-from facemeld.metrics import REFUSALS
-from facemeld.settings import SETTINGS
+from facemeld.observe.metrics import REFUSALS
+from facemeld.settings.catalogue import SETTINGS
 from tests.tables import table
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"

@@ -14,19 +14,18 @@ from prometheus_client.parser import text_string_to_metric_families
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from facemeld.accounts import AccountStore
-from facemeld.connections import ConnectionLimits, Guard
+from facemeld.accounts.store import AccountStore
+from facemeld.api.protocol.call import CLIENT_GONE
 from facemeld.counts import OUTCOMES, Counts, Family
-from facemeld.db import DatabaseUnavailable
-from facemeld.edge import Edge, EdgeLimits
+from facemeld.db.errors import DatabaseUnavailable
+from facemeld.http.connections import ConnectionLimits, Guard
+from facemeld.http.edge import Edge, EdgeLimits
 from facemeld.media.errors import DownloadFailed, IllegalUrl
 from facemeld.media.fetch import Fetcher, FetchPolicy
-from facemeld.metrics import REFUSALS, CallMetrics, Sources, register_rooms
-from facemeld.metricspage import MetricsPage
-from facemeld.protocol.call import CLIENT_GONE
+from facemeld.observe.calls import UsageLog
+from facemeld.observe.metrics import REFUSALS, CallMetrics, MetricsPage, Sources, register_rooms
 from facemeld.timing import STAGES
-from facemeld.usage import UsageStore
-from facemeld.usagelog import UsageLog
+from facemeld.usage.store import UsageStore
 from facemeld.workers.pool.context import WorkerConfig
 from facemeld.workers.pool.local import LocalExecutor, PoolLimits
 from tests.observing.records import NAMES, call_of, record_of

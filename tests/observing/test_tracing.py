@@ -11,9 +11,9 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import StatusCode
 
-from facemeld.protocol.call import CLIENT_GONE, CallRecord
+from facemeld.api.protocol.call import CLIENT_GONE, CallRecord
+from facemeld.observe.tracing import CallTracer, make_provider
 from facemeld.timing import Span
-from facemeld.tracing import CallTracer, make_provider
 from tests.observing.records import NAMES, call_of, record_of
 from tests.protocol.asgi import Ask, send
 from tests.protocol.toy import Toy

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from facemeld.accounts import AccountStore
-from facemeld.db import Database
-from facemeld.privacy import PrivacyStore
+from facemeld.accounts.store import AccountStore
+from facemeld.db.database import Database
+from facemeld.privacy.store import PrivacyStore
 from tests.db.state import SettableClock, account_store, clock, database, database_file, small_files_only, vault
 
 __all__ = ["account_id", "account_store", "clock", "database", "database_file", "small_files_only", "store", "vault"]

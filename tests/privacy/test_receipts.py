@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facemeld.privacy import ReceiptInvalid, ReceiptSigner, parse_receipt, render_receipt, verify_receipt
+from facemeld.privacy.deletion import ReceiptSigner, parse_receipt, render_receipt, verify_receipt
+from facemeld.privacy.types import ReceiptInvalid
 from tests.tables import table
 
 SIGNER = ReceiptSigner(bytes(range(32)))

@@ -9,9 +9,13 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from facemeld.db import AuditLog, Database, DatabaseUnavailable
-from facemeld.privacy import DeletionInvalid, Demand, PrivacyStore, Receipt, ReceiptNotFound
-from facemeld.usage import Usage, UsageStore
+from facemeld.db.audit import AuditLog
+from facemeld.db.database import Database
+from facemeld.db.errors import DatabaseUnavailable
+from facemeld.privacy.store import PrivacyStore
+from facemeld.privacy.types import DeletionInvalid, Demand, Receipt, ReceiptNotFound
+from facemeld.usage.store import UsageStore
+from facemeld.usage.types import Usage
 from tests.db.state import SettableClock
 
 FIRST, SECOND, THIRD = (str(uuid.UUID(int=number)) for number in (1, 2, 3))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from facemeld.protocol.request import RawRequest
+from facemeld.api.protocol.request import RawRequest
 
 NOW = 1_700_000_000
 SECRET_ID = "AKIDEXAMPLE0000000000000000000000000"

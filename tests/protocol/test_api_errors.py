@@ -6,8 +6,9 @@ import string
 
 import pytest
 
-from facemeld.protocol import errors
-from facemeld.protocol.errors import ANY, BY_CODE, CATALOGUE, INTL, V2018, V2022, ApiError, Text
+from facemeld.api.protocol import errors
+from facemeld.api.protocol.errors import BY_CODE, CATALOGUE
+from facemeld.api.protocol.errors.base import ANY, INTL, V2018, V2022, ApiError, Text
 from tests.tables import table
 
 COMMON = [

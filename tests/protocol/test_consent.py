@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facemeld.protocol.errors import InvalidParameterValue
-from facemeld.protocol.request import CONSENT_HEADER, RawRequest, read_consent
+from facemeld.api.protocol.errors.common import InvalidParameterValue
+from facemeld.api.protocol.request import CONSENT_HEADER, RawRequest, read_consent
 from tests.protocol.asgi import Ask
 from tests.protocol.toy import Refuse, Toy
 

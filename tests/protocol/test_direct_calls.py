@@ -11,11 +11,13 @@ from typing import Any
 
 import pytest
 
-from facemeld.accounts import AccountState, CallPolicy
-from facemeld.directcalls import DirectCalls
-from facemeld.protocol import Action, ActionRegistry, Call, CallRecord, Hooks, ProtocolOptions
-from facemeld.protocol.errors import ApiError, AuthFailureUnauthorizedOperation, InArrears, IpInBlacklist, RequestLimitExceeded
-from facemeld.services.trying import Trial, Tried
+from facemeld.accounts.types import AccountState, CallPolicy
+from facemeld.api.calls import DirectCalls, Trial, Tried
+from facemeld.api.protocol.call import Action, ActionRegistry, Call, CallRecord, Hooks
+from facemeld.api.protocol.errors.base import ApiError
+from facemeld.api.protocol.errors.common import AuthFailureUnauthorizedOperation, IpInBlacklist, RequestLimitExceeded
+from facemeld.api.protocol.errors.facefusion import InArrears
+from facemeld.api.protocol.options import ProtocolOptions
 
 from .toy import EchoRequest, Refuse
 

@@ -14,14 +14,11 @@ from dataclasses import dataclass
 import anyio
 import pytest
 
-from facemeld.protocol import CLIENT_GONE, Action, ActionRegistry, ProtocolLimits, ProtocolOptions
-from facemeld.protocol.errors import (
-    ApiError,
-    AuthFailureUnauthorizedOperation,
-    Freeze,
-    IpInBlacklist,
-    RequestLimitExceeded,
-)
+from facemeld.api.protocol.call import CLIENT_GONE, Action, ActionRegistry
+from facemeld.api.protocol.errors.base import ApiError
+from facemeld.api.protocol.errors.common import AuthFailureUnauthorizedOperation, IpInBlacklist, RequestLimitExceeded
+from facemeld.api.protocol.errors.facefusion import Freeze
+from facemeld.api.protocol.options import ProtocolLimits, ProtocolOptions
 from tests.tables import table
 
 from .asgi import Answer, Ask, send

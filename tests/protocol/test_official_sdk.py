@@ -23,8 +23,11 @@ from tencentcloud.common.profile.client_profile import ClientProfile
 from tencentcloud.common.profile.http_profile import HttpProfile
 from tencentcloud.facefusion.v20220927 import facefusion_client, facefusion_client_async, models
 
-from facemeld.protocol import Action, ActionRegistry, ApiEndpoint, Call, Credential, RequestModel, ResponseModel
-from facemeld.protocol.errors import NoFaceDetected
+from facemeld.api.protocol.call import Action, ActionRegistry, Call
+from facemeld.api.protocol.credentials import Credential
+from facemeld.api.protocol.endpoint import ApiEndpoint
+from facemeld.api.protocol.errors.facefusion import NoFaceDetected
+from facemeld.api.protocol.schema import RequestModel, ResponseModel
 from tests.api.live import versioned_client
 from tests.tables import table
 

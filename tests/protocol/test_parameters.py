@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field
 
-from facemeld.protocol.decoding import decode_json, decode_multipart, flat_pairs, unflatten
-from facemeld.protocol.errors import InvalidParameter, InvalidRequest, MissingParameter, UnknownParameter
-from facemeld.protocol.options import ProtocolLimits
-from facemeld.protocol.schema import RequestModel, ResponseModel, to_model
+from facemeld.api.protocol.decoding import decode_json, decode_multipart, flat_pairs, unflatten
+from facemeld.api.protocol.errors.common import InvalidParameter, InvalidRequest, MissingParameter, UnknownParameter
+from facemeld.api.protocol.options import ProtocolLimits
+from facemeld.api.protocol.schema import RequestModel, ResponseModel, to_model
 from tests.tables import table
 
 LIMITS = ProtocolLimits()

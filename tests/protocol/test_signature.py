@@ -15,10 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facemeld.protocol.common import read_common
-from facemeld.protocol.credentials import Credential, KeyKind
-from facemeld.protocol.errors import (
-    ApiError,
+from facemeld.api.protocol.credentials import Credential, KeyKind
+from facemeld.api.protocol.errors.base import ApiError
+from facemeld.api.protocol.errors.common import (
     InvalidAuthorization,
     InvalidParameter,
     InvalidSecretId,
@@ -28,10 +27,9 @@ from facemeld.protocol.errors import (
     SignatureFailure,
     TokenFailure,
 )
-from facemeld.protocol.options import ProtocolOptions
-from facemeld.protocol.parameters import read_parameters
-from facemeld.protocol.request import RawRequest
-from facemeld.protocol.signature import canonical_requests, check_clock, read_claim, signing_key, verify
+from facemeld.api.protocol.options import ProtocolOptions
+from facemeld.api.protocol.request import RawRequest, read_common, read_parameters
+from facemeld.api.protocol.signature import canonical_requests, check_clock, read_claim, signing_key, verify
 from tests.tables import table
 
 from .api_vectors import NOW, PUBLIC, SECRET_ID, SECRET_KEY, SIGNING_KEY, VECTORS, Vector

@@ -9,20 +9,13 @@ from typing import Any
 
 import anyio
 
-from facemeld.protocol import (
-    Action,
-    ActionRegistry,
-    ApiEndpoint,
-    Call,
-    CallInfo,
-    CallRecord,
-    Credential,
-    Hooks,
-    ProtocolOptions,
-    RequestModel,
-    ResponseModel,
-)
-from facemeld.protocol.errors import ApiError, NoFaceDetected
+from facemeld.api.protocol.call import Action, ActionRegistry, Call, CallInfo, CallRecord, Hooks
+from facemeld.api.protocol.credentials import Credential
+from facemeld.api.protocol.endpoint import ApiEndpoint
+from facemeld.api.protocol.errors.base import ApiError
+from facemeld.api.protocol.errors.facefusion import NoFaceDetected
+from facemeld.api.protocol.options import ProtocolOptions
+from facemeld.api.protocol.schema import RequestModel, ResponseModel
 
 from .asgi import NOW, SECRET_ID, SECRET_KEY
 

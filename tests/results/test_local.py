@@ -11,16 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facemeld.db import utc_now
-from facemeld.results import (
-    LocalResultStore,
-    ResultExpired,
-    ResultId,
-    ResultNotFound,
-    ResultNotSaved,
-    ResultStore,
-    SignatureInvalid,
-)
+from facemeld.db.errors import utc_now
+from facemeld.results.local import LocalResultStore
+from facemeld.results.types import ResultExpired, ResultId, ResultNotFound, ResultNotSaved, ResultStore, SignatureInvalid
 from tests.db.state import SettableClock, promised_until_killed
 from tests.tables import table
 
@@ -31,8 +24,8 @@ PUT_FOR_EVER = """
 import hashlib, os, sys
 from datetime import timedelta
 from pathlib import Path
-from facemeld.db import utc_now
-from facemeld.results import LocalResultStore
+from facemeld.db.errors import utc_now
+from facemeld.results.local import LocalResultStore
 store = LocalResultStore(Path(sys.argv[1]), bytes(range(32)))
 while True:
     body = os.urandom(200_000)

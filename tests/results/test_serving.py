@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from facemeld.resultfiles import ResultFiles
-from facemeld.results import LocalResultStore, ResultId
+from facemeld.public.files import ResultFiles
+from facemeld.results.local import LocalResultStore
+from facemeld.results.types import ResultId
 from tests.db.state import SettableClock
 from tests.tables import table
 

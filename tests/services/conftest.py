@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from facemeld.app import Application, Services, open_application
-from facemeld.settings import Settings
+from facemeld.app.composition import Application, Services, open_application
+from facemeld.settings.catalogue import Settings
 from tests.inline import Inline
 
 

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from facemeld.catalog import Material, MaterialFiles, MaterialStatus
-from facemeld.services.addresses import LIFE, PATH_PREFIX, MaterialAddresses
-from facemeld.services.errors import AddressExpired, AddressForged, MaterialDeleted
+from facemeld.materials.files import MaterialFiles
+from facemeld.materials.listing import LIFE, MaterialAddresses
+from facemeld.materials.listing import PICTURE_PATH as PATH_PREFIX
+from facemeld.materials.types import AddressExpired, AddressForged, Material, MaterialDeleted, MaterialStatus
 from tests.tables import table
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)

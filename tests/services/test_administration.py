@@ -10,13 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from facemeld.accounts import AccountChange, AccountInvalid, AccountNotFound, AccountState, KeyNotFound, Reserve
-from facemeld.app import Application, Services
-from facemeld.db import utc_now
-from facemeld.results import ResultId, ResultNotFound
-from facemeld.services.administration import UNLIMITED, Administration, account_change, checked_actions
-from facemeld.usage import Usage
-from facemeld.users import Role
+from facemeld.accounts.credit import Reserve
+from facemeld.accounts.store import UNLIMITED, AccountChange
+from facemeld.accounts.types import AccountInvalid, AccountNotFound, AccountState, KeyNotFound
+from facemeld.app.composition import Application, Services
+from facemeld.db.errors import utc_now
+from facemeld.results.types import ResultId, ResultNotFound
+from facemeld.upkeep.administration import Administration, account_change, checked_actions
+from facemeld.usage.types import Usage
+from facemeld.users.types import Role
 from tests.tables import table
 
 CALL = Usage(

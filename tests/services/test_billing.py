@@ -7,10 +7,10 @@ from collections.abc import Iterable
 
 import pytest
 
-from facemeld.accounts import AccountChange, ChargeStore, Operation, Release, Reserve, Settle
-from facemeld.app import Application
-from facemeld.services.billing import BillingService, CreditUsedUp
-from facemeld.services.errors import DatabaseUnavailable
+from facemeld.accounts.credit import BillingService, ChargeStore, CreditUsedUp, Operation, Release, Reserve, Settle
+from facemeld.accounts.store import AccountChange
+from facemeld.app.composition import Application
+from facemeld.db.errors import DatabaseUnavailable
 
 
 class Store:

@@ -12,14 +12,16 @@ from typing import Any
 
 import pytest
 
-from facemeld.accounts.errors import AccountNotFound
-from facemeld.app import Application, open_application
-from facemeld.db import AuditLog, utc_now
-from facemeld.privacy import DeletionInvalid, NothingToDelete, PrivacyStore, verify_receipt
-from facemeld.results import LocalResultStore, ResultExpired, ResultId, ResultNotFound, ResultNotSaved
-from facemeld.services.consents import Consents
-from facemeld.services.errors import ConsentMissing
-from facemeld.settings import Settings
+from facemeld.accounts.types import AccountNotFound
+from facemeld.app.composition import Application, open_application
+from facemeld.db.audit import AuditLog
+from facemeld.db.errors import utc_now
+from facemeld.privacy.deletion import Consents, verify_receipt
+from facemeld.privacy.store import PrivacyStore
+from facemeld.privacy.types import ConsentMissing, DeletionInvalid, NothingToDelete
+from facemeld.results.local import LocalResultStore
+from facemeld.results.types import ResultExpired, ResultId, ResultNotFound, ResultNotSaved
+from facemeld.settings.catalogue import Settings
 
 WEEK = timedelta(days=7)
 

@@ -9,15 +9,15 @@ from typing import cast
 
 import pytest
 
-from facemeld.app import Application, Services, open_application
-from facemeld.privacy import PrivacyStore
-from facemeld.protocol.call import Notes
-from facemeld.results import LocalResultStore
-from facemeld.services.errors import ConsentWithdrawn
-from facemeld.services.fusing import Finisher
-from facemeld.settings import Settings
-from facemeld.workers.marking import FusedFile
+from facemeld.api.protocol.call import Notes
+from facemeld.app.composition import Application, Services, open_application
+from facemeld.fusing.service import Finisher
+from facemeld.privacy.store import PrivacyStore
+from facemeld.privacy.types import ConsentWithdrawn
+from facemeld.results.local import LocalResultStore
+from facemeld.settings.catalogue import Settings
 from facemeld.workers.pool.executor import Executor
+from facemeld.workers.tasks.marking import FusedFile
 
 RESULT = FusedFile(b"pixels", "jpeg", 1, 1)
 

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from facemeld.app import Application, Services, open_application
-from facemeld.db import DatabaseUnavailable, utc_now
-from facemeld.services import overview
-from facemeld.services.overview import FirstSteps, Stored
-from facemeld.settings import Settings
-from facemeld.usage import Usage
+from facemeld.app.composition import Application, Services, open_application
+from facemeld.db.errors import DatabaseUnavailable, utc_now
+from facemeld.settings.catalogue import Settings
+from facemeld.upkeep import overview
+from facemeld.upkeep.overview import FirstSteps, Stored
+from facemeld.usage.types import Usage
 
 
 def test_a_large_store_is_measured_beside_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bundle_path: Path) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from facemeld.accounts import AccountInvalid
-from facemeld.services.policies import (
+from facemeld.accounts.rates import (
     ACCOUNT_SCOPES,
     ACTION_NAMES,
     ACTIVITY_SCOPES,
@@ -14,6 +13,7 @@ from facemeld.services.policies import (
     check_rates,
     default_rates,
 )
+from facemeld.accounts.types import AccountInvalid
 from tests.tables import table
 
 

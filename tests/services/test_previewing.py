@@ -12,11 +12,12 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from facemeld.app import Application, Services, open_application
-from facemeld.catalog import FaceNotFound, Material
-from facemeld.services.errors import ConsentMissing, MaterialNotFound, NoFaceFound
-from facemeld.services.previewing import PreviewRequest, PreviewService
-from facemeld.settings import Settings
+from facemeld.app.composition import Application, Services, open_application
+from facemeld.fusing.preview import PreviewRequest, PreviewService
+from facemeld.materials.types import FaceNotFound, Material, MaterialNotFound
+from facemeld.privacy.types import ConsentMissing
+from facemeld.settings.catalogue import Settings
+from facemeld.workers.tasks.errors import NoFaceFound
 from tests.inline import Inline
 
 

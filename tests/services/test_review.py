@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facemeld.boxes import Rect
-from facemeld.catalog import Material, MaterialFace, MaterialStatus, ReviewRefused, check_transition, decision
-from facemeld.catalog.activities import LONGEST_TEXT, check_text
-from facemeld.services.materials import choices
-from facemeld.services.review import REVIEW_TEXTS, ReviewLimits, assess, describe, passes
-from facemeld.workers.facequality import FaceQuality
+from facemeld.materials.activities import LONGEST_TEXT, check_text
+from facemeld.materials.review import REVIEW_TEXTS, ReviewLimits, assess, describe, passes
+from facemeld.materials.service import choices
+from facemeld.materials.types import Material, MaterialFace, MaterialStatus, ReviewRefused, check_transition, decision
+from facemeld.workers.tasks.importing import FaceQuality
 from tests.tables import table
 
 GOOD = FaceQuality(Rect(10, 10, 120, 140), yaw=5, pitch=-10, sharpness=0.15, brightness=120, outside=0)

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from facemeld.db import Database
-from facemeld.services import statistics
-from facemeld.services.statistics import UsageStatistics
-from facemeld.usage import Usage, UsageStore
-from facemeld.usage.tallies import SLOWEST, Tally, TallyStore, class_bounds
+from facemeld.db.database import Database
+from facemeld.usage import statistics
+from facemeld.usage.statistics import SLOWEST, Tally, TallyStore, UsageStatistics, class_bounds
+from facemeld.usage.store import UsageStore
+from facemeld.usage.types import Usage
 
 NOW = datetime(2026, 3, 29, 12, 30, tzinfo=UTC)
 CALL = Usage(

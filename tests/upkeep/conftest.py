@@ -14,15 +14,15 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from facemeld.app import Application, open_application
+from facemeld.app.composition import Application, open_application
 from facemeld.boxes import Rect
-from facemeld.catalog import Material, NewMaterial
 from facemeld.cli.main import app
-from facemeld.db import utc_now
+from facemeld.db.errors import utc_now
+from facemeld.materials.types import Material, NewMaterial
 from facemeld.media.decode import DecodeLimits
-from facemeld.settings import Settings
+from facemeld.settings.catalogue import Settings
 from facemeld.workers.pool.context import WorkerConfig, context_for
-from facemeld.workers.tasks import ImportTemplate
+from facemeld.workers.tasks.fuse import ImportTemplate
 
 
 @dataclass(frozen=True)

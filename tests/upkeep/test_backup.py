@@ -22,12 +22,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from facemeld.app import open_application
+from facemeld.app.composition import open_application
 from facemeld.boxes import Rect
-from facemeld.catalog import MaterialFiles, NewMaterial, compare
-from facemeld.db import utc_now
-from facemeld.results import ResultId
-from facemeld.settings import Settings
+from facemeld.db.errors import utc_now
+from facemeld.materials.files import MaterialFiles
+from facemeld.materials.reconcile import compare
+from facemeld.materials.types import NewMaterial
+from facemeld.results.types import ResultId
+from facemeld.settings.catalogue import Settings
 from facemeld.upkeep.manifest import DATABASE as COPY
 from facemeld.upkeep.manifest import NAME, BackupDamaged, Entry, Manifest, read_manifest
 from facemeld.upkeep.restore import verify

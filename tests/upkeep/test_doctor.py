@@ -19,11 +19,11 @@ import pytest
 from cryptography import x509
 from numpy.typing import NDArray
 
-from facemeld.catalog import MaterialFiles
 from facemeld.db.database import HEAD_REVISION
 from facemeld.marks.authority import local_identity
+from facemeld.materials.files import MaterialFiles
 from facemeld.upkeep.checks import SOON, Check, Report, Trouble, certificates, examine
-from facemeld.workers.template import PlanState, plan_state
+from facemeld.workers.tasks.template import PlanState, plan_state
 from tests.upkeep.conftest import Installation
 
 

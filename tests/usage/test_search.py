@@ -10,8 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from facemeld.db import Database
-from facemeld.usage import CallFilter, Usage, UsageSearch, UsageStore
+from facemeld.db.database import Database
+from facemeld.usage.store import CallFilter, UsageSearch, UsageStore
+from facemeld.usage.types import Usage
 from tests.db.state import SettableClock
 from tests.usage.test_store import call
 
@@ -81,7 +82,7 @@ def test_every_search_finds_what_it_should(world: tuple[UsageSearch, Sequence[Us
 def test_the_fewer_records_lead_the_search(world: tuple[UsageSearch, Sequence[Usage]], monkeypatch: pytest.MonkeyPatch) -> None:
     """The answer is the same whichever condition follows the index."""
     search, calls = world
-    monkeypatch.setattr("facemeld.usage.search.FEW", 1)
+    monkeypatch.setattr("facemeld.usage.store.FEW", 1)
     for wanted in (CallFilter(failed=True, account_id=1), CallFilter(failed=True), CallFilter(account_id=1, project_id="at_1")):
         assert [usage for _, usage in search.find(wanted, limit=100)] == list(expected(calls, wanted))
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from facemeld.db import Database
-from facemeld.usage import Grouping, Usage, UsageStore, UsageTotal
+from facemeld.db.database import Database
+from facemeld.usage.store import Grouping, UsageStore
+from facemeld.usage.types import Usage, UsageTotal
 from tests.db.state import SettableClock
 
 

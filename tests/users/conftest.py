@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from facemeld.db import AuditLog, Database
-from facemeld.users import Role, User, UserStore
+from facemeld.db.audit import AuditLog
+from facemeld.db.database import Database
+from facemeld.users.store import UserStore
+from facemeld.users.types import Role, User
 from tests.db.state import SettableClock, clock, database, database_file
 
 __all__ = ["clock", "database", "database_file"]

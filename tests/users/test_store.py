@@ -10,20 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from facemeld.db import AuditLog, Database
-from facemeld.users import (
-    PasswordWrong,
-    Role,
-    TokenInvalid,
-    TokenKind,
-    TokenNotFound,
-    User,
-    UserExists,
-    UserInvalid,
-    UserNotFound,
-    UserStore,
-)
-from facemeld.users.store import LONGEST_LIFE
+from facemeld.db.audit import AuditLog
+from facemeld.db.database import Database
+from facemeld.users.store import LONGEST_LIFE, UserStore
+from facemeld.users.types import PasswordWrong, Role, TokenInvalid, TokenKind, TokenNotFound, User, UserExists, UserInvalid, UserNotFound
 from tests.db.state import SettableClock
 from tests.users.conftest import PASSWORD
 

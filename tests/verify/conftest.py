@@ -18,7 +18,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from facemeld.settings import Settings
+from facemeld.settings.catalogue import Settings
 from tests.api.conftest import jpeg, png
 from tests.api.live import Campaign, LiveServer, fuse_request, make_campaign, photo
 

@@ -17,11 +17,11 @@ from tencentcloud.facefusion.v20181201 import facefusion_client as client_2018
 from tencentcloud.facefusion.v20181201 import models as models_2018
 from tencentcloud.facefusion.v20220927 import models
 
-from facemeld.app import open_application
-from facemeld.catalog import Material, MaterialStatus
+from facemeld.app.composition import open_application
 from facemeld.marks.metadata import ImplicitLabel, write_metadata
-from facemeld.settings import Settings
-from facemeld.usage import Usage
+from facemeld.materials.types import Material, MaterialStatus
+from facemeld.settings.catalogue import Settings
+from facemeld.usage.types import Usage
 from tests.api.conftest import jpeg, png
 from tests.api.live import Campaign, LiveServer, client_arguments, eventually, failure, fuse_request, make_campaign, photo
 from tests.verify.conftest import Marked

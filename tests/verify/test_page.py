@@ -17,8 +17,8 @@ from PIL import Image
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from facemeld.services.errors import DeadlineExceeded, QueueFull, WorkerDied
-from facemeld.verifypage import VerifyPage
+from facemeld.public.verifier import VerifyPage
+from facemeld.workers.pool.executor import DeadlineExceeded, QueueFull, WorkerDied
 from tests.api.conftest import jpeg
 from tests.tables import table
 from tests.verify.conftest import Marked

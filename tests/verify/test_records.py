@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from facemeld.app import open_application
-from facemeld.settings import Settings
-from facemeld.usage import UsageStore
+from facemeld.app.composition import open_application
+from facemeld.settings.catalogue import Settings
+from facemeld.usage.store import UsageStore
 from tests.api.conftest import png
 from tests.api.live import eventually
 from tests.cli.shell import run_here

@@ -13,12 +13,11 @@ from PIL import Image
 
 from facemeld.fusion.finding.analysis import Analyser
 from facemeld.fusion.types import Face
+from facemeld.materials.review import ReviewLimits, assess
 from facemeld.media.decode import DecodeLimits
-from facemeld.services.review import ReviewLimits, assess
-from facemeld.workers.facequality import measure
 from facemeld.workers.pool.context import WorkerConfig, context_for
-from facemeld.workers.tasks import ImportTemplate
-from facemeld.workers.thumbnail import LONGEST_SIDE, MakeThumbnail
+from facemeld.workers.tasks.fuse import ImportTemplate
+from facemeld.workers.tasks.importing import LONGEST_SIDE, MakeThumbnail, measure
 
 
 @pytest.fixture(scope="module")

@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from facemeld.boxes import Rect
+from facemeld.fusing.requests import MarkRules
 from facemeld.marks.detect import detect
 from facemeld.marks.label import draw_label
 from facemeld.marks.provenance import Ingredient
 from facemeld.media.decode import DecodedImage, DecodeLimits, decode
-from facemeld.services.requests import MarkRules
-from facemeld.workers.marking import Inputs, Logo, Marking, mark_identifier, write
-from facemeld.workers.photos import ImageSource
-from facemeld.workers.template import Template
+from facemeld.workers.tasks.marking import Inputs, Logo, Marking, mark_identifier, write
+from facemeld.workers.tasks.photos import ImageSource
+from facemeld.workers.tasks.template import Template
 from tests.tables import table
 
 KEY = b"a key of 32 bytes for the tests."

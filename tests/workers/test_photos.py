@@ -13,13 +13,14 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from facemeld.boxes import Rect
 from facemeld.fusion.mesh import MeshEngine
-from facemeld.fusion.types import Assignment, Face, FuseOptions, Rect
+from facemeld.fusion.types import Assignment, Face, FuseOptions
 from facemeld.media.decode import DecodeLimits
-from facemeld.workers.errors import FaceTooSmall, NoFaceFound, RectOutsidePicture
-from facemeld.workers.incoming import IncomingRule
-from facemeld.workers.photos import ImageSource, PhotoReader, PhotoRules, UserPhoto
 from facemeld.workers.pool.context import TemplateCache, WorkerContext
+from facemeld.workers.tasks.errors import FaceTooSmall, NoFaceFound, RectOutsidePicture
+from facemeld.workers.tasks.incoming import IncomingRule
+from facemeld.workers.tasks.photos import ImageSource, PhotoReader, PhotoRules, UserPhoto
 
 Portrait: TypeAlias = Callable[[float], ImageSource]
 RULES = PhotoRules(DecodeLimits())

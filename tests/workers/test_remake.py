@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from facemeld.boxes import Rect
 from facemeld.fusion.mesh import MeshEngine
-from facemeld.fusion.types import Rect
 from facemeld.media.decode import DecodedImage, DecodeLimits
 from facemeld.media.encode import encode
-from facemeld.workers.errors import FacesMoved
-from facemeld.workers.template import StoredTemplate, load, make
+from facemeld.workers.tasks.errors import FacesMoved
+from facemeld.workers.tasks.template import StoredTemplate, load, make
 
 
 @pytest.fixture

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from facemeld.boxes import Rect
 from facemeld.fusion.mesh import MeshEngine
-from facemeld.fusion.types import Face, Picture, Rect, Search
-from facemeld.workers.sent import LARGE, find_faces
+from facemeld.fusion.types import Face, Picture, Search
+from facemeld.workers.tasks.sent import LARGE, find_faces
 
 
 class Counting(MeshEngine):

@@ -13,9 +13,9 @@ import pytest
 
 from facemeld.errors import FacemeldError
 from facemeld.timing import Stages, collecting, stage
-from facemeld.workers.errors import NoFaceFound
 from facemeld.workers.pool.context import WorkerConfig, WorkerContext
 from facemeld.workers.pool.local import LocalExecutor, PoolLimits
+from facemeld.workers.tasks.errors import NoFaceFound
 
 
 @dataclass(frozen=True)

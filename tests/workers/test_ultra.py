@@ -11,17 +11,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from facemeld.boxes import Rect
 from facemeld.fusion.mesh import MeshEngine
 from facemeld.fusion.plan import MeshPlan
-from facemeld.fusion.types import Assignment, Face, FuseOptions, Picture, Rect
+from facemeld.fusion.types import Assignment, Face, FuseOptions, Picture
 from facemeld.media.decode import DecodeLimits
-from facemeld.workers.errors import FaceTooSmall, NoFaceFound, RectOutsidePicture, TemplateEmpty, TemplateTooLarge, TooManyPhotos
-from facemeld.workers.photos import ImageSource, PhotoRules, UserPhoto, cut_out
 from facemeld.workers.pool.context import TemplateCache, WorkerContext
 from facemeld.workers.pool.executor import kind_of
-from facemeld.workers.sent import SentTemplate, located, read_template
-from facemeld.workers.tasks import CheckPhotos
-from facemeld.workers.template import StoredTemplate, Template
+from facemeld.workers.tasks.errors import FaceTooSmall, NoFaceFound, RectOutsidePicture, TemplateEmpty, TemplateTooLarge, TooManyPhotos
+from facemeld.workers.tasks.fuse import CheckPhotos
+from facemeld.workers.tasks.photos import ImageSource, PhotoRules, UserPhoto, cut_out
+from facemeld.workers.tasks.sent import SentTemplate, located, read_template
+from facemeld.workers.tasks.template import StoredTemplate, Template
 
 LIMITS = DecodeLimits(max_side=7999)
 

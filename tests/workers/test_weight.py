@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from facemeld.fusion.mesh import MeshEngine
 from facemeld.media.decode import DecodedImage, DecodeLimits
-from facemeld.workers.template import StoredTemplate, load, make, pack, weight
+from facemeld.workers.tasks.template import StoredTemplate, load, make, pack, weight
 
 
 @pytest.mark.parametrize("stored", [True, False])

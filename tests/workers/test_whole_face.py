@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from facemeld.fusion.types import Face, Pose, Rect
-from facemeld.workers.errors import FaceOutsidePicture, LandmarksOutsideBox
-from facemeld.workers.photos import check_whole
+from facemeld.boxes import Rect
+from facemeld.fusion.types import Face, Pose
+from facemeld.workers.tasks.errors import FaceOutsidePicture, LandmarksOutsideBox
+from facemeld.workers.tasks.photos import check_whole
 from tests.tables import table
 
 PICTURE = Rect(0, 0, 1000, 1000)

@@ -10,13 +10,26 @@ from datetime import datetime, timedelta
 from sqlalchemy import bindparam, delete, func, select, update
 from sqlalchemy.orm import Session, aliased
 
-from facemeld.accounts.errors import AccountInvalid, AccountNotFound, KeyNotFound
-from facemeld.accounts.policy import format_actions, parse_actions, parse_networks, parse_rates
-from facemeld.accounts.types import AccessKey, AccountState, CallPolicy, KeyKind, NewKey, NewTemporaryKey, StoredCredential
+from facemeld.accounts.types import (
+    AccessKey,
+    AccountInvalid,
+    AccountNotFound,
+    AccountState,
+    CallPolicy,
+    KeyKind,
+    KeyNotFound,
+    NewKey,
+    NewTemporaryKey,
+    StoredCredential,
+    format_actions,
+    parse_actions,
+    parse_networks,
+    parse_rates,
+)
 from facemeld.accounts.vault import KeyVault
 from facemeld.db.audit import record
-from facemeld.db.clock import Clock, utc_now
 from facemeld.db.database import Database
+from facemeld.db.errors import Clock, utc_now
 from facemeld.db.models import AccessKeyRow, AccountRow
 
 KEY_ID_PREFIX = "AKID"

@@ -11,10 +11,22 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from facemeld.accounts.errors import AccountExists, AccountInvalid, AccountNotFound
 from facemeld.accounts.keys import KEY_ID_PREFIX, KeyStore, account_row
-from facemeld.accounts.policy import Network, RateChange, format_networks, format_rates, parse_networks, parse_rates
-from facemeld.accounts.types import Account, AccountState, CallPolicy, Package
+from facemeld.accounts.types import (
+    Account,
+    AccountExists,
+    AccountInvalid,
+    AccountNotFound,
+    AccountState,
+    CallPolicy,
+    Network,
+    Package,
+    RateChange,
+    format_networks,
+    format_rates,
+    parse_networks,
+    parse_rates,
+)
 from facemeld.db.audit import Detail, record
 from facemeld.db.models import AccountRow, PackageRow
 

@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from facemeld.accounts.errors import VaultError
-from facemeld.db.durable import create_file, make_folder
+from facemeld.accounts.types import VaultError
+from facemeld.db.files import create_file, make_folder
 
 KEY_BYTES = 32
 NONCE_BYTES = 12

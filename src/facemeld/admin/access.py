@@ -9,9 +9,9 @@ from typing import Annotated, TypeAlias, cast
 from fastapi import Depends, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from facemeld.services.administration import Administration, Principal
-from facemeld.services.errors import TokenInvalid
-from facemeld.services.signin import NEEDED_ROLES, Act, require
+from facemeld.upkeep.administration import Administration
+from facemeld.users.signin import NEEDED_ROLES, Act, require
+from facemeld.users.types import Principal, TokenInvalid
 
 _bearer = HTTPBearer(auto_error=False, description="A token of `POST /login` or of `facemeld user token create`.")
 

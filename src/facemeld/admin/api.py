@@ -12,8 +12,8 @@ from starlette.routing import Route
 from facemeld.admin.envelope import Envelope
 from facemeld.admin.errors import ErrorReply, on_http_error, on_service_error, on_validation_error
 from facemeld.admin.routes import accounts, activities, audit, configuration, deletions, materials, results, session, usage, users
-from facemeld.services.administration import Administration
-from facemeld.services.errors import FacemeldError
+from facemeld.errors import FacemeldError
+from facemeld.upkeep.administration import Administration
 
 PATH = "/admin/v1"
 """Where the API is mounted."""

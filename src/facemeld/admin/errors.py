@@ -13,8 +13,15 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Match, Route
 
-from facemeld.services import errors as service
-from facemeld.services.errors import FacemeldError
+from facemeld.accounts import types as accounts
+from facemeld.db import errors as db
+from facemeld.errors import FacemeldError
+from facemeld.materials import types as materials
+from facemeld.media import errors as media
+from facemeld.privacy import types as privacy
+from facemeld.results import types as results
+from facemeld.users import types as users
+from facemeld.workers.pool import executor as pool
 
 
 class ErrorBody(BaseModel):
@@ -45,36 +52,36 @@ class AdminError(FacemeldError):
 
 STATUSES: Mapping[type[FacemeldError], tuple[int, str]] = MappingProxyType(
     {
-        service.TokenInvalid: (401, "unauthorized"),
-        service.PasswordWrong: (401, "unauthorized"),
-        service.RoleInsufficient: (403, "forbidden"),
-        service.ActivityNotFound: (404, "not_found"),
-        service.MaterialNotFound: (404, "not_found"),
-        service.AccountNotFound: (404, "not_found"),
-        service.KeyNotFound: (404, "not_found"),
-        service.UserNotFound: (404, "not_found"),
-        service.TokenNotFound: (404, "not_found"),
-        service.ResultNotFound: (404, "not_found"),
-        service.NothingToDelete: (404, "not_found"),
-        service.ReceiptNotFound: (404, "not_found"),
-        service.MaterialDeleted: (410, "gone"),
-        service.ResultExpired: (410, "gone"),
-        service.AccountExists: (409, "conflict"),
-        service.UserExists: (409, "conflict"),
-        service.ReviewRefused: (409, "conflict"),
-        service.ImageTooManyBytes: (413, "too_large"),
-        service.MediaError: (422, "picture_refused"),
-        service.AccountInvalid: (400, "invalid_request"),
-        service.FieldInvalid: (400, "invalid_request"),
-        service.UserInvalid: (400, "invalid_request"),
-        service.DeletionInvalid: (400, "invalid_request"),
-        service.TooManyAttempts: (429, "too_many_requests"),
-        service.DeadlineExceeded: (504, "timeout"),
-        service.WorkerError: (503, "unavailable"),
-        service.DatabaseUnavailable: (503, "unavailable"),
-        service.AttemptsUncounted: (503, "unavailable"),
-        service.MaterialNotSaved: (507, "no_room"),
-        service.ResultNotSaved: (507, "no_room"),
+        users.TokenInvalid: (401, "unauthorized"),
+        users.PasswordWrong: (401, "unauthorized"),
+        users.RoleInsufficient: (403, "forbidden"),
+        materials.ActivityNotFound: (404, "not_found"),
+        materials.MaterialNotFound: (404, "not_found"),
+        accounts.AccountNotFound: (404, "not_found"),
+        accounts.KeyNotFound: (404, "not_found"),
+        users.UserNotFound: (404, "not_found"),
+        users.TokenNotFound: (404, "not_found"),
+        results.ResultNotFound: (404, "not_found"),
+        privacy.NothingToDelete: (404, "not_found"),
+        privacy.ReceiptNotFound: (404, "not_found"),
+        materials.MaterialDeleted: (410, "gone"),
+        results.ResultExpired: (410, "gone"),
+        accounts.AccountExists: (409, "conflict"),
+        users.UserExists: (409, "conflict"),
+        materials.ReviewRefused: (409, "conflict"),
+        media.ImageTooManyBytes: (413, "too_large"),
+        media.MediaError: (422, "picture_refused"),
+        accounts.AccountInvalid: (400, "invalid_request"),
+        materials.FieldInvalid: (400, "invalid_request"),
+        users.UserInvalid: (400, "invalid_request"),
+        privacy.DeletionInvalid: (400, "invalid_request"),
+        users.TooManyAttempts: (429, "too_many_requests"),
+        pool.DeadlineExceeded: (504, "timeout"),
+        pool.WorkerError: (503, "unavailable"),
+        db.DatabaseUnavailable: (503, "unavailable"),
+        users.AttemptsUncounted: (503, "unavailable"),
+        materials.MaterialNotSaved: (507, "no_room"),
+        results.ResultNotSaved: (507, "no_room"),
     }
 )
 """Errors of use cases, their HTTP status and code; a subclass follows its nearest base. Any other one is an ``internal_error``."""
@@ -104,7 +111,7 @@ async def on_service_error(request: Request, error: Exception) -> Response:
     headers: dict[str, str] = {}
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    if isinstance(error, service.TooManyAttempts):
+    if isinstance(error, users.TooManyAttempts):
         headers["Retry-After"] = str(error.seconds)
     elif status == 503:
         headers["Retry-After"] = "5"

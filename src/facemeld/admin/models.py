@@ -7,31 +7,17 @@ from typing import Annotated, Any, Generic, Self, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from facemeld.accounts.types import AccessKey, AccountState, Package
 from facemeld.admin.values import Flag, Moment, Number, Whole
-from facemeld.services.administration import (
-    AccessKey,
-    AccountState,
-    AccountView,
-    Activity,
-    AuditEntry,
-    AuditVerdict,
-    Finding,
-    Material,
-    NewToken,
-    Package,
-    Receipt,
-    ResultSummary,
-    Role,
-    SettingView,
-    Source,
-    Token,
-    TokenKind,
-    Usage,
-    UsageTotal,
-    User,
-    describe_finding,
-    render_receipt,
-)
+from facemeld.db.audit import AuditEntry, AuditVerdict
+from facemeld.materials.review import describe_finding
+from facemeld.materials.types import Activity, Finding, Material
+from facemeld.privacy.deletion import render_receipt
+from facemeld.privacy.types import Receipt
+from facemeld.results.types import ResultSummary
+from facemeld.upkeep.administration import AccountView, SettingView, Source
+from facemeld.usage.types import Usage, UsageTotal
+from facemeld.users.types import NewToken, Role, Token, TokenKind, User
 
 Item = TypeVar("Item")
 Degree: TypeAlias = Annotated[Whole, Field(ge=0, le=100)]

@@ -8,12 +8,21 @@ from typing import Annotated, Any, TypeAlias
 
 import typer
 
-from facemeld.accounts import UNLIMITED, Account, AccountChange, AccountState, Package, parse_actions
-from facemeld.accounts.errors import AccountInvalid
-from facemeld.accounts.policy import Network, RateChange, parse_networks, parse_rate
-from facemeld.app import Application
+from facemeld.accounts.rates import check_actions, check_rates
+from facemeld.accounts.store import UNLIMITED, AccountChange
+from facemeld.accounts.types import (
+    Account,
+    AccountInvalid,
+    AccountState,
+    Network,
+    Package,
+    RateChange,
+    parse_actions,
+    parse_networks,
+    parse_rate,
+)
+from facemeld.app.composition import Application
 from facemeld.cli.common import DEFAULT_ACCOUNT, AccountOption, DataOption, JsonOption, actor, application, moment, show, show_table
-from facemeld.services.policies import check_actions, check_rates
 
 accounts = typer.Typer(help="Manage accounts: state, credit, rates and address lists.", no_args_is_help=True)
 packages = typer.Typer(help="Manage prepaid calls.", no_args_is_help=True)

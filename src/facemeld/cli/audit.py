@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from facemeld.cli.common import DataOption, JsonOption, actor, application, moment, show, show_table
-from facemeld.privacy import parse_receipt, render_receipt, verify_receipt
+from facemeld.privacy.deletion import parse_receipt, render_receipt, verify_receipt
 
 audit = typer.Typer(help="List and verify the log of administrative actions.", no_args_is_help=True)
 results = typer.Typer(help="Delete stored results.", no_args_is_help=True)

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeAlias, TypeVar
 
 import typer
 
-from facemeld.settings import Settings, load_settings
+from facemeld.settings.catalogue import Settings
+from facemeld.settings.environment import load_settings
 
 if TYPE_CHECKING:
-    from facemeld.app import Application
-    from facemeld.catalog import Page
+    from facemeld.app.composition import Application
+    from facemeld.materials.types import Page
 
 DataOption: TypeAlias = Annotated[Path | None, typer.Option("--data", metavar="DIR", help="Data folder. Default: FACEMELD_DATA.")]
 JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -36,7 +37,7 @@ def settings_for(data: Path | None, options: Mapping[str, object] = MappingProxy
 def application(data: Path | None) -> Iterator[Application]:
     """Open the application on a data folder, without a server, during a block."""
     # Slow to load, and some commands do not need it.
-    from facemeld.app import open_application
+    from facemeld.app.composition import open_application
 
     with open_application(settings_for(data)) as opened:
         yield opened

@@ -19,7 +19,7 @@ from facemeld.media.containers import ImageFormat
 from facemeld.timing import STAGES, Stages, collecting, stage
 
 if TYPE_CHECKING:
-    from facemeld.workers.marking import FusedFile
+    from facemeld.workers.tasks.marking import FusedFile
 
 _FORMATS: dict[str, ImageFormat] = {".jpg": "jpeg", ".jpeg": "jpeg", ".png": "png", ".webp": "webp"}
 

@@ -13,10 +13,11 @@ import typer
 
 from facemeld.cli.common import DataOption, JsonOption, application, moment, show, show_table
 from facemeld.cli.server import fetch_with_progress
-from facemeld.usage import Grouping, Usage, UsageTotal
+from facemeld.usage.store import Grouping
+from facemeld.usage.types import Usage, UsageTotal
 
 if TYPE_CHECKING:
-    from facemeld.app import Application
+    from facemeld.app.composition import Application
 
 records = typer.Typer(help="Find the call that made a picture.", no_args_is_help=True)
 
@@ -113,7 +114,7 @@ def read_marks(opened: Application, picture: bytes) -> dict[str, Any]:
 def records_of(opened: Application, report: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the records of the calls named by a picture's marks; ``report`` comes from ``Application.verify``."""
     # Looking up a mark or an id does not need this import.
-    from facemeld.services.verifying import identifiers
+    from facemeld.verify.service import identifiers
 
     named: dict[int, list[str]] = {}
     for kind, number in identifiers(report).items():

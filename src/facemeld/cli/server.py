@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import Progress, TaskID
 
 from facemeld.cli.common import DataOption, JsonOption, settings_for, show, show_table
-from facemeld.models import ensure_bundle, list_models
+from facemeld.models.store import ensure_bundle, list_models
 
 models = typer.Typer(help="Download, verify and list the model files.", no_args_is_help=True)
 
@@ -33,7 +33,7 @@ def serve(
 ) -> None:
     """Run the server until SIGTERM or Ctrl-C."""
     # The server's libraries take longer to load than all other commands need.
-    from facemeld.server import run_server
+    from facemeld.app.server import run_server
 
     settings = settings_for(data, {"server.host": host, "server.port": port, "api.faults": ",".join(fault) if fault else None})
     fetch_with_progress(settings.model_dir)

@@ -11,10 +11,10 @@ from typing import Annotated
 
 import typer
 
-from facemeld.app import Application, open_application
-from facemeld.catalog import Material
+from facemeld.app.composition import Application, open_application
 from facemeld.cli.common import DataOption, JsonOption, actor, application, settings_for, show, show_table
-from facemeld.db import utc_now
+from facemeld.db.errors import utc_now
+from facemeld.materials.types import Material
 from facemeld.upkeep.backup import BackupMaker
 from facemeld.upkeep.checks import Finding, Installation
 from facemeld.upkeep.doctor import Doctor

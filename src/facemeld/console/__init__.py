@@ -3,7 +3,7 @@
 How it is built
 ---------------
 
-``create_console(house)`` makes the application and ``server.py`` mounts it. ``guard.py`` stands before everything: session, own site,
+``create_console(house)`` makes the application and ``app/server.py`` mounts it. ``guard.py`` stands before everything: session, own site,
 security headers. ``visits.py`` and ``plain.py`` make the sign-in page, which needs no scripts. Pages are drawn with NiceGUI: Python
 makes a tree of elements, the browser shows it and sends events back over a websocket. Everything that the browser loads comes from
 installed packages.
@@ -40,7 +40,7 @@ in the order of the menu::
 - Text of users goes into ``text`` and attributes only, never into ``ui.html``, slot templates or JavaScript.
 - Classes start with ``fm-`` and are in ``static/console.css``; colours and sizes are its variables, never literals.
 - Pictures of materials: ``desk.url(f"/files/materials/{id}/thumbnail")`` and ``…/picture``.
-- A page that needs another use case adds a field to ``House``, filled in ``server.py``.
+- A page that needs another use case adds a field to ``House``, filled in ``app/server.py``.
 
 How a page is tested
 --------------------
@@ -49,7 +49,7 @@ How a page is tested
 """
 
 from facemeld.console.console import Console, create_console
-from facemeld.console.house import House
-from facemeld.console.wishes import PATH
+from facemeld.console.session.preferences import PATH
+from facemeld.console.usecases import House
 
 __all__ = ["PATH", "Console", "House", "create_console"]

@@ -19,26 +19,20 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from facemeld.console.assets import folder
-from facemeld.console.desk import Desk
-from facemeld.console.files import Pictures
-from facemeld.console.guard import Guard, Nonces
-from facemeld.console.house import House
-from facemeld.console.pages import PAGES, Page
+from facemeld.accounts.types import AccountNotFound
+from facemeld.console.context import Desk
+from facemeld.console.pages import PAGES
+from facemeld.console.pages.page import Page
 from facemeld.console.parts.shell import shell
-from facemeld.console.plain import problem
-from facemeld.console.sockets import guard_messages
-from facemeld.console.visits import Visits
-from facemeld.services.errors import (
-    AccountNotFound,
-    ActivityNotFound,
-    FacemeldError,
-    MaterialDeleted,
-    MaterialNotFound,
-    RoleInsufficient,
-    UserNotFound,
-)
-from facemeld.services.signin import NEEDED_ROLES
+from facemeld.console.pictures import Pictures
+from facemeld.console.session.guard import Guard, Nonces, guard_messages
+from facemeld.console.session.signin import Visits
+from facemeld.console.templates import folder, problem
+from facemeld.console.usecases import House
+from facemeld.errors import FacemeldError
+from facemeld.materials.types import ActivityNotFound, MaterialDeleted, MaterialNotFound
+from facemeld.users.signin import NEEDED_ROLES
+from facemeld.users.types import RoleInsufficient, UserNotFound
 
 logger = logging.getLogger("facemeld.console")
 

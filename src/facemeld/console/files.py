@@ -1,70 +1,174 @@
-"""Pictures of materials and receipts of deletions for pages: for signed-in users who may see them."""
+"""Files of open pages, in memory only: uploads from browsers, and temporary pictures shown to their own user."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterator
-from dataclasses import dataclass
+import logging
+import secrets
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from urllib.parse import unquote
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from facemeld.console.house import House
-from facemeld.services.administration import render_receipt
-from facemeld.services.errors import FacemeldError, MaterialDeleted, MaterialNotFound, ReceiptNotFound, RoleInsufficient
-from facemeld.services.signin import Act, require
+from facemeld.console.session.preferences import wishes_of
+from facemeld.errors import FacemeldError
+from facemeld.users.types import Principal
 
-_LARGEST = 2**63 - 1
-"""Beyond the number of any receipt, and the most that databases know."""
+CAPACITY = 256 << 20
+"""Bytes of all pictures together."""
 
-_HEADERS = {"Cache-Control": "private, max-age=300"}
+_KINDS = ((b"\xff\xd8\xff", "image/jpeg"), (b"\x89PNG\r\n\x1a\n", "image/png"))
+
+
+class ShelfFull(FacemeldError):
+    """Open pages hold as many pictures as there is room for."""
+
+
+def kind_of(data: bytes) -> str | None:
+    """Media type of a picture by its first bytes; None for anything but a JPEG, PNG or WebP."""
+    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+        return "image/webp"
+    return next((kind for start, kind in _KINDS if data.startswith(start)), None)
 
 
 @dataclass(frozen=True, slots=True)
-class Pictures:
-    """Serves ``/files/materials/{id}/picture`` and ``…/thumbnail``; pages write the addresses with ``Desk.url``."""
+class _Item:
+    token_id: int
+    kind: str
+    data: bytes = field(repr=False)
 
-    house: House
+
+class Shelf:
+    """The pictures that open pages show."""
+
+    def __init__(self, capacity: int = CAPACITY) -> None:
+        self._items: dict[str, _Item] = {}
+        self._capacity = capacity
+        self._used = 0
+
+    def put(self, owner: Principal, data: bytes) -> str:
+        """Keep a picture; its address is ``/shelf/`` and what this returns, for the session of ``owner`` alone.
+
+        Args:
+            owner: Who may see it.
+            data: A JPEG, PNG or WebP; anything else is served as a file that browsers do not show.
+
+        Raises:
+            ShelfFull: there is no room.
+        """
+        if self._used + len(data) > self._capacity:
+            raise ShelfFull(f"pictures of open pages must have at most {self._capacity} bytes together")
+        ticket = secrets.token_urlsafe(16)
+        self._items[ticket] = _Item(owner.token_id, kind_of(data) or "application/octet-stream", data)
+        self._used += len(data)
+        return ticket
+
+    def drop(self, ticket: str) -> None:
+        """Forget a picture."""
+        item = self._items.pop(ticket, None)
+        self._used -= len(item.data) if item is not None else 0
 
     def routes(self) -> Iterator[Route]:
         """Where the pictures are."""
-        yield Route("/files/materials/{material}/{size}", self.serve, methods=["GET"])
-        yield Route("/files/receipts/{number:int}", self.receipt, methods=["GET"])
+        yield Route("/shelf/{ticket}", self.serve, methods=["GET"])
 
     async def serve(self, request: Request) -> Response:
-        """One picture; 404 without one, 503 when it cannot be made now."""
-        try:
-            require(request.scope["state"]["principal"], Act.READ)
-            data, kind = await self._read(request.path_params["material"], request.path_params["size"])
-        except RoleInsufficient:
-            return PlainTextResponse("not allowed", 403)
-        except (MaterialNotFound, MaterialDeleted):
+        """One picture; 404 for other sessions than its own."""
+        item = self._items.get(request.path_params["ticket"])
+        principal: Principal = request.scope["state"]["principal"]
+        if item is None or item.token_id != principal.token_id:
             return PlainTextResponse("no such picture", 404)
-        except FacemeldError:
-            return PlainTextResponse("not available now", 503)
-        return Response(data, media_type=kind, headers=_HEADERS)
+        return Response(item.data, media_type=item.kind, headers={"Cache-Control": "no-store"})
 
-    async def receipt(self, request: Request) -> Response:
-        """The receipt of a deletion as a file that ``facemeld receipts verify`` checks."""
-        number = min(request.path_params["number"], _LARGEST)
+
+logger = logging.getLogger("facemeld.console")
+
+_LONGEST_NAME = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file that was dropped or chosen.
+
+    Attributes:
+        name: Its name; text of a stranger.
+        kind: What the browser takes it for, such as ``image/jpeg``.
+        data: Its bytes.
+    """
+
+    name: str
+    kind: str
+    data: bytes = field(repr=False)
+
+
+Receiver = Callable[[Upload], Awaitable[str | None]]
+"""Takes a file; returns a line about it for the list of files, or None."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Slot:
+    token_id: int
+    max_bytes: int
+    receive: Receiver
+
+
+class Inbox:
+    """The addresses that open pages have for files."""
+
+    def __init__(self) -> None:
+        self._slots: dict[str, _Slot] = {}
+
+    def open(self, owner: Principal, max_bytes: int, receive: Receiver) -> str:
+        """A new address, as the last part of its path, for files of at most ``max_bytes`` from the session of ``owner``."""
+        ticket = secrets.token_urlsafe(16)
+        self._slots[ticket] = _Slot(owner.token_id, max_bytes, receive)
+        return ticket
+
+    def close(self, ticket: str) -> None:
+        """End an address."""
+        self._slots.pop(ticket, None)
+
+    def routes(self) -> Iterator[Route]:
+        """Where files are sent to."""
+        yield Route("/inbox/{ticket}", self.take, methods=["POST"])
+
+    async def take(self, request: Request) -> Response:
+        """One file as the body; the reply says in a line what became of it, with status 422 if it was refused."""
+        slot = self._slots.get(request.path_params["ticket"])
+        principal: Principal = request.scope["state"]["principal"]
+        texts = wishes_of(request).texts
+        if slot is None or slot.token_id != principal.token_id:
+            return JSONResponse({"message": texts("errors.page_gone")}, 404)
         try:
-            require(request.scope["state"]["principal"], Act.AUDIT)
-            found = await asyncio.to_thread(self.house.administration.privacy.receipt, number)
-        except RoleInsufficient:
-            return PlainTextResponse("not allowed", 403)
-        except ReceiptNotFound:
-            return PlainTextResponse("no such receipt", 404)
-        except FacemeldError:
-            return PlainTextResponse("not available now", 503)
-        headers = {"Content-Disposition": f'attachment; filename="deletion-{number}.json"'}
-        return JSONResponse(render_receipt(found.body, found.signature), headers=headers)
+            data = await _body(request, slot.max_bytes)
+        except ClientDisconnect:
+            return Response(status_code=400)
+        if data is None:
+            message = texts("errors.too_large", megabytes=slot.max_bytes >> 20)
+            return JSONResponse({"message": message}, 413, headers={"Connection": "close"})
+        name = unquote(request.headers.get("x-file-name", ""))[:_LONGEST_NAME]
+        upload = Upload("".join(letter for letter in name if letter.isprintable()), request.headers.get("content-type", ""), data)
+        try:
+            return JSONResponse({"message": await slot.receive(upload) or ""})
+        except FacemeldError as error:
+            return JSONResponse({"message": texts.failure(error)}, 422)
+        except Exception:
+            logger.exception("A file sent to the console could not be used")
+            return JSONResponse({"message": texts("errors.unexpected")}, 500)
 
-    async def _read(self, material: str, size: str) -> tuple[bytes, str]:
-        admin = self.house.administration
-        if size == "thumbnail":
-            return await admin.importing.thumbnail(material), "image/jpeg"
-        if size != "picture":
-            raise MaterialNotFound(f"a material has a picture and a thumbnail, got {size[:40]!r}")
-        found = await asyncio.to_thread(admin.materials.get, None, material)
-        return await asyncio.to_thread(admin.materials.files.read_picture, found.number, found.format), f"image/{found.format}"
+
+async def _body(request: Request, limit: int) -> bytes | None:
+    """The whole body, or None as soon as it is too long."""
+    announced = request.headers.get("content-length", "0")
+    if announced.isdecimal() and int(announced) > limit:
+        return None
+    parts: list[bytes] = []
+    size = 0
+    async for part in request.stream():
+        size += len(part)
+        if size > limit:
+            return None
+        parts.append(part)
+    return b"".join(parts)

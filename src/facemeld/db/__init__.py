@@ -1,9 +1,8 @@
 """The database: tables, migrations, sessions, ids, the audit log and durable files."""
 
 from facemeld.db.audit import AuditEntry, AuditHead, AuditLog, AuditVerdict
-from facemeld.db.clock import Clock, utc_now
 from facemeld.db.database import Database
-from facemeld.db.errors import DatabaseUnavailable, DatabaseUrlInvalid, FolderUnavailable, SchemaMismatch, StateError
+from facemeld.db.errors import Clock, DatabaseUnavailable, DatabaseUrlInvalid, FolderUnavailable, SchemaMismatch, StateError, utc_now
 
 __all__ = [
     "AuditEntry",

@@ -1,19 +1,20 @@
-"""The append-only, hash-chained log of administrative acts, written in the transaction of the act itself."""
+"""The append-only, hash-chained audit log of administrative acts, written in the transaction of the act itself."""
 
 from __future__ import annotations
 
+import hashlib
 import heapq
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from facemeld.db.chain import GENESIS, entry_hash
-from facemeld.db.clock import Clock, utc_now
 from facemeld.db.database import Database
+from facemeld.db.errors import Clock, utc_now
 from facemeld.db.models import AuditRow
 from facemeld.db.newest import FEW, apart, led, newest, span, values
 
@@ -206,3 +207,34 @@ def _fault(row: AuditRow | None, previous: str) -> str:
     if any(value is None for value in fields.values()):
         return "a part of it is missing"
     return "" if entry_hash(number=row.id, previous=previous, **fields) == row.hash else "its content is not what its hash was made of"
+
+
+GENESIS = "0" * 64
+"""What the first entry names as the hash of the entry before it."""
+
+
+def entry_hash(*, number: int, at: datetime, actor: str, act: str, subject: str, detail: Mapping[str, Any], previous: str) -> str:
+    """The hash of an entry: SHA-256 over its canonical JSON.
+
+    The form must never change, because stored chains were made with it: keys in the order of their names, no blanks, characters
+    outside ASCII escaped, the moment in UTC with six decimals of a second.
+
+    Args:
+        number: Id of the entry.
+        at: When it happened, aware.
+        actor, act, subject, detail: See ``audit.AuditEntry``.
+        previous: Hash of the entry before; ``GENESIS`` for the first.
+
+    Returns:
+        64 hexadecimal digits.
+    """
+    fields = {
+        "act": act,
+        "actor": actor,
+        "at": at.astimezone(UTC).isoformat(timespec="microseconds"),
+        "detail": dict(detail),
+        "id": number,
+        "previous": previous,
+        "subject": subject,
+    }
+    return hashlib.sha256(json.dumps(fields, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("ascii")).hexdigest()

@@ -1,4 +1,4 @@
-"""Opens the database, hands out sessions and brings the schema up to date."""
+"""Opens the database, hands out sessions and ids, and brings the schema up to date."""
 
 from __future__ import annotations
 
@@ -7,19 +7,22 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from alembic import command
+from alembic.config import Config
+from alembic.util.exc import CommandError
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, select, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from facemeld.db.clock import Clock, utc_now
-from facemeld.db.durable import PRIVATE_FILE, make_folder
-from facemeld.db.errors import DatabaseUnavailable, DatabaseUrlInvalid
-from facemeld.db.snowflake import next_snowflake
+from facemeld.db.errors import Clock, DatabaseUnavailable, DatabaseUrlInvalid, SchemaMismatch, utc_now
+from facemeld.db.files import PRIVATE_FILE, make_folder
+from facemeld.db.models import SnowflakeRow
 
 HEAD_REVISION = "0005"
 """The newest migration. Known here so that opening a database that is up to date need not load Alembic."""
@@ -122,7 +125,6 @@ class Database:
         if self.revision() == HEAD_REVISION:
             return
         # Alembic takes longer to import than everything else here, and most starts do not need it.
-        from facemeld.db.migrate import migrate
 
         with self._exclusive(), _translated():
             if self._file:
@@ -218,3 +220,62 @@ def _translated() -> Iterator[None]:
         raise DatabaseUnavailable(f"the database must be whole, got: {error.orig}") from error
     except PoolTimeout as error:
         raise DatabaseUnavailable("a connection to the database must be free, got none in time") from error
+
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def configuration(connection: Connection | None = None) -> Config:
+    """Alembic's configuration for the migrations of this package, run over an open connection."""
+    config = Config()
+    # Alembic reads its options through a parser that gives the percent sign a meaning.
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config
+
+
+def migrate(connection: Connection) -> None:
+    """Bring the schema to the newest migration.
+
+    Raises:
+        SchemaMismatch: the database is at a migration that this version does not know.
+    """
+    try:
+        command.upgrade(configuration(connection), "head")
+    except CommandError as error:
+        raise SchemaMismatch(f"the database must have a schema that this version of Facemeld knows, got: {error}") from error
+
+
+EPOCH_MS = 1288834974657
+SERIAL_BITS = 22
+LARGEST = 2**63 - 1
+_UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_COUNTER_ROW = 1
+
+
+def first_of(moment: datetime) -> int:
+    """The smallest snowflake of a moment's millisecond."""
+    return ((moment - _UNIX_EPOCH) // timedelta(milliseconds=1) - EPOCH_MS) << SERIAL_BITS
+
+
+def moment_of(snowflake: int) -> datetime:
+    """The moment in UTC, to the millisecond, that a snowflake was made from."""
+    return _UNIX_EPOCH + timedelta(milliseconds=(snowflake >> SERIAL_BITS) + EPOCH_MS)
+
+
+def next_snowflake(session: Session, now: datetime) -> int:
+    """Take the next id; it is used up when the session commits.
+
+    Args:
+        session: A writing session; until it ends, others wait for their ids.
+        now: The present moment. When it lies before the last id's moment, ids go on from the last one.
+
+    Raises:
+        SchemaMismatch: the counter row is missing.
+    """
+    counter = session.scalar(select(SnowflakeRow).where(SnowflakeRow.id == _COUNTER_ROW).with_for_update())
+    if counter is None:
+        raise SchemaMismatch("the table snowflakes must have its counter row, got none; bring the database up to date")
+    counter.last = max(counter.last + 1, first_of(now))
+    session.flush()
+    return counter.last

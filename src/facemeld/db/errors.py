@@ -1,4 +1,10 @@
-"""What can go wrong with stored state."""
+"""Errors of stored state, and the clock that every store takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TypeAlias
 
 from facemeld.errors import FacemeldError
 
@@ -21,3 +27,12 @@ class DatabaseUrlInvalid(StateError):
 
 class SchemaMismatch(StateError):
     """The database was made by another version of Facemeld and cannot be brought to this one."""
+
+
+Clock: TypeAlias = Callable[[], datetime]
+"""Gives the present moment as an aware ``datetime`` in UTC."""
+
+
+def utc_now() -> datetime:
+    """The system's time in UTC."""
+    return datetime.now(UTC)

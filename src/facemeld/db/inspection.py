@@ -12,8 +12,8 @@ from pathlib import Path
 from sqlalchemy import select
 
 from facemeld.db.database import LOCK_SECONDS, Database
-from facemeld.db.durable import PRIVATE_FILE
 from facemeld.db.errors import DatabaseUnavailable
+from facemeld.db.files import PRIVATE_FILE
 from facemeld.db.models import SnowflakeRow
 
 _MOST_FAULTS = 20

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from facemeld.fusion.types import Assignment, Face, FloatArray, FuseOptions, Picture, Rect, Search
+from facemeld.boxes import Rect
+from facemeld.fusion.types import Assignment, Face, FloatArray, FuseOptions, Picture, Search
 
 
 class Plan(Protocol):

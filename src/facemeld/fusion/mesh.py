@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from facemeld.boxes import Rect
 from facemeld.fusion.arrays import vector
 from facemeld.fusion.compose import fuse_face, lacking, rehearse
 from facemeld.fusion.engine import Plan
@@ -19,7 +20,7 @@ from facemeld.fusion.shape.atlas import Atlas
 from facemeld.fusion.shape.bend import Enlargements
 from facemeld.fusion.shape.fitting import fit, target_mesh
 from facemeld.fusion.shape.pose import ExpressionBasis
-from facemeld.fusion.types import Assignment, Face, FloatArray, FuseOptions, Picture, Rect, Search
+from facemeld.fusion.types import Assignment, Face, FloatArray, FuseOptions, Picture, Search
 from facemeld.timing import stage
 
 _ENLARGED_BYTES = 48 << 20

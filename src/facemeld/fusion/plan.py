@@ -8,13 +8,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from facemeld.boxes import Rect
 from facemeld.fusion.codec import Damaged, Stock, dump
 from facemeld.fusion.errors import PlanOutdated
 from facemeld.fusion.finding.networks import LANDMARKER_SIDE, Pyramid, region_of_landmarks, view_matrix
 from facemeld.fusion.shape.bend import rough_squares
 from facemeld.fusion.skin.features import Parts, Skin
 from facemeld.fusion.skin.paint import Finish
-from facemeld.fusion.types import Face, FloatArray, Picture, Rect
+from facemeld.fusion.types import Face, FloatArray, Picture
 
 FORMAT = "facemeld-plan/2"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from facemeld.boxes import Rect
 from facemeld.fusion.arrays import f32, lab_of, sample, smoothstep, vector
 from facemeld.fusion.front.glasses import frames, glasses_zone
 from facemeld.fusion.front.occlusion import lips_covered, template_matte
@@ -15,7 +16,7 @@ from facemeld.fusion.shape.layout import BEND
 from facemeld.fusion.shape.topology import face_width
 from facemeld.fusion.skin.features import Skin, beard_alpha, read_parts
 from facemeld.fusion.skin.paint import Finish, fineness, lightness
-from facemeld.fusion.types import MESH_VERTICES, Face, FloatArray, Picture, Rect
+from facemeld.fusion.types import MESH_VERTICES, Face, FloatArray, Picture
 
 _WITHIN = 7  # cells across: a cover has no gaps so far from its edge
 _MATTE_SIDE = 720  # longest side in pixels at which the matte is worked out

@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from facemeld.boxes import Rect as Rect
+from facemeld.boxes import Rect
 
 Picture: TypeAlias = NDArray[np.uint8]
 """A picture: uint8, (H, W, 3), RGB, 0-255."""

@@ -1,8 +1,6 @@
 """Model files: found, fetched once, verified by digest and cached."""
 
-from facemeld.models.catalogue import CATALOGUE, FACE_LANDMARKER, ModelFile
-from facemeld.models.errors import ModelDamaged, ModelError, ModelUnavailable
-from facemeld.models.sources import Progress
+from facemeld.models.catalogue import CATALOGUE, FACE_LANDMARKER, ModelDamaged, ModelError, ModelFile, ModelUnavailable, Progress
 from facemeld.models.store import ModelState, ensure_bundle, find_bundle, list_models, model_directory
 
 __all__ = [

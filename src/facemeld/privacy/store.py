@@ -8,11 +8,10 @@ from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
 from facemeld.db.audit import Detail, record
-from facemeld.db.clock import Clock, utc_now
 from facemeld.db.database import Database
+from facemeld.db.errors import Clock, utc_now
 from facemeld.db.models import ConsentRow, DeletionReceiptRow, UsageRow
-from facemeld.privacy.errors import DeletionInvalid, ReceiptNotFound
-from facemeld.privacy.types import Consent, Demand, Receipt
+from facemeld.privacy.types import Consent, DeletionInvalid, Demand, Receipt, ReceiptNotFound
 
 _AT_ONCE = 500
 """Requests named in one statement; databases limit the number of a statement's parameters."""

@@ -12,10 +12,18 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from facemeld.counts import Counts, Family
-from facemeld.db.clock import Clock, utc_now
-from facemeld.db.durable import TEMPORARY_PREFIX, make_folder, replace_file, sync_folder
-from facemeld.results.errors import ResultExpired, ResultNotFound, ResultNotSaved, SignatureInvalid
-from facemeld.results.store import Erased, ResultId, ResultSummary, StoredResult
+from facemeld.db.errors import Clock, utc_now
+from facemeld.db.files import TEMPORARY_PREFIX, make_folder, replace_file, sync_folder
+from facemeld.results.types import (
+    Erased,
+    ResultExpired,
+    ResultId,
+    ResultNotFound,
+    ResultNotSaved,
+    ResultSummary,
+    SignatureInvalid,
+    StoredResult,
+)
 
 PATH_PREFIX = "/results/"
 _HOUR = "%Y-%m-%dT%H"

@@ -20,12 +20,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from facemeld import __version__
-from facemeld.catalog import Material, MaterialDeleted, MaterialFiles, MaterialStore
-from facemeld.catalog.files import PLAN, PREVIOUS
-from facemeld.db import AuditLog, Clock, Database, utc_now
-from facemeld.db.durable import PRIVATE_FILE, TEMPORARY_PREFIX, create_synced, make_folder, sync_folder, sync_tree, write_synced
+from facemeld.db.audit import AuditLog
+from facemeld.db.database import Database
+from facemeld.db.errors import Clock, utc_now
+from facemeld.db.files import PRIVATE_FILE, TEMPORARY_PREFIX, create_synced, make_folder, sync_folder, sync_tree, write_synced
 from facemeld.db.inspection import snapshot
-from facemeld.results import LocalResultStore
+from facemeld.materials.files import PLAN, PREVIOUS, MaterialFiles
+from facemeld.materials.store import MaterialStore
+from facemeld.materials.types import Material, MaterialDeleted
+from facemeld.results.local import LocalResultStore
 from facemeld.upkeep.manifest import DATABASE, MASTER_KEY, NAME, BackupImpossible, Entry, KeyPlace, Manifest
 
 _TRIES = 4

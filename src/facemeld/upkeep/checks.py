@@ -12,20 +12,22 @@ from pathlib import Path
 
 from cryptography import x509
 
-from facemeld.accounts import AccountStore
-from facemeld.accounts.errors import VaultError
-from facemeld.catalog import Differences, Material, MaterialDeleted, MaterialNotSaved, MaterialStore, material_id, reconcile, settle_all
-from facemeld.db import AuditLog, Clock, Database, utc_now
-from facemeld.db.database import HEAD_REVISION
-from facemeld.db.durable import TEMPORARY_PREFIX
+from facemeld.accounts.store import AccountStore
+from facemeld.accounts.types import VaultError
+from facemeld.db.audit import AuditLog
+from facemeld.db.database import HEAD_REVISION, Database, moment_of
+from facemeld.db.errors import Clock, utc_now
+from facemeld.db.files import TEMPORARY_PREFIX, Occupancy
 from facemeld.db.inspection import inspect_file, last_snowflake, raise_snowflake, use_wal
-from facemeld.db.occupancy import Occupancy
-from facemeld.db.snowflake import moment_of
 from facemeld.errors import FacemeldError
 from facemeld.marks.authority import SigningIdentity
-from facemeld.results import LocalResultStore
+from facemeld.materials import reconcile
+from facemeld.materials.reconcile import Differences, settle_all
+from facemeld.materials.store import MaterialStore
+from facemeld.materials.types import Material, MaterialDeleted, MaterialNotSaved, material_id
+from facemeld.results.local import LocalResultStore
 from facemeld.upkeep.backup import living
-from facemeld.workers.template import PlanState, plan_state
+from facemeld.workers.tasks.template import PlanState, plan_state
 
 MOST_DETAILS = 50
 """Most ids or names listed by one check."""

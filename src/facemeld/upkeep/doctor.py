@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from facemeld.db import Database
-from facemeld.settings import Settings
+from facemeld.db.database import Database
+from facemeld.settings.catalogue import Settings
 from facemeld.upkeep.checks import DATA_CHECKS, RESTORE, Check, Finding, Installation, Report, Trouble, check_database, data_checks, examine
 
 _LEAST_FREE = 1 << 30
@@ -90,7 +90,7 @@ class Doctor:
         return Report(f"{data}, mode {data.stat().st_mode & 0o777:04o}, with its key file")
 
     def _bundle(self) -> Path:
-        from facemeld.models import find_bundle
+        from facemeld.models.store import find_bundle
 
         path = find_bundle(self.settings.model_dir)
         if path is None:

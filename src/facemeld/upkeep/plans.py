@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from facemeld.catalog import Material, MaterialFiles
 from facemeld.errors import FacemeldError
+from facemeld.fusing.service import numbered_boxes
+from facemeld.materials.files import MaterialFiles
+from facemeld.materials.types import Material
 from facemeld.media.decode import DecodeLimits
-from facemeld.services.fusing import numbered_boxes
-from facemeld.services.owners import UPKEEP
-from facemeld.workers.pool.executor import Executor
-from facemeld.workers.tasks import RebuildPlan
+from facemeld.workers.pool.executor import UPKEEP, Executor
+from facemeld.workers.tasks.fuse import RebuildPlan
 
 
 @dataclass(frozen=True, slots=True)

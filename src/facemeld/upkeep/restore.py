@@ -18,14 +18,17 @@ from functools import partial
 from pathlib import Path
 from typing import IO, TypeAlias, cast
 
-from facemeld.accounts import KeyVault
-from facemeld.accounts.errors import VaultError
-from facemeld.catalog import MaterialFiles, compare, material_id
-from facemeld.db import AuditLog, Clock, Database
-from facemeld.db.durable import PRIVATE_FOLDER, TEMPORARY_PREFIX, create_synced, sync_folder, sync_tree, write_synced
+from facemeld.accounts.types import VaultError
+from facemeld.accounts.vault import KeyVault
+from facemeld.db.audit import AuditLog
+from facemeld.db.database import Database
+from facemeld.db.errors import Clock
+from facemeld.db.files import NAME as LOCK
+from facemeld.db.files import PRIVATE_FOLDER, TEMPORARY_PREFIX, create_synced, occupied, sync_folder, sync_tree, write_synced
 from facemeld.db.inspection import inspect_file, use_wal
-from facemeld.db.occupancy import NAME as LOCK
-from facemeld.db.occupancy import occupied
+from facemeld.materials.files import MaterialFiles
+from facemeld.materials.reconcile import compare
+from facemeld.materials.types import material_id
 from facemeld.upkeep.manifest import DATABASE, KEY_PURPOSE, MASTER_KEY, NAME, BackupDamaged, Entry, Manifest, RestoreRefused, read_manifest
 
 _CHUNK = 1 << 20

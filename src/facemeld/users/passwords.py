@@ -9,7 +9,7 @@ import unicodedata
 from functools import cache
 from typing import NamedTuple
 
-from facemeld.users.errors import UserInvalid
+from facemeld.users.types import UserInvalid
 
 SHORTEST = 12
 LONGEST = 256

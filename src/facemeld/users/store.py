@@ -12,12 +12,24 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from facemeld.db.audit import record
-from facemeld.db.clock import Clock, utc_now
 from facemeld.db.database import Database
+from facemeld.db.errors import Clock, utc_now
 from facemeld.db.models import UserRow, UserTokenRow
-from facemeld.users.errors import PasswordWrong, TokenInvalid, TokenNotFound, UserExists, UserInvalid, UserNotFound
 from facemeld.users.passwords import hash_password, matches
-from facemeld.users.types import NewToken, Principal, Role, Token, TokenKind, User
+from facemeld.users.types import (
+    NewToken,
+    PasswordWrong,
+    Principal,
+    Role,
+    Token,
+    TokenInvalid,
+    TokenKind,
+    TokenNotFound,
+    User,
+    UserExists,
+    UserInvalid,
+    UserNotFound,
+)
 
 PREFIX = "fmu_"
 LONGEST_LABEL = 64

@@ -16,7 +16,7 @@ from bench.quality.regions import outlined
 from facemeld.boxes import Rect
 from facemeld.fusion.finding.analysis import Analyser
 from facemeld.fusion.types import Assignment, Face, FloatArray, FuseOptions, Picture
-from facemeld.models import ensure_bundle
+from facemeld.models.store import ensure_bundle
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from facemeld.boxes import Rect
 from facemeld.fusion.finding.analysis import SMALLEST_VIEW, view_sides, views
 from facemeld.fusion.finding.networks import DETECTOR_SIDE, Pyramid, anchors, decode, overlap, suppress, view_matrix
-from facemeld.fusion.types import Rect
 
 ANCHORS = 896
 

@@ -11,9 +11,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from facemeld.boxes import Rect
 from facemeld.fusion.finding.analysis import Analyser
 from facemeld.fusion.shape.pose import levelled
-from facemeld.fusion.types import Face, Picture, Rect
+from facemeld.fusion.types import Face, Picture
 
 GROUND = (110, 120, 130)
 

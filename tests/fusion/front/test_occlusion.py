@@ -17,7 +17,7 @@ from facemeld.fusion.mesh import MeshEngine
 from facemeld.fusion.plan import MeshPlan
 from facemeld.fusion.shape.atlas import GRID, Atlas
 from facemeld.fusion.types import MESH_VERTICES, FloatArray
-from facemeld.workers.facequality import covered_shares
+from facemeld.workers.tasks.importing import covered_shares
 from tests.fusion.painting import portrait
 
 SKIN = (60.0, 14.0, 18.0)

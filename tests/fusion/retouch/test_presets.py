@@ -8,12 +8,13 @@ import cv2
 import numpy as np
 import pytest
 
+from facemeld.boxes import Rect
 from facemeld.fusion.mesh import MeshEngine
 from facemeld.fusion.retouch.presets import PRESETS, RetouchStrengths, UltraStrengths
 from facemeld.fusion.shape.masks import Stencil
-from facemeld.fusion.types import Assignment, FuseOptions, Picture, Rect
-from facemeld.workers.tasks import fuse_retouched
-from facemeld.workers.template import Template
+from facemeld.fusion.types import Assignment, FuseOptions, Picture
+from facemeld.workers.tasks.fuse import fuse_retouched
+from facemeld.workers.tasks.template import Template
 from tests.fusion.retouch.conftest import Portrait
 from tests.fusion.retouch.test_retouch import covered
 

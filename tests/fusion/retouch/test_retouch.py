@@ -12,13 +12,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from facemeld.boxes import Rect
 from facemeld.fusion.arrays import lab_of
 from facemeld.fusion.retouch.presets import FaceInResult, RetouchStrengths
 from facemeld.fusion.retouch.retouch import retouch
 from facemeld.fusion.shape import topology
 from facemeld.fusion.shape.masks import Stencil, face_oval, features
 from facemeld.fusion.shape.topology import face_width
-from facemeld.fusion.types import Face, FloatArray, Picture, Rect
+from facemeld.fusion.types import Face, FloatArray, Picture
 from tests.fusion.retouch.conftest import Portrait
 
 NAMES = tuple(one.name for one in fields(RetouchStrengths))

@@ -22,7 +22,7 @@ from facemeld.admin.models import (
     NewTemporaryKeyRequest,
     Page,
 )
-from facemeld.services.administration import account_change, checked_actions
+from facemeld.upkeep.administration import account_change, checked_actions
 
 router = APIRouter(tags=["accounts"])
 

@@ -11,8 +11,9 @@ from facemeld.admin.cursors import read_number, write_cursor
 from facemeld.admin.errors import AdminError
 from facemeld.admin.models import AuditReply, DecisionRequest, MaterialChangeRequest, MaterialReply, Page
 from facemeld.admin.routes.audit import audit_page
-from facemeld.services.administration import Material, MaterialStatus, Principal
-from facemeld.services.signin import Act, require
+from facemeld.materials.types import Material, MaterialStatus
+from facemeld.users.signin import Act, require
+from facemeld.users.types import Principal
 
 router = APIRouter(tags=["materials"])
 

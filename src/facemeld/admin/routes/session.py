@@ -17,7 +17,7 @@ from facemeld.admin.models import (
     TokenReply,
     UserReply,
 )
-from facemeld.services.signin import NEEDED_ROLES
+from facemeld.users.signin import NEEDED_ROLES
 
 router = APIRouter(tags=["session"])
 

@@ -1,19 +1,23 @@
-"""Customers' accounts: their states, and the calls that they have left."""
+"""Customers' accounts: their states, credit, rates and networks; owners change them here."""
 
 from __future__ import annotations
 
-from facemeld.console.desk import Desk
+from collections.abc import Mapping
+
+from facemeld.accounts.rates import ACTION_NAMES
+from facemeld.accounts.store import UNLIMITED
+from facemeld.accounts.types import AccountInvalid, AccountState
+from facemeld.console.context import Desk
 from facemeld.console.pages.page import Page
-from facemeld.console.parts.addresses import account_address
-from facemeld.console.parts.dialogs import dialog, dialog_buttons
-from facemeld.console.parts.fields import text_field
-from facemeld.console.parts.pieces import Tone, button, section, tag
+from facemeld.console.parts.calls import account_address
+from facemeld.console.parts.fields import choice, moment_field, read_moment, switch, text_field
 from facemeld.console.parts.tables import Column, Row, Slice, Table, badge_cell, link_cell, time_cell
-from facemeld.services.administration import AccountState, AccountView
-from facemeld.services.signin import Act
+from facemeld.console.parts.widgets import Tone, badge, button, dialog, dialog_buttons, link, moment, section, tag, toast
+from facemeld.upkeep.administration import AccountView, account_change, checked_actions
+from facemeld.users.signin import Act
 
 
-async def build(desk: Desk) -> None:
+async def build_accounts(desk: Desk) -> None:
     """Draw the page."""
     texts = desk.texts
 
@@ -78,4 +82,171 @@ def _create(desk: Desk) -> None:
         dialog_buttons(desk, opened, texts("accounts.create"), create)
 
 
-PAGE = Page("accounts", "/accounts", Act.READ, build, icon="group_work")
+ACCOUNTS = Page("accounts", "/accounts", Act.READ, build_accounts, icon="group_work")
+
+
+_EVERY = "every"
+
+
+async def build_account(desk: Desk) -> None:
+    """Draw the page."""
+    name = desk.parameters["account"]
+    view = await desk.run(Act.READ, lambda house: house.administration.account(name))
+    tag("h1", desk.texts("account.heading", name=name))
+    _facts(desk, view)
+    if desk.may(Act.ACCOUNTS):
+        _change(desk, view)
+    await _packages(desk, view)
+
+
+def _facts(desk: Desk, view: AccountView) -> None:
+    texts, account = desk.texts, view.account
+    with section(texts("account.facts"), wide=True):
+        with tag("dl", classes="fm-facts"):
+            tag("dt", texts("accounts.state"))
+            with tag("dd"):
+                badge(texts(f"accounts.state_{account.state.value}"), state_tone(account.state))
+            tag("dt", texts("accounts.left"))
+            with tag("dd"):
+                tag("span", left_text(desk, view))
+                if view.calls_under_way:
+                    tag("span", texts("account.under_way", count=view.calls_under_way), "fm-hint")
+            tag("dt", texts("account.rates"))
+            tag("dd", _rates(account.rates) or texts("account.rates_default"))
+            tag("dt", texts("account.allowed"))
+            tag("dd", ", ".join(str(one) for one in account.allowed) or texts("account.anywhere"))
+            tag("dt", texts("account.denied"))
+            tag("dd", ", ".join(str(one) for one in account.denied) or texts("account.nowhere"))
+            tag("dt", texts("accounts.created"))
+            with tag("dd"):
+                moment(desk, account.created_at)
+        with tag("div", classes="fm-row"):
+            link(texts("account.keys"), desk.url("/keys", account=account.name))
+            link(texts("account.calls"), desk.url("/requests", account=account.name))
+            if desk.may(Act.AUDIT):
+                link(texts("account.audit"), desk.url("/audit", subject=f"account:{account.name}"))
+
+
+def _rates(rates: Mapping[str, int | None]) -> str:
+    return ", ".join(f"{name}={UNLIMITED if rate is None else rate}" for name, rate in sorted(rates.items()))
+
+
+def _change(desk: Desk, view: AccountView) -> None:
+    texts, account = desk.texts, view.account
+    states = {state.value: texts(f"accounts.state_{state.value}") for state in AccountState}
+    balance_now = UNLIMITED if account.balance is None else str(account.balance)
+    with section(texts("account.change"), wide=True), tag("div", classes="fm-fields"):
+        with tag("div", classes="fm-pair"):
+            state = choice(texts("accounts.state"), account.state.value, states)
+            balance = text_field(texts("account.balance"), balance_now, longest=16, hint=texts("account.balance_hint"))
+        rates = text_field(texts("account.rates"), _rates(account.rates), longest=1000, hint=texts("account.rates_hint"))
+        with tag("div", classes="fm-pair"):
+            allowed = text_field(
+                texts("account.allowed"), ", ".join(map(str, account.allowed)), longest=2000, hint=texts("account.networks_hint")
+            )
+            denied = text_field(texts("account.denied"), ", ".join(map(str, account.denied)), longest=2000)
+        opens = switch(texts("account.auto_open"), account.auto_open, hint=texts("account.auto_open_hint"))
+
+        async def save() -> None:
+            change = account_change(
+                state=AccountState(state.value) if state.value != account.state.value else None,
+                balance=_balance(balance.value) if balance.value.strip() != balance_now else None,
+                auto_open=opens.value if opens.value != account.auto_open else None,
+                rates=_rate_changes(account.rates, rates.value),
+                allow_ips=[allowed.value],
+                deny_ips=[denied.value],
+            )
+            await desk.run(Act.ACCOUNTS, lambda house: house.administration.accounts.change(account.name, change, actor=desk.actor))
+            desk.go(account_address(desk, account.name))
+
+        with tag("div", classes="fm-actions"):
+            button(texts("account.save"), save, kind="primary")
+
+
+def _balance(text: str) -> int | str:
+    text = text.strip()
+    return int(text) if text.isdecimal() and len(text) < 16 else text
+
+
+def _rate_changes(present: Mapping[str, int | None], text: str) -> dict[str, int | str]:
+    """The rates that stand in a text, and ``default`` for those that do not stand there any more.
+
+    Raises:
+        AccountInvalid: a part is not of the form ``NAME=CALLS``.
+    """
+    wanted: dict[str, int | str] = {}
+    for part in filter(None, (piece.strip() for piece in text.split(","))):
+        name, separator, value = (piece.strip() for piece in part.partition("="))
+        if not separator:
+            raise AccountInvalid(f"a rate must have the form NAME=CALLS, got {part!r}")
+        wanted[name] = value
+    return {**{name: "default" for name in present if name not in wanted}, **wanted}
+
+
+async def _packages(desk: Desk, view: AccountView) -> None:
+    texts, account = desk.texts, view.account
+
+    async def fetch(_: object, __: int) -> Slice:
+        now = desk.now()
+        found = await desk.run(Act.READ, lambda house: house.administration.account(account.name).packages)
+        return Slice(
+            [
+                Row(
+                    str(one.id),
+                    {
+                        "calls": f"{one.calls:,}",
+                        "remaining": f"{one.remaining(now):,}",
+                        "action": one.action or texts("account.every_action"),
+                        "expires": time_cell(one.expires_at) if one.expires_at else texts("account.never"),
+                        "created": time_cell(one.created_at),
+                    },
+                )
+                for one in found
+            ]
+        )
+
+    columns = [
+        Column("calls", texts("account.package_calls"), "end"),
+        Column("remaining", texts("account.package_left"), "end"),
+        Column("action", texts("account.package_action")),
+        Column("expires", texts("account.package_ends")),
+        Column("created", texts("accounts.created")),
+    ]
+    with section(texts("account.packages"), wide=True):
+        tag("p", texts("account.packages_hint"), "fm-hint")
+        table = Table(desk, texts("account.packages"), columns, fetch, none=texts("account.no_packages"))
+        await table.load()
+        if desk.may(Act.ACCOUNTS):
+            _add_package(desk, account.name, table)
+
+
+def _add_package(desk: Desk, account: str, table: Table) -> None:
+    texts = desk.texts
+    actions = {_EVERY: texts("account.every_action"), **{name: name for name in sorted(ACTION_NAMES)}}
+    with tag("div", classes="fm-filter"):
+        calls = text_field(texts("account.package_calls"), longest=10, required=True)
+        action = choice(texts("account.package_action"), _EVERY, actions)
+        ends = moment_field(texts("account.package_ends"), hint=texts("account.package_ends_hint"))
+
+        async def add() -> None:
+            if not calls.value.strip().isdecimal():
+                calls.complain(texts("account.number_needed"))
+                return
+            number, named = int(calls.value), None if action.value == _EVERY else action.value
+            expires = read_moment(desk, ends.value)
+            checked_actions(None if named is None else [named])
+            await desk.run(
+                Act.ACCOUNTS,
+                lambda house: house.administration.accounts.add_package(
+                    account, number, actor=desk.actor, action=named, expires_at=expires
+                ),
+            )
+            calls.show("")
+            toast(desk, texts("account.package_added"))
+            await table.load()
+
+        with tag("div", classes="fm-actions"):
+            button(texts("account.package_add"), add)
+
+
+ACCOUNT = Page("account", "/accounts/{account}", Act.READ, build_account, heading=False, parent="accounts")

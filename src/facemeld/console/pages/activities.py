@@ -1,22 +1,111 @@
-"""The list of activities: found by name, id and state, with what their materials are at."""
+"""The list of activities, and the form of an activity."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import get_args
+from typing import TypedDict, get_args
 
-from facemeld.console.desk import Desk
-from facemeld.console.house import House
+from facemeld.console.context import Desk
 from facemeld.console.pages.page import Page
-from facemeld.console.parts.fields import choice, text_field
-from facemeld.console.parts.latest import Latest
-from facemeld.console.parts.pieces import empty, icon, tag
-from facemeld.console.parts.states import GROUPS, activity_state
+from facemeld.console.parts.fields import Field, Latest, choice, slider, switch, text_field
+from facemeld.console.parts.materials import GROUPS, activity_state
 from facemeld.console.parts.tables import Cell, Column, Row, Slice, Table, badge_cell, id_cell, link_cell, time_cell
-from facemeld.services.administration import Activity, MaterialStatus
-from facemeld.services.listing import ActivityState
-from facemeld.services.signin import Act
+from facemeld.console.parts.widgets import button, empty, icon, link, section, tag
+from facemeld.console.usecases import House
+from facemeld.materials.activities import ActivityState
+from facemeld.materials.types import Activity, MaterialStatus
+from facemeld.users.signin import Act
+
+LONGEST_NAME, LONGEST_TEXT = 32, 1000
+LARGEST_RATE = 999_999
+MIDDLE = 50
+
+
+class Values(TypedDict):
+    """What the fields say, as the store takes it."""
+
+    name: str
+    description: str
+    shape_degree: int
+    feature_degree: int
+    consent_required: bool
+    rate: str
+
+
+class ActivityForm:
+    """The fields; drawn where the page wants them.
+
+    Args:
+        desk: The page's desk.
+        activity: What they show at first; None for a new one.
+    """
+
+    def __init__(self, desk: Desk, activity: Activity | None = None) -> None:
+        self._desk = desk
+        self._activity = activity
+
+    def draw_names(self) -> None:
+        """Name and description."""
+        texts, activity = self._desk.texts, self._activity
+        self._name = text_field(texts("activity.name"), activity.name if activity else "", longest=LONGEST_NAME, required=True)
+        self._description = text_field(
+            texts("activity.description"),
+            activity.description if activity else "",
+            longest=LONGEST_TEXT,
+            rows=3,
+            hint=texts("activity.description_hint"),
+        )
+
+    def draw_rules(self) -> None:
+        """Degrees, consent, rate."""
+        texts, activity = self._desk.texts, self._activity
+        with tag("fieldset", classes="fm-group"):
+            tag("legend", texts("activity.degrees"))
+            tag("p", texts("activity.degrees_hint"), "fm-hint")
+            self._shape, self._features = degree_sliders(
+                self._desk, activity.shape_degree if activity else MIDDLE, activity.feature_degree if activity else MIDDLE
+            )
+        consent = activity.consent_required if activity else False
+        self._consent = switch(texts("activity.consent"), consent, hint=texts("activity.consent_hint"))
+        rate = activity.rate.partition("/")[0] if activity else ""
+        self._rate = text_field(texts("activity.rate"), rate, longest=6, hint=texts("activity.rate_hint"))
+
+    def check(self) -> bool:
+        """Whether everything can be saved; says what cannot."""
+        texts, name, rate = self._desk.texts, self._name.value.strip(), self._rate.value.strip()
+        fine = True
+        if not name or not name.isprintable():
+            self._name.complain(texts("activity.name_wrong"))
+            self._name.focus()
+            fine = False
+        if rate and not (rate.isascii() and rate.isdecimal() and 1 <= int(rate) <= LARGEST_RATE):
+            self._rate.complain(texts("activity.rate_wrong"))
+            fine = False
+        return fine
+
+    def values(self) -> Values:
+        """What the fields say; only after ``check``."""
+        rate = self._rate.value.strip()
+        return Values(
+            name=self._name.value.strip(),
+            description=self._description.value.strip(),
+            shape_degree=self._shape.value,
+            feature_degree=self._features.value,
+            consent_required=self._consent.value,
+            rate=f"{int(rate)}/second" if rate else "",
+        )
+
+
+def degree_sliders(desk: Desk, shape: int, features: int) -> tuple[Field[int], Field[int]]:
+    """The two degrees with words for their ends."""
+    texts = desk.texts
+    ends = texts("activity.like_user"), texts("activity.like_template")
+    return (
+        slider(texts("activity.shape"), shape, ends=ends, hint=texts("activity.shape_hint")),
+        slider(texts("activity.features"), features, ends=ends, hint=texts("activity.features_hint")),
+    )
+
 
 STATES: tuple[ActivityState, ...] = get_args(ActivityState)
 LONGEST_SEARCH = 64
@@ -30,7 +119,7 @@ class _Found:
     counts: Mapping[str, Mapping[MaterialStatus, int]]
 
 
-async def build(desk: Desk) -> None:
+async def build_activities(desk: Desk) -> None:
     """Draw the page."""
     texts = desk.texts
     with tag("div", classes="fm-page-head"):
@@ -100,4 +189,51 @@ def _materials(desk: Desk, counts: Mapping[MaterialStatus, int]) -> str:
     return texts("activities.count_waiting", count=f"{total:,}", waiting=f"{waiting:,}") if waiting else f"{total:,}"
 
 
-PAGE = Page("activities", "/activities", Act.READ, build, icon="campaign", heading=False)
+ACTIVITIES = Page("activities", "/activities", Act.READ, build_activities, icon="campaign", heading=False)
+
+
+FIRST_ACCOUNT = "default"
+"""Name of the account that is created with the first activity of a new installation."""
+
+
+async def build_newactivity(desk: Desk) -> None:
+    """Draw the page."""
+    texts = desk.texts
+    with tag("nav", classes="fm-path", aria_label=texts("parts.path")):
+        link(texts("activities.title"), desk.url("/activities"))
+    tag("h1", texts("newactivity.title"))
+    accounts = await desk.run(Act.READ, lambda house: list(house.administration.accounts.names().values()))
+    if not accounts and not desk.may(Act.ACCOUNTS):
+        with section(texts("newactivity.account")):
+            empty("group", texts("newactivity.no_account"), texts("newactivity.no_account_advice"))
+        return
+    with section(texts("newactivity.what")) as area:
+        area.classes("fm-narrow")
+        tag("p", texts("newactivity.intro"), "fm-hint")
+        with tag("div", classes="fm-fields"):
+            form = ActivityForm(desk)
+            form.draw_names()
+            options = {name: name for name in accounts or [FIRST_ACCOUNT]}
+            hint = texts("newactivity.account_hint" if accounts else "newactivity.account_made")
+            account = choice(texts("newactivity.account"), FIRST_ACCOUNT if FIRST_ACCOUNT in options else accounts[0], options, hint=hint)
+            form.draw_rules()
+        with tag("div", classes="fm-actions"):
+            tag("a", texts("parts.cancel"), "fm-button", href=desk.url("/activities"))
+            button(texts("newactivity.create"), lambda: _create(desk, form, account, new_account=not accounts), kind="primary")
+
+
+async def _create(desk: Desk, form: ActivityForm, account: Field[str], *, new_account: bool) -> None:
+    if not form.check():
+        return
+    values, name = form.values(), account.value
+
+    def create(house: House) -> Activity:
+        admin = house.administration
+        owner = admin.accounts.ensure(name, actor=desk.actor) if new_account else admin.accounts.get(name)
+        return admin.activities.create(owner.id, actor=desk.actor, published=True, **values)
+
+    made = await desk.run(Act.ACCOUNTS if new_account else Act.EDIT, create)
+    desk.go(desk.url(f"/activities/{made.id}"))
+
+
+NEW_ACTIVITY = Page("newactivity", "/activities/new", Act.EDIT, build_newactivity, heading=False, parent="activities")

@@ -6,19 +6,17 @@ from collections.abc import Mapping
 
 from nicegui.elements.mixins.text_element import TextElement
 
-from facemeld.console.desk import Desk
-from facemeld.console.house import House
-from facemeld.console.pages.activityform import ActivityForm
+from facemeld.console.context import Desk
+from facemeld.console.files import Upload
+from facemeld.console.pages.activities import ActivityForm
 from facemeld.console.pages.page import Page
-from facemeld.console.parts.faces import picture_address
-from facemeld.console.parts.feedback import confirm, toast
-from facemeld.console.parts.fields import switch
-from facemeld.console.parts.paging import COUNTED, Paged, Part
-from facemeld.console.parts.pieces import badge, button, empty, icon, id_chip, link, moment, section, tag
-from facemeld.console.parts.states import GROUPS, activity_state, status_badge, status_text
-from facemeld.console.parts.uploads import DropZone, Upload
-from facemeld.services.administration import Activity, Material, MaterialStatus
-from facemeld.services.signin import Act
+from facemeld.console.parts.fields import DropZone, switch
+from facemeld.console.parts.materials import GROUPS, activity_state, picture_address, status_badge, status_text
+from facemeld.console.parts.tables import COUNTED, Paged, Part
+from facemeld.console.parts.widgets import badge, button, confirm, empty, icon, id_chip, link, moment, section, tag, toast
+from facemeld.console.usecases import House
+from facemeld.materials.types import Activity, Material, MaterialStatus
+from facemeld.users.signin import Act
 
 SIZE = 24
 SETTINGS = "settings"

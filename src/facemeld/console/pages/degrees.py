@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from nicegui.elements.mixins.text_element import TextElement
 
-from facemeld.console.desk import Desk
-from facemeld.console.pages.activityform import degree_sliders
-from facemeld.console.parts.faces import Faces
-from facemeld.console.parts.feedback import toast
-from facemeld.console.parts.fields import Field, switch, text_field
-from facemeld.console.parts.latest import Latest
-from facemeld.console.parts.pieces import button, tag
-from facemeld.console.parts.uploads import DropZone, Upload
-from facemeld.services.administration import Activity, Material
-from facemeld.services.previewing import Permit, PreviewRequest
-from facemeld.services.signin import Act
+from facemeld.console.context import Desk
+from facemeld.console.files import Upload
+from facemeld.console.pages.activities import degree_sliders
+from facemeld.console.parts.fields import DropZone, Field, Latest, switch, text_field
+from facemeld.console.parts.materials import Faces
+from facemeld.console.parts.widgets import button, tag, toast
+from facemeld.fusing.preview import Permit, PreviewRequest
+from facemeld.materials.types import Activity, Material
+from facemeld.users.signin import Act
 
 LONGEST_REFERENCE = 128
 

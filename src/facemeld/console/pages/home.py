@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from facemeld.console.desk import Desk
-from facemeld.console.house import House
+from facemeld.console.context import Desk
 from facemeld.console.pages.page import Page
-from facemeld.console.parts.charts import Series, bars
-from facemeld.console.parts.pieces import Tone, badge, duration_text, empty, figure, figures, icon, moment, section, size_text, tag
-from facemeld.console.parts.tables import Column, Row, Slice, Table, badge_cell, id_cell, time_cell
-from facemeld.services.overview import Figures, FirstSteps, Health, Stored, Usage
-from facemeld.services.signin import Act
+from facemeld.console.parts.tables import Column, Row, Series, Slice, Table, badge_cell, bars, id_cell, time_cell
+from facemeld.console.parts.widgets import Tone, badge, duration_text, empty, figure, figures, icon, moment, section, size_text, tag
+from facemeld.console.usecases import House
+from facemeld.upkeep.overview import FirstSteps, Health, Stored
+from facemeld.usage.statistics import Figures
+from facemeld.usage.types import Usage
+from facemeld.users.signin import Act
 
 HOURS, DAYS, FAILURES, CODES = 24, 14, 8, 8
 LOW_DISK = 2 << 30

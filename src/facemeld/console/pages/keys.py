@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
-from facemeld.console.desk import Desk
+from facemeld.accounts.rates import ACTION_NAMES
+from facemeld.accounts.types import AccessKey
+from facemeld.console.context import Desk
 from facemeld.console.pages.page import Page
-from facemeld.console.parts.addresses import account_address
-from facemeld.console.parts.dialogs import dialog, dialog_buttons
-from facemeld.console.parts.feedback import confirm, toast
+from facemeld.console.parts.calls import account_address
 from facemeld.console.parts.fields import Field, choice, switch, text_field
-from facemeld.console.parts.pieces import button, link, section, tag
-from facemeld.console.parts.secrets import show_once
 from facemeld.console.parts.tables import Cell, Column, Row, Slice, Table, badge_cell, button_cell, id_cell, link_cell, time_cell
-from facemeld.services.administration import AccessKey, checked_actions
-from facemeld.services.policies import ACTION_NAMES
-from facemeld.services.signin import Act
+from facemeld.console.parts.widgets import button, confirm, dialog, dialog_buttons, link, section, show_once, tag, toast
+from facemeld.upkeep.administration import checked_actions
+from facemeld.users.signin import Act
 
 _MINUTES = (15, 60, 240, 720, 2160)
 _MOST_ACCOUNTS = 500

@@ -8,21 +8,17 @@ from dataclasses import dataclass
 from nicegui import ui
 from nicegui.elements.mixins.text_element import TextElement
 
-from facemeld.console.desk import Desk
-from facemeld.console.house import House
+from facemeld.console.context import Desk
+from facemeld.console.files import Upload
 from facemeld.console.pages.degrees import draw_degrees
 from facemeld.console.pages.page import Page
-from facemeld.console.parts.dialogs import dialog
-from facemeld.console.parts.faces import Faces
-from facemeld.console.parts.feedback import Undoable
-from facemeld.console.parts.fields import switch, text_field
-from facemeld.console.parts.history import history
-from facemeld.console.parts.pieces import badge, button, empty, id_chip, link, moment, section, size_text, tag
-from facemeld.console.parts.states import GROUPS, status_badge
-from facemeld.console.parts.uploads import DropZone, Upload
-from facemeld.services.administration import Activity, Material
-from facemeld.services.materials import choices
-from facemeld.services.signin import Act
+from facemeld.console.parts.fields import DropZone, switch, text_field
+from facemeld.console.parts.materials import GROUPS, Faces, history, status_badge
+from facemeld.console.parts.widgets import Undoable, badge, button, dialog, empty, id_chip, link, moment, section, size_text, tag
+from facemeld.console.usecases import House
+from facemeld.materials.service import choices
+from facemeld.materials.types import Activity, Material
+from facemeld.users.signin import Act
 
 LONGEST_NAME, LONGEST_REASON = 255, 1000
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from facemeld.console.desk import Desk
-from facemeld.services.signin import Act
+from facemeld.console.context import Desk
+from facemeld.users.signin import Act
 
 
 @dataclass(frozen=True, slots=True)

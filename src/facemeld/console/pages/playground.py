@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from facemeld.console.desk import Desk
+from facemeld.console.context import Desk
 from facemeld.console.pages.page import Page
-from facemeld.console.parts.pieces import section, tag
-from facemeld.console.playground.bench import Bench
-from facemeld.console.playground.choosing import choosing
-from facemeld.console.playground.controls import controls
+from facemeld.console.parts.widgets import section, tag
+from facemeld.console.playground.controls import choosing, controls
+from facemeld.console.playground.draft import Bench
 from facemeld.console.playground.outcome import Code, Outcome
 from facemeld.console.playground.photos import Photos, Template
-from facemeld.services.signin import Act
+from facemeld.users.signin import Act
 
 
 async def build(desk: Desk) -> None:

@@ -1,23 +1,23 @@
-"""Stored results, their early end, and the deletion of a person's results with its receipt."""
+"""Stored results and deletions, and the verifier of a dropped picture's marks."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
-from facemeld.console.desk import Desk
+from facemeld.console.context import Desk
+from facemeld.console.files import Upload
 from facemeld.console.pages.page import Page
-from facemeld.console.parts.dialogs import dialog
-from facemeld.console.parts.feedback import confirm
-from facemeld.console.parts.fields import choice, text_field
-from facemeld.console.parts.pieces import button, link, section, tag
-from facemeld.console.parts.results import paged_results, result_row
+from facemeld.console.parts.calls import beside, marks_report, outcome_badge, paged_results, request_address, result_row
+from facemeld.console.parts.fields import DropZone, choice, text_field
 from facemeld.console.parts.tables import Column, Row, Slice, Table, link_cell, time_cell
-from facemeld.services.administration import Receipt
-from facemeld.services.signin import Act
+from facemeld.console.parts.widgets import button, confirm, dialog, id_chip, link, moment, section, tag
+from facemeld.privacy.types import Receipt
+from facemeld.usage.types import Usage
+from facemeld.users.signin import Act
 
 
-async def build(desk: Desk) -> None:
+async def build_results(desk: Desk) -> None:
     """Draw the page."""
     texts = desk.texts
 
@@ -111,4 +111,63 @@ def _counts(receipt: Receipt) -> tuple[int, int]:
     return len(calls), sum(len(call["files"]) for call in calls)
 
 
-PAGE = Page("results", "/results", Act.READ, build, icon="photo_library")
+RESULTS = Page("results", "/results", Act.READ, build_results, icon="photo_library")
+
+
+_KINDS = "image/jpeg,image/png,image/webp"
+
+
+async def build_verify(desk: Desk) -> None:
+    """Draw the page."""
+    texts, settings = desk.texts, desk.house.settings
+    shown: list[str] = []
+
+    def forget() -> None:
+        while shown:
+            desk.house.shelf.drop(shown.pop())
+
+    async def look(upload: Upload) -> str | None:
+        area.clear()
+        forget()
+        report = await desk.call(Act.READ, lambda house: house.administration.verifying.verify(upload.data))
+        calls = await desk.run(Act.READ, lambda house: house.administration.calls_of(report))
+        shown.append(desk.house.shelf.put(desk.principal, upload.data))
+        with area:
+            with section(texts("verify.found"), wide=True), tag("div", classes="fm-verified"):
+                tag("img", src=desk.url(f"/shelf/{shown[-1]}"), alt=texts("verify.picture"), classes="fm-verified-picture")
+                marks_report(desk, report)
+            _calls(desk, calls)
+        return texts("verify.size", width=report["Width"], height=report["Height"])
+
+    with section(texts("verify.drop_title"), wide=True):
+        tag("p", texts("verify.hint"), "fm-hint")
+        DropZone(
+            desk,
+            look,
+            label=texts("verify.drop"),
+            hint=texts("verify.limit", megabytes=settings.verify.max_mb),
+            max_bytes=settings.verify.max_mb << 20,
+            accept=_KINDS,
+            lanes=1,
+        )
+        if settings.verify.page:
+            link(texts("verify.public"), beside(desk, "/verify"))
+    area = tag("div", classes="fm-stack", role="status")
+    desk.client.on_delete(forget)
+
+
+def _calls(desk: Desk, calls: Sequence[Usage]) -> None:
+    texts = desk.texts
+    with section(texts("verify.calls"), wide=True):
+        if not calls:
+            tag("p", texts("verify.no_calls"), "fm-hint")
+        for usage in calls:
+            with tag("div", classes="fm-row"):
+                outcome_badge(desk, usage.code)
+                tag("span", f"{usage.action} {usage.version}")
+                moment(desk, usage.at)
+                id_chip(desk, usage.request_id)
+                link(texts("verify.record"), request_address(desk, usage.request_id))
+
+
+VERIFY = Page("verify", "/verify", Act.READ, build_verify, icon="verified")

@@ -5,22 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from facemeld.console.desk import Desk
-from facemeld.console.house import House
+from facemeld.console.context import Desk
 from facemeld.console.pages.page import Page
-from facemeld.console.parts.dialogs import dialog
-from facemeld.console.parts.faces import Faces, picture_address
-from facemeld.console.parts.feedback import tell_failure, toast
-from facemeld.console.parts.fields import Field, switch, text_field
-from facemeld.console.parts.history import draw as draw_history
-from facemeld.console.parts.letters import Letters
-from facemeld.console.parts.paging import COUNTED, total_text
-from facemeld.console.parts.pieces import button, empty, id_chip, link, moment, tag
-from facemeld.console.parts.states import GROUPS, status_badge, status_text
-from facemeld.services.administration import Activity, AuditEntry, Material
-from facemeld.services.errors import FacemeldError, MaterialDeleted, MaterialNotFound
-from facemeld.services.materials import Choice, choices
-from facemeld.services.signin import Act
+from facemeld.console.parts.fields import Field, Letters, switch, text_field
+from facemeld.console.parts.materials import GROUPS, Faces, picture_address, status_badge, status_text
+from facemeld.console.parts.materials import draw as draw_history
+from facemeld.console.parts.tables import COUNTED, total_text
+from facemeld.console.parts.widgets import button, dialog, empty, id_chip, link, moment, tag, tell_failure, toast
+from facemeld.console.usecases import House
+from facemeld.db.audit import AuditEntry
+from facemeld.errors import FacemeldError
+from facemeld.materials.service import Choice, choices
+from facemeld.materials.types import Activity, Material, MaterialDeleted, MaterialNotFound
+from facemeld.users.signin import Act
 
 SIZE = 60
 HISTORY = 20

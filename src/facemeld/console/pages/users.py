@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from facemeld.console.desk import Desk
+from facemeld.console.context import Desk
 from facemeld.console.pages.page import Page
-from facemeld.console.parts.dialogs import dialog, dialog_buttons
-from facemeld.console.parts.feedback import confirm, toast
 from facemeld.console.parts.fields import Field, choice, text_field
-from facemeld.console.parts.pieces import Tone, button, section, tag
-from facemeld.console.parts.secrets import show_once
 from facemeld.console.parts.tables import Column, Row, Slice, Table, badge_cell, button_cell, time_cell
-from facemeld.services.administration import Role, User
-from facemeld.services.signin import Act, generate_password
+from facemeld.console.parts.widgets import Tone, button, confirm, dialog, dialog_buttons, section, show_once, tag, toast
+from facemeld.users.passwords import generate_password
+from facemeld.users.signin import Act
+from facemeld.users.types import Role, User
 
 _TONES: dict[Role, Tone] = {Role.OWNER: "warn", Role.OPERATOR: "info"}
 _LONGEST_PASSWORD = 256

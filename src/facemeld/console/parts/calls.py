@@ -1,15 +1,36 @@
-"""How calls are shown: how they ended, and where their time went."""
+"""Calls and results on pages: addresses, outcomes, timings, marks, stored results."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
 
 from nicegui.elements.mixins.text_element import TextElement
 
-from facemeld.console.desk import Desk
-from facemeld.console.parts.pieces import badge, duration_text, tag
-from facemeld.console.parts.tables import Cell, badge_cell
+from facemeld.console.context import Desk
+from facemeld.console.parts.tables import Cell, Column, Row, Slice, Table, badge_cell, button_cell, time_cell
+from facemeld.console.parts.widgets import Tone, badge, button, confirm, dialog, duration_text, icon, size_text, tag, toast
+from facemeld.console.session.preferences import PATH
+from facemeld.results.types import ResultId, ResultSummary
 from facemeld.timing import STAGES
+from facemeld.users.signin import Act
+
+
+def account_address(desk: Desk, name: str) -> str:
+    """The page of an account."""
+    return desk.url(f"/accounts/{quote(name, safe='')}")
+
+
+def request_address(desk: Desk, request_id: str) -> str:
+    """The page of a call's record."""
+    return desk.url(f"/requests/{quote(request_id, safe='')}")
+
+
+def beside(desk: Desk, path: str) -> str:
+    """An address of the server outside the console, as the browser sees it."""
+    return desk.url("").removesuffix(PATH) + path
+
 
 _SMALL = 0.015
 """Share of the time below which stages are shown together."""
@@ -58,3 +79,172 @@ def _parts(desk: Desk, stages: Mapping[str, float], total: float) -> list[tuple[
     parts = [(words.get(name, name), stages[name]) for name in shown]
     rest = total - sum(milliseconds for _, milliseconds in parts)
     return [*parts, (desk.texts("stages.rest"), rest)] if rest >= max(least, 0.05) else parts
+
+
+_ICONS = {"good": "check_circle", "warn": "help", "bad": "error"}
+
+
+def marks_report(desk: Desk, report: Mapping[str, Any]) -> None:
+    """Draw what ``VerifyService.verify`` found, one block for each kind of mark."""
+    texts = desk.texts
+    with tag("div", classes="fm-marks"):
+        if report["Consistent"] is False:
+            _block("bad", texts("marks.different"), texts("marks.different_text"))
+        _label(desk, report["Label"])
+        _credentials(desk, report["Credentials"])
+        _invisible(desk, report["InvisibleMark"])
+        if report["Consistent"] is True:
+            _block("good", texts("marks.same"))
+
+
+def marks_badges(desk: Desk, marks: Iterable[Mapping[str, str]]) -> None:
+    """Marks that pictures carried when they came in: which picture, which mark, what it says."""
+    words = desk.texts.group("marks")
+    with tag("ul", classes="fm-plain-list"):
+        for mark in marks:
+            with tag("li"):
+                if mark.get("input"):
+                    tag("span", _input(desk, mark["input"]), "fm-strong")
+                badge(words.get("kind_" + mark["kind"].replace("-", "_"), mark["kind"]), "warn")
+                tag("span", mark["detail"], "fm-hint")
+
+
+def _input(desk: Desk, name: str) -> str:
+    kind, _, number = name.partition(" ")
+    key = {"template": "marks.input_template", "logo": "marks.input_logo"}.get(kind)
+    return desk.texts(key) if key else desk.texts("marks.input_photo", number=number) if kind == "photo" else name
+
+
+def _label(desk: Desk, label: Mapping[str, Any] | None) -> None:
+    texts = desk.texts
+    if label is None:
+        _block("warn", texts("marks.label_no"), texts("marks.label_no_text"))
+        return
+    facts = [
+        (texts("marks.producer"), label["ContentProducer"]),
+        (texts("marks.result"), label["ProduceID"]),
+        (texts("marks.source"), _sources(desk, [label["SourceType"]])),
+    ]
+    _block("good", texts("marks.label_yes"), "", facts)
+
+
+def _credentials(desk: Desk, made: Mapping[str, Any] | None) -> None:
+    texts = desk.texts
+    if made is None:
+        _block("warn", texts("marks.credentials_no"), texts("marks.credentials_no_text"))
+        return
+    facts = [
+        (texts("marks.signer"), made["Signer"]),
+        (texts("marks.generator"), made["Generator"]),
+        (texts("marks.when"), made["When"]),
+        (texts("marks.stamped"), made["SignatureTime"]),
+        (texts("marks.source"), _sources(desk, made["SourceTypes"])),
+        (texts("marks.actions"), ", ".join(made["Actions"])),
+        (texts("marks.ingredients"), ", ".join(one["Title"] or one["InstanceId"] for one in made["Ingredients"])),
+        (texts("marks.codes"), ", ".join(made["Codes"].get("failure", ()))),
+    ]
+    match made["State"]:
+        case "Trusted":
+            _block("good", texts("marks.trusted"), texts("marks.trusted_local" if made["LocalAuthority"] else "marks.trusted_text"), facts)
+        case "Valid":
+            _block("warn", texts("marks.valid"), texts("marks.valid_text"), facts)
+        case _:
+            _block("bad", texts("marks.invalid"), texts("marks.invalid_text"), facts)
+
+
+def _invisible(desk: Desk, mark: Mapping[str, Any] | None) -> None:
+    texts = desk.texts
+    if mark is None:
+        _block("warn", texts("marks.invisible_no"), texts("marks.invisible_no_text"))
+    else:
+        _block("good", texts("marks.invisible_yes"), texts("marks.invisible_yes_text"), [(texts("marks.number"), mark["Identifier"])])
+
+
+def _sources(desk: Desk, kinds: Sequence[str | None]) -> str:
+    words = desk.texts.group("marks")
+    names = [(kind or "").rsplit("/", 1)[-1] for kind in kinds]
+    return ", ".join(words.get("source_" + name.lower(), name) for name in names if name)
+
+
+def _block(tone: Tone, title: str, text: str = "", facts: Sequence[tuple[str, str | None]] = ()) -> None:
+    with tag("div", classes=f"fm-mark fm-{tone}"):
+        icon(_ICONS[tone])
+        with tag("div"):
+            tag("h3", title)
+            if text:
+                tag("p", text, "fm-hint")
+            known = [(name, value) for name, value in facts if value]
+            if known:
+                with tag("dl", classes="fm-facts fm-close"):
+                    for name, value in known:
+                        tag("dt", name)
+                        tag("dd", value)
+
+
+Fetch = Callable[[str | None, int], Awaitable[Slice]]
+
+_SHOWN = 17
+"""Characters of an id that tell results apart: the expiry and the beginning of what nobody can guess."""
+
+
+async def results_table(desk: Desk, label: str, results: Sequence[ResultId]) -> Table:
+    """A table of results that are known by their ids."""
+
+    async def fetch(_: str | None, __: int) -> Slice:
+        return Slice([result_row(desk, one) for one in results])
+
+    return await paged_results(desk, label, fetch, sized=False)
+
+
+async def paged_results(desk: Desk, label: str, fetch: Fetch, *, sized: bool = True) -> Table:
+    """A table of results; ``fetch`` makes its rows with ``result_row``."""
+    texts = desk.texts
+    columns = [
+        Column("expires", texts("results.expires")),
+        *([Column("stored", texts("results.stored")), Column("size", texts("results.size"), "end")] if sized else []),
+        Column("kind", texts("results.kind")),
+        Column("id", texts("results.id")),
+        Column("acts", ""),
+    ]
+    table = Table(desk, label, columns, fetch, none=texts("results.none"))
+
+    async def act(name: str, key: str) -> None:
+        if name == "marks":
+            await _show_marks(desk, key)
+        elif await confirm(desk, texts("results.delete_title"), texts("results.delete_text"), texts("results.delete")):
+            await desk.run(Act.EDIT, lambda house: house.administration.expire_result(key, actor=desk.actor))
+            toast(desk, texts("results.deleted"))
+            await table.reload()
+
+    table.on_button(act)
+    await table.load()
+    return table
+
+
+def result_row(desk: Desk, result: ResultId, summary: ResultSummary | None = None) -> Row:
+    """The row of a result."""
+    texts = desk.texts
+    buttons = [("marks", texts("results.marks"))]
+    if desk.may(Act.EDIT):
+        buttons.append(("delete", texts("results.delete")))
+    cells: dict[str, Cell | str | None] = {
+        "expires": time_cell(result.expires_at),
+        "kind": result.media_type.rpartition("/")[2].upper(),
+        "id": str(result)[:_SHOWN] + "…",
+        "acts": button_cell(*buttons),
+    }
+    if summary is not None:
+        cells |= {"stored": time_cell(summary.stored_at), "size": size_text(summary.size)}
+    return Row(str(result), cells)
+
+
+async def _show_marks(desk: Desk, result: str) -> None:
+    report = await desk.call(Act.READ, lambda house: house.administration.result_marks(result))
+    with dialog(desk, desk.texts("results.marks_title"), wide=True) as opened:
+        marks_report(desk, report)
+        with tag("div", classes="fm-actions"):
+
+            async def close() -> None:
+                opened.close()
+
+            button(desk.texts("parts.close"), close, kind="primary")

@@ -1,12 +1,16 @@
-"""Fields of forms: text, numbers, choices, switches, sliders; the page always knows what stands in them."""
+"""Fields of forms: text, numbers, choices, sliders, times, uploads, the camera; and keyboard shortcuts."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 from nicegui import ui
 from nicegui.events import GenericEventArguments
+
+from facemeld.console.context import Desk
+from facemeld.console.files import Receiver, Upload
 
 Value = TypeVar("Value", str, int, bool)
 
@@ -165,3 +169,169 @@ def _whole(least: int, most: int) -> Callable[[Any], int | None]:
         return number if number is not None and least <= number <= most else None
 
     return read
+
+
+_FORM = "%Y-%m-%dT%H:%M"
+
+
+def moment_field(label: str, value: str = "", *, hint: str = "") -> Field[str]:
+    """A moment to be typed or chosen; ``read_moment`` reads its value."""
+    return text_field(label, value, longest=32, kind="datetime-local", hint=hint)
+
+
+def read_moment(desk: Desk, text: str) -> datetime | None:
+    """The moment of a field, in UTC; None for none."""
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=desk.zone).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def write_moment(desk: Desk, at: datetime) -> str:
+    """What a field shows for a moment."""
+    return at.astimezone(desk.zone).strftime(_FORM)
+
+
+class Letters(ui.element, component="letters.js"):
+    """Listens to a page's keyboard; keys are left alone in fields, in dialogs, and with Ctrl, Alt or Meta.
+
+    A letter comes with what the page showed when it was pressed, because the server may have changed that in the meantime.
+
+    Args:
+        letters: What to listen to, in lower case.
+        act: Gets the letter and the subject.
+    """
+
+    def __init__(self, letters: Sequence[str], act: Callable[[str, str], Awaitable[None]]) -> None:
+        super().__init__()
+        self._letters = frozenset(letters)
+        self._act = act
+        self.props["letters"] = list(letters)
+        self.props["subject"] = ""
+        self.props["active"] = True
+        self.on("letter", self._told)
+
+    @property
+    def active(self) -> bool:
+        """Whether letters do something."""
+        return bool(self.props["active"])
+
+    @active.setter
+    def active(self, on: bool) -> None:
+        self.props["active"] = on
+
+    def be_about(self, subject: str) -> None:
+        """Say what the page shows from now on; no letter leads anywhere any more."""
+        self.props["subject"] = subject
+        self.props["into"] = {}
+
+    def lead(self, letter: str, field: Field[str]) -> None:
+        """Let a letter put the cursor into a field as long as nothing stands in it."""
+        self.props["into"] = {**self.props.get("into", {}), letter: field.props["name"]}
+
+    async def _told(self, event: GenericEventArguments) -> None:
+        told = event.args if isinstance(event.args, dict) else {}
+        letter, subject = told.get("letter"), told.get("subject")
+        if self.active and letter in self._letters and isinstance(subject, str):
+            await self._act(str(letter), subject)
+
+
+class Latest:
+    """Calls that come while the work is under way lead to one more turn after it, however many they are.
+
+    Args:
+        work: Reads for itself what the user wants now.
+    """
+
+    def __init__(self, work: Callable[[], Awaitable[None]]) -> None:
+        self._work = work
+        self._busy = False
+        self._again = False
+
+    async def __call__(self) -> None:
+        """Do the work, or have it done once more by who is at it."""
+        if self._busy:
+            self._again = True
+            return
+        self._busy = True
+        try:
+            while True:
+                self._again = False
+                await self._work()
+                if not self._again:
+                    return
+        finally:
+            self._busy = False
+
+
+class DropZone(ui.element, component="dropzone.js"):
+    """See the module's first line.
+
+    Args:
+        desk: The page's desk.
+        on_file: Called for each file, for several at the same time; may draw. An error of a use case becomes the file's line.
+        label: What belongs here.
+        hint: What is allowed, in a smaller line below.
+        max_bytes: Largest file.
+        many: Whether several files may be dropped at once.
+        accept: Media types for the chooser; ``on_file`` must check what comes.
+        listed: Whether the files are listed with their progress.
+        lanes: Files on their way at the same time.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        on_file: Receiver,
+        *,
+        label: str,
+        hint: str = "",
+        max_bytes: int,
+        many: bool = False,
+        accept: str = "image/jpeg,image/png",
+        listed: bool = True,
+        lanes: int = 2,
+    ) -> None:
+        super().__init__()
+
+        async def receive(upload: Upload) -> str | None:
+            with self:
+                return await on_file(upload)
+
+        ticket = desk.house.inbox.open(desk.principal, max_bytes, receive)
+        desk.client.on_delete(lambda: desk.house.inbox.close(ticket))
+        self.props["url"] = desk.url(f"/inbox/{ticket}")
+        self.props["label"] = label
+        self.props["hint"] = hint
+        self.props["maxBytes"] = max_bytes
+        self.props["many"] = many
+        self.props["accept"] = accept
+        self.props["listed"] = listed
+        self.props["lanes"] = lanes
+        self.props["words"] = desk.texts.group("dropzone")
+
+    def on_done(self, done: Callable[[], Awaitable[None]]) -> None:
+        """Call something whenever all files of a drop have been sent."""
+        self.on("done", lambda _: done(), args=[])
+
+
+class Camera(ui.element, component="camera.js"):
+    """See the module's first line.
+
+    Args:
+        desk: The page's desk.
+        on_file: Called with the photo, as ``DropZone`` calls it.
+        max_bytes: Largest file.
+    """
+
+    def __init__(self, desk: Desk, on_file: Receiver, *, max_bytes: int) -> None:
+        super().__init__()
+
+        async def receive(upload: Upload) -> str | None:
+            with self:
+                return await on_file(upload)
+
+        ticket = desk.house.inbox.open(desk.principal, max_bytes, receive)
+        desk.client.on_delete(lambda: desk.house.inbox.close(ticket))
+        self.props["url"] = desk.url(f"/inbox/{ticket}")
+        self.props["words"] = desk.texts.group("camera")

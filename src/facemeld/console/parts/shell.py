@@ -9,14 +9,13 @@ from contextlib import contextmanager
 from nicegui import Client, ui
 
 from facemeld import __version__
-from facemeld.console.assets import version
-from facemeld.console.desk import Desk
+from facemeld.console.context import Desk
 from facemeld.console.pages.page import Page
-from facemeld.console.parts.feedback import tell_failure
-from facemeld.console.parts.pieces import icon, tag
+from facemeld.console.parts.widgets import icon, tag, tell_failure
+from facemeld.console.session.preferences import THEMES, Theme
+from facemeld.console.templates import version
 from facemeld.console.texts import NAMES, Language
-from facemeld.console.wishes import THEMES, Theme
-from facemeld.services.signin import NEEDED_ROLES
+from facemeld.users.signin import NEEDED_ROLES
 
 _DARK: dict[Theme, bool | None] = {"auto": None, "light": False, "dark": True}
 _THEME_ICONS: dict[Theme, str] = {"auto": "brightness_auto", "light": "light_mode", "dark": "dark_mode"}

@@ -1,17 +1,17 @@
-"""Lists in pages: the server sends one page at a time, the browser draws it, on a phone as cards."""
+"""Lists in pages of rows or cards, and charts with their numbers as a table."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, TypeAlias
+from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 from nicegui import ui
 from nicegui.events import GenericEventArguments
 
-from facemeld.console.desk import Desk
-from facemeld.console.parts.pieces import Tone, iso
+from facemeld.console.context import Desk
+from facemeld.console.parts.widgets import Tone, button, iso, tag
 
 Cell: TypeAlias = dict[str, Any]
 Position: TypeAlias = int | str
@@ -167,3 +167,172 @@ def _cell(cell: Cell | str | int | float | None) -> Cell:
     if isinstance(cell, dict):
         return cell
     return {"kind": "text", "text": "–" if cell is None or cell == "" else str(cell)}
+
+
+Item = TypeVar("Item")
+
+COUNTED = 10_000
+"""How far the length of a list is told; use cases are asked to count to one more."""
+
+
+def total_text(total: int) -> str:
+    """A number that was counted to ``COUNTED + 1`` at most."""
+    return f"{total:,}" if total <= COUNTED else f"{COUNTED:,}+"
+
+
+@dataclass(frozen=True, slots=True)
+class Part(Generic[Item]):
+    """A page of a list.
+
+    Attributes:
+        items: At most as many as were asked for.
+        total: How many there are in all, counted to ``COUNTED + 1`` at most.
+        next: Where the next page begins; None at the end.
+    """
+
+    items: Sequence[Item]
+    total: int
+    next: int | None
+
+
+class Paged(Generic[Item]):
+    """See the module's first line; call ``await paged.load()`` once after making it.
+
+    Args:
+        desk: The page's desk.
+        fetch: Reads a page: gets where it begins (None for the first) and how many items it may have.
+        draw: Draws the items of a page.
+        size: Items of a page.
+    """
+
+    def __init__(
+        self, desk: Desk, fetch: Callable[[int | None, int], Awaitable[Part[Item]]], draw: Callable[[Part[Item]], None], *, size: int
+    ) -> None:
+        self._desk = desk
+        self._fetch = fetch
+        self._draw = draw
+        self._size = size
+        self._before: list[int | None] = []
+        self._here: int | None = None
+        self._area = tag("div", classes="fm-paged")
+
+    async def load(self) -> None:
+        """Show the first page."""
+        self._before, self._here = [], None
+        await self.reload()
+
+    async def reload(self) -> None:
+        """Show the same page as it is now."""
+        part = await self._fetch(self._here, self._size)
+        self._area.clear()
+        with self._area:
+            self._draw(part)
+            if self._before or part.next is not None:
+                self._pager(part)
+
+    def _pager(self, part: Part[Item]) -> None:
+        texts, start = self._desk.texts, len(self._before) * self._size
+
+        async def forth() -> None:
+            self._before.append(self._here)
+            self._here = part.next
+            await self.reload()
+
+        async def back() -> None:
+            self._here = self._before.pop()
+            await self.reload()
+
+        with tag("nav", classes="fm-pager", aria_label=texts("table.pages")):
+            previous = button(texts("table.previous"), back).classes("fm-small")
+            shown = {"from": f"{start + 1:,}", "to": f"{start + len(part.items):,}", "total": total_text(part.total)}
+            tag("span", texts("table.range_of", **shown), "fm-hint", role="status")
+            following = button(texts("table.next"), forth).classes("fm-small")
+            previous.props["disabled"] = not self._before
+            following.props["disabled"] = part.next is None
+
+
+_COLOURS = {"good": "var(--fm-chart-1)", "bad": "var(--fm-chart-bad)", "info": "var(--fm-chart-2)", "warn": "var(--fm-chart-3)"}
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One colour of a chart.
+
+    Attributes:
+        values: One for each label.
+        tone: What its colour means.
+    """
+
+    name: str
+    values: Sequence[float]
+    tone: Tone = "good"
+
+
+def bars(desk: Desk, summary: str, labels: Sequence[str], series: Sequence[Series]) -> None:
+    """Bars stacked upon each other.
+
+    Args:
+        desk: The page's desk.
+        summary: What the chart shows, in a sentence with its main numbers; it stands for the picture.
+        labels: Below the bars.
+        series: From the bottom up.
+    """
+    with tag("figure", classes="fm-chart"):
+        with tag("div", role="img", aria_label=summary, classes="fm-chart-picture"):
+            ui.echart(_options(labels, series), renderer="svg").classes("fm-chart-canvas").props("aria-hidden=true")
+        tag("figcaption", summary, "fm-hint")
+        with tag("details", classes="fm-chart-numbers"):
+            tag("summary", desk.texts("parts.numbers"))
+            with tag("div", classes="fm-scroll", tabindex="0", role="region", aria_label=summary), tag("table", classes="fm-small-table"):
+                with tag("thead"), tag("tr"):
+                    tag("td")
+                    for one in series:
+                        tag("th", one.name, scope="col")
+                with tag("tbody"):
+                    for number, label in enumerate(labels):
+                        with tag("tr"):
+                            tag("th", label, scope="row")
+                            for one in series:
+                                tag("td", f"{one.values[number]:g}")
+
+
+def _options(labels: Sequence[str], series: Sequence[Series]) -> dict[str, Any]:
+    muted = "var(--fm-muted)"
+    return {
+        "animation": False,
+        "textStyle": {"fontFamily": "inherit"},
+        "grid": {"left": 4, "right": 4, "top": 12, "bottom": 0, "containLabel": True},
+        "tooltip": {
+            "trigger": "axis",
+            "axisPointer": {"type": "shadow", "shadowStyle": {"color": "rgba(128,128,128,0.14)"}},
+            "className": "fm-chart-tip",
+            "confine": True,
+        },
+        "xAxis": {
+            "type": "category",
+            "data": list(labels),
+            "axisTick": {"show": False},
+            "axisLine": {"lineStyle": {"color": "var(--fm-line)"}},
+            "axisLabel": {"color": muted, "hideOverlap": True},
+        },
+        "yAxis": {
+            "type": "value",
+            "minInterval": 1,
+            "splitNumber": 3,
+            "axisLabel": {"color": muted},
+            "splitLine": {"lineStyle": {"color": "var(--fm-line)"}},
+        },
+        "series": [
+            {
+                "name": one.name,
+                "type": "bar",
+                "stack": "all",
+                "barMaxWidth": 28,
+                "barCategoryGap": "28%",
+                "data": list(one.values),
+                "itemStyle": {"color": _COLOURS.get(one.tone, muted), "borderRadius": 2},
+                "emphasis": {"disabled": True},
+            }
+            for one in series
+        ],
+    }

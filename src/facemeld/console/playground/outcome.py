@@ -9,18 +9,14 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from facemeld.console.parts.addresses import beside, request_address
-from facemeld.console.parts.calls import outcome_badge, stage_bar
-from facemeld.console.parts.codetabs import CodeTabs
-from facemeld.console.parts.compare import Compare
-from facemeld.console.parts.faces import picture_address
-from facemeld.console.parts.pieces import button, id_chip, link, section, tag
-from facemeld.console.playground.bench import Bench
-from facemeld.console.playground.draft import FileText, shortened
+from facemeld.api.calls import Trial, Tried
+from facemeld.console.parts.calls import beside, outcome_badge, request_address, stage_bar
+from facemeld.console.parts.materials import picture_address
+from facemeld.console.parts.widgets import CodeTabs, Compare, button, id_chip, link, section, tag
+from facemeld.console.playground.draft import Bench, FileText, shortened
 from facemeld.console.playground.snippets import SNIPPETS, Recipe
-from facemeld.services.administration import Material
-from facemeld.services.signin import Act
-from facemeld.services.trying import Trial, Tried
+from facemeld.materials.types import Material
+from facemeld.users.signin import Act
 
 
 class Outcome:

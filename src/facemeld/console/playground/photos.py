@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from nicegui.elements.mixins.text_element import TextElement
 
-from facemeld.console.parts.camera import Camera
-from facemeld.console.parts.faces import picture_address
-from facemeld.console.parts.fields import Field, choice
-from facemeld.console.parts.pieces import icon, tag
-from facemeld.console.parts.uploads import DropZone, Upload
-from facemeld.console.playground.bench import Bench
-from facemeld.console.playground.draft import Photo
-from facemeld.console.shelf import kind_of
+from facemeld.console.files import Upload, kind_of
+from facemeld.console.parts.fields import Camera, DropZone, Field, choice
+from facemeld.console.parts.materials import picture_address
+from facemeld.console.parts.widgets import icon, tag
+from facemeld.console.playground.draft import Bench, Photo
 from facemeld.errors import FacemeldError
-from facemeld.services.administration import Material, MaterialFace
+from facemeld.materials.types import Material, MaterialFace
 
 MOST_PHOTOS = 6
 

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
+from facemeld.boxes import Rect
 from facemeld.fusion.finding.gathering import MIN_PRESENCE, Gathering, Reading
 from facemeld.fusion.finding.networks import Detector, Landmarker, Mesh, Pyramid
 from facemeld.fusion.shape.pose import head_pose, levelled
 from facemeld.fusion.shape.topology import CanonicalMesh, read_bundle
-from facemeld.fusion.types import Face, FloatArray, Picture, Rect, Search
+from facemeld.fusion.types import Face, FloatArray, Picture, Search
 
 SMALLEST_VIEW = 200.0
 """Side of the smallest view in pixels: a face of 34 pixels fills 17 % of it, enough for the detector to find nearly all of them."""

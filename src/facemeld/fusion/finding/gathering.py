@@ -10,6 +10,7 @@ from functools import reduce
 import cv2
 import numpy as np
 
+from facemeld.boxes import Rect
 from facemeld.fusion.finding.networks import (
     ENLARGE,
     Detection,
@@ -21,7 +22,7 @@ from facemeld.fusion.finding.networks import (
     region_of_detection,
     region_of_landmarks,
 )
-from facemeld.fusion.types import MESH_VERTICES, FloatArray, Rect
+from facemeld.fusion.types import MESH_VERTICES, FloatArray
 
 SURE_SCORE = 0.8
 """Score that upright faces of fair size exceed; upside-down faces seldom do."""

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from facemeld.boxes import Rect
 from facemeld.fusion.arrays import f32, lab_of, smoothstep
 from facemeld.fusion.shape import topology
 from facemeld.fusion.shape.masks import Stencil, bare_skin, box_around, face_oval, features
 from facemeld.fusion.shape.topology import face_width
-from facemeld.fusion.types import Face, FloatArray, Picture, Rect
+from facemeld.fusion.types import Face, FloatArray, Picture
 
 _WIDTH = 192.0  # face width, in pixels, at which photos are compared
 _TURN = 22.0  # degrees of yaw and pitch between the poses at which the score falls to 0.61

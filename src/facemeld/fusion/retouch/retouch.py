@@ -8,13 +8,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from facemeld.boxes import Rect
 from facemeld.fusion.arrays import f32, lab_of, rgb_of, smoothstep, thrice, weighted
 from facemeld.fusion.retouch.presets import FaceInResult, RetouchStrengths
 from facemeld.fusion.retouch.transfer import covers_back, eyes_back, transferred
 from facemeld.fusion.shape import topology
 from facemeld.fusion.shape.masks import Stencil, bare_skin, box_around, face_oval, features
 from facemeld.fusion.shape.topology import face_width
-from facemeld.fusion.types import Face, FloatArray, Picture, Rect
+from facemeld.fusion.types import Face, FloatArray, Picture
 
 # Skin and detail.
 _FINE = 190.0  # face width, in pixels, at which the smoothing filter works

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from facemeld.boxes import Rect
 from facemeld.fusion.arrays import f32, lab_of, rgb_of, smoothstep, weighted
 from facemeld.fusion.shape import topology
 from facemeld.fusion.shape.masks import Stencil, bare_skin, box_around, face_oval, features, shrunk
 from facemeld.fusion.shape.topology import Indices, face_width
-from facemeld.fusion.types import Face, FloatArray, Picture, Rect
+from facemeld.fusion.types import Face, FloatArray, Picture
 
 # Eyes and covers.
 _COVER_SIDE = 112  # longest side, in pixels, at which covers are looked for

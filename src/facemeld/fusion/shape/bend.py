@@ -11,9 +11,10 @@ import numpy as np
 from cv2.typing import MatLike
 from numpy.typing import NDArray
 
+from facemeld.boxes import Rect
 from facemeld.fusion.arrays import Places, f32, read
 from facemeld.fusion.shape.layout import Layout, Window
-from facemeld.fusion.types import FloatArray, Picture, Rect
+from facemeld.fusion.types import FloatArray, Picture
 from facemeld.parallel import each
 
 SQUARE = 32

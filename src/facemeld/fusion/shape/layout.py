@@ -9,10 +9,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from facemeld.boxes import Rect
 from facemeld.fusion.arrays import Places, f32, read, smoothstep
 from facemeld.fusion.shape.atlas import Atlas, Raster, nearest_covered, rasterise
 from facemeld.fusion.shape.topology import face_width
-from facemeld.fusion.types import MESH_VERTICES, FloatArray, Rect
+from facemeld.fusion.types import MESH_VERTICES, FloatArray
 
 BEND = 0.42
 """Face widths around the outline within which the template is bent."""

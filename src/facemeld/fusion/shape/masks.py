@@ -9,10 +9,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from facemeld.boxes import Rect
 from facemeld.fusion.arrays import f32, lab_of
 from facemeld.fusion.shape import topology
 from facemeld.fusion.shape.topology import face_width
-from facemeld.fusion.types import FloatArray, Picture, Rect
+from facemeld.fusion.types import FloatArray, Picture
 
 Points: TypeAlias = NDArray[np.floating]
 _SIDE = 128  # longest side, in pixels, of the canvas on which soft masks are drawn

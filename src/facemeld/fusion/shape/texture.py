@@ -8,12 +8,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from facemeld.boxes import Rect
 from facemeld.fusion.arrays import Places, f32, read, vector
 from facemeld.fusion.shape import topology
 from facemeld.fusion.shape.atlas import Atlas, nearest_covered, rasterise
 from facemeld.fusion.shape.layout import Layout, Window
 from facemeld.fusion.shape.topology import face_width
-from facemeld.fusion.types import FloatArray, Picture, Rect
+from facemeld.fusion.types import FloatArray, Picture
 from facemeld.parallel import each
 
 # The photo.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from facemeld.fusion.engine import Engine
 from facemeld.marks.authority import SigningIdentity
 from facemeld.workers.pool.executor import CacheFigures
-from facemeld.workers.template import StoredTemplate, Template, load
+from facemeld.workers.tasks.template import StoredTemplate, Template, load
 
 if TYPE_CHECKING:
     from facemeld.marks.credentials import CredentialSigner

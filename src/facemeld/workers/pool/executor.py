@@ -1,4 +1,4 @@
-"""The interface of everything that runs pixel tasks: tasks, executors, their figures and their errors."""
+"""The interface of everything that runs pixel tasks, its errors, and the owners in whose name tasks wait."""
 
 from __future__ import annotations
 
@@ -133,3 +133,16 @@ class Executor(Protocol):
     def stats(self) -> ExecutorStats:
         """Counts for metrics and health checks."""
         ...
+
+
+OPERATORS = "operators"
+"""Imports, thumbnails and previews."""
+VERIFIERS = "verifiers"
+"""The public page, whoever uses it."""
+UPKEEP = "upkeep"
+"""Work that nobody waits for."""
+
+
+def account(number: int) -> str:
+    """The owner of an account's calls."""
+    return f"account {number}"

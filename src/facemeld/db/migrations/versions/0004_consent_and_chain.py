@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from facemeld.db.base import UtcDateTime
-from facemeld.db.chain import GENESIS, entry_hash
+from facemeld.db.audit import GENESIS, entry_hash
+from facemeld.db.models import UtcDateTime
 
 revision = "0004"
 down_revision = "0003"

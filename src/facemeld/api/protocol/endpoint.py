@@ -1,0 +1,293 @@
+"""The ASGI application behind path ``/``: from the raw request to the reply, with the checks in a fixed order."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+import anyio
+import anyio.to_thread
+from starlette.types import Receive, Scope, Send
+
+from facemeld.api.protocol import envelope
+from facemeld.api.protocol.call import CLIENT_GONE, ActionRegistry, CallInfo, Dispatcher, Exchange, Hooks
+from facemeld.api.protocol.credentials import Credential, Credentials, CredentialsUnavailable
+from facemeld.api.protocol.decoding import check_query_size
+from facemeld.api.protocol.errors.base import V2018, ApiError
+from facemeld.api.protocol.errors.common import (
+    InternalError,
+    InvalidParameterValue,
+    InvalidRequest,
+    MissingParameter,
+    RequestSizeLimitExceeded,
+    SignatureFailure,
+    UnsupportedProtocol,
+    UnsupportedRegion,
+)
+from facemeld.api.protocol.errors.facefusion import GetAuthInfoError
+from facemeld.api.protocol.options import ProtocolLimits, ProtocolOptions
+from facemeld.api.protocol.request import Common, Parameters, RawRequest, is_v1, language_of, read_common, read_consent, read_parameters
+from facemeld.api.protocol.signature import ALGORITHM, Verified, check_clock, read_claim, verify
+from facemeld.errors import FacemeldError
+from facemeld.timing import collecting, stage
+
+T = TypeVar("T")
+
+
+class ClientGone(FacemeldError):
+    """The client hung up; there is nobody left to answer."""
+
+
+def head_of(scope: Scope) -> RawRequest:
+    """The request without its body."""
+    query: bytes = scope.get("query_string", b"")
+    target = "/?" + query.decode("latin-1") if query else "/"
+    client = scope.get("client")
+    return RawRequest.of(scope["method"], target, scope["headers"], client=client[0] if client else "")
+
+
+def base_url(scope: Scope, head: RawRequest) -> str:
+    """Scheme and host under which the client reached the server; clients that send a URL as host are understood."""
+    host = head.headers.get("host", "")
+    if host.lower().startswith(("http://", "https://")):
+        return host.rstrip("/")
+    if not host and scope.get("server"):
+        name, port = scope["server"]
+        host = f"{name}:{port}" if port else str(name)
+    return f"{scope.get('scheme', 'http')}://{host}"
+
+
+async def read_body(head: RawRequest, receive: Receive, limits: ProtocolLimits) -> bytes:
+    """Read the body of a request.
+
+    Raises:
+        UnsupportedProtocol: The method is neither GET nor POST.
+        RequestSizeLimitExceeded: The query or the body is too large.
+        SignatureFailure: The body is too large for signature v1.
+        InvalidRequest: The body did not arrive in time.
+        ClientGone: The client hung up before the end of the body.
+    """
+    v1 = is_v1(head)
+    limit = limits.v1_body_bytes if v1 else limits.body_bytes
+    announced = head.headers.get("content-length", "")
+    arrived, body = False, None
+    if announced.isascii() and announced.isdigit() and int(announced) > limit:
+        arrived = True
+    else:
+        with anyio.move_on_after(limits.body_seconds):
+            body = await _collect(receive, limit)
+            arrived = True
+    if head.method not in ("GET", "POST"):
+        raise UnsupportedProtocol()
+    if head.method == "GET":
+        check_query_size(head.query, limits)
+    if not arrived:
+        raise InvalidRequest(seconds=f"{limits.body_seconds:g}")
+    if body is None:
+        raise SignatureFailure(method=ALGORITHM) if v1 else RequestSizeLimitExceeded(detail=f"A body must have at most {limit} bytes.")
+    return body
+
+
+async def _collect(receive: Receive, limit: int) -> bytes | None:
+    """The body, or None as soon as it is over the limit; its rest is the server's to throw away."""
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone("The client must send the whole body, but hung up before its end")
+        chunk: bytes = message.get("body", b"")
+        size += len(chunk)
+        if size > limit:
+            return None
+        chunks.append(chunk)
+        if not message.get("more_body", False):
+            return b"".join(chunks)
+
+
+async def unless_gone(receive: Receive, work: Callable[[], Awaitable[T]]) -> T:
+    """Do some work, but cancel it as soon as the client hangs up.
+
+    Args:
+        receive: The connection, after the whole body was read from it.
+        work: What to do; must not raise.
+
+    Raises:
+        ClientGone: The client hung up before the work was done.
+    """
+    done: list[T] = []
+    async with anyio.create_task_group() as group:
+
+        async def watch() -> None:
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            group.cancel_scope.cancel()
+
+        group.start_soon(watch)
+        done.append(await work())
+        group.cancel_scope.cancel()
+    if not done:
+        raise ClientGone("The client must wait for the reply, but hung up before it")
+    return done[0]
+
+
+logger = logging.getLogger(__name__)
+
+_LONGEST_TRACEPARENT = 256
+_REGION = re.compile(r"[A-Za-z0-9._-]{1,64}")
+# Hashing more than this would hold up other calls for longer than handing it to a thread does.
+_LARGE = 1024 * 1024
+
+
+class ApiEndpoint:
+    """Answers cloud API 3.0 requests; mount it at ``/`` for all methods."""
+
+    def __init__(
+        self,
+        registry: ActionRegistry,
+        credentials: Credentials,
+        *,
+        options: ProtocolOptions | None = None,
+        hooks: Hooks | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Wire the endpoint.
+
+        Args:
+            registry: The actions.
+            credentials: The access keys.
+            options: Limits and choices.
+            hooks: Checks and observer around every call.
+            clock: Time of the server, UNIX seconds.
+        """
+        self._dispatcher = Dispatcher(registry, hooks or Hooks(), options or ProtocolOptions())
+        self._credentials = credentials
+        self._clock = clock
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one HTTP request."""
+        options, head = self._dispatcher.options, head_of(scope)
+        exchange = _SignedCall(
+            language=language_of(head.headers.get("x-tc-language"), options.language),
+            client_address=head.client,
+            traceparent=head.headers.get("traceparent", "")[:_LONGEST_TRACEPARENT],
+            base_url=base_url(scope, head),
+            request=head,
+            options=options,
+            credentials=self._credentials,
+            clock=self._clock,
+        )
+        sent = 0
+        try:
+            with collecting(exchange.stages):
+                body = await self._serve(exchange, receive)
+                with stage("reply"):
+                    answer = envelope.reply(body, head.headers.get("accept-encoding", ""), options.gzip_minimum)
+                    await send({"type": "http.response.start", "status": 200, "headers": list(answer.headers)})
+                    await send({"type": "http.response.body", "body": answer.body})
+            sent = len(answer.body)
+        except ClientGone:
+            exchange.code = CLIENT_GONE
+        finally:
+            self._dispatcher.hooks.observer.record(exchange.record(sent))
+
+    async def _serve(self, exchange: _SignedCall, receive: Receive) -> bytes:
+        """Return the envelope for a request whose body is still to be read."""
+        head = exchange.request
+        try:
+            with stage("receive"):
+                exchange.request = head.with_body(await read_body(head, receive, self._dispatcher.options.limits))
+        except ApiError as error:
+            return exchange.failure(error)
+        exchange.bytes_in = len(exchange.request.body) + len(head.query)
+        return await unless_gone(receive, partial(self._dispatcher.answer, exchange))
+
+
+@dataclass(slots=True, kw_only=True)
+class _SignedCall(Exchange):
+    """A request over HTTP, which must be signed with a key."""
+
+    request: RawRequest
+    base_url: str
+    options: ProtocolOptions
+    credentials: Credentials
+    clock: Callable[[], float]
+    common: Common | None = None
+    dotted: bool = False
+
+    async def identify(self) -> CallInfo:
+        request = self.request
+        common = self.common = read_common(request, self.options)
+        self.language, self.sdk = common.language, common.client
+        self.action, self.version = common.action[:64], common.version[:64]
+        verified = await self._authenticate(request, common)
+        self.dotted = verified.dotted
+        return CallInfo(
+            request_id=self.request_id,
+            account_id=verified.credential.account_id,
+            secret_id=verified.credential.secret_id,
+            action=common.action,
+            version=common.version,
+            region=common.region or "",
+            language=common.language,
+            scheme=common.scheme,
+            client_address=request.client,
+            base_url=self.base_url,
+            fault=request.headers.get("x-facemeld-fault", ""),
+            policy=verified.credential.policy,
+        )
+
+    def read_consent(self) -> str | None:
+        _check_region(self._known(), self.options)
+        return read_consent(self.request)
+
+    def take_parameters(self) -> Parameters:
+        parameters = read_parameters(self.request, self._known(), self.options.limits, dotted=self.dotted)
+        # The action may run for seconds, and the parameters hold all that it needs of the body.
+        self.request = self.request.with_body(b"")
+        return parameters
+
+    def _known(self) -> Common:
+        if self.common is None:
+            raise RuntimeError("a call must be identified before it is read")
+        return self.common
+
+    async def _authenticate(self, request: RawRequest, common: Common) -> Verified:
+        options = self.options
+        claim = read_claim(request, common, options.service if options.strict else None)
+        now = self.clock()
+        check_clock(claim, common, now, options.clock_skew)
+        credential = await self._find(claim.secret_id, common)
+        held = [request]
+
+        def check() -> Verified:
+            # A thread keeps the arguments of its last job until the next one; it must not keep the body.
+            return verify(held.pop(), common, claim, credential, now=now, public_hosts=options.public_hosts)
+
+        return await anyio.to_thread.run_sync(check) if len(request.body) > _LARGE else check()
+
+    async def _find(self, secret_id: str, common: Common) -> Credential | None:
+        try:
+            with stage("credentials"):
+                return await self.credentials.find(secret_id)
+        except CredentialsUnavailable:
+            logger.exception("The key of a call could not be looked up")
+            # Only the older version has a code of its own for this.
+            raise (GetAuthInfoError() if common.version == V2018 else InternalError()) from None
+
+
+def _check_region(common: Common, options: ProtocolOptions) -> None:
+    name = "X-TC-Region" if common.scheme == "v3" else "Region"
+    if not common.region:
+        if options.strict:
+            raise MissingParameter(name=name) if common.region is None else InvalidParameterValue(name=name)
+        return
+    if not _REGION.fullmatch(common.region):
+        raise InvalidParameterValue(name=name)
+    if options.strict and options.regions and common.region not in options.regions:
+        raise UnsupportedRegion()

@@ -1,0 +1,120 @@
+"""Typed requests and replies: nested dictionaries into models, and validation errors into errors of the API."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from types import UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.alias_generators import to_pascal
+
+from facemeld.api.protocol.decoding import Tree
+from facemeld.api.protocol.errors.base import ApiError
+from facemeld.api.protocol.errors.common import InvalidParameter, MissingParameter, UnknownParameter
+
+M = TypeVar("M", bound=BaseModel)
+
+_KINDS = (
+    ("int", "integer"),
+    ("float", "float"),
+    ("finite", "float"),
+    ("string", "string"),
+    ("bool", "boolean"),
+    ("list", "array"),
+    ("tuple", "array"),
+    ("model", "object"),
+    ("dict", "object"),
+)
+
+
+class RequestModel(BaseModel):
+    """Base of request models: members are read by wire name, which is the field's name in Pascal case unless it has an alias."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        alias_generator=to_pascal,
+        coerce_numbers_to_str=True,
+        hide_input_in_errors=True,
+        allow_inf_nan=False,
+    )
+
+
+class ResponseModel(BaseModel):
+    """Base of response models: built by field name, written by wire name, which follows the rule of requests."""
+
+    model_config = ConfigDict(frozen=True, alias_generator=to_pascal, validate_by_name=True, hide_input_in_errors=True)
+
+
+def to_model(model: type[M], values: Tree, *, strict: bool, strings: bool) -> M:
+    """Check parameters against a model.
+
+    Args:
+        model: The action's request model.
+        values: Decoded parameters.
+        strict: Refuse unknown parameters and, unless all values are text, values of another type. Otherwise ``"1"`` passes for
+            1, 1.0 for 1, 1 for ``"1"``, a bare object for a list of one, and unknown parameters are ignored.
+        strings: The parameters come from a query, form or multipart body, where every value is text.
+
+    Raises:
+        InvalidParameter: A value has the wrong type; the message names its path, e.g. ``MergeInfos.0.Url``.
+        UnknownParameter: Strict mode: the model has no such member.
+        MissingParameter: A required member is absent.
+    """
+    prepared = _fit_model(model, values, "", wrap=not strict)
+    try:
+        return model.model_validate(prepared, strict=strict and not strings, extra="forbid" if strict else "ignore")
+    except ValidationError as error:
+        found = [_translate(item["type"], item["loc"]) for item in error.errors(include_url=False, include_input=False)]
+        ranks = (InvalidParameter, UnknownParameter, MissingParameter)
+        raise min(found, key=lambda one: ranks.index(type(one))) from None
+
+
+def _translate(kind: str, location: tuple[int | str, ...]) -> InvalidParameter | UnknownParameter | MissingParameter:
+    path = ".".join(str(step) for step in location)[:200]
+    if kind == "missing":
+        return MissingParameter(name=path)
+    if kind == "extra_forbidden":
+        return UnknownParameter(name=path)
+    wanted = next((name for prefix, name in _KINDS if kind.startswith(prefix)), "")
+    return InvalidParameter(name=path, kind=wanted) if wanted else InvalidParameter(name=path)
+
+
+@functools.cache
+def _annotations(model: type[BaseModel]) -> Mapping[str, Any]:
+    """Types of a model's members by wire name, without ``None``."""
+    return {field.alias or name: _without_none(field.annotation) for name, field in model.model_fields.items()}
+
+
+def _without_none(annotation: Any) -> Any:
+    if get_origin(annotation) in (Union, UnionType):
+        kinds = [kind for kind in get_args(annotation) if kind is not type(None)]
+        return kinds[0] if len(kinds) == 1 else annotation
+    return annotation
+
+
+def _fit_model(model: type[BaseModel], values: Mapping[str, Any], path: str, *, wrap: bool) -> Tree:
+    kinds = _annotations(model)
+    return {name: _fit(kinds.get(name), value, f"{path}{name}", wrap=wrap) for name, value in values.items()}
+
+
+def _fit(kind: Any, value: Any, path: str, *, wrap: bool) -> Any:
+    """Do what the model cannot: make tuples of lists, wrap bare objects, refuse booleans for numbers."""
+    if get_origin(kind) in (list, tuple):
+        item = get_args(kind)[0]
+        if wrap and isinstance(value, dict):
+            value = [value]
+        if not isinstance(value, list):
+            return value
+        items = [_fit(_without_none(item), one, f"{path}.{index}", wrap=wrap) for index, one in enumerate(value)]
+        return tuple(items) if get_origin(kind) is tuple else items
+    if isinstance(kind, type) and issubclass(kind, BaseModel) and isinstance(value, dict):
+        return _fit_model(kind, value, f"{path}.", wrap=wrap)
+    if isinstance(value, bool) and kind in (int, float):
+        raise _wrong(path, "integer" if kind is int else "float")
+    return value
+
+
+def _wrong(path: str, kind: str) -> ApiError:
+    return InvalidParameter(name=path, kind=kind)

@@ -1,0 +1,241 @@
+"""Signatures TC3-HMAC-SHA256 (v3), HmacSHA1 and HmacSHA256 (v1): does a request come from the owner of its key?
+
+The algorithms are those of the public cloud API 3.0 documentation. Clients differ in what they sign (host with or without
+port, a URL as host, lower-cased header values), so a signature is compared with every form that a real client makes.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+from base64 import b64encode
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import TypeAlias
+
+from facemeld.api.protocol.credentials import Credential, KeyKind
+from facemeld.api.protocol.errors.common import (
+    InvalidAuthorization,
+    InvalidSecretId,
+    SecretIdNotFound,
+    SignatureExpire,
+    SignatureFailure,
+    TokenFailure,
+)
+from facemeld.api.protocol.request import Common, RawRequest
+
+ALGORITHM = "TC3-HMAC-SHA256"
+UNSIGNED = "UNSIGNED-PAYLOAD"
+
+_AUTHORIZATION = re.compile(rf"{ALGORITHM}\s+Credential=([^,\s]+),\s*SignedHeaders=([^,\s]+),\s*Signature=([^,\s]+)")
+_SECRET_ID = re.compile(r"[!-~]{1,128}")
+_MAX_SIGNED_HEADERS = 32
+# Signs in place of the secret of a key that does not exist, so that both cases cost the same.
+_NOBODY = "0" * 32
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimV3:
+    """What an ``Authorization`` header says; nothing in it is proven."""
+
+    secret_id: str
+    date: str
+    service: str
+    signed_headers: tuple[str, ...]
+    signature: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimV1:
+    """What the parameters of a v1 request say; nothing in it is proven."""
+
+    secret_id: str
+    sha256: bool
+    signature: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A request proven to come from the owner of a key.
+
+    Attributes:
+        credential: The key.
+        dotted: Parameter names were signed with dots for underscores, so that is how they are to be read (v1 only).
+    """
+
+    credential: Credential
+    dotted: bool
+
+
+Claim: TypeAlias = ClaimV3 | ClaimV1
+
+
+def read_claim(request: RawRequest, common: Common, service: str | None = None) -> Claim:
+    """Who a request says it is from.
+
+    Args:
+        request: The raw request.
+        common: Its common parameters.
+        service: Service that the scope of a v3 signature must name; None accepts any, because several clients put the
+            first label of the endpoint there.
+
+    Raises:
+        InvalidAuthorization: The header cannot be read.
+    """
+    if common.scheme == "v1":
+        parameters = common.parameters
+        return ClaimV1(parameters["SecretId"], parameters.get("SignatureMethod") == "HmacSHA256", parameters["Signature"])
+    return _read_authorization(request.headers["authorization"], service)
+
+
+def _read_authorization(header: str, service: str | None) -> ClaimV3:
+    match = _AUTHORIZATION.fullmatch(header)
+    if match is None:
+        raise InvalidAuthorization()
+    credential, signed, signature = match.groups()
+    parts = credential.split("/")
+    if len(parts) < 4 or parts[-1] != "tc3_request" or not _SECRET_ID.fullmatch(parts[0]):
+        raise InvalidAuthorization(part="`Credential`")
+    names = tuple(signed.split(";"))
+    if not {"content-type", "host"} <= set(names) or len(names) > _MAX_SIGNED_HEADERS:
+        raise InvalidAuthorization(part="`SignedHeaders`")
+    named = "/".join(parts[2:-1])
+    if service is not None and named != service:
+        raise InvalidAuthorization(part="`Service` in Credential")
+    return ClaimV3(parts[0], parts[1], named, names, signature)
+
+
+def check_clock(claim: Claim, common: Common, now: float, skew: int) -> None:
+    """Check a request's time.
+
+    Args:
+        claim: The claim of the request.
+        common: Its common parameters.
+        now: Time of the server, UNIX seconds.
+        skew: Largest difference allowed, seconds.
+
+    Raises:
+        SignatureExpire: The timestamp is too far from now.
+        InvalidAuthorization: The scope's date is not the timestamp's date in UTC.
+    """
+    timestamp = int(common.timestamp)
+    if abs(now - timestamp) > skew:
+        raise SignatureExpire(detail=f"Timestamp is {timestamp}, the server's time is {int(now)}.")
+    if isinstance(claim, ClaimV3) and f"{datetime.fromtimestamp(timestamp, UTC):%Y-%m-%d}" != claim.date:
+        raise InvalidAuthorization(part="`Date` in Credential")
+
+
+def verify(
+    request: RawRequest,
+    common: Common,
+    claim: Claim,
+    credential: Credential | None,
+    *,
+    now: float,
+    public_hosts: tuple[str, ...] = (),
+) -> Verified:
+    """Check that the owner of the key made the request; the same work is done whether or not the key exists.
+
+    Args:
+        request: The raw request.
+        common: Its common parameters.
+        claim: Its claim.
+        credential: The key it names; None if there is no such key.
+        now: Time of the server, UNIX seconds; ends temporary keys.
+        public_hosts: Further host names that clients may have signed.
+
+    Returns:
+        The key, and how the request is to be read.
+
+    Raises:
+        SecretIdNotFound: The key is unknown or disabled.
+        InvalidSecretId: The key may not call the API.
+        TokenFailure: The session token does not belong to the key.
+        SignatureFailure: The signature does not belong to the request.
+    """
+    secret = _NOBODY if credential is None else credential.secret_key
+    hosts = _host_forms(request.headers.get("host", ""), public_hosts)
+    if isinstance(claim, ClaimV3):
+        matched = "v3" if _matches_v3(request, common, claim, secret, hosts) else ""
+    else:
+        matched = _match_v1(request, common, claim, secret, hosts)
+    if credential is None or not credential.enabled:
+        raise SecretIdNotFound()
+    if credential.kind is not KeyKind.API:
+        raise InvalidSecretId()
+    _check_token(common.token, credential, now)
+    if not matched:
+        raise SignatureFailure()
+    return Verified(credential, dotted=matched == "dotted")
+
+
+def _check_token(token: str, credential: Credential, now: float) -> None:
+    expected = credential.token or ""
+    expired = credential.expires_at is not None and now >= credential.expires_at
+    if not hmac.compare_digest(token.encode(), expected.encode()) or expired:
+        raise TokenFailure()
+
+
+def _host_forms(host: str, public_hosts: tuple[str, ...]) -> tuple[str, ...]:
+    """The host as sent, in lower case, without a scheme, and without its port: every form that a known client signs."""
+    bare = re.sub(r"^https?://", "", host, flags=re.IGNORECASE)
+    forms = (host, host.lower(), bare, re.sub(r":[0-9]+$", "", bare), *public_hosts)
+    return tuple(dict.fromkeys(form for form in forms if form))
+
+
+def signing_key(secret_key: str, date: str, service: str) -> bytes:
+    """The key that signs all v3 requests of a day and a service."""
+    key = hmac.digest(b"TC3" + secret_key.encode(), date.encode(), "sha256")
+    return hmac.digest(hmac.digest(key, service.encode("latin-1"), "sha256"), b"tc3_request", "sha256")
+
+
+def _matches_v3(request: RawRequest, common: Common, claim: ClaimV3, secret: str, hosts: tuple[str, ...]) -> bool:
+    key = signing_key(secret, claim.date, claim.service)
+    found = False
+    for canonical in canonical_requests(request, claim.signed_headers, hosts):
+        digest = sha256(canonical.encode("latin-1")).hexdigest()
+        text = f"{ALGORITHM}\n{common.timestamp}\n{claim.date}/{claim.service}/tc3_request\n{digest}"
+        expected = hmac.digest(key, text.encode("latin-1"), "sha256").hex()
+        found |= hmac.compare_digest(expected.encode(), claim.signature.lower().encode())
+    return found
+
+
+def canonical_requests(request: RawRequest, signed_headers: tuple[str, ...], hosts: tuple[str, ...]) -> Iterator[str]:
+    """Every canonical request that a known client may have signed for this request."""
+    payload = _payload_hash(request)
+    query = request.query if request.method == "GET" else ""
+    sent = {name: request.headers.get(name, "") for name in signed_headers}
+    # The documentation's own sample lower-cases the values of further headers, some clients those of all.
+    further = {name: value if name == "content-type" else value.lower() for name, value in sent.items()}
+    variants = (sent, further, {name: value.lower() for name, value in sent.items()})
+    blocks = dict.fromkeys(
+        "".join(f"{name}:{host if name == 'host' else values[name]}\n" for name in signed_headers) for host in hosts for values in variants
+    )
+    for block in blocks:
+        yield "\n".join((request.method, "/", query, block, ";".join(signed_headers), payload))
+
+
+def _payload_hash(request: RawRequest) -> str:
+    if request.headers.get("x-tc-content-sha256") == UNSIGNED:
+        return sha256(UNSIGNED.encode()).hexdigest()
+    return sha256(b"" if request.method == "GET" else request.body).hexdigest()
+
+
+def _match_v1(request: RawRequest, common: Common, claim: ClaimV1, secret: str, hosts: tuple[str, ...]) -> str:
+    """Which form of the parameter names was signed: ``plain``, ``dotted`` or none."""
+    parameters = {name: value for name, value in common.parameters.items() if name != "Signature"}
+    forms = {"plain": parameters}
+    dotted = {name.replace("_", "."): value for name, value in parameters.items()}
+    if dotted.keys() != parameters.keys() and len(dotted) == len(parameters):
+        forms["dotted"] = dotted
+    found = ""
+    for form, values in forms.items():
+        flat = "&".join(f"{name}={values[name]}" for name in sorted(values))
+        for host in hosts:
+            text = f"{request.method}{host}/?{flat}".encode()
+            digest = hmac.digest(secret.encode(), text, "sha256" if claim.sha256 else "sha1")
+            if hmac.compare_digest(b64encode(digest), claim.signature.encode()) and not found:
+                found = form
+    return found

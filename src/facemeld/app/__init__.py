@@ -1,0 +1,1 @@
+"""The composition root: builds each stateful thing once, runs the server."""

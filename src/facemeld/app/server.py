@@ -1,0 +1,268 @@
+"""The HTTP server: routes, credentials for the protocol, start, purge and orderly stop."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import re
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import Mount, Route
+from starlette.types import ASGIApp
+
+from facemeld import __version__
+from facemeld.admin.api import PATH as ADMIN_PATH
+from facemeld.admin.api import create_admin
+from facemeld.api.actions.v2018 import OFFLINE, FaceFusion
+from facemeld.api.actions.v2018 import DescribeMaterialList as DescribeMaterialList2018
+from facemeld.api.actions.v2018 import FuseFace as FuseFace2018
+from facemeld.api.actions.v2022 import VIDEO_ACTIONS, DescribeMaterialList, FuseFace, FuseFaceUltra
+from facemeld.api.calls import DirectCalls
+from facemeld.api.protocol.call import Action, ActionRegistry
+from facemeld.api.protocol.endpoint import ApiEndpoint
+from facemeld.api.protocol.options import MIB
+from facemeld.app.composition import Application, Services, open_application
+from facemeld.app.wiring import StoredCredentials, build_hooks, connection_limits, edge_limits, protocol_options
+from facemeld.db.errors import utc_now
+from facemeld.errors import FacemeldError
+from facemeld.http.connections import Guard
+from facemeld.http.edge import Edge
+from facemeld.http.server import HttpServer, address_of, listen
+from facemeld.materials.reconcile import remove_leftovers
+from facemeld.observe.calls import CallLog, UsageLog, set_up_logging
+from facemeld.observe.metrics import Sources
+from facemeld.observe.observing import Observing
+from facemeld.public.files import MaterialPictures, ResultFiles
+from facemeld.public.verifier import VerifyPage
+from facemeld.settings.catalogue import Settings
+from facemeld.users.passwords import generate_password
+
+logger = logging.getLogger("facemeld")
+
+
+class Server:
+    """Everything that lives as long as the server runs."""
+
+    def __init__(self, application: Application, announce: Callable[[str], None]) -> None:
+        self._application = application
+        self._announce = announce
+        self._executor = application.executor()
+        self._services = Services(application, self._executor)
+        self._usage = UsageLog(application.usage, application.accounts, application.settings.log.clients)
+        self._public_url = application.settings.server.public_url.rstrip("/")
+        self.guard = Guard(connection_limits(application.settings))
+        self.observing = Observing(application.settings)
+        self.address = ""
+        self.failure: FacemeldError | None = None
+        self.gave_up = asyncio.Event()
+        self._console_running: Callable[[], AbstractAsyncContextManager[None]] = nullcontext
+
+    def asgi(self) -> ASGIApp:
+        """The ASGI application."""
+        settings = self._application.settings
+        registry = ActionRegistry([*self._actions(), *self._legacy_actions(), *VIDEO_ACTIONS], offline=OFFLINE)
+        observers = self.observing.observers((action.version, action.name) for action in registry)
+        options = protocol_options(settings)
+        hooks = build_hooks(self._application, CallLog(settings.log.clients), self._usage, *observers)
+        endpoint = ApiEndpoint(registry, StoredCredentials(self._application.accounts), options=options, hooks=hooks)
+        calls = DirectCalls(registry, hooks, self._application.accounts.policy, options)
+        files = ResultFiles(self._application.results, utc_now)
+        pictures = MaterialPictures(self._application.material_addresses)
+        routes = [
+            Route("/healthz", self._health, methods=["GET"]),
+            Route("/readyz", self._ready, methods=["GET"]),
+            Route(files.path, files.serve, methods=["GET"]),
+            Route(pictures.path, pictures.serve, methods=["GET"]),
+            *self.observing.routes(),
+            *self._verify_page(),
+            _mount(ADMIN_PATH, self._admin()),
+            *self._console_mount(calls),
+            Route("/", endpoint),
+        ]
+        edge = Edge(Starlette(routes=routes, lifespan=self._lifespan), edge_limits(settings), self.guard.refused)
+        self.observing.read_from(Sources(self._executor, self.guard, edge, self._application.counts, self._usage))
+        return edge
+
+    def _verify_page(self) -> Iterator[Route]:
+        settings = self._application.settings
+        if settings.verify.page:
+            page = VerifyPage(self._services.verifying, settings.verify.max_mb * MIB, settings.verify.per_minute)
+
+            # One route, because the framework tells a client whose method is refused the methods of one route alone.
+            async def serve(request: Request) -> Response:
+                return await (page.verify if request.method == "POST" else page.show)(request)
+
+            yield Route(page.path, serve, methods=["GET", "POST"])
+
+    def _actions(self) -> Iterator[Action[Any]]:
+        """The actions of 2022-09-27."""
+        services = self._services
+        yield FuseFace(services.fusing, self._public_url).action
+        yield FuseFaceUltra(services.fusing_ultra, self._public_url).action
+        yield DescribeMaterialList(services.listing, self._application.settings.api.strict).action
+
+    def _admin(self) -> ASGIApp:
+        """The operators' REST API."""
+        upload_bytes = self._application.settings.materials.max_mb * MIB
+        return create_admin(self._services.administration, version=__version__, upload_bytes=upload_bytes)
+
+    def _console_mount(self, calls: DirectCalls) -> Iterator[Mount | Route]:
+        """The operators' console; its library takes memory and time that servers without it do not pay."""
+        services, settings = self._services, self._application.settings
+        if not settings.console.enabled:
+            return
+        from facemeld.console.console import create_console
+        from facemeld.console.session.preferences import PATH
+        from facemeld.console.usecases import House
+
+        console = create_console(House(services.administration, services.overview, services.previewing, settings, calls))
+        self._console_running = console.running
+        yield Route(PATH, _add_slash, methods=["GET"])
+        yield Mount(PATH, console.asgi)
+
+    def _legacy_actions(self) -> Iterator[Action[Any]]:
+        """The actions of 2018-12-01."""
+        application, settings = self._application, self._application.settings
+        service = self._services.legacy_fusing
+        yield FuseFace2018(service, settings.photos.legacy_request_mb * MIB, self._public_url).action
+        yield FaceFusion(service, settings.photos.legacy_request_mb * MIB, self._public_url).action
+        sign = application.material_addresses.sign
+        yield DescribeMaterialList2018(self._services.listing, sign, settings.api.strict, self._public_url).action
+
+    @asynccontextmanager
+    async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
+        tasks = [asyncio.create_task(work) for work in (self._warm_up(), self._purge(), self._usage.run())]
+        try:
+            async with self._console_running():
+                yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._executor.stop(self._application.settings.server.drain_seconds)
+            await self._usage.flush()
+            await self.observing.close()
+
+    async def _warm_up(self) -> None:
+        try:
+            await self._executor.start()
+        except FacemeldError as error:
+            self.failure = error
+            self.gave_up.set()
+            return
+        # What has been loaded stays: looking through its 200,000 objects time and again would hold up calls and pages for 100 ms each.
+        gc.collect()
+        gc.freeze()
+        self._announce(f"Facemeld is ready on {self.address}")
+        try:
+            await asyncio.to_thread(self._welcome)
+        except FacemeldError:
+            logger.exception("The first user could not be created; `facemeld user create NAME --role owner` does so")
+
+    def _welcome(self) -> None:
+        """On the first start, create an owner and show the password, but only where it does not end up in a log by surprise."""
+        policy, users = self._application.settings.console.first_owner, self._application.users
+        if policy == "off" or users.users(limit=1):
+            return
+        if policy == "auto" and not sys.stdout.isatty():
+            logger.info("Nobody can sign in yet: create a user with `facemeld user create NAME --role owner`")
+            return
+        password = generate_password()
+        if users.create_first("owner", password, actor="system") is not None:
+            self._announce(f"First start: sign in as owner with the password {password} (it is shown only now)")
+
+    async def _purge(self) -> None:
+        while True:
+            for what, delete in self._chores():
+                try:
+                    count = await asyncio.to_thread(delete)
+                except (FacemeldError, OSError):
+                    logger.exception("%s could not be cleared; the next try comes in a while", what)
+                else:
+                    if count:
+                        logger.info("%s cleared: %d", what, count)
+            await asyncio.sleep(self._application.settings.results.purge_minutes * 60)
+
+    def _chores(self) -> Iterator[tuple[str, Callable[[], int]]]:
+        """What is to be cleared away now and then, and how; each returns a count."""
+        application, now = self._application, utc_now()
+        kept = timedelta(days=application.settings.usage.days)
+        yield "Expired results", partial(application.results.purge, now)
+        yield (
+            "Files that interrupted imports and deletions left",
+            partial(remove_leftovers, application.database, application.materials.files),
+        )
+        yield "Charges of calls that never ended", application.charges.release_expired
+        yield "Old usage records", partial(application.usage.purge, now - kept)
+        yield "Tokens of users that have ended", application.users.purge
+        yield "Temporary keys that have ended", partial(application.accounts.purge_temporary, now - timedelta(days=1))
+
+    async def _health(self, _: Request) -> Response:
+        return JSONResponse({"status": "ok"})
+
+    async def _ready(self, _: Request) -> Response:
+        stats = self._executor.stats
+        try:
+            await asyncio.to_thread(self._application.database.revision)
+        except FacemeldError as error:
+            return JSONResponse({"status": "unavailable", "reason": str(error)}, 503)
+        ready = stats.ready > 0
+        body = {"status": "ready" if ready else "starting", "workers": stats.ready, "busy": stats.busy, "waiting": stats.waiting}
+        return JSONResponse(body, 200 if ready else 503)
+
+
+def _mount(path: str, app: ASGIApp) -> Mount:
+    """A mount that is handed every path below its own: the framework's does not know one with a line break for its own."""
+    mount = Mount(path, app)
+    mount.path_regex = re.compile(mount.path_regex.pattern, re.DOTALL)
+    return mount
+
+
+async def _add_slash(request: Request) -> Response:
+    # Relative, so that it leads to the right place also behind a proxy that adds a prefix.
+    return RedirectResponse(request.url.path.rpartition("/")[2] + "/", 307)
+
+
+async def run_server(settings: Settings, announce: Callable[[str], None]) -> None:
+    """Serve until a signal comes.
+
+    Args:
+        settings: What the operator set.
+        announce: Told once, in a line, when the server is ready and under which address.
+
+    Raises:
+        OSError: the address cannot be listened on.
+        FacemeldError: the data folder or the models cannot be used.
+    """
+    set_up_logging(settings)
+    for warning in settings.warnings:
+        logger.warning("settings: %s", warning)
+    with open_application(settings) as application:
+        server = Server(application, announce)
+        with listen(settings.server.host, settings.server.port) as listening:
+            server.address = address_of(listening, settings.server.host)
+            http = HttpServer(
+                server.asgi(),
+                server.guard,
+                keep_alive_seconds=settings.server.keep_alive_seconds,
+                trusted_proxies=settings.server.trusted_proxies,
+                drain_seconds=settings.server.drain_seconds,
+                websockets=settings.console.enabled,
+            )
+            watch = asyncio.create_task(http.stop_when(server.gave_up))
+            try:
+                async with server.observing.serving():
+                    await http.serve(sockets=[listening])
+            finally:
+                watch.cancel()
+            if server.failure is not None:
+                raise server.failure

@@ -1,0 +1,25 @@
+"""What the console works with: the use cases, what the operator set, and the files on their way to open pages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from facemeld.api.calls import Caller
+from facemeld.console.files import Inbox, Shelf
+from facemeld.fusing.preview import PreviewService
+from facemeld.settings.catalogue import Settings
+from facemeld.upkeep.administration import Administration
+from facemeld.upkeep.overview import Overview
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """The use cases behind the console; a page that needs another one adds a field here, and ``app/server.py`` fills it."""
+
+    administration: Administration
+    overview: Overview
+    previews: PreviewService
+    settings: Settings
+    calls: Caller
+    inbox: Inbox = field(default_factory=Inbox)
+    shelf: Shelf = field(default_factory=Shelf)

@@ -1,0 +1,1 @@
+"""Activities, materials, their faces and files, and the review of materials."""

@@ -1,0 +1,176 @@
+"""Keeps files and rows of materials in step: replaced pictures, and what a crash left behind."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+
+from sqlalchemy import func, select
+
+from facemeld.db.audit import record
+from facemeld.db.database import Database
+from facemeld.db.errors import Clock, StateError, utc_now
+from facemeld.db.models import ActivityRow, MaterialRow
+from facemeld.materials.files import MaterialFiles
+from facemeld.materials.rows import check_new, find_material, read_material, write_picture
+from facemeld.materials.types import Material, MaterialNotSaved, NewMaterial, material_id
+
+GRACE = timedelta(hours=1)
+"""Files younger than this may belong to an import that is running in another process."""
+
+
+@dataclass(frozen=True, slots=True)
+class Differences:
+    """Where files and database do not agree.
+
+    Attributes:
+        orphans: Numbers of folders that no living material owns.
+        strangers: Those of them that the database has never heard of; the others belong to materials that were deleted.
+        unfinished: What interrupted imports and removals left.
+        lost: Numbers of materials whose pictures are missing or have the wrong size.
+        planless: Numbers of materials whose pictures are there, but whose plans are missing.
+        known: How many materials the database has, deleted ones included.
+        replaced: Numbers of materials whose pictures were being replaced when somebody looked, or when something crashed.
+    """
+
+    orphans: tuple[int, ...]
+    strangers: tuple[int, ...]
+    unfinished: tuple[Path, ...]
+    lost: tuple[int, ...]
+    planless: tuple[int, ...]
+    known: int
+    replaced: tuple[int, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.orphans or self.unfinished or self.lost or self.planless or self.replaced)
+
+    def without_strangers(self) -> Differences:
+        """The same, as if every folder belonged to a material that the database knows."""
+        return replace(self, orphans=tuple(number for number in self.orphans if number not in set(self.strangers)), strangers=())
+
+
+def compare(database: Database, files: MaterialFiles, *, grace: timedelta = GRACE, clock: Clock = utc_now) -> Differences:
+    """Find the differences; changes nothing."""
+    before = clock() - grace
+    # Folders first, rows second: a material that is imported meanwhile has its row by then.
+    stored = tuple(files.stored(before))
+    unfinished = tuple(files.unfinished(before))
+    query = select(MaterialRow.id, MaterialRow.format, MaterialRow.size, MaterialRow.deleted_at)
+    with database.connect() as connection:
+        rows = connection.execute(query).all()
+    known = {row.id for row in rows}
+    living = [row for row in rows if row.deleted_at is None]
+    replaced = set(files.interrupted())
+    owned = {row.id for row in living}
+    whole = {row.id for row in living if files.has_picture(row.id, row.format, row.size)}
+    return Differences(
+        orphans=tuple(number for number in stored if number not in owned),
+        strangers=tuple(number for number in stored if number not in known),
+        unfinished=unfinished,
+        lost=tuple(row.id for row in living if row.id not in whole | replaced),
+        planless=tuple(number for number in whole if not files.plan_path(number).is_file()),
+        known=len(known),
+        replaced=tuple(row.id for row in living if row.id in replaced),
+    )
+
+
+def remove_orphans(files: MaterialFiles, differences: Differences) -> None:
+    """Delete the files that no material owns.
+
+    Raises:
+        MaterialNotSaved: the store cannot be changed.
+    """
+    for number in differences.orphans:
+        files.remove(number)
+    for path in differences.unfinished:
+        files.discard(path)
+
+
+def remove_leftovers(database: Database, files: MaterialFiles, *, clock: Clock = utc_now) -> int:
+    """Clear up after interrupted imports, replacements and deletions, as far as that is certain without a person; how much that was.
+
+    A folder that the database has never heard of is kept: the database may be the wrong one, or one restored from an old backup.
+
+    Raises:
+        MaterialNotSaved: the store cannot be changed.
+    """
+    settled = settle_all(database, files)
+    found = compare(database, files, clock=clock).without_strangers()
+    remove_orphans(files, found)
+    return len(found.orphans) + len(found.unfinished) + len(settled)
+
+
+def retire_lost(database: Database, differences: Differences, *, actor: str, clock: Clock = utc_now) -> None:
+    """Mark the materials whose files are lost as deleted. Not to be done lightly: the files may only be unmounted."""
+    with database.transaction() as session:
+        for number in differences.lost:
+            row = session.get_one(MaterialRow, number, with_for_update=True)
+            if row.deleted_at is None:
+                row.deleted_at = row.updated_at = clock()
+                record(session, clock(), actor, "material.lost", material_id(number))
+
+
+def highest_number(database: Database, files: MaterialFiles) -> int:
+    """The largest snowflake that any activity, material or folder has; 0 when there is none."""
+    with database.connect() as connection:
+        rows = [connection.execute(select(func.max(column))).scalar_one() or 0 for column in (ActivityRow.id, MaterialRow.id)]
+    return max(*rows, *files.stored(utc_now()))
+
+
+def replace_picture(
+    database: Database, files: MaterialFiles, clock: Clock, account_id: int | None, material: str, new: NewMaterial, *, actor: str
+) -> Material:
+    """See ``MaterialStore.replace``."""
+    check_new(new)
+    with database.session() as session:
+        number = find_material(session, account_id, material).id
+    staged = files.stage(number, new.picture, new.format, new.plan)
+    try:
+        with database.transaction() as session:
+            row = find_material(session, account_id, material, lock=True)
+            files.settle(number, row.sha256, row.format)
+            detail = {"from": row.status, "to": new.status.value, "old_sha256": row.sha256, "name": new.name}
+            write_picture(row, new)
+            row.updated_at = clock()
+            record(session, clock(), actor, "material.replace", material, {**detail, "sha256": row.sha256})
+            files.swap(number, staged)
+            replaced = read_material(row)
+    except BaseException:
+        # The commit may have succeeded although its answer was lost: the row says which files are right.
+        with suppress(StateError):
+            settle_one(database, files, number)
+        raise
+    finally:
+        with suppress(MaterialNotSaved):
+            files.discard(staged)
+    with suppress(MaterialNotSaved):
+        files.finish(number, replaced.format)
+    return replaced
+
+
+def settle_one(database: Database, files: MaterialFiles, number: int) -> None:
+    """Finish or take back an interrupted replacement of one material.
+
+    Raises:
+        MaterialNotSaved: the store cannot be changed.
+        DatabaseUnavailable: the database does not answer.
+    """
+    with database.transaction() as session:
+        row = session.get(MaterialRow, number, with_for_update=True)
+        if row is not None and row.deleted_at is None:
+            files.settle(number, row.sha256, row.format)
+
+
+def settle_all(database: Database, files: MaterialFiles) -> tuple[str, ...]:
+    """Finish or take back what a crash interrupted; wire ids of the materials.
+
+    Raises:
+        MaterialNotSaved: the store cannot be changed.
+        DatabaseUnavailable: the database does not answer.
+    """
+    numbers = tuple(files.interrupted())
+    for number in numbers:
+        settle_one(database, files, number)
+    return tuple(material_id(number) for number in numbers)

@@ -1,0 +1,262 @@
+"""Consent references, the deletion of a person's results, and signed receipts of it."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import hashlib
+import json
+import re
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from facemeld.accounts.store import AccountStore
+from facemeld.fusing.requests import Facts
+from facemeld.privacy.store import PrivacyStore
+from facemeld.privacy.types import (
+    ConsentMissing,
+    DeletedCall,
+    DeletedFile,
+    DeletionInvalid,
+    Demand,
+    NothingToDelete,
+    Receipt,
+    ReceiptInvalid,
+)
+from facemeld.results.types import ResultId, ResultNotFound, ResultStore
+from facemeld.timing import stage
+
+_REQUEST_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_REFERENCE = re.compile(r"[ -~]{1,128}")
+
+
+@dataclass(frozen=True, slots=True)
+class DeletionService:
+    """Deletes results by RequestId or consent reference.
+
+    Attributes:
+        store: Consents and receipts.
+        results: Where the files are.
+        accounts: Where accounts are looked up.
+        signer: Signs the receipts.
+        clock: The present moment in UTC.
+        server: Name and version, for the receipts.
+    """
+
+    store: PrivacyStore
+    results: ResultStore
+    accounts: AccountStore
+    signer: ReceiptSigner
+    clock: Callable[[], datetime]
+    server: str
+
+    def delete(self, *, request_id: str = "", consent: str = "", account: str | None = None, actor: str) -> Receipt:
+        """Delete all results of one call, or of all calls with a consent reference.
+
+        The files are gone from the store when this returns, and the references are blanked. Calls that are still under way with the
+        reference deliver nothing. After a crash, the same demand takes the deletion up again.
+
+        Args:
+            request_id: RequestId of the call, or empty.
+            consent: Consent reference, or empty; exactly one of the two is given.
+            account: Only calls of this account; None for all.
+            actor: Who does it, for the audit log.
+
+        Returns:
+            The receipt, already stored.
+
+        Raises:
+            DeletionInvalid: not exactly one of the two, one of another form, or a reference that several accounts use.
+            AccountNotFound: there is no such account.
+            NothingToDelete: no such call is known.
+            ResultNotSaved: a file could not be deleted; what was deleted before it is gone, but there is no receipt.
+        """
+        demand = self._demand(request_id, consent, account)
+        requests = self.store.begin(demand)
+        if not requests and demand.request_id and demand.account_id is None:
+            # The records of calls are written a moment later, and forgotten in time; the file may be there all the same.
+            requests = tuple(self.results.find([demand.request_id]))
+        if not requests:
+            raise NothingToDelete(
+                "a call with this RequestId or consent reference must be known, got none; it may have been deleted before"
+            )
+        calls = self._erase(requests)
+        number, body = str(uuid.uuid4()), self._statement(demand, account, calls)
+        files = sum(len(call.files) for call in calls)
+        return self.store.finish(
+            demand,
+            requests,
+            self.signer.sign({"id": number, **body}),
+            actor=actor,
+            subject=number,
+            detail={"calls": len(calls), "files": files, "by": "RequestId" if demand.request_id else "consent", "account": account},
+        )
+
+    def _demand(self, request_id: str, consent: str, account: str | None) -> Demand:
+        if bool(request_id) == bool(consent):
+            raise DeletionInvalid("a deletion must name either a RequestId or a consent reference, got both or neither")
+        request_id = request_id.lower()
+        if request_id and not _REQUEST_ID.fullmatch(request_id):
+            raise DeletionInvalid(f"a RequestId must be a UUID, got {request_id[:64]!r}")
+        if consent and not _REFERENCE.fullmatch(consent):
+            raise DeletionInvalid("a consent reference must have 1-128 printable ASCII characters, got others")
+        return Demand(request_id, consent, None if account is None else self.accounts.get(account).id)
+
+    def _erase(self, requests: tuple[str, ...]) -> tuple[DeletedCall, ...]:
+        stored = self.results.find(requests)
+        return tuple(DeletedCall(request, self._erase_all(stored.get(request, ()))) for request in requests)
+
+    def _erase_all(self, results: tuple[ResultId, ...]) -> tuple[DeletedFile, ...]:
+        files = []
+        for result in results:
+            try:
+                erased = self.results.erase(result)
+            except ResultNotFound:
+                # The purge was faster.
+                continue
+            files.append(DeletedFile(erased.sha256, erased.size))
+        return tuple(files)
+
+    def _statement(self, demand: Demand, account: str | None, calls: tuple[DeletedCall, ...]) -> dict[str, Any]:
+        """What the receipt says. It names the reference by its digest, because receipts outlive the deletion."""
+        named = hashlib.sha256(demand.reference.encode("ascii")).hexdigest() if demand.reference else None
+        return {
+            "at": self.clock().isoformat(timespec="seconds"),
+            "server": self.server,
+            "demand": {"request_id": demand.request_id or None, "consent_sha256": named, "account": account},
+            "calls": [
+                {
+                    "request_id": call.request_id,
+                    "outcome": "deleted" if call.files else "nothing stored",
+                    "files": [{"sha256": file.sha256, "bytes": file.size} for file in call.files],
+                }
+                for call in calls
+            ],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Consents:
+    """The consents of calls.
+
+    Attributes:
+        store: The stored references.
+        required: Whether every fusion needs one, regardless of its activity.
+    """
+
+    store: PrivacyStore
+    required: bool = False
+
+    def demand(self, reference: str | None, *, by_activity: bool = False) -> None:
+        """Refuse a call that brings no reference where one is needed.
+
+        Args:
+            reference: The call's reference, or None.
+            by_activity: Whether the call's activity requires one.
+
+        Raises:
+            ConsentMissing: a reference is needed and missing.
+        """
+        if reference is None and (self.required or by_activity):
+            raise ConsentMissing("the call must bring a reference to the consent of the people shown, got none")
+
+    async def keep(self, reference: str | None, facts: Facts, *, account_id: int, activity: int | None, request_id: str) -> None:
+        """Record a reference durably; a call without one pays nothing.
+
+        Raises:
+            DatabaseUnavailable: it could not be recorded.
+        """
+        if reference is not None:
+            with stage("store"):
+                await asyncio.to_thread(self.store.keep, account_id, activity, request_id, reference)
+            facts.consent = reference
+
+    async def withdrawn(self, reference: str | None, request_id: str) -> bool:
+        """Whether the deletion of a call's results was demanded while the call was still under way."""
+        return reference is not None and await asyncio.to_thread(self.store.is_deleted, request_id)
+
+
+KIND = "facemeld-deletion-receipt/1"
+_KEY_BYTES = 32
+
+
+class ReceiptSigner:
+    """Signs receipts with Ed25519 (RFC 8032).
+
+    Args:
+        secret: Private key of 32 bytes; the same for all processes, or their receipts have different keys.
+    """
+
+    def __init__(self, secret: bytes) -> None:
+        self._key = Ed25519PrivateKey.from_private_bytes(secret)
+
+    @property
+    def public_key(self) -> str:
+        """The key that receipts are checked with, 32 bytes in base64."""
+        return base64.b64encode(self._key.public_key().public_bytes_raw()).decode("ascii")
+
+    def sign(self, statement: Mapping[str, Any]) -> tuple[str, str]:
+        """Body and signature of a receipt.
+
+        Args:
+            statement: What the receipt says, of strings, numbers, lists, objects and None; its kind and the public key are added.
+
+        Returns:
+            The body as canonical JSON (keys in the order of their names, no blanks, ASCII) and the signature over its bytes, base64.
+        """
+        body = _canonical({"kind": KIND, **statement, "public_key": self.public_key})
+        return body, base64.b64encode(self._key.sign(body.encode("ascii"))).decode("ascii")
+
+
+def render_receipt(body: str, signature: str) -> dict[str, Any]:
+    """A receipt as the object that people get: ``{"body": {…}, "signature": "…"}``."""
+    return {"body": json.loads(body), "signature": signature}
+
+
+def parse_receipt(text: str | bytes) -> tuple[str, str]:
+    """Body (canonical) and signature of a receipt's file.
+
+    Raises:
+        ReceiptInvalid: it is no receipt.
+    """
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise ReceiptInvalid("a receipt must be a JSON file, got something else") from error
+    body = value.get("body") if isinstance(value, dict) else None
+    if not isinstance(body, dict) or body.get("kind") != KIND or not isinstance(value.get("signature"), str):
+        raise ReceiptInvalid(f'a receipt must have a "body" of the kind {KIND} and a "signature", got something else')
+    try:
+        return _canonical(body), value["signature"]
+    except ValueError as error:
+        raise ReceiptInvalid("a receipt must hold no numbers but finite ones, got one") from error
+
+
+def verify_receipt(body: str, signature: str, public_key: str) -> None:
+    """Check a receipt against a key that is known from elsewhere; the key inside the receipt proves nothing by itself.
+
+    Raises:
+        ReceiptInvalid: it was altered, or signed with another key.
+    """
+    try:
+        key = Ed25519PublicKey.from_public_bytes(base64.b64decode(public_key, validate=True))
+        signed = base64.b64decode(signature, validate=True)
+    except (ValueError, binascii.Error) as error:
+        raise ReceiptInvalid(f"a key must be {_KEY_BYTES} bytes and a signature {2 * _KEY_BYTES} bytes in base64, got others") from error
+    try:
+        key.verify(signed, body.encode("ascii"))
+    except InvalidSignature as error:
+        named = json.loads(body).get("public_key")
+        reason = "it was altered" if named == public_key else "it was signed with another key, or altered"
+        raise ReceiptInvalid(f"the receipt must be signed with the key {public_key}: {reason}") from error
+
+
+def _canonical(value: Mapping[str, Any]) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)

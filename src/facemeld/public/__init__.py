@@ -1,0 +1,1 @@
+"""Addresses that anyone may open: stored results, pictures of materials, the verifier."""

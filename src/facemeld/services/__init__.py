@@ -1,1 +1,0 @@
-"""The use cases: the only place where stores and workers meet."""

@@ -1,0 +1,327 @@
+"""The use cases of operators, shared by the admin API, the console and the commands, and what they set."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+
+from facemeld.accounts.credit import ChargeStore
+from facemeld.accounts.rates import check_actions, check_rates
+from facemeld.accounts.store import UNLIMITED, AccountChange, AccountStore
+from facemeld.accounts.types import (
+    AccessKey,
+    Account,
+    AccountInvalid,
+    AccountState,
+    Network,
+    Package,
+    RateChange,
+    parse_networks,
+    parse_rate,
+)
+from facemeld.db.audit import AuditLog
+from facemeld.materials.activities import ActivityStore
+from facemeld.materials.service import MaterialService, appeal_material, approve_material, reject_material
+from facemeld.materials.store import MaterialStore
+from facemeld.materials.types import Material, Page
+from facemeld.privacy.deletion import DeletionService
+from facemeld.privacy.store import PrivacyStore
+from facemeld.results.types import ResultId, ResultStore, ResultSummary
+from facemeld.settings.catalogue import SETTINGS, Settings
+from facemeld.usage.store import UsageSearch, UsageStore
+from facemeld.usage.types import Usage
+from facemeld.users.signin import SignIn
+from facemeld.users.store import UserStore
+from facemeld.users.types import NewToken, Role, TokenKind
+from facemeld.verify.service import VerifyService, identifiers
+
+HIDDEN = "••••••"
+"""What stands for a secret that is set."""
+
+# The password between the user's name and the host, and values of parameters that sound like one.
+_PASSWORD = re.compile(r"(?<=://)([^/@\s:]*):[^@\s]*(?=@)")
+_PARAMETER = re.compile(r"(?i)([?&][^=&]*(?:password|passwd|secret|token|key|signature)[^=&]*=)[^&\s]+")
+
+
+class Source(StrEnum):
+    """Where a value comes from."""
+
+    DEFAULT = "default"
+    ENVIRONMENT = "environment"
+    COMMAND = "command"
+
+
+@dataclass(frozen=True, slots=True)
+class SettingView:
+    """A setting as it may be shown.
+
+    Attributes:
+        name: Name of the setting, such as ``fetch.seconds``.
+        variable: Environment variable that sets it.
+        group: What it is about.
+        description: What it does.
+        value: Its value as text; of a secret, whether there is one; empty for none.
+        source: Where the value comes from.
+        secret: Whether the value is kept to itself.
+    """
+
+    name: str
+    variable: str
+    group: str
+    description: str
+    value: str
+    source: Source
+    secret: bool
+
+
+def read_configuration(settings: Settings) -> tuple[SettingView, ...]:
+    """All settings in the order of their groups."""
+    return tuple(
+        SettingView(
+            name=setting.name,
+            variable=setting.variable,
+            group=setting.group,
+            description=setting.description,
+            value=_shown(settings.value(setting.name)),
+            source=_source(settings, setting.name),
+            secret=setting.secret,
+        )
+        for setting in SETTINGS.values()
+    )
+
+
+def _source(settings: Settings, name: str) -> Source:
+    if name in settings.variables:
+        return Source.ENVIRONMENT
+    return Source.COMMAND if settings.is_set(name) else Source.DEFAULT
+
+
+def _shown(value: object) -> str:
+    match value:
+        case None:
+            return ""
+        case SecretStr():
+            return HIDDEN
+        case bool():
+            return "true" if value else "false"
+        case Path():
+            return str(value)
+        case float() if value == int(value):
+            return str(int(value))
+        case _:
+            return _PARAMETER.sub(rf"\1{HIDDEN}", _PASSWORD.sub(rf"\1:{HIDDEN}", str(value)))
+
+
+@dataclass(frozen=True, slots=True)
+class AccountView:
+    """An account with its credit.
+
+    Attributes:
+        packages: Calls bought in advance, also used-up ones.
+        calls_left: Calls of any kind that are still paid for; None for an account that is not counted.
+        calls_under_way: Calls that have reserved a charge.
+    """
+
+    account: Account
+    packages: tuple[Package, ...]
+    calls_left: int | None
+    calls_under_way: int
+
+
+@dataclass(frozen=True, slots=True)
+class Administration:
+    """The stores and use cases that operators work with; every change is logged in the name of its ``actor``."""
+
+    accounts: AccountStore
+    charges: ChargeStore
+    users: UserStore
+    activities: ActivityStore
+    materials: MaterialStore
+    importing: MaterialService
+    usage: UsageStore
+    search: UsageSearch
+    results: ResultStore
+    audit: AuditLog
+    privacy: PrivacyStore
+    deletion: DeletionService
+    signing_in: SignIn
+    verifying: VerifyService
+    configuration: Callable[[], tuple[SettingView, ...]]
+    clock: Callable[[], datetime]
+
+    def account(self, name: str) -> AccountView:
+        """An account with its credit.
+
+        Raises:
+            AccountNotFound: there is no such account.
+        """
+        return self._views([self.accounts.get(name)])[0]
+
+    def account_page(self, after: int | None, limit: int) -> Page[AccountView]:
+        """Accounts in the order of their creation."""
+        found = self.accounts.page(after, limit + 1)
+        shown = found[:limit]
+        return Page(self._views(shown), len(self.accounts.names()), shown[-1].id if len(found) > limit else None)
+
+    def account_number(self, name: str | None) -> int | None:
+        """The number of an account; None for None, which stands for all."""
+        return None if name is None else self.accounts.get(name).id
+
+    def key_page(self, account: str | None, after: str | None, limit: int) -> tuple[tuple[AccessKey, ...], str | None]:
+        """Keys of an account or of all, by SecretId, without their secrets; and where the next page begins."""
+        keys = self.accounts.key_page(account, after, limit + 1)
+        return keys[:limit], keys[limit - 1].secret_id if len(keys) > limit else None
+
+    def change_key(self, secret_id: str, *, enabled: bool | None, actions: list[str] | None, all_actions: bool, actor: str) -> AccessKey:
+        """Change a key; None leaves a field as it is.
+
+        Args:
+            secret_id: The key.
+            enabled: Whether it is accepted.
+            actions: The only actions that it may call.
+            all_actions: Whether it may call all actions; instead of ``actions``.
+            actor: Who does it.
+
+        Raises:
+            KeyNotFound: there is no such key.
+            AccountInvalid: nothing is to be changed, both kinds of permissions are given, or there is no such action.
+        """
+        if (actions is not None) + all_actions + (enabled is not None) == 0 or (actions is not None and all_actions):
+            raise AccountInvalid("a change of a key must name enabled, and one of actions and all_actions at most")
+        if actions is not None or all_actions:
+            changed = self.accounts.set_key_actions(secret_id, checked_actions(actions), actor=actor)
+            if enabled is None:
+                return changed
+        return self.accounts.set_key_enabled(secret_id, bool(enabled), actor=actor)
+
+    def approve(self, material: str, reason: str, *, actor: str) -> Material:
+        """See ``approve_material``."""
+        return approve_material(self.materials, material, reason, actor=actor)
+
+    def reject(self, material: str, reason: str, *, actor: str) -> Material:
+        """See ``reject_material``."""
+        return reject_material(self.materials, material, reason, actor=actor)
+
+    def appeal(self, material: str, reason: str, *, actor: str) -> Material:
+        """See ``appeal_material``."""
+        return appeal_material(self.materials, material, reason, actor=actor)
+
+    def create_token(self, user: str, *, days: float, label: str, role: Role | None, actor: str) -> NewToken:
+        """A bearer token for a program, see ``UserStore.create_token``."""
+        return self.users.create_token(user, life=timedelta(days=days), kind=TokenKind.PROGRAM, label=label, role=role, actor=actor)
+
+    def result_page(self, after: str | None, limit: int) -> tuple[tuple[ResultSummary, ...], str | None]:
+        """Stored results in the order of their expiry, and where the next page begins.
+
+        Raises:
+            ResultNotFound: ``after`` is no id of a result.
+        """
+        found = self.results.results(after=None if after is None else ResultId.parse(after), limit=limit + 1)
+        return found[:limit], str(found[limit - 1].id) if len(found) > limit else None
+
+    async def result_marks(self, result: str) -> dict[str, Any]:
+        """The marks of a stored result, read from its file as anyone could; see ``VerifyService.verify``.
+
+        Raises:
+            ResultNotFound, ResultExpired: there is none of this id.
+            WorkerError: it could not be looked at.
+        """
+        return await self.verifying.verify(await asyncio.to_thread(self._read_result, result))
+
+    def calls_of(self, report: Mapping[str, Any]) -> tuple[Usage, ...]:
+        """The calls of this installation that the marks of a verified picture name.
+
+        Args:
+            report: What ``VerifyService.verify`` found.
+        """
+        numbers = dict.fromkeys(identifiers(report).values())
+        return tuple(usage for number in numbers for _, usage in self.usage.records(mark=number))
+
+    def results_of(self, request_id: str) -> tuple[ResultId, ...]:
+        """The stored results of a call that have not expired."""
+        return tuple(result for result in self.results.find([request_id]).get(request_id, ()) if result.expires_at > self.clock())
+
+    def _read_result(self, result: str) -> bytes:
+        with closing(self.results.open(ResultId.parse(result)).stream) as stream:
+            return stream.read()
+
+    def expire_result(self, result: str, *, actor: str) -> None:
+        """Delete a result before its time.
+
+        Raises:
+            ResultNotFound: there is none of this id.
+        """
+        self.results.remove(ResultId.parse(result))
+        self.audit.record(actor, "result.expire", result)
+
+    def _views(self, accounts: Sequence[Account]) -> tuple[AccountView, ...]:
+        numbers = [account.id for account in accounts]
+        packages, reserved, now = self.accounts.packages_of(numbers), self.charges.reserved_by(numbers), self.clock()
+
+        def left(account: Account) -> int | None:
+            if account.balance is None:
+                return None
+            return max(account.balance, 0) + sum(package.remaining(now) for package in packages[account.id])
+
+        return tuple(AccountView(account, packages[account.id], left(account), reserved[account.id]) for account in accounts)
+
+
+def account_change(
+    *,
+    state: AccountState | None = None,
+    balance: int | str | None = None,
+    auto_open: bool | None = None,
+    rates: dict[str, int | str] | None = None,
+    allow_ips: list[str] | None = None,
+    deny_ips: list[str] | None = None,
+) -> AccountChange:
+    """A change of an account from what a person wrote; None leaves a field as it is.
+
+    Args:
+        state: Whether the account may use the service.
+        balance: Calls left besides packages, or ``unlimited``.
+        auto_open: See ``Account``.
+        rates: Calls a second by action or scope, or ``unlimited`` or ``default``.
+        allow_ips: Networks that calls must come from; empty for all.
+        deny_ips: Networks that calls must not come from.
+
+    Raises:
+        AccountInvalid: something cannot be read.
+    """
+    if isinstance(balance, str) and balance != UNLIMITED:
+        raise AccountInvalid(f"the balance must be a number of calls or unlimited, got {balance[:40]!r}")
+    changes: dict[str, RateChange] = {name: parse_rate(name, str(value)) for name, value in (rates or {}).items()}
+    check_rates(changes)
+    return AccountChange(
+        state=state,
+        balance=balance if balance is None or isinstance(balance, int) else UNLIMITED,
+        auto_open=auto_open,
+        rates=changes,
+        allowed=_networks(allow_ips),
+        denied=_networks(deny_ips),
+    )
+
+
+def checked_actions(actions: list[str] | None) -> frozenset[str] | None:
+    """Names of actions that a key may call; None for all.
+
+    Raises:
+        AccountInvalid: there is no such action.
+    """
+    if actions is None:
+        return None
+    check_actions(actions)
+    return frozenset(actions)
+
+
+def _networks(texts: list[str] | None) -> tuple[Network, ...] | None:
+    return None if texts is None else parse_networks(",".join(texts))

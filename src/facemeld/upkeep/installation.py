@@ -1,0 +1,59 @@
+"""The keys with which an installation marks its results, as settings and data folder give them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from facemeld.marks.authority import SigningIdentity, load_identity, local_identity
+from facemeld.settings.catalogue import Settings
+
+if TYPE_CHECKING:
+    from facemeld.accounts.vault import KeyVault
+
+_MARK_PURPOSE = "invisible-mark"
+
+
+def signing_identity(settings: Settings) -> SigningIdentity | None:
+    """Who signs results: the operator's certificate, else the local development authority of the data folder, made on first use.
+
+    Returns:
+        None where results are not to be signed.
+
+    Raises:
+        SigningUnavailable: what the operator set cannot be used, or the data folder cannot be written.
+    """
+    if not settings.marks.credentials:
+        return None
+    if settings.signing.certificate is None:
+        return local_identity(settings.data / "signing")
+    return load_identity(settings.signing.certificate, settings.signing.key, settings.signing.callback, settings.signing.algorithm)
+
+
+def vault(settings: Settings) -> KeyVault:
+    """The vault of the master key, whose file is made on first use.
+
+    Raises:
+        VaultError: the key is too short or its file cannot be used.
+    """
+    # Imported here, because it brings the database's libraries along, which a fusion without a server seldom needs.
+    from facemeld.accounts.vault import KeyVault
+
+    if settings.master_key is not None:
+        return KeyVault.from_secret(settings.master_key.get_secret_value())
+    return KeyVault.from_file(settings.data / "master.key")
+
+
+def mark_key(keys: KeyVault) -> bytes:
+    """The key of the invisible mark, 32 bytes."""
+    return keys.derive(_MARK_PURPOSE)
+
+
+def existing_mark_key(settings: Settings) -> bytes:
+    """The key of the invisible mark where the installation has a master key already; empty where it has none.
+
+    Raises:
+        VaultError: there is one, but it cannot be used.
+    """
+    if settings.master_key is None and not (settings.data / "master.key").exists():
+        return b""
+    return mark_key(vault(settings))

@@ -1,0 +1,1 @@
+"""Reads back the marks of a picture."""

@@ -1,0 +1,200 @@
+"""The last steps of every result: marks in the pixels, encoding, marks in the file, signature."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facemeld.boxes import Rect
+from facemeld.fusion.types import Picture
+from facemeld.marks.label import Corner, draw_logo, label_patch, shows
+from facemeld.marks.metadata import ImplicitLabel, write_metadata
+from facemeld.marks.provenance import Ingredient, Provenance
+from facemeld.media.containers import ImageFormat
+from facemeld.media.decode import DecodedImage, DecodeLimits
+from facemeld.media.encode import CONTENT_TYPES, encode
+from facemeld.timing import stage
+from facemeld.workers.pool.context import WorkerContext
+from facemeld.workers.tasks.incoming import FoundMark
+from facemeld.workers.tasks.photos import ImageSource
+from facemeld.workers.tasks.template import Template
+
+_VERSION = version("facemeld")
+
+InvisibleScope: TypeAlias = Literal["auto", "face", "whole", "off"]
+"""Where the invisible mark is written: ``face`` touches nothing but pixels that the fusion changed; ``auto`` does so in PNG files,
+whose other pixels stay exactly the template's, and marks the whole picture where the format is lossy anyway."""
+
+LogoRule: TypeAlias = Literal["replaces", "when-clear", "beside"]
+"""Whether a caller's logo stands for the label: always, if it is large and visible enough, or never."""
+
+
+@dataclass(frozen=True, slots=True)
+class Logo:
+    """A caller's own mark: its picture, where it goes and the limits of its file."""
+
+    source: ImageSource
+    rect: Rect
+    limits: DecodeLimits
+
+
+@dataclass(frozen=True, slots=True)
+class Marking:
+    """How a result is marked and written.
+
+    Attributes:
+        label: Text of the visible label, or None for none.
+        logo: The caller's own mark, or None.
+        implicit: The machine-readable label.
+        metadata: The caller's own key and value, or None.
+        jpeg_quality: Quality of JPEG results, 1-100.
+        corner: Where the label stands.
+        logo_rule: What a logo means for the label.
+        invisible: Where the invisible mark goes.
+    """
+
+    label: str | None
+    logo: Logo | None
+    implicit: ImplicitLabel
+    metadata: tuple[str, str] | None
+    jpeg_quality: int
+    corner: Corner = "lower-right"
+    logo_rule: LogoRule = "replaces"
+    invisible: InvisibleScope = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What a result was made from.
+
+    Attributes:
+        template: The template.
+        photos: The users' photos, in order.
+        found: Marks that they carry already.
+    """
+
+    template: Ingredient
+    photos: tuple[Ingredient, ...]
+    found: tuple[FoundMark, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FusedFile:
+    """A finished result.
+
+    Attributes:
+        data: The encoded picture.
+        format: Its format, the template's.
+        width, height: Its size in pixels, the template's.
+        incoming: Marks that were found in its inputs.
+    """
+
+    data: bytes = field(repr=False)
+    format: ImageFormat
+    width: int
+    height: int
+    incoming: tuple[FoundMark, ...] = ()
+
+
+def read_logo(logo: Logo) -> DecodedImage:
+    """Decode a caller's own mark.
+
+    Raises:
+        MediaError: it cannot be decoded or breaks a limit.
+    """
+    with stage("decode"):
+        return logo.source.read(logo.limits)
+
+
+def mark_identifier(produce_id: str) -> int:
+    """The 64-bit number of the invisible mark: the first half of the result's id, so that either leads to the other.
+
+    An id that is no UUID is hashed.
+    """
+    try:
+        return uuid.UUID(produce_id).int >> 64
+    except ValueError:
+        return int.from_bytes(hashlib.sha256(produce_id.encode()).digest()[:8], "big")
+
+
+def write(
+    fused: Picture, template: Template, marking: Marking, mark: DecodedImage | None, *, inputs: Inputs, context: WorkerContext
+) -> FusedFile:
+    """Mark a fused picture, encode it in the template's format, and sign it.
+
+    Args:
+        fused: uint8 (H, W, 3); the marks are written into it.
+        template: What it was fused into.
+        marking: How it is to be marked.
+        mark: The logo's picture, or None.
+        inputs: What the credentials name as its sources.
+        context: Holds the keys.
+
+    Raises:
+        MarkError: a mark cannot be written or the signing key cannot be used.
+        EncodingFailed: the picture cannot be encoded.
+    """
+    with stage("marks"):
+        fused, alpha = _visible(fused, template.alpha, marking, mark)
+        # After the visible marks, so that no logo covers it, however large.
+        fused = _invisible(fused, template, marking, context)
+    with stage("encode"):
+        data = encode(fused, template.format, alpha=alpha, quality=marking.jpeg_quality)
+    with stage("marks"):
+        entries = dict([marking.metadata]) if marking.metadata is not None else {}
+        data = write_metadata(data, label=marking.implicit, entries=entries)
+    if context.signer is not None:
+        with stage("sign"):
+            # Last: every later change to the file would break the signature.
+            data = context.signer.sign(data, CONTENT_TYPES[template.format], _provenance(marking, inputs, context))
+    return FusedFile(data, template.format, fused.shape[1], fused.shape[0], inputs.found)
+
+
+def _invisible(fused: Picture, template: Template, marking: Marking, context: WorkerContext) -> Picture:
+    # Imported here, because the API process imports this module and carries no imaging libraries.
+    from facemeld.marks.invisible import changed, embed
+
+    scope = marking.invisible
+    if scope == "off" or not context.mark_key:
+        return fused
+    only_face = scope == "face" or (scope == "auto" and template.format == "png")
+    mask = changed(template.plan.picture, fused) if only_face else None
+    return embed(fused, mark_identifier(marking.implicit.produce_id), context.mark_key, mask=mask, out=fused)
+
+
+def _visible(
+    fused: Picture, alpha: NDArray[np.uint8] | None, marking: Marking, mark: DecodedImage | None
+) -> tuple[Picture, NDArray[np.uint8] | None]:
+    label = marking.label
+    if mark is not None and marking.logo is not None:
+        plain = fused
+        fused, alpha, box = draw_logo(fused, mark.rgb, marking.logo.rect, logo_alpha=mark.alpha, alpha=alpha)
+        if marking.logo_rule == "replaces" or (marking.logo_rule == "when-clear" and shows(plain, fused, box)):
+            label = None
+    if label is not None:
+        patch, box = label_patch(fused, label, corner=marking.corner, alpha=alpha)
+        fused[box.window] = patch  # its owner needs no copy of the picture
+        if alpha is not None:
+            alpha = alpha.copy()
+            alpha[box.window] = 255
+    return fused, alpha
+
+
+def _provenance(marking: Marking, inputs: Inputs, context: WorkerContext) -> Provenance:
+    return Provenance(
+        software="Facemeld",
+        version=_VERSION,
+        engine=context.engine.name,
+        produce_id=marking.implicit.produce_id,
+        template=inputs.template,
+        photos=inputs.photos,
+        when=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        source_type=marking.implicit.source_type or "compositeSynthetic",
+    )

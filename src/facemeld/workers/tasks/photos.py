@@ -1,0 +1,273 @@
+"""User photos inside a worker: from bytes or base64 text to the face that was meant."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from facemeld.boxes import Rect
+from facemeld.fusion.types import Face, Picture
+from facemeld.marks.provenance import Ingredient
+from facemeld.media.decode import DecodedImage, DecodeLimits, decode, decode_base64
+from facemeld.timing import stage
+from facemeld.workers.pool.context import WorkerContext
+from facemeld.workers.tasks.errors import FaceOutsidePicture, FaceTooSmall, LandmarksOutsideBox, NoFaceFound, PhotoError, RectOutsidePicture
+from facemeld.workers.tasks.incoming import FoundMark, IncomingRule, look
+
+MAX_OUTSIDE = 0.2
+"""Share of a face's area that may lie beyond the edge of its picture."""
+
+MAX_BEYOND_BOX = 0.5
+"""Share of a face's landmarks that may lie outside the box given for it."""
+
+ENOUGH_SIDE = 1200
+"""Pixels that the longer side of a photo keeps when it is decoded at reduced scale, at least."""
+
+ENOUGH_FACE = 256
+"""Shorter side of a face's box, in pixels, above which landmarks get no better: the landmark network's input has this size."""
+
+ENOUGH_MARGIN = 1.25
+"""Smallest size of a face at reduced scale, in sizes of the template's face: the fusion then only shrinks it."""
+
+_LARGE_PIXELS = 16_000_000  # photos above this are cut down to the face before the fusion
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSource:
+    """A picture as it came: a downloaded file, or base64 text that is still to be decoded.
+
+    Attributes:
+        data: The file, or None.
+        text: The base64 text where there is no file.
+        max_text: Longest text accepted, in characters.
+    """
+
+    data: bytes | None = field(default=None, repr=False)
+    text: str = field(default="", repr=False)
+    max_text: int = 0
+
+    def read(self, limits: DecodeLimits) -> DecodedImage:
+        """Decode the picture.
+
+        Raises:
+            MediaError: see ``media.decode.decode`` and ``media.base64.decode_base64``.
+        """
+        return decode(self.file(), limits)
+
+    def file(self) -> bytes:
+        """The file.
+
+        Raises:
+            MediaError: the base64 text is not valid.
+        """
+        return self.data if self.data is not None else decode_base64(self.text, max_chars=self.max_text)
+
+
+@dataclass(frozen=True, slots=True)
+class UserPhoto:
+    """A user's photo, the face meant in it and the template's face that it goes onto.
+
+    Attributes:
+        source: The picture.
+        rect: Box around the face; None means the largest.
+        template_face: Index of the template's face, or in a sent template a box around it or None for the largest that is free.
+    """
+
+    source: ImageSource
+    rect: Rect | None = None
+    template_face: int | Rect | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoRules:
+    """Requirements on users' photos.
+
+    Attributes:
+        limits: Limits of the file.
+        min_face: Smallest width and height of the face's box, in pixels.
+        whole_face: Whether a face that leaves the picture, or the box given for it, is refused (2018-12-01).
+        incoming: Handling of marks that photos and sent templates already carry.
+    """
+
+    limits: DecodeLimits
+    min_face: int = 34
+    whole_face: bool = False
+    incoming: IncomingRule = field(default_factory=IncomingRule)
+
+
+class PhotoReader:
+    """Reads the photos of one call; a photo that comes twice is decoded and searched once."""
+
+    def __init__(self, context: WorkerContext, rules: PhotoRules) -> None:
+        self._engine = context.engine
+        self._mark_key = context.mark_key
+        self._rules = rules
+        self._marks: dict[ImageSource, tuple[FoundMark, ...]] = {}
+        self._files: dict[ImageSource, bytes] = {}
+        self._images: dict[tuple[ImageSource, bool], DecodedImage] = {}
+        self._faces: dict[tuple[ImageSource, Rect | None, bool], Face] = {}
+        self._photos = 0
+
+    def read(self, photo: UserPhoto, template: Face | None = None) -> tuple[Picture, Face]:
+        """Return the photo's pixels and the face that is meant.
+
+        Args:
+            photo: The photo.
+            template: The face that it is fused into. If it is much smaller than the photo's face, the photo is decoded at a reduced
+                scale that still has every pixel the fusion can use. None decodes at full scale.
+
+        Raises:
+            MediaError: the picture cannot be decoded or breaks a limit.
+            RectOutsidePicture, NoFaceFound, FaceTooSmall, InputSynthetic: see ``workers.tasks.fuse.errors``.
+        """
+        self._photos += 1
+        # The invisible mark is only found at full scale.
+        if template is not None and not self._rules.incoming.invisible:
+            image = self._image(photo.source, True)
+            if image.width < image.source_width:
+                try:
+                    face = self._face(photo, image, True)
+                except PhotoError:
+                    # The face may still be usable at full scale.
+                    pass
+                else:
+                    if _short(face) >= max(ENOUGH_FACE, ENOUGH_MARGIN * _short(template)):
+                        return image.rgb, face
+                    if _short(face) >= ENOUGH_FACE:
+                        return self._image(photo.source, False).rgb, _enlarged(face, image)
+        image = self._image(photo.source, False)
+        return image.rgb, self._face(photo, image, False)
+
+    def _image(self, source: ImageSource, reduced: bool) -> DecodedImage:
+        """The photo's pixels, at reduced scale where that is possible and wanted."""
+        image = self._images.get((source, reduced))
+        if image is not None:
+            return image
+        data = self.file(source)
+        with stage("decode"):
+            image = decode(data, self._rules.limits, reduce_to=ENOUGH_SIDE if reduced else None)
+        if source not in self._marks:
+            # A photo that is used twice is named once, by its first place.
+            self._marks[source] = look(data, image.rgb, f"photo {self._photos}", self._rules.incoming, self._mark_key)
+        self._images[source, reduced] = image
+        if image.width == image.source_width:
+            self._images[source, False] = image
+        return image
+
+    def _face(self, photo: UserPhoto, image: DecodedImage, reduced: bool) -> Face:
+        """The face that is meant, in the pixels at hand."""
+        key = (photo.source, photo.rect, reduced)
+        face = self._faces.get(key)
+        if face is None:
+            with stage("analyse"):
+                face = self._faces[key] = self._find(image, photo.rect)
+        return face
+
+    def file(self, source: ImageSource) -> bytes:
+        """The file of a photo.
+
+        Raises:
+            MediaError: the base64 text is not valid.
+        """
+        data = self._files.get(source)
+        if data is None:
+            with stage("decode"):
+                data = self._files[source] = source.file()
+        return data
+
+    def ingredient(self, source: ImageSource) -> Ingredient:
+        """A photo that was read, as the content credentials name it."""
+        return Ingredient(hashlib.sha256(self.file(source)).digest(), tuple(one.mark.kind for one in self._marks[source]))
+
+    @property
+    def incoming(self) -> tuple[FoundMark, ...]:
+        """Marks of all photos read so far."""
+        return tuple(one for found in self._marks.values() for one in found)
+
+    def _find(self, image: DecodedImage, rect: Rect | None) -> Face:
+        if rect is not None:
+            width, height = image.source_width, image.source_height
+            if rect.x < 0 or rect.y < 0 or rect.right > width or rect.bottom > height:
+                raise RectOutsidePicture(
+                    f"the face's box must lie within {width}x{height} pixels, got {rect.width}x{rect.height} at {rect.x},{rect.y}"
+                )
+            rect = _scaled(rect, image)
+        faces = self._engine.analyse(image.rgb, rect, "largest")
+        if not faces:
+            raise NoFaceFound("the photo must show a face, none was found" + (" in the box" if rect else ""))
+        face = faces[0]
+        if _short(face) < self._rules.min_face:
+            least = self._rules.min_face
+            raise FaceTooSmall(f"the face must have at least {least}x{least} pixels, got {face.box.width}x{face.box.height}")
+        if self._rules.whole_face:
+            check_whole(face, rect)
+        return face
+
+
+def _short(face: Face) -> int:
+    """Pixels of the shorter side of a face's box."""
+    return min(face.box.width, face.box.height)
+
+
+def _enlarged(face: Face, image: DecodedImage) -> Face:
+    """A face of a reduced picture in the pixels of the whole one."""
+    across, down = image.source_width / image.width, image.source_height / image.height
+    box = face.box
+    left, top = round(box.x * across), round(box.y * down)
+    right, bottom = min(image.source_width, round(box.right * across)), min(image.source_height, round(box.bottom * down))
+    landmarks = face.landmarks * np.array([across, down, across], np.float32)
+    return replace(face, box=Rect(left, top, right - left, bottom - top), landmarks=landmarks)
+
+
+def _scaled(rect: Rect, image: DecodedImage) -> Rect:
+    """A box of the file's picture in the pixels at hand; nothing of it is lost."""
+    across, down = image.width / image.source_width, image.height / image.source_height
+    left, top = math.floor(rect.x * across), math.floor(rect.y * down)
+    right, bottom = min(image.width, math.ceil(rect.right * across)), min(image.height, math.ceil(rect.bottom * down))
+    return Rect(left, top, right - left, bottom - top)
+
+
+def check_whole(face: Face, rect: Rect | None) -> None:
+    """Refuse a face of which too much is cut off (spec 4.2, ``FaceExceedBorder`` and ``FaceBorderCheckFailed``).
+
+    Args:
+        face: The face; its box is clipped to the picture, its landmarks are not.
+        rect: Box that the caller gave for the face; None for the face's own.
+
+    Raises:
+        FaceOutsidePicture: more than a fifth of the face's area lies beyond the picture's edge.
+        LandmarksOutsideBox: more than half of its landmarks lie outside the box.
+    """
+    outside = 1 - face.box.area / Rect.around(face.landmarks).area
+    if outside > MAX_OUTSIDE:
+        raise FaceOutsidePicture(f"at most {MAX_OUTSIDE:.0%} of the face may lie outside the picture, got {outside:.0%}")
+    box = rect or face.box
+    x, y = face.landmarks[:, 0], face.landmarks[:, 1]
+    beyond = float(((x < box.x) | (x > box.right) | (y < box.y) | (y > box.bottom)).mean())
+    if beyond > MAX_BEYOND_BOX:
+        raise LandmarksOutsideBox(f"at most {MAX_BEYOND_BOX:.0%} of the landmarks may lie outside the face's box, got {beyond:.0%}")
+
+
+def cut_out(picture: Picture, face: Face) -> tuple[Picture, Face]:
+    """Copy the surroundings of a face out of a very large photo, so that the photo's memory is free before the fusion.
+
+    Returns:
+        The part and the face in its pixels; both unchanged for photos of common size.
+    """
+    height, width = picture.shape[:2]
+    if height * width <= _LARGE_PIXELS:
+        return picture, face
+    around = Rect.around(face.landmarks)
+    margin = max(around.width, around.height) // 2 + 64
+    box = Rect(around.x - margin, around.y - margin, around.width + 2 * margin, around.height + 2 * margin).intersect(
+        Rect(0, 0, width, height)
+    )
+    moved = replace(
+        face,
+        box=Rect(face.box.x - box.x, face.box.y - box.y, face.box.width, face.box.height),
+        landmarks=(face.landmarks - np.array([box.x, box.y, 0], np.float32)).astype(np.float32),
+    )
+    return picture[box.y : box.bottom, box.x : box.right].copy(), moved
