@@ -21,12 +21,11 @@ import numpy as np
 import skimage
 from PIL import Image
 
-from facemeld.library import fuse_file
+from facemeld.library import ResultMarks, fuse_file
 from facemeld.marks.authority import local_identity
 from facemeld.marks.metadata import extract
 from facemeld.media.decode import DecodeLimits
 from facemeld.models.store import ensure_bundle
-from facemeld.resultmarks import ResultMarks
 from facemeld.verify.service import report
 from facemeld.workers.pool.context import WorkerConfig, context_for
 from facemeld.workers.tasks.verify import VerifyPicture

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule, run_state_machine_as_test
 
 from facemeld.accounts.credit import ChargeStore, Release, Reserve, Settle
-from facemeld.accounts.store import UNLIMITED, AccountChange, AccountStore
-from facemeld.accounts.types import AccountInvalid
+from facemeld.accounts.store import AccountStore
+from facemeld.accounts.types import UNLIMITED, AccountChange, AccountInvalid
 from facemeld.db.audit import AuditLog
 from facemeld.db.database import Database
 from tests.db.state import SettableClock, promised_until_killed

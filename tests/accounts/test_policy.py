@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facemeld.accounts.store import AccountChange, AccountStore
+from facemeld.accounts.store import AccountStore
 from facemeld.accounts.types import (
+    AccountChange,
     AccountInvalid,
     KeyKind,
     KeyNotFound,

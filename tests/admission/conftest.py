@@ -11,8 +11,7 @@ from typing import Any
 import anyio
 import pytest
 
-from facemeld.accounts.store import AccountChange
-from facemeld.accounts.types import NewKey
+from facemeld.accounts.types import AccountChange, NewKey
 from facemeld.api.protocol.call import Action, ActionRegistry, Call, CallRecord
 from facemeld.api.protocol.endpoint import ApiEndpoint
 from facemeld.api.protocol.errors.facefusion import NoFaceDetected

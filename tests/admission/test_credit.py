@@ -11,7 +11,7 @@ import anyio
 import pytest
 
 from facemeld.accounts.credit import ChargeStore
-from facemeld.accounts.store import UNLIMITED
+from facemeld.accounts.types import UNLIMITED
 from facemeld.db.errors import DatabaseUnavailable
 from tests.admission.conftest import VERSIONS, Desk
 from tests.protocol.asgi import send

@@ -14,7 +14,7 @@ from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentClo
 
 from facemeld.app.composition import open_application
 from facemeld.settings.catalogue import Settings
-from facemeld.usage.store import Grouping
+from facemeld.usage.types import Grouping
 from tests.api.conftest import jpeg
 from tests.api.live import Campaign, LiveServer, fuse_request, make_campaign, photo
 

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import facemeld
+from facemeld.library import ResultMarks
 from facemeld.marks.credentials import read_credentials
 from facemeld.marks.detect import detect
 from facemeld.marks.label import draw_label
 from facemeld.marks.metadata import read_metadata
 from facemeld.media.containers import ImageFormat
-from facemeld.resultmarks import ResultMarks
 from facemeld.settings.catalogue import Settings
 from facemeld.upkeep.installation import existing_mark_key, mark_key, vault
 from facemeld.workers.tasks.errors import InputSynthetic

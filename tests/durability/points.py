@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from facemeld.accounts.credit import Reserve, Settle
-from facemeld.accounts.store import AccountChange
+from facemeld.accounts.types import AccountChange
 from facemeld.app.composition import Application, open_application
 from facemeld.boxes import Rect
 from facemeld.db.errors import StateError, utc_now

@@ -19,8 +19,7 @@ from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentClo
 from tencentcloud.facefusion.v20181201 import facefusion_client as client_2018
 from tencentcloud.facefusion.v20181201 import models as models_2018
 
-from facemeld.accounts.store import AccountChange
-from facemeld.accounts.types import NewKey
+from facemeld.accounts.types import AccountChange, NewKey
 from facemeld.app.composition import open_application
 from facemeld.settings.catalogue import Settings
 from facemeld.users.types import Role, TokenKind

@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from facemeld.accounts.credit import Reserve
-from facemeld.accounts.store import UNLIMITED, AccountChange
-from facemeld.accounts.types import AccountInvalid, AccountNotFound, AccountState, KeyNotFound
+from facemeld.accounts.types import UNLIMITED, AccountChange, AccountInvalid, AccountNotFound, AccountState, KeyNotFound
 from facemeld.app.composition import Application, Services
 from facemeld.db.errors import utc_now
 from facemeld.results.types import ResultId, ResultNotFound

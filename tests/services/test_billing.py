@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import pytest
 
 from facemeld.accounts.credit import BillingService, ChargeStore, CreditUsedUp, Operation, Release, Reserve, Settle
-from facemeld.accounts.store import AccountChange
+from facemeld.accounts.types import AccountChange
 from facemeld.app.composition import Application
 from facemeld.db.errors import DatabaseUnavailable
 

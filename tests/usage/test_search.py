@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from facemeld.db.database import Database
-from facemeld.usage.store import CallFilter, UsageSearch, UsageStore
-from facemeld.usage.types import Usage
+from facemeld.usage.store import UsageSearch, UsageStore
+from facemeld.usage.types import CallFilter, Usage
 from tests.db.state import SettableClock
 from tests.usage.test_store import call
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from facemeld.db.database import Database
-from facemeld.usage.store import Grouping, UsageStore
-from facemeld.usage.types import Usage, UsageTotal
+from facemeld.usage.store import UsageStore
+from facemeld.usage.types import Grouping, Usage, UsageTotal
 from tests.db.state import SettableClock
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import Literal, TypeAlias
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
@@ -13,15 +11,15 @@ from sqlalchemy.orm import Session
 
 from facemeld.accounts.keys import KEY_ID_PREFIX, KeyStore, account_row
 from facemeld.accounts.types import (
+    UNLIMITED,
     Account,
+    AccountChange,
     AccountExists,
     AccountInvalid,
     AccountNotFound,
     AccountState,
     CallPolicy,
-    Network,
     Package,
-    RateChange,
     format_networks,
     format_rates,
     parse_networks,
@@ -34,31 +32,6 @@ __all__ = ["KEY_ID_PREFIX", "LONGEST_NAME", "UNLIMITED", "AccountChange", "Accou
 
 LONGEST_NAME = 64
 MOST_CALLS = 2**31 - 1
-UNLIMITED: Literal["unlimited"] = "unlimited"
-"""The balance of an account that is not counted."""
-
-Balance: TypeAlias = int | Literal["unlimited"]
-
-
-@dataclass(frozen=True, slots=True)
-class AccountChange:
-    """What to change about an account; None leaves a field as it is.
-
-    Attributes:
-        state: Whether the account may use the service.
-        balance: Calls left besides the packages, or ``unlimited`` for an account that is not counted.
-        auto_open: See ``Account``.
-        rates: Rates to change, by name; the others stay.
-        allowed: New list of networks that calls must come from; empty for all.
-        denied: New list of networks that calls must not come from.
-    """
-
-    state: AccountState | None = None
-    balance: Balance | None = None
-    auto_open: bool | None = None
-    rates: Mapping[str, RateChange] = field(default_factory=dict)
-    allowed: Sequence[Network] | None = None
-    denied: Sequence[Network] | None = None
 
 
 class AccountStore(KeyStore):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -303,3 +303,31 @@ class StoredCredential:
     token: str | None = field(repr=False)
     expires_at: datetime | None
     policy: CallPolicy
+
+
+UNLIMITED: Literal["unlimited"] = "unlimited"
+"""The balance of an account that is not counted."""
+
+
+Balance: TypeAlias = int | Literal["unlimited"]
+
+
+@dataclass(frozen=True, slots=True)
+class AccountChange:
+    """What to change about an account; None leaves a field as it is.
+
+    Attributes:
+        state: Whether the account may use the service.
+        balance: Calls left besides the packages, or ``unlimited`` for an account that is not counted.
+        auto_open: See ``Account``.
+        rates: Rates to change, by name; the others stay.
+        allowed: New list of networks that calls must come from; empty for all.
+        denied: New list of networks that calls must not come from.
+    """
+
+    state: AccountState | None = None
+    balance: Balance | None = None
+    auto_open: bool | None = None
+    rates: Mapping[str, RateChange] = field(default_factory=dict)
+    allowed: Sequence[Network] | None = None
+    denied: Sequence[Network] | None = None

@@ -30,6 +30,7 @@ from facemeld.materials.files import MaterialFiles
 from facemeld.materials.listing import ListingService, MaterialAddresses
 from facemeld.materials.service import MaterialRules, MaterialService
 from facemeld.materials.store import MaterialStore
+from facemeld.materials.templates import Templates
 from facemeld.media.decode import DecodeLimits
 from facemeld.media.fetch import Fetcher, FetchPolicy
 from facemeld.models.store import ensure_bundle
@@ -79,6 +80,11 @@ class Application:
     counts: Counts
     mark_key: bytes = field(repr=False)
     backup_key: bytes = field(repr=False)
+
+    @property
+    def templates(self) -> Templates:
+        """Reads materials for fusions."""
+        return Templates(self.activities, self.materials)
 
     @cached_property
     def limiter(self) -> RateLimiter:
@@ -189,7 +195,7 @@ class Services:
         return self._fuse_service(self._finisher(_ultra_rules(self._settings)), ActivityRates(self._application.limiter))
 
     def _fuse_service(self, finisher: Finisher, rates: ActivityRates) -> FuseService:
-        return FuseService(self._application.materials, rates, self._executor, self.fetcher, finisher)
+        return FuseService(self._application.templates, rates, self._executor, self.fetcher, finisher)
 
     @cached_property
     def finisher(self) -> Finisher:
@@ -232,7 +238,7 @@ class Services:
     def previewing(self) -> PreviewService:
         """The use case of trying degrees on a material."""
         application = self._application
-        return PreviewService(application.activities, application.materials, self._executor, self.finisher, application.audit)
+        return PreviewService(application.templates, self._executor, self.finisher, application.audit)
 
     @cached_property
     def listing(self) -> ListingService:

@@ -9,9 +9,10 @@ from typing import Annotated, Any, TypeAlias
 import typer
 
 from facemeld.accounts.rates import check_actions, check_rates
-from facemeld.accounts.store import UNLIMITED, AccountChange
 from facemeld.accounts.types import (
+    UNLIMITED,
     Account,
+    AccountChange,
     AccountInvalid,
     AccountState,
     Network,

@@ -64,7 +64,7 @@ def fuse(
     fetch_with_progress(settings.model_dir)
     # Slow to load, and not needed for an error in the arguments.
     from facemeld import library
-    from facemeld.resultmarks import ResultMarks
+    from facemeld.library import ResultMarks
 
     user = users[0]
     if len(users) > 1:

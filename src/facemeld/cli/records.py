@@ -13,8 +13,7 @@ import typer
 
 from facemeld.cli.common import DataOption, JsonOption, application, moment, show, show_table
 from facemeld.cli.server import fetch_with_progress
-from facemeld.usage.store import Grouping
-from facemeld.usage.types import Usage, UsageTotal
+from facemeld.usage.types import Grouping, Usage, UsageTotal
 
 if TYPE_CHECKING:
     from facemeld.app.composition import Application

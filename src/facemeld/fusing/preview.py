@@ -10,10 +10,9 @@ from typing import Literal
 
 from facemeld.db.audit import AuditLog
 from facemeld.fusing.requests import MarkRequest
-from facemeld.fusing.service import Finisher, stored_template
+from facemeld.fusing.service import Finisher
 from facemeld.fusion.types import FuseOptions
-from facemeld.materials.activities import ActivityStore
-from facemeld.materials.store import MaterialStore
+from facemeld.materials.templates import Templates
 from facemeld.materials.types import FaceNotFound
 from facemeld.privacy.types import ConsentMissing
 from facemeld.workers.pool.executor import OPERATORS, Executor
@@ -61,18 +60,14 @@ class PreviewService:
     """Makes previews; each carries the marks that a result carries.
 
     Args:
-        activities: The activities.
-        materials: The materials.
+        templates: The materials and their activities.
         executor: Where the pixel work is done.
         finisher: How results are marked, and when a consent is needed.
         audit: Where it is written down that somebody began.
     """
 
-    def __init__(
-        self, activities: ActivityStore, materials: MaterialStore, executor: Executor, finisher: Finisher, audit: AuditLog
-    ) -> None:
-        self._activities = activities
-        self._materials = materials
+    def __init__(self, templates: Templates, executor: Executor, finisher: Finisher, audit: AuditLog) -> None:
+        self._templates = templates
         self._executor = executor
         self._finisher = finisher
         self._audit = audit
@@ -88,7 +83,7 @@ class PreviewService:
         Raises:
             ActivityNotFound: there is no such activity.
         """
-        return self._finisher.consents.required or self._activities.get(None, activity).consent_required
+        return self._finisher.consents.required or self._templates.activity(activity).consent_required
 
     def begin(self, material: str, consent: str | None, *, actor: str) -> Permit:
         """Begin with a new photo; the audit log says who did and on which material, and the consent is kept like that of a call.
@@ -102,7 +97,7 @@ class PreviewService:
             MaterialNotFound, MaterialDeleted: there is no such material.
             ConsentMissing: a reference is needed, and none is given or it has another form.
         """
-        activity = self._activities.get(None, self._materials.get(None, material).activity_id)
+        activity = self._templates.activity(self._templates.material(material).activity_id)
         if consent is not None and not _REFERENCE.fullmatch(consent):
             raise ConsentMissing(f"a reference to a consent must have 1-128 printable ASCII characters, got {len(consent)} characters")
         consents, request_id = self._finisher.consents, str(uuid.uuid4())
@@ -124,14 +119,14 @@ class PreviewService:
             InputSynthetic: the photo carries a mark of AI-made content, and the operator refuses such photos.
             WorkerError: the pixel work could not be done.
         """
-        material = await asyncio.to_thread(self._materials.get, None, request.material)
+        material = await asyncio.to_thread(self._templates.material, request.material)
         if material.activity_id != permit.activity:
             raise ConsentMissing(f"the permit must be one of {material.activity_id}, got one of {permit.activity}")
         if all(face.number != request.face for face in material.faces):
             raise FaceNotFound(f"the face must be one of the material's {len(material.faces)}, got {request.face}")
         rules = self._finisher.rules
         task = Fuse(
-            template=stored_template(material, self._materials.files, rules.material_limits),
+            template=self._templates.stored(material, rules.material_limits),
             photos=(UserPhoto(ImageSource(data=request.photo), None, request.face - 1),),
             rules=rules.photos,
             options=FuseOptions(shape=request.shape / 100, features=request.features / 100),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Literal, Protocol
+from typing import Literal
 
 from facemeld.boxes import Rect
 from facemeld.errors import FacemeldError
@@ -22,7 +22,6 @@ from facemeld.workers.tasks.photos import PhotoRules
 __all__ = [
     "MODEL_TYPES",
     "Delivered",
-    "Facts",
     "FuseRequest",
     "FuseRules",
     "ImageLimits",
@@ -179,27 +178,6 @@ class Delivered:
 
     image: str = field(repr=False)
     faces: int
-
-
-class Facts(Protocol):
-    """Facts of one call, noted as soon as they are known: the record of a failed call has those found until then.
-
-    An action hands the protocol's ``Notes`` as ``call.notes`` to its use case, and the usage log writes them down.
-
-    Attributes:
-        project_id: Activity that the call named.
-        model_id: Material that the call named.
-        faces: Number of fused faces.
-        consent: Reference to a person's consent under which the result was made.
-        incoming: Marks found in the inputs: each with ``input`` (``template``, ``photo 1`` …), ``kind`` (``aigc-label``,
-            ``source-type``, ``manifest`` or ``invisible-mark``) and ``detail``.
-    """
-
-    project_id: str
-    model_id: str
-    faces: int
-    consent: str | None
-    incoming: tuple[Mapping[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +15,6 @@ from facemeld.boxes import Rect
 from facemeld.errors import FacemeldError
 from facemeld.fusing.requests import (
     Delivered,
-    Facts,
     FuseRequest,
     FuseRules,
     ImageLimits,
@@ -31,10 +30,8 @@ from facemeld.fusing.requests import (
 )
 from facemeld.fusion.retouch.presets import PRESETS, RetouchStrengths
 from facemeld.fusion.types import FuseOptions
-from facemeld.materials.files import MaterialFiles
-from facemeld.materials.store import MaterialStore
-from facemeld.materials.types import Material, MaterialFace, MaterialRecord
-from facemeld.media.decode import DecodeLimits
+from facemeld.materials.templates import Templates
+from facemeld.materials.types import MaterialRecord
 from facemeld.media.encode import CONTENT_TYPES
 from facemeld.media.errors import DownloadFailed
 from facemeld.media.fetch import Fetcher
@@ -42,10 +39,11 @@ from facemeld.privacy.deletion import Consents
 from facemeld.privacy.types import ConsentWithdrawn
 from facemeld.results.types import ResultNotFound, ResultStore
 from facemeld.timing import stage
+from facemeld.usage.types import Facts
 from facemeld.workers.pool.executor import Executor, account
 from facemeld.workers.tasks.errors import InputSynthetic
 from facemeld.workers.tasks.fuse import CheckPhotos, Fuse
-from facemeld.workers.tasks.incoming import from_records, records
+from facemeld.workers.tasks.incoming import records
 from facemeld.workers.tasks.marking import FusedFile, Logo, Marking
 from facemeld.workers.tasks.photos import ImageSource, UserPhoto
 from facemeld.workers.tasks.sent import SentTemplate
@@ -114,14 +112,14 @@ class FuseService:
     """Fuses users into templates.
 
     Attributes:
-        materials: Stored templates.
+        templates: Stored templates.
         rates: Rates of calls on an activity.
         executor: Does the pixel work.
         fetcher: Fetches pictures that are named by URL.
         finisher: Marks and delivers results; holds the rules.
     """
 
-    materials: MaterialStore
+    templates: Templates
     rates: ActivityRates
     executor: Executor
     fetcher: Fetcher
@@ -168,7 +166,7 @@ class FuseService:
     async def _stored(self, request: FuseRequest, wanted: StoredMaterial, facts: Facts) -> _Target:
         facts.project_id, facts.model_id = wanted.project_id, wanted.model_id
         with stage("lookup"):
-            material = await asyncio.to_thread(self.materials.for_fusion, request.account_id, wanted.project_id, wanted.model_id)
+            material = await asyncio.to_thread(self.templates.for_fusion, request.account_id, wanted.project_id, wanted.model_id)
         self.finisher.consents.demand(request.consent, by_activity=material.consent_required)
         await self.rates.hit(material.activity, material.published, material.rate)
         rules = self.finisher.rules
@@ -180,7 +178,7 @@ class FuseService:
         return _Target(
             faces=tuple(number - 1 for number in assign(material, request.users)),
             options=FuseOptions(shape=shape / 100, features=features / 100),
-            stored=stored_template(material, self.materials.files, rules.material_limits),
+            stored=self.templates.stored(material, rules.material_limits),
             activity=material.activity,
         )
 
@@ -252,25 +250,6 @@ def assign(material: MaterialRecord, users: Sequence[UserFace]) -> tuple[int, ..
     if 0 in numbers:
         raise TooManyFaces(f"the material has {len(by_id)} faces, got {len(users)} users")
     return numbers
-
-
-def stored_template(material: Material | MaterialRecord, files: MaterialFiles, limits: DecodeLimits) -> StoredTemplate:
-    """Return the files of a material's template, with its faces as they are numbered."""
-    return StoredTemplate(
-        key=f"{material.id}/{material.sha256}",
-        plan=files.plan_path(material.number),
-        picture=files.picture_path(material.number, material.format),
-        limits=limits,
-        digest=material.sha256,
-        incoming=from_records("template", material.incoming),
-        boxes=numbered_boxes(material.faces),
-    )
-
-
-def numbered_boxes(faces: Iterable[MaterialFace]) -> tuple[Rect, ...]:
-    """Boxes of a material's faces, in the order of their numbers."""
-    order = sorted(faces, key=lambda face: face.number)
-    return tuple(face.box for face in order)
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
@@ -16,6 +16,7 @@ from facemeld.db.models import ActivityRow, MaterialRow
 from facemeld.materials.types import (
     Activity,
     ActivityNotFound,
+    ActivityState,
     FieldInvalid,
     IdInvalid,
     MaterialStatus,
@@ -29,8 +30,6 @@ LONGEST_TEXT = 1000
 DEFAULT_DEGREE = 50
 _RATE = re.compile(r"([1-9][0-9]{0,5})/second")
 
-ActivityState: TypeAlias = Literal["published", "unpublished", "disabled"]
-"""What an activity is as a whole: one that is disabled counts as neither published nor unpublished."""
 
 _STATES: dict[ActivityState, ColumnElement[bool]] = {
     "published": and_(ActivityRow.published, ~ActivityRow.disabled),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
 from types import MappingProxyType
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeAlias, TypeVar
 
 from facemeld.boxes import Rect
 from facemeld.db.errors import StateError
@@ -426,3 +426,7 @@ class Page(Generic[Item]):
     items: tuple[Item, ...]
     total: int
     next: int | None
+
+
+ActivityState: TypeAlias = Literal["published", "unpublished", "disabled"]
+"""What an activity is as a whole: one that is disabled counts as neither published nor unpublished."""

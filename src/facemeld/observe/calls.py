@@ -7,15 +7,14 @@ import json
 import logging
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Protocol
 
-from facemeld.accounts.store import AccountStore
 from facemeld.api.calls import CONSOLE
 from facemeld.api.protocol.call import CallRecord, Notes
 from facemeld.db.errors import Clock, DatabaseUnavailable, utc_now
 from facemeld.settings.catalogue import Settings
-from facemeld.usage.store import UsageStore
 from facemeld.usage.types import Usage
 
 _calls = logging.getLogger("facemeld.calls")
@@ -96,6 +95,20 @@ _LONGEST_NAME_PATTERN = re.compile(r"[A-Za-z0-9._-]{0,64}")
 _ADDRESS = re.compile(r"[A-Za-z0-9._:%-]{0,64}")
 
 
+class UsageRecords(Protocol):
+    """Takes usage records."""
+
+    def add(self, records: Sequence[Usage]) -> None:
+        """Store records; see ``UsageStore.add``."""
+
+
+class KeyUses(Protocol):
+    """Takes the last use of keys."""
+
+    def record_use(self, uses: Mapping[str, datetime]) -> None:
+        """Note when keys were last used; see ``KeyStore.record_use``."""
+
+
 class UsageLog:
     """Observes calls; never waits and never fails.
 
@@ -109,8 +122,8 @@ class UsageLog:
 
     def __init__(
         self,
-        usage: UsageStore,
-        accounts: AccountStore,
+        usage: UsageRecords,
+        accounts: KeyUses,
         clients: bool = True,
         clock: Clock = utc_now,
         most_waiting: int = MOST_WAITING,

@@ -18,7 +18,6 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from facemeld.accounts.store import AccountStore
-from facemeld.fusing.requests import Facts
 from facemeld.privacy.store import PrivacyStore
 from facemeld.privacy.types import (
     ConsentMissing,
@@ -32,6 +31,7 @@ from facemeld.privacy.types import (
 )
 from facemeld.results.types import ResultId, ResultNotFound, ResultStore
 from facemeld.timing import stage
+from facemeld.usage.types import Facts
 
 _REQUEST_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _REFERENCE = re.compile(r"[ -~]{1,128}")

@@ -16,8 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from facemeld.materials.listing import LIFE, PICTURE_PATH, MaterialAddresses
 from facemeld.materials.types import AddressExpired, AddressForged, MaterialDeleted
-from facemeld.results.local import PATH_PREFIX
-from facemeld.results.types import ResultExpired, ResultNotFound, ResultStore, SignatureInvalid
+from facemeld.results.types import PATH_PREFIX, ResultExpired, ResultNotFound, ResultStore, SignatureInvalid
 
 _RESULT_REFUSALS: dict[type[Exception], tuple[int, str]] = {
     SignatureInvalid: (403, "The address is not one that this service signed."),

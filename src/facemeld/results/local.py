@@ -15,6 +15,7 @@ from facemeld.counts import Counts, Family
 from facemeld.db.errors import Clock, utc_now
 from facemeld.db.files import TEMPORARY_PREFIX, make_folder, replace_file, sync_folder
 from facemeld.results.types import (
+    PATH_PREFIX,
     Erased,
     ResultExpired,
     ResultId,
@@ -25,7 +26,6 @@ from facemeld.results.types import (
     StoredResult,
 )
 
-PATH_PREFIX = "/results/"
 _HOUR = "%Y-%m-%dT%H"
 _SECRET_PART = slice(-44, -4)
 """Where the 40 digits that nobody can guess stand in a file's name, between the expiry and the extension."""

@@ -214,3 +214,6 @@ class ResultExpired(ResultError):
 
 class SignatureInvalid(ResultError):
     """The address of a result is malformed or was not signed by this service."""
+
+
+PATH_PREFIX = "/results/"

@@ -16,10 +16,12 @@ from pydantic import SecretStr
 
 from facemeld.accounts.credit import ChargeStore
 from facemeld.accounts.rates import check_actions, check_rates
-from facemeld.accounts.store import UNLIMITED, AccountChange, AccountStore
+from facemeld.accounts.store import AccountStore
 from facemeld.accounts.types import (
+    UNLIMITED,
     AccessKey,
     Account,
+    AccountChange,
     AccountInvalid,
     AccountState,
     Network,

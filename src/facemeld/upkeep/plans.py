@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from facemeld.errors import FacemeldError
-from facemeld.fusing.service import numbered_boxes
 from facemeld.materials.files import MaterialFiles
+from facemeld.materials.templates import numbered_boxes
 from facemeld.materials.types import Material
 from facemeld.media.decode import DecodeLimits
 from facemeld.workers.pool.executor import UPKEEP, Executor

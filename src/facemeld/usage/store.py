@@ -5,9 +5,7 @@ from __future__ import annotations
 import heapq
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, case, delete, func, insert, select
@@ -16,21 +14,13 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from facemeld.db.database import Database
 from facemeld.db.models import ConsentRow, UsageRow
 from facemeld.db.newest import FEW, apart, led, newest, span, values
-from facemeld.usage.types import Usage, UsageTotal
+from facemeld.usage.types import CallFilter, Grouping, Usage, UsageTotal
 
 _NAMED_AT_ONCE = 500
 """Requests named in one statement; databases limit the number of a statement's parameters."""
 
 PURGED_AT_ONCE = 5000
 """Rows deleted in one transaction, so that calls need not wait long for it."""
-
-
-class Grouping(StrEnum):
-    """What totals are made over."""
-
-    DAY = "day"
-    ACTION = "action"
-    CODE = "code"
 
 
 class UsageStore:
@@ -170,27 +160,6 @@ def _total(row: Any) -> UsageTotal:
 
 
 _MOST_CODES = 500
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallFilter:
-    """Which calls are wanted; what is None does not matter.
-
-    Attributes:
-        account_id: Calls of this account.
-        project_id: Calls that named this activity.
-        code: Calls that ended with this code; empty for success.
-        failed: Only calls that ended with any error.
-        since: Calls from this moment on.
-        until: Calls before this moment.
-    """
-
-    account_id: int | None = None
-    project_id: str | None = None
-    code: str | None = None
-    failed: bool = False
-    since: datetime | None = None
-    until: datetime | None = None
 
 
 class UsageSearch:

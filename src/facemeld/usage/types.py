@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,3 +78,53 @@ class UsageTotal:
     bytes_in: int
     bytes_out: int
     milliseconds: float
+
+
+class Facts(Protocol):
+    """Facts of one call, noted as soon as they are known: the record of a failed call has those found until then.
+
+    An action hands the protocol's ``Notes`` as ``call.notes`` to its use case, and the usage log writes them down.
+
+    Attributes:
+        project_id: Activity that the call named.
+        model_id: Material that the call named.
+        faces: Number of fused faces.
+        consent: Reference to a person's consent under which the result was made.
+        incoming: Marks found in the inputs: each with ``input`` (``template``, ``photo 1`` …), ``kind`` (``aigc-label``,
+            ``source-type``, ``manifest`` or ``invisible-mark``) and ``detail``.
+    """
+
+    project_id: str
+    model_id: str
+    faces: int
+    consent: str | None
+    incoming: tuple[Mapping[str, str], ...]
+
+
+class Grouping(StrEnum):
+    """What totals are made over."""
+
+    DAY = "day"
+    ACTION = "action"
+    CODE = "code"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallFilter:
+    """Which calls are wanted; what is None does not matter.
+
+    Attributes:
+        account_id: Calls of this account.
+        project_id: Calls that named this activity.
+        code: Calls that ended with this code; empty for success.
+        failed: Only calls that ended with any error.
+        since: Calls from this moment on.
+        until: Calls before this moment.
+    """
+
+    account_id: int | None = None
+    project_id: str | None = None
+    code: str | None = None
+    failed: bool = False
+    since: datetime | None = None
+    until: datetime | None = None

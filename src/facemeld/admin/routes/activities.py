@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from facemeld.admin.access import PAGE, Admin, Cursor, Editor, Limit, Reader
 from facemeld.admin.cursors import read_number, write_cursor
 from facemeld.admin.models import ActivityChangeRequest, ActivityReply, NewActivityRequest, Page
-from facemeld.materials.activities import ActivityState
+from facemeld.materials.types import ActivityState
 
 router = APIRouter(prefix="/activities", tags=["activities"])
 

@@ -10,7 +10,7 @@ from facemeld.admin.access import PAGE, Admin, Cursor, Limit, Reader, aware
 from facemeld.admin.cursors import read_number, write_cursor
 from facemeld.admin.models import Page, UsageReply, UsageTotalReply
 from facemeld.admin.values import Moment
-from facemeld.usage.store import CallFilter, Grouping
+from facemeld.usage.types import CallFilter, Grouping
 
 router = APIRouter(prefix="/usage", tags=["usage"])
 

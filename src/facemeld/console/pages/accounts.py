@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from facemeld.accounts.rates import ACTION_NAMES
-from facemeld.accounts.store import UNLIMITED
-from facemeld.accounts.types import AccountInvalid, AccountState
+from facemeld.accounts.types import UNLIMITED, AccountInvalid, AccountState
 from facemeld.console.context import Desk
 from facemeld.console.pages.page import Page
 from facemeld.console.parts.calls import account_address

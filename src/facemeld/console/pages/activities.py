@@ -13,8 +13,7 @@ from facemeld.console.parts.materials import GROUPS, activity_state
 from facemeld.console.parts.tables import Cell, Column, Row, Slice, Table, badge_cell, id_cell, link_cell, time_cell
 from facemeld.console.parts.widgets import button, empty, icon, link, section, tag
 from facemeld.console.usecases import House
-from facemeld.materials.activities import ActivityState
-from facemeld.materials.types import Activity, MaterialStatus
+from facemeld.materials.types import Activity, ActivityState, MaterialStatus
 from facemeld.users.signin import Act
 
 LONGEST_NAME, LONGEST_TEXT = 32, 1000

@@ -23,8 +23,7 @@ from facemeld.console.parts.tables import Column, Row, Slice, Table, id_cell, li
 from facemeld.console.parts.widgets import badge, button, duration_text, empty, id_chip, link, moment, section, size_text, tag
 from facemeld.console.usecases import House
 from facemeld.results.types import ResultId
-from facemeld.usage.store import CallFilter
-from facemeld.usage.types import Usage
+from facemeld.usage.types import CallFilter, Usage
 from facemeld.users.signin import Act
 
 _REQUEST_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
