@@ -76,7 +76,7 @@ def errors_page() -> str:
             "Every failure is a reply with HTTP status 200 and `Response.Error`; its `Code` is one of these. `X-TC-Language` (or",
             "`Language` in a call with signature v1) chooses the language of `Message`. A sentence about the value at fault may follow",
             "the message. `facemeld serve --fault CODE=SHARE` forces any of the codes for a share of the calls, so that a client's",
-            "handling can be tried. This page is generated from `src/facemeld/protocol/errors` and from the marks of the tests.",
+            "handling can be tried. This page is generated from `src/facemeld/api/protocol/errors` and from the marks of the tests.",
             "",
             "## How many",
             "",

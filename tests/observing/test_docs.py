@@ -96,6 +96,6 @@ def test_limits_are_explained(setting: str) -> None:
 
 
 def test_reasons_of_refusals_are_those_that_the_edge_gives() -> None:
-    source = "".join((DOCS.parent / "src" / "facemeld" / f"{name}.py").read_text() for name in ("connections", "edge", "sockets"))
+    source = "".join((DOCS.parent / "src" / "facemeld" / "http" / f"{name}.py").read_text() for name in ("connections", "edge"))
     given = set(re.findall(r'refused\["([^"]+)"\]', source)) | set(re.findall(r'_Refusal\("([^"]+)"', source))
     assert given == set(REFUSALS)

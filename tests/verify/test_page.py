@@ -67,7 +67,7 @@ def test_the_page_runs_its_own_script_only(marked: Marked) -> None:
 
 
 def test_both_languages_have_every_text() -> None:
-    page = (Path(__file__).parents[2] / "src/facemeld/verifypage.html").read_text("utf-8")
+    page = (Path(__file__).parents[2] / "src/facemeld/public/verifier.html").read_text("utf-8")
     blocks = re.findall(r"  (?:en|zh): \{(.*?)\n  \}", page, re.DOTALL)
     english, chinese = (set(re.findall(r"(?:^|,) *(\w+): \"", block, re.MULTILINE)) for block in blocks)
     assert english == chinese

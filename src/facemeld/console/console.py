@@ -25,9 +25,9 @@ from facemeld.console.pages import PAGES
 from facemeld.console.pages.page import Page
 from facemeld.console.parts.shell import shell
 from facemeld.console.pictures import Pictures
+from facemeld.console.plain import folder, problem
 from facemeld.console.session.guard import Guard, Nonces, guard_messages
 from facemeld.console.session.signin import Visits
-from facemeld.console.templates import folder, problem
 from facemeld.console.usecases import House
 from facemeld.errors import FacemeldError
 from facemeld.materials.types import ActivityNotFound, MaterialDeleted, MaterialNotFound

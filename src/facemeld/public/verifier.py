@@ -79,7 +79,7 @@ class VerifyPage:
 
     @cached_property
     def _page(self) -> str:
-        return (resources.files("facemeld") / "verifypage.html").read_text("utf-8")
+        return (resources.files("facemeld.public") / "verifier.html").read_text("utf-8")
 
     @cached_property
     def _policy(self) -> str:

@@ -12,8 +12,8 @@ from facemeld import __version__
 from facemeld.console.context import Desk
 from facemeld.console.pages.page import Page
 from facemeld.console.parts.widgets import icon, tag, tell_failure
+from facemeld.console.plain import version
 from facemeld.console.session.preferences import THEMES, Theme
-from facemeld.console.templates import version
 from facemeld.console.texts import NAMES, Language
 from facemeld.users.signin import NEEDED_ROLES
 

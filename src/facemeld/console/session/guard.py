@@ -17,8 +17,8 @@ from starlette.requests import HTTPConnection
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from facemeld.console.plain import problem
 from facemeld.console.session.preferences import SESSION_COOKIE, base_of
-from facemeld.console.templates import problem
 from facemeld.console.usecases import House
 from facemeld.db.errors import DatabaseUnavailable
 from facemeld.users.types import Principal, TokenInvalid

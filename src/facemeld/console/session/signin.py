@@ -12,9 +12,9 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from facemeld.console.plain import problem, render
 from facemeld.console.session.guard import session_of
 from facemeld.console.session.preferences import LANGUAGE_COOKIE, SESSION_COOKIE, THEME_COOKIE, THEMES, YEAR, base_of, wishes_of
-from facemeld.console.templates import problem, render
 from facemeld.console.texts import LANGUAGES
 from facemeld.console.usecases import House
 from facemeld.db.errors import DatabaseUnavailable
