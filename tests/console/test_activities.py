@@ -70,7 +70,7 @@ def test_settings_of_an_activity_are_saved(visit: Visit, console_world: ConsoleW
     rate = page.get_by_label("Calls per second")
     rate.fill("fast")
     press(page, "Save settings")
-    expect(page.get_by_text("A whole number from 1 to 999999, or nothing.")).to_be_visible()
+    expect(page.get_by_text("Enter a whole number from 1 to 999999, or leave empty.")).to_be_visible()
     assert rate.get_attribute("aria-invalid") == "true"
     assert_accessible(page)
     rate.fill("20")

@@ -24,7 +24,7 @@ def row(page: Page, key: str) -> Locator:
 
 def keep(page: Page) -> None:
     """Close the dialog that shows a secret."""
-    press(page, "I have kept it")
+    press(page, "I have saved it")
     closed(page)
 
 
@@ -99,7 +99,7 @@ def test_a_temporary_key(keys: Page, console_world: ConsoleWorld) -> None:
     keep(keys)
     row(keys, key.secret_id).get_by_role("button", name="Temporary key").click()
     dialog = keys.get_by_role("dialog")
-    dialog.get_by_label("For how long").select_option("15")
+    dialog.get_by_label("Valid for").select_option("15")
     press(dialog, "Create key")
     expect(dialog.get_by_text("This is shown now and never again.")).to_be_visible()
     secret_id, _, token = [str(one.get_attribute("value")) for one in dialog.locator("fm-id").all()]

@@ -168,7 +168,7 @@ def test_files_are_refused(visit: Visit) -> None:
     ]
     page.locator("input[type=file]").set_input_files(files)
     lines = page.locator(".fm-files li")
-    expect(lines.nth(0)).to_contain_text("The material is not there any more.")
+    expect(lines.nth(0)).to_contain_text("The material no longer exists.")
     expect(lines.nth(1)).to_contain_text("At most 1 MiB")
     expect(lines.nth(2)).to_contain_text("taken")
 

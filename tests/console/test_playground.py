@@ -186,7 +186,7 @@ def test_consent_that_an_activity_demands(visit: Visit, console_world: ConsoleWo
         change(None, console_world.campaign.project_id, actor="test", consent_required=True)
         try:
             page = visit(f"/playground?material={couple(console_world)}")
-            expect(page.get_by_text("This activity demands one with every call.")).to_be_visible()
+            expect(page.get_by_text("This activity requires a reference with every call.")).to_be_visible()
             drop(page, payload("first.jpg", console_world.user_photo))
             fuse(page)
             expect(page.get_by_text("MissingParameter", exact=True)).to_be_visible()
@@ -228,7 +228,7 @@ def test_files_that_are_no_photos_are_refused(visit: Visit, console_world: Conso
     expect(page.get_by_text("The file is not a JPEG or PNG.")).to_be_visible()
     drop(page, *[payload(f"{number}.jpg", console_world.user_photo) for number in range(6)])
     page.locator("input[type=file]").set_input_files([payload("more.jpg", console_world.user_photo)])
-    expect(page.get_by_text("A call takes six photos at most.")).to_be_visible()
+    expect(page.get_by_text("A call takes at most six photos.")).to_be_visible()
     expect(page.locator(".fm-photos li")).to_have_count(6)
 
 

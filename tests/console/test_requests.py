@@ -141,7 +141,7 @@ def test_what_there_is_not(visit: Visit) -> None:
     page = visit("/requests")
     page.get_by_label("Account", exact=True).fill("nobody")
     page.get_by_role("button", name="Apply").click()
-    expect(page.get_by_text("There is no account of this name.")).to_be_visible()
+    expect(page.get_by_text("No account has this name.")).to_be_visible()
     page = visit(f"/requests/{uuid.uuid4()}")
     expect(page.get_by_text("No record of this call")).to_be_visible()
     page.get_by_role("link", name="To all calls").click()

@@ -129,7 +129,7 @@ def test_a_picture_is_verified(visit: Visit, fused: tuple[str, str]) -> None:
     record = page.get_by_role("link", name="Record")
     assert (record.get_attribute("href") or "").endswith(request_id)
     chooser.set_input_files([FilePayload(name="b.png", mimeType="image/png", buffer=b"no picture")])
-    expect(page.get_by_text("The file is not a whole JPEG or PNG picture.")).to_be_visible()
+    expect(page.get_by_text("The file is not a complete JPEG or PNG picture.")).to_be_visible()
     expect(record).to_have_count(0)
 
 

@@ -87,7 +87,7 @@ def test_a_queue_is_worked_off_with_keys(visit: Visit, console_world: ConsoleWor
     page.keyboard.press("Control+a")
     page.keyboard.press("r")
     page.keyboard.press("Control+Enter")
-    expect(page.get_by_text("Please say why.")).to_be_visible()
+    expect(page.get_by_text("Please give a reason.")).to_be_visible()
     assert status(console_world, first) == WAITING
 
 
@@ -127,15 +127,15 @@ def test_keys_are_explained_and_switched_off(visit: Visit, console_world: Consol
     shown(page, "Off 0")
     page.keyboard.press("?")
     dialog = page.get_by_role("dialog", name="Keys")
-    expect(dialog.get_by_text("Approve what is shown and go on")).to_be_visible()
+    expect(dialog.get_by_text("Approve the picture and go to the next")).to_be_visible()
     assert_accessible(page)
-    dialog.get_by_role("switch", name="Keys do something").uncheck()
+    dialog.get_by_role("switch", name="Enable keys").uncheck()
     dialog.get_by_role("button", name="Close").click()
     expect(dialog).to_have_count(0)
     page.keyboard.press("a")
     page.keyboard.press("?")
     press(page, "Reject")
-    expect(page.get_by_text("Please say why.")).to_be_visible()
+    expect(page.get_by_text("Please give a reason.")).to_be_visible()
     assert dialog.count() == 0
     assert status(console_world, only) == WAITING
 
@@ -154,7 +154,7 @@ def test_an_appeal_goes_its_way(visit: Visit, console_world: ConsoleWorld, queue
     shown(page, "Appealed 0")
     expect(page.locator(".fm-history")).to_contain_text("No permission from the person shown")
     press(page, "Appeal")
-    expect(page.get_by_text("Please say why.")).to_be_visible()
+    expect(page.get_by_text("Please give a reason.")).to_be_visible()
     page.get_by_label("Reason").fill("She has signed it now.")
     press(page, "Appeal")
     expect(page.get_by_text("Appealed 0: Appeal open")).to_be_visible()
@@ -186,14 +186,14 @@ def test_what_somebody_else_decided_is_told(visit: Visit, console_world: Console
     shown(page, "Twice 0")
     ask(console_world, "POST", f"/materials/{made}/approve", b"{}")
     page.keyboard.press("a")
-    expect(page.get_by_text("somebody else has decided meanwhile")).to_be_visible()
+    expect(page.get_by_text("Someone else may have decided already")).to_be_visible()
     expect(page.locator(".fm-review .fm-object-title").get_by_text("Approved")).to_be_visible()
 
 
 def test_an_empty_queue_says_what_to_do(visit: Visit, console_world: ConsoleWorld, queue: Queue) -> None:
     queue("Nothing", 0)
     page = visit("/review", Role.REVIEWER)
-    expect(page.get_by_text("Nothing waits for a review")).to_be_visible()
+    expect(page.get_by_text("No pictures are waiting")).to_be_visible()
     expect(page.get_by_role("main").get_by_role("link", name="Activities")).to_be_visible()
 
 
@@ -207,7 +207,7 @@ def test_a_viewer_cannot_approve(visit: Visit, console_world: ConsoleWorld, queu
     told = [{"value": "approve", "settled": True}, {"letter": "a", "subject": made}]
     page = visit("/review", Role.VIEWER)
     shown(page, "Viewed 0")
-    expect(page.get_by_text("Your role may look. Reviewers decide.")).to_be_visible()
+    expect(page.get_by_text("Your role can only view. Reviewers decide.")).to_be_visible()
     for name in ("Approve", "Reject", "Appeal"):
         assert page.get_by_role("button", name=name, exact=True).count() == 0
     assert page.locator(".fm-history").count() == 0
@@ -247,7 +247,7 @@ def test_a_material_that_was_deleted_meanwhile_is_passed_over(visit: Visit, cons
     shown(page, "Gone 0")
     ask(console_world, "DELETE", f"/materials/{second}")
     page.keyboard.press("j")
-    expect(page.get_by_text("The material has been deleted meanwhile.").first).to_be_visible()
+    expect(page.get_by_text("The material has been deleted.").first).to_be_visible()
     page.keyboard.press("k")
     shown(page, "Gone 0")
     page.keyboard.press("a")

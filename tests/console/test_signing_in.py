@@ -41,7 +41,7 @@ def test_signing_in_and_out(visit: Visit) -> None:
     page.get_by_label("Name").fill("owner")
     page.get_by_label("Password").fill("wrong password")
     page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("alert")).to_contain_text("do not belong together")
+    expect(page.get_by_role("alert")).to_contain_text("The name or the password is wrong")
     expect(page.get_by_label("Name")).to_have_value("owner")
     page.get_by_label("Password").fill(PASSWORD)
     follow(page, page.get_by_role("button", name="Sign in"))
