@@ -83,7 +83,7 @@ def test_users_are_made_changed_and_disabled(visit: Visit, console_world: Consol
     assert_accessible(page)
     photograph(page, "users-create-light")
     dialog.get_by_role("button", name="Create user").click()
-    expect(dialog.get_by_text("This is shown now and never again.")).to_be_visible()
+    expect(dialog.get_by_text("This is shown only once.")).to_be_visible()
     name, password = (str(one.get_attribute("value")) for one in dialog.locator("fm-id").all())
     page.get_by_role("button", name="I have saved it").click()
     expect(dialog).to_have_count(0)

@@ -34,7 +34,7 @@ def create(page: Page) -> NewKey:
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("Account").fill("default")
     dialog.get_by_role("button", name="Create key").click()
-    expect(dialog.get_by_text("This is shown now and never again.")).to_be_visible()
+    expect(dialog.get_by_text("This is shown only once.")).to_be_visible()
     chips = dialog.locator("fm-id").all()
     values = [str(chip.get_attribute("value")) for chip in chips]
     assert len(values) == 2
@@ -101,7 +101,7 @@ def test_a_temporary_key(keys: Page, console_world: ConsoleWorld) -> None:
     dialog = keys.get_by_role("dialog")
     dialog.get_by_label("Valid for").select_option("15")
     press(dialog, "Create key")
-    expect(dialog.get_by_text("This is shown now and never again.")).to_be_visible()
+    expect(dialog.get_by_text("This is shown only once.")).to_be_visible()
     secret_id, _, token = [str(one.get_attribute("value")) for one in dialog.locator("fm-id").all()]
     keep(keys)
     expect(row(keys, secret_id)).to_contain_text("until")

@@ -180,10 +180,10 @@ def test_sliders_are_tried_on_a_photo(visit: Visit, console_world: ConsoleWorld,
     connected(page)
     photo = file("private.jpg", console_world.user_photo)
     page.locator("input[type=file]").set_input_files([photo])
-    expect(page.locator(".fm-files li")).to_contain_text("A reference to the person’s consent is needed")
+    expect(page.locator(".fm-files li")).to_contain_text("Enter a reference to the person’s consent")
     page.get_by_label("Reference to the person’s consent").fill("form-77")
     page.locator("input[type=file]").set_input_files([photo])
-    preview = page.get_by_alt_text("The picked face with the photo")
+    preview = page.get_by_alt_text("Preview of the selected face with the photo")
     expect(preview).to_be_visible(timeout=20_000)
     seen = [preview.get_attribute("src")]
 
@@ -229,7 +229,7 @@ def test_a_picture_is_replaced_and_renamed(visit: Visit, console_world: ConsoleW
     expect(page.get_by_role("heading", name="new.jpg")).to_be_visible(timeout=20_000)
     connected(page)
     expect(page.locator(".fm-face-box")).to_have_count(2)
-    expect(page.get_by_text("This material waits for its review.")).to_be_visible()
+    expect(page.get_by_text("This material is waiting for its review.")).to_be_visible()
     assert page.evaluate("document.querySelector('.fm-faces img').naturalWidth") == 1024
     press(page, "Rename")
     dialog = page.get_by_role("dialog", name="Rename")
