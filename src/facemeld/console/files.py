@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from facemeld.console.session.preferences import wishes_of
 from facemeld.errors import FacemeldError
+from facemeld.http.bodies import read_bounded
 from facemeld.users.types import Principal
 
 CAPACITY = 256 << 20
@@ -142,7 +143,7 @@ class Inbox:
         if slot is None or slot.token_id != principal.token_id:
             return JSONResponse({"message": texts("errors.page_gone")}, 404)
         try:
-            data = await _body(request, slot.max_bytes)
+            data = await read_bounded(request.receive, slot.max_bytes, request.headers.get("content-length"))
         except ClientDisconnect:
             return Response(status_code=400)
         if data is None:
@@ -157,18 +158,3 @@ class Inbox:
         except Exception:
             logger.exception("A file sent to the console could not be used")
             return JSONResponse({"message": texts("errors.unexpected")}, 500)
-
-
-async def _body(request: Request, limit: int) -> bytes | None:
-    """The whole body, or None as soon as it is too long."""
-    announced = request.headers.get("content-length", "0")
-    if announced.isdecimal() and int(announced) > limit:
-        return None
-    parts: list[bytes] = []
-    size = 0
-    async for part in request.stream():
-        size += len(part)
-        if size > limit:
-            return None
-        parts.append(part)
-    return b"".join(parts)

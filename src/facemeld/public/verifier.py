@@ -16,6 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from facemeld.errors import FacemeldError
+from facemeld.http.bodies import read_bounded
 from facemeld.marks.errors import MarkError
 from facemeld.media.errors import MediaError
 from facemeld.verify.service import VerifyService
@@ -52,7 +53,7 @@ class VerifyPage:
         if not await self.limiter.hit(RateLimitItemPerMinute(self.per_minute), "verify", who):
             return _refusal(429, "too_many", f"at most {self.per_minute} pictures a minute can be verified", {"Retry-After": "60"})
         try:
-            body = await self._body(request)
+            body = await read_bounded(request.receive, self.max_bytes, request.headers.get("content-length"))
         except ClientDisconnect:
             return Response(status_code=400)
         if body is None:
@@ -65,17 +66,6 @@ class VerifyPage:
             return _refusal(503, "busy", "the service is busy", {"Retry-After": "5"})
         except FacemeldError:
             return _refusal(500, "failed", "the picture could not be looked at")
-
-    async def _body(self, request: Request) -> bytes | None:
-        """The whole body, or None as soon as it is too long."""
-        parts: list[bytes] = []
-        size = 0
-        async for part in request.stream():
-            size += len(part)
-            if size > self.max_bytes:
-                return None
-            parts.append(part)
-        return b"".join(parts)
 
     @cached_property
     def _page(self) -> str:

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import anyio
 import anyio.to_thread
+from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from facemeld.api.protocol import envelope
@@ -34,6 +35,7 @@ from facemeld.api.protocol.options import ProtocolLimits, ProtocolOptions
 from facemeld.api.protocol.request import Common, Parameters, RawRequest, is_v1, language_of, read_common, read_consent, read_parameters
 from facemeld.api.protocol.signature import ALGORITHM, Verified, check_clock, read_claim, verify
 from facemeld.errors import FacemeldError
+from facemeld.http.bodies import read_bounded
 from facemeld.timing import collecting, stage
 
 T = TypeVar("T")
@@ -74,14 +76,13 @@ async def read_body(head: RawRequest, receive: Receive, limits: ProtocolLimits) 
     """
     v1 = is_v1(head)
     limit = limits.v1_body_bytes if v1 else limits.body_bytes
-    announced = head.headers.get("content-length", "")
     arrived, body = False, None
-    if announced.isascii() and announced.isdigit() and int(announced) > limit:
-        arrived = True
-    else:
+    try:
         with anyio.move_on_after(limits.body_seconds):
-            body = await _collect(receive, limit)
+            body = await read_bounded(receive, limit, head.headers.get("content-length"))
             arrived = True
+    except ClientDisconnect as error:
+        raise ClientGone("The client must send the whole body, but hung up before its end") from error
     if head.method not in ("GET", "POST"):
         raise UnsupportedProtocol()
     if head.method == "GET":
@@ -91,23 +92,6 @@ async def read_body(head: RawRequest, receive: Receive, limits: ProtocolLimits) 
     if body is None:
         raise SignatureFailure(method=ALGORITHM) if v1 else RequestSizeLimitExceeded(detail=f"A body must have at most {limit} bytes.")
     return body
-
-
-async def _collect(receive: Receive, limit: int) -> bytes | None:
-    """The body, or None as soon as it is over the limit; its rest is the server's to throw away."""
-    chunks: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientGone("The client must send the whole body, but hung up before its end")
-        chunk: bytes = message.get("body", b"")
-        size += len(chunk)
-        if size > limit:
-            return None
-        chunks.append(chunk)
-        if not message.get("more_body", False):
-            return b"".join(chunks)
 
 
 async def unless_gone(receive: Receive, work: Callable[[], Awaitable[T]]) -> T:

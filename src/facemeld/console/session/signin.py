@@ -18,6 +18,7 @@ from facemeld.console.session.preferences import LANGUAGE_COOKIE, SESSION_COOKIE
 from facemeld.console.texts import LANGUAGES
 from facemeld.console.usecases import House
 from facemeld.db.errors import DatabaseUnavailable
+from facemeld.http.bodies import read_bounded
 from facemeld.users.types import AttemptsUncounted, PasswordWrong, TokenInvalid, TooManyAttempts
 
 logger = logging.getLogger("facemeld.console")
@@ -126,13 +127,9 @@ class Visits:
 
 
 async def _form(request: Request) -> dict[str, str]:
-    """The fields of a small form; what is too long counts as empty."""
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _LARGEST_FORM:
-            return {}
-    return dict(parse_qsl(body.decode("utf-8", "replace")))
+    """Return the fields of a small form; a body that is too long counts as empty."""
+    body = await read_bounded(request.receive, _LARGEST_FORM, request.headers.get("content-length"))
+    return dict(parse_qsl((body or b"").decode("utf-8", "replace")))
 
 
 def _target(text: str | None) -> str:
