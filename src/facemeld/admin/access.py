@@ -1,26 +1,27 @@
-"""What every endpoint takes: the use cases, and the user who makes the request and may do what it asks."""
+"""What endpoints share: the user who makes the request and may do what it asks, pages of lists, and strict values."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import base64
+import binascii
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, TypeAlias, cast
+from typing import Annotated, Any, Generic, TypeAlias, TypeVar, cast
 
 from fastapi import Depends, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from pydantic import BaseModel, BeforeValidator, Field
 
+from facemeld.admin.errors import AdminError
 from facemeld.upkeep.administration import Administration
 from facemeld.users.signin import NEEDED_ROLES, Act, require
 from facemeld.users.types import Principal, TokenInvalid
 
 _bearer = HTTPBearer(auto_error=False, description="A token of `POST /login` or of `facemeld user token create`.")
 
-PAGE = 50
-LARGEST_PAGE = 200
-
 
 def administration(request: Request) -> Administration:
-    """The use cases behind this application."""
+    """Return the use cases behind this application."""
     return cast(Administration, request.app.state.administration)
 
 
@@ -28,10 +29,10 @@ Admin: TypeAlias = Annotated[Administration, Depends(administration)]
 
 
 def signed_in(request: Request, admin: Admin, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> Principal:
-    """The user of the request's bearer token.
+    """Return the user of the request's bearer token.
 
     Raises:
-        TokenInvalid: there is none, or it is not in force.
+        TokenInvalid: The token is missing, unknown, expired or revoked.
     """
     if credentials is None:
         raise TokenInvalid("the header Authorization must have the form 'Bearer TOKEN'")
@@ -44,7 +45,7 @@ SignedIn: TypeAlias = Annotated[Principal, Depends(signed_in)]
 
 
 def allowed(act: Act) -> Callable[[Principal], Principal]:
-    """A dependency that lets users through who may do something of this kind."""
+    """Return a dependency that admits only users whose role allows an act."""
 
     def check(principal: SignedIn) -> Principal:
         require(principal, act)
@@ -63,10 +64,101 @@ ConfigurationReader: TypeAlias = Annotated[Principal, Depends(allowed(Act.SETTIN
 AccountKeeper: TypeAlias = Annotated[Principal, Depends(allowed(Act.ACCOUNTS))]
 UserKeeper: TypeAlias = Annotated[Principal, Depends(allowed(Act.USERS))]
 
-Limit: TypeAlias = Annotated[int, Query(ge=1, le=LARGEST_PAGE, description="Most items of the page.")]
-Cursor: TypeAlias = Annotated[str | None, Query(max_length=512, description="`next` of the page before; absent for the first page.")]
+
+def _not_a_number(value: Any) -> Any:
+    """Refuse a number as a moment, because it could count seconds or milliseconds."""
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return value
+    raise ValueError("must be a date with a time, such as 2026-08-15T12:00:00Z, got a number")
+
+
+Moment: TypeAlias = Annotated[datetime, BeforeValidator(_not_a_number)]
+"""A moment in the form of RFC 3339."""
+
+Flag: TypeAlias = Annotated[bool, Field(strict=True)]
+"""``true`` or ``false`` in a body; refuses 1 and ``"yes"``."""
+
+Whole: TypeAlias = Annotated[int, Field(strict=True)]
+"""An integer in a body; refuses ``"1"`` and ``true``."""
+
+Number: TypeAlias = Annotated[float, Field(strict=True)]
+"""A number in a body; refuses ``"1"`` and ``true``."""
 
 
 def aware(moment: datetime | None) -> datetime | None:
-    """A moment of a query; one without a zone is UTC."""
+    """Return a moment of a query with its zone, which is UTC if it has none."""
     return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment
+
+
+PAGE = 50
+LARGEST_PAGE = 200
+
+Limit: TypeAlias = Annotated[int, Query(ge=1, le=LARGEST_PAGE, description="Most items of the page.")]
+Cursor: TypeAlias = Annotated[str | None, Query(max_length=512, description="`next` of the page before; absent for the first page.")]
+Item = TypeVar("Item")
+
+
+class Page(BaseModel, Generic[Item]):
+    """A part of a list."""
+
+    items: Sequence[Item]
+    next: str | None = Field(description="Pass it as `cursor` to get the next page; null at the end.")
+    total: int | None = Field(default=None, description="Length of the whole list, where it is known.")
+
+
+def cut(what: str, found: Sequence[Item], limit: int, position: Callable[[Item], int]) -> Page[Item]:
+    """Return the first ``limit`` items of the list ``what`` as a page.
+
+    Args:
+        what: Name of the list, which its cursors carry.
+        found: Up to ``limit + 1`` items; the last one only shows that there are more.
+        limit: Most items of the page.
+        position: Returns the number by which an item is sorted.
+    """
+    more = position(found[limit - 1]) if len(found) > limit else None
+    return Page(items=found[:limit], next=write_cursor(what, more))
+
+
+def write_cursor(what: str, position: int | str | None) -> str | None:
+    """Return the cursor after a position of the list ``what``; None at the end of the list."""
+    if position is None:
+        return None
+    return base64.urlsafe_b64encode(f"{what}:{position}".encode()).decode().rstrip("=")
+
+
+def read_number(what: str, cursor: str | None) -> int | None:
+    """Return the number that ``write_cursor`` put into a cursor of the list ``what``.
+
+    Raises:
+        AdminError: The text is not a cursor of this list.
+    """
+    text = read_text(what, cursor)
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdecimal() and len(text) <= 19):
+        raise _refused()
+    return int(text)
+
+
+def read_text(what: str, cursor: str | None) -> str | None:
+    """Return the text that ``write_cursor`` put into a cursor of the list ``what``.
+
+    Raises:
+        AdminError: The text is not a cursor of this list.
+    """
+    if cursor is None:
+        return None
+    try:
+        plain = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
+    except (binascii.Error, ValueError) as error:
+        raise _refused() from error
+    found, _, position = plain.partition(":")
+    if found != what or not position:
+        raise _refused()
+    return position
+
+
+def _refused() -> AdminError:
+    return AdminError(400, "invalid_cursor", "cursor must be the next of an earlier page of the same list")

@@ -1,46 +1,51 @@
-"""Bodies of requests and replies."""
+"""Bodies of requests and replies; a reply reads its fields from the record that a use case returns."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime
-from typing import Annotated, Any, Generic, Self, TypeAlias, TypeVar
+from typing import Annotated, Any, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AliasPath, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from facemeld.accounts.types import AccessKey, AccountState, Package
-from facemeld.admin.values import Flag, Moment, Number, Whole
-from facemeld.db.audit import AuditEntry, AuditVerdict
+from facemeld.accounts.types import AccountState
+from facemeld.admin.access import Flag, Moment, Number, Whole
 from facemeld.materials.review import describe_finding
-from facemeld.materials.types import Activity, Finding, Material
+from facemeld.materials.types import Finding
 from facemeld.privacy.deletion import render_receipt
 from facemeld.privacy.types import Receipt
-from facemeld.results.types import ResultSummary
-from facemeld.upkeep.administration import AccountView, SettingView, Source
-from facemeld.usage.types import Usage, UsageTotal
-from facemeld.users.types import NewToken, Role, Token, TokenKind, User
+from facemeld.upkeep.administration import Source
+from facemeld.users.types import Role, TokenKind
 
-Item = TypeVar("Item")
+
+def _texts(networks: Any) -> list[str]:
+    return [str(network) for network in networks]
+
+
+def _sorted(names: Any) -> list[str] | None:
+    return None if names is None else sorted(names)
+
+
 Degree: TypeAlias = Annotated[Whole, Field(ge=0, le=100)]
+Networks: TypeAlias = Annotated[list[str], BeforeValidator(_texts)]
 Password: TypeAlias = Annotated[str, Field(max_length=1024)]
 Reason: TypeAlias = Annotated[str, Field(max_length=1000)]
 Rate: TypeAlias = Annotated[str, Field(max_length=16, description="Calls a second; empty for the settings'.", examples=["20/second"])]
 
 
 class Request(BaseModel):
-    """A body of a request: unknown fields are refused, because they are misspelt ones."""
+    """The body of a request; unknown fields are refused because they are usually misspelt."""
 
     model_config = ConfigDict(extra="forbid")
 
 
-class Page(BaseModel, Generic[Item]):
-    """A part of a list."""
+class Reply(BaseModel):
+    """The body of a reply, read from an object with the same attributes; an alias says where a field comes from if names differ."""
 
-    items: list[Item]
-    next: str | None = Field(description="Pass it as `cursor` to get the next page; null at the end.")
-    total: int | None = Field(default=None, description="Length of the whole list, where it is known.")
+    model_config = ConfigDict(from_attributes=True)
 
 
-class UserReply(BaseModel):
+class UserReply(Reply):
     """A user."""
 
     name: str
@@ -48,11 +53,6 @@ class UserReply(BaseModel):
     disabled: bool
     created_at: datetime
     signed_in_at: datetime | None
-
-    @classmethod
-    def of(cls, user: User) -> Self:
-        """From the store's record."""
-        return cls(name=user.name, role=user.role, disabled=user.disabled, created_at=user.created_at, signed_in_at=user.signed_in_at)
 
 
 class LoginRequest(Request):
@@ -62,7 +62,7 @@ class LoginRequest(Request):
     password: Password
 
 
-class LoginReply(BaseModel):
+class LoginReply(Reply):
     """A session."""
 
     token: str = Field(description="Send it as `Authorization: Bearer TOKEN`.")
@@ -70,7 +70,7 @@ class LoginReply(BaseModel):
     user: UserReply
 
 
-class MeReply(BaseModel):
+class MeReply(Reply):
     """Who the token stands for, and what it may do."""
 
     name: str
@@ -109,20 +109,15 @@ class NewTokenRequest(Request):
     role: Role | None = Field(default=None, description="The most that it may be used for; never more than the caller may.")
 
 
-class NewTokenReply(BaseModel):
+class NewTokenReply(Reply):
     """A new bearer token; it is shown now and never again."""
 
     id: int
-    token: str
+    token: str = Field(validation_alias="text")
     expires_at: datetime
 
-    @classmethod
-    def of(cls, token: NewToken) -> Self:
-        """From the store's record."""
-        return cls(id=token.id, token=token.text, expires_at=token.expires_at)
 
-
-class TokenReply(BaseModel):
+class TokenReply(Reply):
     """A bearer token, without its text."""
 
     id: int
@@ -135,13 +130,8 @@ class TokenReply(BaseModel):
     revoked_at: datetime | None
     last_used_at: datetime | None
 
-    @classmethod
-    def of(cls, token: Token) -> Self:
-        """From the store's record."""
-        return cls(**{name: getattr(token, name) for name in cls.model_fields})
 
-
-class PackageReply(BaseModel):
+class PackageReply(Reply):
     """Calls bought in advance."""
 
     id: int
@@ -151,44 +141,24 @@ class PackageReply(BaseModel):
     expires_at: datetime | None
     created_at: datetime
 
-    @classmethod
-    def of(cls, package: Package) -> Self:
-        """From the store's record."""
-        return cls(**{name: getattr(package, name) for name in cls.model_fields})
 
-
-class AccountReply(BaseModel):
+class AccountReply(Reply):
     """A customer's account with its credit."""
 
-    name: str
-    state: AccountState
-    balance: int | None = Field(description="Calls left besides packages; null for an account that is not counted.")
+    name: str = Field(validation_alias=AliasPath("account", "name"))
+    state: AccountState = Field(validation_alias=AliasPath("account", "state"))
+    balance: int | None = Field(
+        validation_alias=AliasPath("account", "balance"),
+        description="Calls left besides packages; null for an account that is not counted.",
+    )
     calls_left: int | None
     calls_under_way: int
-    auto_open: bool
-    rates: dict[str, int | None]
-    allow_ips: list[str]
-    deny_ips: list[str]
+    auto_open: bool = Field(validation_alias=AliasPath("account", "auto_open"))
+    rates: dict[str, int | None] = Field(validation_alias=AliasPath("account", "rates"))
+    allow_ips: Networks = Field(validation_alias=AliasPath("account", "allowed"))
+    deny_ips: Networks = Field(validation_alias=AliasPath("account", "denied"))
     packages: list[PackageReply]
-    created_at: datetime
-
-    @classmethod
-    def of(cls, view: AccountView) -> Self:
-        """From the use case's record."""
-        account = view.account
-        return cls(
-            name=account.name,
-            state=account.state,
-            balance=account.balance,
-            calls_left=view.calls_left,
-            calls_under_way=view.calls_under_way,
-            auto_open=account.auto_open,
-            rates=dict(account.rates),
-            allow_ips=[str(network) for network in account.allowed],
-            deny_ips=[str(network) for network in account.denied],
-            packages=[PackageReply.of(package) for package in view.packages],
-            created_at=account.created_at,
-        )
+    created_at: datetime = Field(validation_alias=AliasPath("account", "created_at"))
 
 
 class NewAccountRequest(Request):
@@ -216,31 +186,17 @@ class NewPackageRequest(Request):
     expires_at: Moment | None = None
 
 
-class KeyReply(BaseModel):
+class KeyReply(Reply):
     """An access key, without its secret."""
 
     secret_id: str
-    account: str
-    kind: str
+    account: str = Field(validation_alias="account_name")
+    kind: str = Field(validation_alias=AliasPath("kind", "value"))
     enabled: bool
-    actions: list[str] | None = Field(description="The only actions that it may call; null for all.")
+    actions: Annotated[list[str] | None, BeforeValidator(_sorted)] = Field(description="The only actions that it may call; null for all.")
     created_at: datetime
     last_used_at: datetime | None
     expires_at: datetime | None
-
-    @classmethod
-    def of(cls, key: AccessKey) -> Self:
-        """From the store's record."""
-        return cls(
-            secret_id=key.secret_id,
-            account=key.account_name,
-            kind=key.kind.value,
-            enabled=key.enabled,
-            actions=None if key.actions is None else sorted(key.actions),
-            created_at=key.created_at,
-            last_used_at=key.last_used_at,
-            expires_at=key.expires_at,
-        )
 
 
 class NewKeyRequest(Request):
@@ -249,7 +205,7 @@ class NewKeyRequest(Request):
     actions: list[str] | None = Field(default=None, description="The only actions that it may call; absent for all.")
 
 
-class NewKeyReply(BaseModel):
+class NewKeyReply(Reply):
     """A new access key; its secret is shown now and never again."""
 
     secret_id: str
@@ -270,7 +226,7 @@ class NewTemporaryKeyRequest(Request):
     minutes: Annotated[Whole, Field(ge=1, le=2160)] = 60
 
 
-class NewTemporaryKeyReply(BaseModel):
+class NewTemporaryKeyReply(Reply):
     """A new temporary key; secret and token are shown now and never again."""
 
     secret_id: str
@@ -279,7 +235,7 @@ class NewTemporaryKeyReply(BaseModel):
     expires_at: datetime
 
 
-class ActivityReply(BaseModel):
+class ActivityReply(Reply):
     """A group of materials."""
 
     id: str = Field(description="`ProjectId` of the API.")
@@ -293,11 +249,6 @@ class ActivityReply(BaseModel):
     rate: str = Field(description="Calls a second; empty for the settings'.", examples=["20/second"])
     created_at: datetime
     updated_at: datetime
-
-    @classmethod
-    def of(cls, activity: Activity) -> Self:
-        """From the store's record."""
-        return cls(**{name: getattr(activity, name) for name in cls.model_fields})
 
 
 class NewActivityRequest(Request):
@@ -326,18 +277,18 @@ class ActivityChangeRequest(Request):
     rate: Rate | None = None
 
 
-class FaceReply(BaseModel):
+class FaceReply(Reply):
     """A face of a material."""
 
     id: str = Field(description="`TemplateFaceID` of the API.")
     number: int
-    x: int
-    y: int
-    width: int
-    height: int
+    x: int = Field(validation_alias=AliasPath("box", "x"))
+    y: int = Field(validation_alias=AliasPath("box", "y"))
+    width: int = Field(validation_alias=AliasPath("box", "width"))
+    height: int = Field(validation_alias=AliasPath("box", "height"))
 
 
-class FindingReply(BaseModel):
+class FindingReply(Reply):
     """Something that the automatic review noticed."""
 
     code: str
@@ -347,20 +298,13 @@ class FindingReply(BaseModel):
     limit: float | None
     text: dict[str, str] = Field(description="One sentence in each language, by `zh-CN` and `en-US`.")
 
+    @model_validator(mode="before")
     @classmethod
-    def of(cls, finding: Finding) -> Self:
-        """From the catalogue's record."""
-        return cls(
-            code=finding.code,
-            failure=finding.failure,
-            face=finding.face,
-            value=finding.value,
-            limit=finding.limit,
-            text={"zh-CN": describe_finding(finding, "zh-CN"), "en-US": describe_finding(finding, "en-US")},
-        )
+    def _describe(cls, finding: Finding) -> dict[str, Any]:
+        return {**asdict(finding), "text": {"zh-CN": describe_finding(finding, "zh-CN"), "en-US": describe_finding(finding, "en-US")}}
 
 
-class IncomingReply(BaseModel):
+class IncomingReply(Reply):
     """A mark that a picture carried already when it came in."""
 
     input: str = Field(default="", description="`template`, or `photo 1` and so on; empty for a material.")
@@ -368,15 +312,15 @@ class IncomingReply(BaseModel):
     detail: str = Field(description="What it says.")
 
 
-class MaterialReply(BaseModel):
+class MaterialReply(Reply):
     """A template picture."""
 
     id: str = Field(description="`ModelId` of the API.")
-    activity: str = Field(description="`ProjectId` of the API.")
+    activity: str = Field(validation_alias="activity_id", description="`ProjectId` of the API.")
     name: str
     status: int = Field(description="`MaterialStatus` of the API.")
-    status_name: str
-    usable: bool = Field(description="Whether it may be fused.")
+    status_name: Annotated[str, BeforeValidator(str.lower)] = Field(validation_alias=AliasPath("status", "name"))
+    usable: bool = Field(validation_alias=AliasPath("status", "usable"), description="Whether it may be fused.")
     audit_result: str
     findings: list[FindingReply]
     incoming: list[IncomingReply] = Field(description="Marks that the picture came with.")
@@ -390,27 +334,6 @@ class MaterialReply(BaseModel):
     faces: list[FaceReply]
     created_at: datetime
     updated_at: datetime
-
-    @classmethod
-    def of(cls, material: Material) -> Self:
-        """From the catalogue's record."""
-        faces = [
-            FaceReply(id=face.id, number=face.number, x=face.box.x, y=face.box.y, width=face.box.width, height=face.box.height)
-            for face in material.faces
-        ]
-        same = ("id", "name", "audit_result", "width", "height", "format", "size", "sha256", "shape_degree", "feature_degree")
-        return cls(
-            **{name: getattr(material, name) for name in same},
-            activity=material.activity_id,
-            status=material.status.value,
-            status_name=material.status.name.lower(),
-            usable=material.status.usable,
-            findings=[FindingReply.of(finding) for finding in material.findings],
-            incoming=[IncomingReply(**mark) for mark in material.incoming],
-            faces=faces,
-            created_at=material.created_at,
-            updated_at=material.updated_at,
-        )
 
 
 class MaterialChangeRequest(Request):
@@ -428,7 +351,7 @@ class DecisionRequest(Request):
     reason: Reason = ""
 
 
-class UsageTotalReply(BaseModel):
+class UsageTotalReply(Reply):
     """Sums over the calls of one day, action or code."""
 
     group: str
@@ -440,13 +363,8 @@ class UsageTotalReply(BaseModel):
     bytes_out: int
     milliseconds: float = Field(description="Average duration.")
 
-    @classmethod
-    def of(cls, total: UsageTotal) -> Self:
-        """From the store's record."""
-        return cls(**{name: getattr(total, name) for name in cls.model_fields})
 
-
-class SettingReply(BaseModel):
+class SettingReply(Reply):
     """A setting."""
 
     name: str
@@ -457,13 +375,8 @@ class SettingReply(BaseModel):
     source: Source = Field(description="Where the value comes from.")
     secret: bool
 
-    @classmethod
-    def of(cls, view: SettingView) -> Self:
-        """From the use case's record."""
-        return cls(**{name: getattr(view, name) for name in cls.model_fields})
 
-
-class UsageReply(BaseModel):
+class UsageReply(Reply):
     """One call; never its parameters, never a picture."""
 
     at: datetime
@@ -484,32 +397,18 @@ class UsageReply(BaseModel):
     stages: dict[str, float] = Field(description="Where the time went, in milliseconds by stage.")
     incoming: list[IncomingReply] = Field(description="Marks that the pictures of the call carried already.")
 
-    @classmethod
-    def of(cls, usage: Usage) -> Self:
-        """From the store's record."""
-        same = {name: getattr(usage, name) for name in cls.model_fields if name != "incoming"}
-        return cls(**same, incoming=[IncomingReply(**mark) for mark in usage.incoming])
 
-
-class ResultReply(BaseModel):
+class ResultReply(Reply):
     """A stored result; its address is known to the caller alone, because results show people's faces."""
 
-    id: str
-    media_type: str
+    id: Annotated[str, BeforeValidator(str)]
+    media_type: str = Field(validation_alias=AliasPath("id", "media_type"))
     size: int
     stored_at: datetime
-    expires_at: datetime
-
-    @classmethod
-    def of(cls, summary: ResultSummary) -> Self:
-        """From the store's record."""
-        result = summary.id
-        return cls(
-            id=str(result), media_type=result.media_type, size=summary.size, stored_at=summary.stored_at, expires_at=result.expires_at
-        )
+    expires_at: datetime = Field(validation_alias=AliasPath("id", "expires_at"))
 
 
-class AuditReply(BaseModel):
+class AuditReply(Reply):
     """One administrative act."""
 
     id: int
@@ -519,33 +418,18 @@ class AuditReply(BaseModel):
     subject: str
     detail: dict[str, str | int | bool | None]
 
-    @classmethod
-    def of(cls, entry: AuditEntry) -> Self:
-        """From the log's record."""
-        return cls(id=entry.id, at=entry.at, actor=entry.actor, act=entry.act, subject=entry.subject, detail=dict(entry.detail))
 
-
-class AuditVerdictReply(BaseModel):
+class AuditVerdictReply(Reply):
     """What a check of the audit log's chain found."""
 
     sound: bool
     entries: int = Field(description="Entries that hold.")
-    head_id: int = Field(description="The last entry that holds; 0 for none.")
-    head_hash: str = Field(description="Its hash; kept elsewhere, it is the anchor of a later check.")
-    bad_id: int | None = Field(description="The first entry that does not hold.")
+    head_id: int = Field(validation_alias=AliasPath("head", "id"), description="The last entry that holds; 0 for none.")
+    head_hash: str = Field(
+        validation_alias=AliasPath("head", "hash"), description="Its hash; kept elsewhere, it is the anchor of a later check."
+    )
+    bad_id: int | None = Field(validation_alias="bad", description="The first entry that does not hold.")
     fault: str = Field(description="What is wrong; empty if nothing is.")
-
-    @classmethod
-    def of(cls, verdict: AuditVerdict) -> Self:
-        """From the check."""
-        return cls(
-            sound=verdict.sound,
-            entries=verdict.entries,
-            head_id=verdict.head.id,
-            head_hash=verdict.head.hash,
-            bad_id=verdict.bad,
-            fault=verdict.fault,
-        )
 
 
 class DeletionRequest(Request):
@@ -556,14 +440,14 @@ class DeletionRequest(Request):
     account: str | None = Field(default=None, description="Only calls of this account.")
 
 
-class ReceiptReply(BaseModel):
+class ReceiptReply(Reply):
     """The signed statement of a deletion."""
 
     number: int
     at: datetime
     receipt: dict[str, Any] = Field(description="What `facemeld receipts verify` checks: `body` and `signature`.")
 
+    @model_validator(mode="before")
     @classmethod
-    def of(cls, receipt: Receipt) -> Self:
-        """From the store's record."""
-        return cls(number=receipt.number, at=receipt.at, receipt=render_receipt(receipt.body, receipt.signature))
+    def _render(cls, receipt: Receipt) -> dict[str, Any]:
+        return {"number": receipt.number, "at": receipt.at, "receipt": render_receipt(receipt.body, receipt.signature)}

@@ -1,96 +1,182 @@
-"""Customers' accounts and their access keys."""
+"""Sessions and users with their tokens, customers' accounts and their access keys."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 
-from facemeld.admin.access import PAGE, AccountKeeper, Admin, Cursor, KeyKeeper, Limit, Reader
-from facemeld.admin.cursors import read_number, read_text, write_cursor
-from facemeld.admin.models import (
-    AccountChangeRequest,
-    AccountReply,
-    KeyChangeRequest,
-    KeyReply,
-    NewAccountRequest,
-    NewKeyReply,
-    NewKeyRequest,
-    NewPackageRequest,
-    NewTemporaryKeyReply,
-    NewTemporaryKeyRequest,
-    Page,
-)
+from facemeld.admin import access, models
+from facemeld.admin.access import PAGE, AccountKeeper, Admin, Cursor, KeyKeeper, Limit, Page, Reader, SignedIn, UserKeeper
 from facemeld.upkeep.administration import account_change, checked_actions
+from facemeld.users.signin import NEEDED_ROLES
 
-router = APIRouter(tags=["accounts"])
+session = APIRouter(tags=["session"])
+users = APIRouter(prefix="/users", tags=["users"])
+accounts = APIRouter(tags=["accounts"])
+ROUTERS = (session, users, accounts)
 
 
-@router.get("/accounts", operation_id="accounts")
-def list_accounts(admin: Admin, _: Reader, limit: Limit = PAGE, cursor: Cursor = None) -> Page[AccountReply]:
+@session.post("/login", response_model=models.LoginReply, operation_id="login")
+def login(body: models.LoginRequest, request: Request, admin: Admin) -> object:
+    """Exchange name and password for a bearer token. Too many attempts are answered with 429."""
+    user, token = admin.signing_in.sign_in(body.name, body.password, _address(request))
+    return {"token": token.text, "expires_at": token.expires_at, "user": user}
+
+
+@session.post("/logout", status_code=204, operation_id="logout")
+def logout(admin: Admin, me: SignedIn) -> None:
+    """End the token of this request."""
+    admin.users.revoke(me.token_id, actor=me.actor)
+
+
+@session.get("/me", operation_id="me")
+def who(me: SignedIn) -> models.MeReply:
+    """Who the token stands for."""
+    return models.MeReply(name=me.name, role=me.role, acts=[act.value for act, role in NEEDED_ROLES.items() if me.role.allows(role)])
+
+
+@session.post("/me/password", status_code=204, operation_id="change_password")
+def change_password(body: models.PasswordRequest, request: Request, admin: Admin, me: SignedIn) -> None:
+    """Change the own password; all own sessions end."""
+    admin.signing_in.check(me.name, body.current, _address(request))
+    admin.users.change(me.name, password=body.new, actor=me.actor)
+
+
+@session.get("/me/tokens", response_model=Page[models.TokenReply], operation_id="own_tokens")
+def own_tokens(admin: Admin, me: SignedIn, limit: Limit = PAGE, cursor: Cursor = None) -> object:
+    """Own tokens, newest first, without their texts."""
+    return _tokens(admin, me.name, limit, cursor)
+
+
+@session.post("/me/tokens", response_model=models.NewTokenReply, status_code=201, operation_id="create_own_token")
+def create_own_token(body: models.NewTokenRequest, admin: Admin, me: SignedIn) -> object:
+    """Create a token for a program; it may never do more than this request may."""
+    role = me.role if body.role is None else me.role.limited_to(body.role)
+    return admin.create_token(me.name, days=body.days, label=body.label, role=role, actor=me.actor)
+
+
+@session.delete("/me/tokens/{token_id}", status_code=204, operation_id="revoke_own_token")
+def revoke_own_token(token_id: int, admin: Admin, me: SignedIn) -> None:
+    """End an own token."""
+    admin.users.revoke(token_id, actor=me.actor, user=me.name)
+
+
+@users.get("", response_model=Page[models.UserReply], operation_id="users")
+def list_users(admin: Admin, _: UserKeeper, limit: Limit = PAGE, cursor: Cursor = None) -> object:
+    """Users in the order of their creation."""
+    found = admin.users.users(limit=limit + 1, after=access.read_number("users", cursor))
+    return access.cut("users", found, limit, lambda user: user.id)
+
+
+@users.post("", response_model=models.UserReply, status_code=201, operation_id="create_user")
+def create_user(body: models.NewUserRequest, admin: Admin, me: UserKeeper) -> object:
+    """Create a user."""
+    return admin.users.create(body.name, body.password, body.role, actor=me.actor)
+
+
+@users.get("/{name}", response_model=models.UserReply, operation_id="user")
+def get_user(name: str, admin: Admin, _: UserKeeper) -> object:
+    """One user."""
+    return admin.users.get(name)
+
+
+@users.patch("/{name}", response_model=models.UserReply, operation_id="change_user")
+def change_user(name: str, body: models.UserChangeRequest, admin: Admin, me: UserKeeper) -> object:
+    """Change role or password, disable or enable; an enabled owner is always left."""
+    return admin.users.change(name, role=body.role, disabled=body.disabled, password=body.password, actor=me.actor)
+
+
+@users.get("/{name}/tokens", response_model=Page[models.TokenReply], operation_id="tokens")
+def list_tokens(name: str, admin: Admin, _: UserKeeper, limit: Limit = PAGE, cursor: Cursor = None) -> object:
+    """Tokens of a user, newest first, without their texts."""
+    return _tokens(admin, name, limit, cursor)
+
+
+@users.post("/{name}/tokens", response_model=models.NewTokenReply, status_code=201, operation_id="create_token")
+def create_token(name: str, body: models.NewTokenRequest, admin: Admin, me: UserKeeper) -> object:
+    """Create a token for a program that acts as this user."""
+    return admin.create_token(name, days=body.days, label=body.label, role=body.role, actor=me.actor)
+
+
+@users.delete("/{name}/tokens/{token_id}", status_code=204, operation_id="revoke_token")
+def revoke_token(name: str, token_id: int, admin: Admin, me: UserKeeper) -> None:
+    """End a token of a user."""
+    admin.users.revoke(token_id, actor=me.actor, user=name)
+
+
+@accounts.get("/accounts", response_model=Page[models.AccountReply], operation_id="accounts")
+def list_accounts(admin: Admin, _: Reader, limit: Limit = PAGE, cursor: Cursor = None) -> object:
     """Accounts in the order of their creation."""
-    page = admin.account_page(read_number("accounts", cursor), limit)
-    return Page(items=[AccountReply.of(view) for view in page.items], next=write_cursor("accounts", page.next), total=page.total)
+    found = admin.account_page(access.read_number("accounts", cursor), limit)
+    return Page(items=found.items, next=access.write_cursor("accounts", found.next), total=found.total)
 
 
-@router.post("/accounts", status_code=201, operation_id="create_account")
-def create_account(body: NewAccountRequest, admin: Admin, me: AccountKeeper) -> AccountReply:
+@accounts.post("/accounts", response_model=models.AccountReply, status_code=201, operation_id="create_account")
+def create_account(body: models.NewAccountRequest, admin: Admin, me: AccountKeeper) -> object:
     """Create an account, whose calls are not counted until it gets a balance or a package."""
-    return AccountReply.of(admin.account(admin.accounts.create(body.name, actor=me.actor).name))
+    return admin.account(admin.accounts.create(body.name, actor=me.actor).name)
 
 
-@router.get("/accounts/{name}", operation_id="account")
-def get_account(name: str, admin: Admin, _: Reader) -> AccountReply:
+@accounts.get("/accounts/{name}", response_model=models.AccountReply, operation_id="account")
+def get_account(name: str, admin: Admin, _: Reader) -> object:
     """One account with its credit."""
-    return AccountReply.of(admin.account(name))
+    return admin.account(name)
 
 
-@router.patch("/accounts/{name}", operation_id="change_account")
-def change_account(name: str, body: AccountChangeRequest, admin: Admin, me: AccountKeeper) -> AccountReply:
+@accounts.patch("/accounts/{name}", response_model=models.AccountReply, operation_id="change_account")
+def change_account(name: str, body: models.AccountChangeRequest, admin: Admin, me: AccountKeeper) -> object:
     """Change state, credit, rates and address lists; the next call already follows it."""
     admin.accounts.change(name, account_change(**dict(body)), actor=me.actor)
-    return AccountReply.of(admin.account(name))
+    return admin.account(name)
 
 
-@router.post("/accounts/{name}/packages", status_code=201, operation_id="add_package")
-def add_package(name: str, body: NewPackageRequest, admin: Admin, me: AccountKeeper) -> AccountReply:
+@accounts.post("/accounts/{name}/packages", response_model=models.AccountReply, status_code=201, operation_id="add_package")
+def add_package(name: str, body: models.NewPackageRequest, admin: Admin, me: AccountKeeper) -> object:
     """Give an account calls in advance; from now on its calls are counted."""
     action = None if body.action is None else min(checked_actions([body.action]) or ())
     admin.accounts.add_package(name, body.calls, actor=me.actor, action=action, expires_at=body.expires_at)
-    return AccountReply.of(admin.account(name))
+    return admin.account(name)
 
 
-@router.get("/keys", operation_id="keys")
+@accounts.get("/keys", response_model=Page[models.KeyReply], operation_id="keys")
 def list_keys(
     admin: Admin,
     _: Reader,
     account: Annotated[str | None, Query(description="Only this account's keys.")] = None,
     limit: Limit = PAGE,
     cursor: Cursor = None,
-) -> Page[KeyReply]:
+) -> object:
     """Access keys by SecretId, without their secrets."""
-    keys, more = admin.key_page(account, read_text("keys", cursor), limit)
-    return Page(items=[KeyReply.of(key) for key in keys], next=write_cursor("keys", more))
+    keys, more = admin.key_page(account, access.read_text("keys", cursor), limit)
+    return Page(items=keys, next=access.write_cursor("keys", more))
 
 
-@router.post("/accounts/{name}/keys", status_code=201, operation_id="create_key")
-def create_key(name: str, body: NewKeyRequest, admin: Admin, me: KeyKeeper) -> NewKeyReply:
+@accounts.post("/accounts/{name}/keys", response_model=models.NewKeyReply, status_code=201, operation_id="create_key")
+def create_key(name: str, body: models.NewKeyRequest, admin: Admin, me: KeyKeeper) -> object:
     """Create an access key; its secret is shown now and never again."""
-    key = admin.accounts.create_key(name, actor=me.actor, actions=checked_actions(body.actions))
-    return NewKeyReply(secret_id=key.secret_id, secret_key=key.secret_key)
+    return admin.accounts.create_key(name, actor=me.actor, actions=checked_actions(body.actions))
 
 
-@router.patch("/keys/{secret_id}", operation_id="change_key")
-def change_key(secret_id: str, body: KeyChangeRequest, admin: Admin, me: KeyKeeper) -> KeyReply:
+@accounts.patch("/keys/{secret_id}", response_model=models.KeyReply, operation_id="change_key")
+def change_key(secret_id: str, body: models.KeyChangeRequest, admin: Admin, me: KeyKeeper) -> object:
     """Disable or enable a key, change which actions it may call; the next call already follows it."""
-    return KeyReply.of(
-        admin.change_key(secret_id, enabled=body.enabled, actions=body.actions, all_actions=body.all_actions, actor=me.actor)
-    )
+    return admin.change_key(secret_id, enabled=body.enabled, actions=body.actions, all_actions=body.all_actions, actor=me.actor)
 
 
-@router.post("/keys/{secret_id}/temporary", status_code=201, operation_id="create_temporary_key")
-def create_temporary_key(secret_id: str, body: NewTemporaryKeyRequest, admin: Admin, me: KeyKeeper) -> NewTemporaryKeyReply:
+@accounts.post(
+    "/keys/{secret_id}/temporary", response_model=models.NewTemporaryKeyReply, status_code=201, operation_id="create_temporary_key"
+)
+def create_temporary_key(secret_id: str, body: models.NewTemporaryKeyRequest, admin: Admin, me: KeyKeeper) -> object:
     """Create a key that acts on behalf of this one for a while; its secret and token are shown now and never again."""
-    key = admin.accounts.create_temporary_key(secret_id, timedelta(minutes=body.minutes), actor=me.actor)
-    return NewTemporaryKeyReply(secret_id=key.secret_id, secret_key=key.secret_key, token=key.token, expires_at=key.expires_at)
+    return admin.accounts.create_temporary_key(secret_id, timedelta(minutes=body.minutes), actor=me.actor)
+
+
+def _tokens(admin: Admin, name: str, limit: int, cursor: str | None) -> object:
+    found = admin.users.tokens(name, limit=limit + 1, before=access.read_number("tokens", cursor))
+    return access.cut("tokens", found, limit, lambda token: token.id)
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client is not None else "unknown"

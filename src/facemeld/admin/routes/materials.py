@@ -1,4 +1,4 @@
-"""Materials: upload, review, pictures, deletion."""
+"""Activities and their materials: upload, review, pictures, deletion."""
 
 from __future__ import annotations
 
@@ -6,30 +6,66 @@ from typing import Annotated, Any, TypeAlias
 
 from fastapi import APIRouter, Query, Request, Response
 
-from facemeld.admin.access import PAGE, Admin, Cursor, Editor, Limit, Reader, Reviewer
-from facemeld.admin.cursors import read_number, write_cursor
+from facemeld.admin import access, models
+from facemeld.admin.access import PAGE, Admin, Cursor, Editor, Limit, Page, Reader, Reviewer
 from facemeld.admin.errors import AdminError
-from facemeld.admin.models import AuditReply, DecisionRequest, MaterialChangeRequest, MaterialReply, Page
-from facemeld.admin.routes.audit import audit_page
-from facemeld.materials.types import Material, MaterialStatus
+from facemeld.admin.routes.records import audit_page
+from facemeld.materials.types import ActivityState, Material, MaterialStatus
 from facemeld.users.signin import Act, require
 from facemeld.users.types import Principal
 
-router = APIRouter(tags=["materials"])
+activities = APIRouter(prefix="/activities", tags=["activities"])
+materials = APIRouter(tags=["materials"])
+ROUTERS = (activities, materials)
 
 PICTURE_TYPES = ("image/jpeg", "image/png")
-_UPLOAD_BODY = {"required": True, "content": {name: {"schema": {"type": "string", "format": "binary"}} for name in PICTURE_TYPES}}
-_PICTURE_REPLY: dict[int | str, dict[str, Any]] = {
-    200: {"content": {name: {"schema": {"type": "string", "format": "binary"}} for name in PICTURE_TYPES}}
+_UPLOAD_BODY: dict[str, Any] = {
+    "required": True,
+    "content": {name: {"schema": {"type": "string", "format": "binary"}} for name in PICTURE_TYPES},
 }
+_PICTURE_REPLY: dict[int | str, dict[str, Any]] = {200: {"content": _UPLOAD_BODY["content"]}}
 _PICTURE_HEADERS = {"Cache-Control": "private, max-age=300"}
-
 
 UploadName: TypeAlias = Annotated[str, Query(description="Name for people, such as the file's.")]
 Approve: TypeAlias = Annotated[bool, Query(description="Approve it at once; without effect on a picture that has no face.")]
 
 
-@router.get("/materials", operation_id="materials")
+@activities.get("", response_model=Page[models.ActivityReply], operation_id="activities")
+def list_activities(
+    admin: Admin,
+    _: Reader,
+    account: Annotated[str | None, Query(description="Only this account's activities.")] = None,
+    search: Annotated[str, Query(max_length=64, description="Only those with this text in their names, or with this id.")] = "",
+    state: Annotated[ActivityState | None, Query(description="Only those in this state.")] = None,
+    limit: Limit = PAGE,
+    cursor: Cursor = None,
+) -> object:
+    """Activities in the order of their creation."""
+    after = access.read_number("activities", cursor)
+    page = admin.activities.activities(admin.account_number(account), limit=limit, after=after, search=search, state=state)
+    return Page(items=page.items, next=access.write_cursor("activities", page.next), total=page.total)
+
+
+@activities.post("", status_code=201, response_model=models.ActivityReply, operation_id="create_activity")
+def create_activity(body: models.NewActivityRequest, admin: Admin, me: Editor) -> object:
+    """Create an activity of an account."""
+    account = admin.accounts.get(body.account)
+    return admin.activities.create(account.id, actor=me.actor, **body.model_dump(exclude={"account"}))
+
+
+@activities.get("/{activity_id}", response_model=models.ActivityReply, operation_id="activity")
+def get_activity(activity_id: str, admin: Admin, _: Reader) -> object:
+    """One activity."""
+    return admin.activities.get(None, activity_id)
+
+
+@activities.patch("/{activity_id}", response_model=models.ActivityReply, operation_id="change_activity")
+def change_activity(activity_id: str, body: models.ActivityChangeRequest, admin: Admin, me: Editor) -> object:
+    """Change name, description, default degrees, rate; publish, disable; require consent."""
+    return admin.activities.change(None, activity_id, actor=me.actor, **dict(body))
+
+
+@materials.get("/materials", response_model=Page[models.MaterialReply], operation_id="materials")
 def list_materials(
     admin: Admin,
     _: Reader,
@@ -39,66 +75,68 @@ def list_materials(
     ] = None,
     limit: Limit = PAGE,
     cursor: Cursor = None,
-) -> Page[MaterialReply]:
+) -> object:
     """Materials in the order of their import, without deleted ones."""
-    page = admin.materials.materials(None, activity, limit=limit, after=read_number("materials", cursor), status=status)
-    return Page(items=[MaterialReply.of(one) for one in page.items], next=write_cursor("materials", page.next), total=page.total)
+    page = admin.materials.materials(None, activity, limit=limit, after=access.read_number("materials", cursor), status=status)
+    return Page(items=page.items, next=access.write_cursor("materials", page.next), total=page.total)
 
 
-@router.post(
-    "/activities/{activity_id}/materials", status_code=201, operation_id="add_material", openapi_extra={"requestBody": _UPLOAD_BODY}
+@materials.post(
+    "/activities/{activity_id}/materials",
+    status_code=201,
+    response_model=models.MaterialReply,
+    operation_id="add_material",
+    openapi_extra={"requestBody": _UPLOAD_BODY},
 )
-async def add_material(
-    activity_id: str, request: Request, admin: Admin, me: Editor, name: UploadName, approve: Approve = False
-) -> MaterialReply:
+async def add_material(activity_id: str, request: Request, admin: Admin, me: Editor, name: UploadName, approve: Approve = False) -> object:
     """Upload a picture as the request's body: it is analysed, reviewed and stored; one that fails the review is stored as such."""
     picture = await _upload(request, me, approve)
-    return MaterialReply.of(await admin.importing.add(activity_id, picture, name, approve=approve, actor=me.actor))
+    return await admin.importing.add(activity_id, picture, name, approve=approve, actor=me.actor)
 
 
-@router.get("/materials/{material_id}", operation_id="material")
-def get_material(material_id: str, admin: Admin, _: Reader) -> MaterialReply:
+@materials.get("/materials/{material_id}", response_model=models.MaterialReply, operation_id="material")
+def get_material(material_id: str, admin: Admin, _: Reader) -> object:
     """One material with its faces and findings."""
-    return MaterialReply.of(admin.materials.get(None, material_id))
+    return admin.materials.get(None, material_id)
 
 
-@router.patch("/materials/{material_id}", operation_id="change_material")
-def change_material(material_id: str, body: MaterialChangeRequest, admin: Admin, me: Editor) -> MaterialReply:
+@materials.patch("/materials/{material_id}", response_model=models.MaterialReply, operation_id="change_material")
+def change_material(material_id: str, body: models.MaterialChangeRequest, admin: Admin, me: Editor) -> object:
     """Change name or default degrees."""
-    return MaterialReply.of(admin.materials.change(None, material_id, actor=me.actor, **dict(body)))
+    return admin.materials.change(None, material_id, actor=me.actor, **dict(body))
 
 
-@router.delete("/materials/{material_id}", status_code=204, operation_id="delete_material")
+@materials.delete("/materials/{material_id}", status_code=204, operation_id="delete_material")
 def delete_material(material_id: str, admin: Admin, me: Editor) -> None:
     """Delete a material and its files."""
     admin.materials.delete(None, material_id, actor=me.actor)
 
 
-@router.post("/materials/{material_id}/approve", operation_id="approve_material")
-def approve_material(material_id: str, body: DecisionRequest, admin: Admin, me: Reviewer) -> MaterialReply:
+@materials.post("/materials/{material_id}/approve", response_model=models.MaterialReply, operation_id="approve_material")
+def approve_material(material_id: str, body: models.DecisionRequest, admin: Admin, me: Reviewer) -> object:
     """Approve a material, or its appeal: from now on it can be fused."""
-    return MaterialReply.of(admin.approve(material_id, body.reason, actor=me.actor))
+    return admin.approve(material_id, body.reason, actor=me.actor)
 
 
-@router.post("/materials/{material_id}/reject", operation_id="reject_material")
-def reject_material(material_id: str, body: DecisionRequest, admin: Admin, me: Reviewer) -> MaterialReply:
+@materials.post("/materials/{material_id}/reject", response_model=models.MaterialReply, operation_id="reject_material")
+def reject_material(material_id: str, body: models.DecisionRequest, admin: Admin, me: Reviewer) -> object:
     """Reject a material, or its appeal: it cannot be fused."""
-    return MaterialReply.of(admin.reject(material_id, body.reason, actor=me.actor))
+    return admin.reject(material_id, body.reason, actor=me.actor)
 
 
-@router.post("/materials/{material_id}/appeal", operation_id="appeal_material")
-def appeal_material(material_id: str, body: DecisionRequest, admin: Admin, me: Editor) -> MaterialReply:
+@materials.post("/materials/{material_id}/appeal", response_model=models.MaterialReply, operation_id="appeal_material")
+def appeal_material(material_id: str, body: models.DecisionRequest, admin: Admin, me: Editor) -> object:
     """Ask for a second look at a rejected material; possible once."""
-    return MaterialReply.of(admin.appeal(material_id, body.reason, actor=me.actor))
+    return admin.appeal(material_id, body.reason, actor=me.actor)
 
 
-@router.get("/materials/{material_id}/history", operation_id="material_history")
-def material_history(material_id: str, admin: Admin, _: Reviewer, limit: Limit = PAGE, cursor: Cursor = None) -> Page[AuditReply]:
+@materials.get("/materials/{material_id}/history", response_model=Page[models.AuditReply], operation_id="material_history")
+def material_history(material_id: str, admin: Admin, _: Reviewer, limit: Limit = PAGE, cursor: Cursor = None) -> object:
     """Everything that was done to a material, newest first; also to a deleted one."""
     return audit_page(admin, material_id, limit, cursor)
 
 
-@router.get("/materials/{material_id}/picture", operation_id="material_picture", response_class=Response, responses=_PICTURE_REPLY)
+@materials.get("/materials/{material_id}/picture", operation_id="material_picture", response_class=Response, responses=_PICTURE_REPLY)
 def material_picture(material_id: str, admin: Admin, _: Reader) -> Response:
     """The picture as it was uploaded."""
     material: Material = admin.materials.get(None, material_id)
@@ -106,16 +144,21 @@ def material_picture(material_id: str, admin: Admin, _: Reader) -> Response:
     return Response(data, media_type=f"image/{material.format}", headers=_PICTURE_HEADERS)
 
 
-@router.put("/materials/{material_id}/picture", operation_id="replace_material_picture", openapi_extra={"requestBody": _UPLOAD_BODY})
+@materials.put(
+    "/materials/{material_id}/picture",
+    response_model=models.MaterialReply,
+    operation_id="replace_material_picture",
+    openapi_extra={"requestBody": _UPLOAD_BODY},
+)
 async def replace_material_picture(
     material_id: str, request: Request, admin: Admin, me: Editor, name: UploadName, approve: Approve = False
-) -> MaterialReply:
+) -> object:
     """Put another picture in the place of a material's; it keeps its id and is reviewed anew, face 1 being its largest face."""
     picture = await _upload(request, me, approve)
-    return MaterialReply.of(await admin.importing.replace(material_id, picture, name, approve=approve, actor=me.actor))
+    return await admin.importing.replace(material_id, picture, name, approve=approve, actor=me.actor)
 
 
-@router.get("/materials/{material_id}/thumbnail", operation_id="material_thumbnail", response_class=Response, responses=_PICTURE_REPLY)
+@materials.get("/materials/{material_id}/thumbnail", operation_id="material_thumbnail", response_class=Response, responses=_PICTURE_REPLY)
 async def material_thumbnail(material_id: str, admin: Admin, _: Reader) -> Response:
     """A small JPEG of the picture."""
     return Response(await admin.importing.thumbnail(material_id), media_type="image/jpeg", headers=_PICTURE_HEADERS)
