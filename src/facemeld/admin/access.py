@@ -1,4 +1,4 @@
-"""What endpoints share: the user who makes the request and may do what it asks, pages of lists, and strict values."""
+"""Parts that endpoints share: the signed-in user with a sufficient role, strict values, pages and their cursors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from facemeld.upkeep.administration import Administration
 from facemeld.users.signin import NEEDED_ROLES, Act, require
 from facemeld.users.types import Principal, TokenInvalid
 
-_bearer = HTTPBearer(auto_error=False, description="A token of `POST /login` or of `facemeld user token create`.")
+_bearer = HTTPBearer(auto_error=False, description="A token from `POST /login` or `facemeld user token create`.")
 
 
 def administration(request: Request) -> Administration:
@@ -95,17 +95,17 @@ def aware(moment: datetime | None) -> datetime | None:
 PAGE = 50
 LARGEST_PAGE = 200
 
-Limit: TypeAlias = Annotated[int, Query(ge=1, le=LARGEST_PAGE, description="Most items of the page.")]
-Cursor: TypeAlias = Annotated[str | None, Query(max_length=512, description="`next` of the page before; absent for the first page.")]
+Limit: TypeAlias = Annotated[int, Query(ge=1, le=LARGEST_PAGE, description="Maximum number of items.")]
+Cursor: TypeAlias = Annotated[str | None, Query(max_length=512, description="`next` of the previous page; omit it for the first page.")]
 Item = TypeVar("Item")
 
 
 class Page(BaseModel, Generic[Item]):
-    """A part of a list."""
+    """A page of a list."""
 
     items: Sequence[Item]
-    next: str | None = Field(description="Pass it as `cursor` to get the next page; null at the end.")
-    total: int | None = Field(default=None, description="Length of the whole list, where it is known.")
+    next: str | None = Field(description="Value of `cursor` for the next page; null on the last page.")
+    total: int | None = Field(default=None, description="Length of the whole list; null if unknown.")
 
 
 def cut(what: str, found: Sequence[Item], limit: int, position: Callable[[Item], int]) -> Page[Item]:

@@ -24,12 +24,12 @@ from facemeld.upkeep.administration import Administration
 logger = logging.getLogger("facemeld.admin")
 
 PATH = "/admin/v1"
-"""Where the API is mounted."""
+"""Path under which the API is mounted."""
 
 DESCRIPTION = """Administers a Facemeld service: accounts, keys, activities, materials and their review, usage, users, audit.
 
-Every request but `POST /login` carries a bearer token; roles decide what it may do. Lists come in pages: pass `next` as `cursor`.
-Every reply that is not a success has the same shape, `{"error": {"code", "message", "request_id"}}`."""
+Every request except `POST /login` needs a bearer token; the user's role decides which requests are allowed.
+Lists come in pages: pass `next` as `cursor`. Every error reply has the shape `{"error": {"code", "message", "request_id"}}`."""
 
 JSON_BYTES = 64 * 1024
 """Largest body of a request that does not upload a picture."""

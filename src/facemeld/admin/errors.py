@@ -1,4 +1,4 @@
-"""The one shape of every error of the admin API, and which error of a use case becomes which."""
+"""The shape of the admin API's error replies, and the status and code of each error of a use case."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ from facemeld.workers.pool import executor as pool
 
 
 class ErrorBody(BaseModel):
-    """What went wrong."""
+    """An error."""
 
-    code: str = Field(description="For programs.", examples=["not_found"])
-    message: str = Field(description="For people: what was expected and what came.")
-    request_id: str = Field(description="Id of the request; also in the header X-Request-Id and in the server's log.")
+    code: str = Field(description="Code for programs.", examples=["not_found"])
+    message: str = Field(description="Text for people: the expectation and the fact.")
+    request_id: str = Field(description="Id of the request, as in the header X-Request-Id and in the server's log.")
 
 
 class ErrorReply(BaseModel):
-    """The body of every reply that is not a success."""
+    """The body of every error reply."""
 
     error: ErrorBody
 
 
 class AdminError(FacemeldError):
-    """A request that the admin API itself refuses."""
+    """An error of the admin API itself rather than of a use case."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(message)
@@ -84,24 +84,24 @@ STATUSES: Mapping[type[FacemeldError], tuple[int, str]] = MappingProxyType(
         results.ResultNotSaved: (507, "no_room"),
     }
 )
-"""Errors of use cases, their HTTP status and code; a subclass follows its nearest base. Any other one is an ``internal_error``."""
+"""HTTP status and code by class of error; a subclass uses its nearest base. All other errors become ``internal_error``."""
 
 _PLAIN = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
 
 
 def error_response(request_id: str, status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    """A reply in the shape of all errors."""
+    """Return an error reply."""
     body = {"error": {"code": code, "message": message, "request_id": request_id}}
     return JSONResponse(body, status, headers={"Cache-Control": "no-store", **(headers or {})})
 
 
 def request_id(request: Request) -> str:
-    """The id that the outermost layer gave the request."""
+    """Return the id that the outermost layer gave the request."""
     return str(request.scope["state"]["request_id"])
 
 
 async def on_service_error(request: Request, error: Exception) -> Response:
-    """A use case refused."""
+    """Answer an error of a use case."""
     if isinstance(error, AdminError):
         return error_response(request_id(request), error.status, error.code, str(error))
     found = next((STATUSES[base] for base in type(error).__mro__ if base in STATUSES), None)
@@ -119,16 +119,16 @@ async def on_service_error(request: Request, error: Exception) -> Response:
 
 
 async def on_validation_error(request: Request, error: Exception) -> Response:
-    """The request has not the form that the description asks for."""
+    """Answer a request that does not match the API's description."""
     if not isinstance(error, RequestValidationError):
         raise error
-    # Only place and rule are told: the value may be a password.
+    # Name the place and the rule but not the value, which may be a password.
     faults = [f"{_place(fault)}: {fault['msg']}" for fault in error.errors()[:5]]
     return error_response(request_id(request), 400, "invalid_request", "; ".join(faults))
 
 
 async def on_http_error(request: Request, error: Exception) -> Response:
-    """The framework refused: no such path, no such method, too many bytes."""
+    """Answer an error of the framework: an unknown path or method, or a body that is too long."""
     if not isinstance(error, HTTPException):
         raise error
     code = _PLAIN.get(error.status_code, "invalid_request")
@@ -140,7 +140,7 @@ async def on_http_error(request: Request, error: Exception) -> Response:
 
 
 def _allowed(request: Request) -> str:
-    """All methods of a path; the framework tells those of its first endpoint alone."""
+    """Return all methods of a path; the framework itself names only the methods of the first matching endpoint."""
     endpoints: tuple[Route, ...] = request.app.state.endpoints
     matching = (endpoint for endpoint in endpoints if endpoint.matches(request.scope)[0] is not Match.NONE)
     return ", ".join(sorted({method for endpoint in matching for method in endpoint.methods or ()}))

@@ -30,7 +30,9 @@ Degree: TypeAlias = Annotated[Whole, Field(ge=0, le=100)]
 Networks: TypeAlias = Annotated[list[str], BeforeValidator(_texts)]
 Password: TypeAlias = Annotated[str, Field(max_length=1024)]
 Reason: TypeAlias = Annotated[str, Field(max_length=1000)]
-Rate: TypeAlias = Annotated[str, Field(max_length=16, description="Calls a second; empty for the settings'.", examples=["20/second"])]
+Rate: TypeAlias = Annotated[
+    str, Field(max_length=16, description="Calls per second; empty for the rate in the settings.", examples=["20/second"])
+]
 
 
 class Request(BaseModel):
@@ -63,7 +65,7 @@ class LoginRequest(Request):
 
 
 class LoginReply(Reply):
-    """A session."""
+    """A new session."""
 
     token: str = Field(description="Send it as `Authorization: Bearer TOKEN`.")
     expires_at: datetime
@@ -71,7 +73,7 @@ class LoginReply(Reply):
 
 
 class MeReply(Reply):
-    """Who the token stands for, and what it may do."""
+    """The user of the token, and the acts it allows."""
 
     name: str
     role: Role = Field(description="The lower of the user's role and the token's.")
@@ -79,7 +81,7 @@ class MeReply(Reply):
 
 
 class PasswordRequest(Request):
-    """A change of the own password."""
+    """A change of your own password."""
 
     current: Password
     new: Password
@@ -94,7 +96,7 @@ class NewUserRequest(Request):
 
 
 class UserChangeRequest(Request):
-    """What to change about a user; absent fields stay."""
+    """A change of a user; omitted fields keep their values."""
 
     role: Role | None = None
     disabled: Flag | None = None
@@ -106,11 +108,11 @@ class NewTokenRequest(Request):
 
     label: str = ""
     days: Annotated[Number, Field(gt=0, le=366)] = 90
-    role: Role | None = Field(default=None, description="The most that it may be used for; never more than the caller may.")
+    role: Role | None = Field(default=None, description="Role of the token; limited to the user's own role.")
 
 
 class NewTokenReply(Reply):
-    """A new bearer token; it is shown now and never again."""
+    """A new bearer token, shown only once."""
 
     id: int
     token: str = Field(validation_alias="text")
@@ -132,7 +134,7 @@ class TokenReply(Reply):
 
 
 class PackageReply(Reply):
-    """Calls bought in advance."""
+    """A package of prepaid calls."""
 
     id: int
     action: str | None
@@ -149,7 +151,7 @@ class AccountReply(Reply):
     state: AccountState = Field(validation_alias=AliasPath("account", "state"))
     balance: int | None = Field(
         validation_alias=AliasPath("account", "balance"),
-        description="Calls left besides packages; null for an account that is not counted.",
+        description="Calls left besides packages; null if the account's calls are not counted.",
     )
     calls_left: int | None
     calls_under_way: int
@@ -168,18 +170,20 @@ class NewAccountRequest(Request):
 
 
 class AccountChangeRequest(Request):
-    """What to change about an account; absent fields stay. Lists are replaced, rates are changed one by one."""
+    """A change of an account; omitted fields keep their values. A list replaces the old list; rates change one by one."""
 
     state: AccountState | None = None
     balance: Whole | str | None = Field(default=None, description="Calls left besides packages, or `unlimited`.")
     auto_open: Flag | None = None
-    rates: dict[str, Whole | str] | None = Field(default=None, description="Calls a second by action or scope, or `unlimited`, `default`.")
+    rates: dict[str, Whole | str] | None = Field(
+        default=None, description="Calls per second by action or scope; or `unlimited` or `default`."
+    )
     allow_ips: list[str] | None = None
     deny_ips: list[str] | None = None
 
 
 class NewPackageRequest(Request):
-    """Calls bought in advance."""
+    """A new package of prepaid calls."""
 
     calls: Annotated[Whole, Field(ge=1)]
     action: str | None = None
@@ -193,7 +197,7 @@ class KeyReply(Reply):
     account: str = Field(validation_alias="account_name")
     kind: str = Field(validation_alias=AliasPath("kind", "value"))
     enabled: bool
-    actions: Annotated[list[str] | None, BeforeValidator(_sorted)] = Field(description="The only actions that it may call; null for all.")
+    actions: Annotated[list[str] | None, BeforeValidator(_sorted)] = Field(description="Actions that the key may call; null for all.")
     created_at: datetime
     last_used_at: datetime | None
     expires_at: datetime | None
@@ -202,36 +206,36 @@ class KeyReply(Reply):
 class NewKeyRequest(Request):
     """A new access key."""
 
-    actions: list[str] | None = Field(default=None, description="The only actions that it may call; absent for all.")
+    actions: list[str] | None = Field(default=None, description="Actions that the key may call; omit it for all.")
 
 
 class NewKeyReply(Reply):
-    """A new access key; its secret is shown now and never again."""
+    """A new access key, with its secret, which is shown only once."""
 
     secret_id: str
     secret_key: str
 
 
 class KeyChangeRequest(Request):
-    """What to change about a key; absent fields stay."""
+    """A change of a key; omitted fields keep their values."""
 
-    enabled: Flag | None = Field(default=None, description="Whether it is accepted.")
-    actions: list[str] | None = Field(default=None, description="The only actions that it may call from now on.")
-    all_actions: Flag = Field(default=False, description="Allow all actions; instead of `actions`.")
+    enabled: Flag | None = Field(default=None, description="Whether calls with the key are accepted.")
+    actions: list[str] | None = Field(default=None, description="Actions that the key may call.")
+    all_actions: Flag = Field(default=False, description="Allow all actions; use it instead of `actions`.")
 
 
 class NewTemporaryKeyRequest(Request):
-    """A new key that acts on behalf of another for a while."""
+    """A new temporary key that acts on behalf of another key."""
 
     minutes: Annotated[Whole, Field(ge=1, le=2160)] = 60
 
 
 class NewTemporaryKeyReply(Reply):
-    """A new temporary key; secret and token are shown now and never again."""
+    """A new temporary key, with its secret and token, which are shown only once."""
 
     secret_id: str
     secret_key: str
-    token: str = Field(description="Calls carry it as `X-TC-Token`.")
+    token: str = Field(description="Send it as `X-TC-Token` with every call.")
     expires_at: datetime
 
 
@@ -245,8 +249,8 @@ class ActivityReply(Reply):
     disabled: bool
     shape_degree: int
     feature_degree: int
-    consent_required: bool = Field(description="Whether every fusion must carry the header `X-Facemeld-Consent`.")
-    rate: str = Field(description="Calls a second; empty for the settings'.", examples=["20/second"])
+    consent_required: bool = Field(description="Whether every fusion must send the header `X-Facemeld-Consent`.")
+    rate: str = Field(description="Calls per second; empty for the rate in the settings.", examples=["20/second"])
     created_at: datetime
     updated_at: datetime
 
@@ -265,7 +269,7 @@ class NewActivityRequest(Request):
 
 
 class ActivityChangeRequest(Request):
-    """What to change about an activity; absent fields stay."""
+    """A change of an activity; omitted fields keep their values."""
 
     name: str | None = None
     description: str | None = None
@@ -289,14 +293,14 @@ class FaceReply(Reply):
 
 
 class FindingReply(Reply):
-    """Something that the automatic review noticed."""
+    """A finding of the automatic review."""
 
     code: str
     failure: bool
     face: int | None
     value: float | None
     limit: float | None
-    text: dict[str, str] = Field(description="One sentence in each language, by `zh-CN` and `en-US`.")
+    text: dict[str, str] = Field(description="A sentence in each language, keyed by `zh-CN` and `en-US`.")
 
     @model_validator(mode="before")
     @classmethod
@@ -305,11 +309,11 @@ class FindingReply(Reply):
 
 
 class IncomingReply(Reply):
-    """A mark that a picture carried already when it came in."""
+    """A mark that an uploaded picture already carried."""
 
-    input: str = Field(default="", description="`template`, or `photo 1` and so on; empty for a material.")
+    input: str = Field(default="", description="`template`, `photo 1`, `photo 2` and so on; empty for a material.")
     kind: str = Field(description="`aigc-label`, `source-type`, `manifest` or `invisible-mark`.")
-    detail: str = Field(description="What it says.")
+    detail: str = Field(description="Content of the mark.")
 
 
 class MaterialReply(Reply):
@@ -320,39 +324,39 @@ class MaterialReply(Reply):
     name: str
     status: int = Field(description="`MaterialStatus` of the API.")
     status_name: Annotated[str, BeforeValidator(str.lower)] = Field(validation_alias=AliasPath("status", "name"))
-    usable: bool = Field(validation_alias=AliasPath("status", "usable"), description="Whether it may be fused.")
+    usable: bool = Field(validation_alias=AliasPath("status", "usable"), description="Whether the material may be used for fusion.")
     audit_result: str
     findings: list[FindingReply]
-    incoming: list[IncomingReply] = Field(description="Marks that the picture came with.")
+    incoming: list[IncomingReply] = Field(description="Marks that the uploaded picture carried.")
     width: int
     height: int
     format: str
     size: int
     sha256: str
-    shape_degree: int | None = Field(description="Own default; null takes the activity's.")
-    feature_degree: int | None = Field(description="Own default; null takes the activity's.")
+    shape_degree: int | None = Field(description="Default of this material; null for the activity's default.")
+    feature_degree: int | None = Field(description="Default of this material; null for the activity's default.")
     faces: list[FaceReply]
     created_at: datetime
     updated_at: datetime
 
 
 class MaterialChangeRequest(Request):
-    """What to change about a material; absent fields stay."""
+    """A change of a material; omitted fields keep their values."""
 
     name: str | None = None
     shape_degree: Degree | None = None
     feature_degree: Degree | None = None
-    inherit_degrees: Flag = Field(default=False, description="Forget both own degrees first, so that those of the activity hold.")
+    inherit_degrees: Flag = Field(default=False, description="Reset both degrees to the activity's defaults before applying other changes.")
 
 
 class DecisionRequest(Request):
-    """Why a material is approved, rejected or appealed."""
+    """The reason for approving, rejecting or appealing a material."""
 
     reason: Reason = ""
 
 
 class UsageTotalReply(Reply):
-    """Sums over the calls of one day, action or code."""
+    """Totals of the calls of a day, an action or a code."""
 
     group: str
     calls: int
@@ -371,35 +375,35 @@ class SettingReply(Reply):
     variable: str = Field(description="Environment variable that sets it.")
     group: str
     description: str
-    value: str = Field(description="Its value; secrets are hidden.")
-    source: Source = Field(description="Where the value comes from.")
+    value: str = Field(description="Value, with secrets hidden.")
+    source: Source = Field(description="Source of the value.")
     secret: bool
 
 
 class UsageReply(Reply):
-    """One call; never its parameters, never a picture."""
+    """A call, without its parameters and pictures."""
 
     at: datetime
     request_id: str
     secret_id: str | None
     action: str
     version: str
-    code: str = Field(description="Code of the error; empty for success.")
+    code: str = Field(description="Error code; empty for success.")
     milliseconds: int
     faces: int
     bytes_in: int
     bytes_out: int
     charged: bool
-    project_id: str = Field(description="The activity; empty if the call named none.")
-    model_id: str = Field(description="The material; empty if the call named none.")
-    consent: str | None = Field(description="Consent reference under which a result was made; empty once it was deleted, null for none.")
-    client: str = Field(description="Address of the caller; empty if unknown or not kept.")
-    stages: dict[str, float] = Field(description="Where the time went, in milliseconds by stage.")
-    incoming: list[IncomingReply] = Field(description="Marks that the pictures of the call carried already.")
+    project_id: str = Field(description="Activity that the call named; empty for none.")
+    model_id: str = Field(description="Material that the call named; empty for none.")
+    consent: str | None = Field(description="Consent reference of the result; empty after its deletion, null for none.")
+    client: str = Field(description="Address of the caller; empty if unknown or not recorded.")
+    stages: dict[str, float] = Field(description="Milliseconds spent in each stage.")
+    incoming: list[IncomingReply] = Field(description="Marks that the pictures of the call already carried.")
 
 
 class ResultReply(Reply):
-    """A stored result; its address is known to the caller alone, because results show people's faces."""
+    """A stored result, without its address: results show people's faces, and only the caller gets the address."""
 
     id: Annotated[str, BeforeValidator(str)]
     media_type: str = Field(validation_alias=AliasPath("id", "media_type"))
@@ -409,7 +413,7 @@ class ResultReply(Reply):
 
 
 class AuditReply(Reply):
-    """One administrative act."""
+    """An entry of the audit log."""
 
     id: int
     at: datetime
@@ -420,24 +424,25 @@ class AuditReply(Reply):
 
 
 class AuditVerdictReply(Reply):
-    """What a check of the audit log's chain found."""
+    """The outcome of a check of the audit log's chain."""
 
     sound: bool
-    entries: int = Field(description="Entries that hold.")
-    head_id: int = Field(validation_alias=AliasPath("head", "id"), description="The last entry that holds; 0 for none.")
+    entries: int = Field(description="Number of valid entries.")
+    head_id: int = Field(validation_alias=AliasPath("head", "id"), description="Id of the last valid entry; 0 for none.")
     head_hash: str = Field(
-        validation_alias=AliasPath("head", "hash"), description="Its hash; kept elsewhere, it is the anchor of a later check."
+        validation_alias=AliasPath("head", "hash"),
+        description="Hash of that entry; keep it elsewhere and pass it as `anchor` to a later check.",
     )
-    bad_id: int | None = Field(validation_alias="bad", description="The first entry that does not hold.")
-    fault: str = Field(description="What is wrong; empty if nothing is.")
+    bad_id: int | None = Field(validation_alias="bad", description="Id of the first invalid entry; null for none.")
+    fault: str = Field(description="Reason why the chain is broken; empty if it is intact.")
 
 
 class DeletionRequest(Request):
-    """Whose results are to be deleted: exactly one of `request_id` and `consent`."""
+    """The results to delete, named by exactly one of `request_id` and `consent`."""
 
-    request_id: str = Field(default="", max_length=64, description="RequestId of the call that made the result.")
+    request_id: str = Field(default="", max_length=64, description="RequestId of the call that made the results.")
     consent: str = Field(default="", max_length=128, description="Consent reference of the calls that made the results.")
-    account: str | None = Field(default=None, description="Only calls of this account.")
+    account: str | None = Field(default=None, description="Only delete results of this account's calls.")
 
 
 class ReceiptReply(Reply):
@@ -445,7 +450,7 @@ class ReceiptReply(Reply):
 
     number: int
     at: datetime
-    receipt: dict[str, Any] = Field(description="What `facemeld receipts verify` checks: `body` and `signature`.")
+    receipt: dict[str, Any] = Field(description="`body` and `signature`, which `facemeld receipts verify` checks.")
 
     @model_validator(mode="before")
     @classmethod

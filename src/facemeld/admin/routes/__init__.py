@@ -1,1 +1,1 @@
-"""The endpoints, one module for each kind of object."""
+"""The endpoints, grouped by subject."""

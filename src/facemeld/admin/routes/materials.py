@@ -1,4 +1,4 @@
-"""Activities and their materials: upload, review, pictures, deletion."""
+"""Activities, and their materials with upload, review, pictures and deletion."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ _UPLOAD_BODY: dict[str, Any] = {
 _PICTURE_REPLY: dict[int | str, dict[str, Any]] = {200: {"content": _UPLOAD_BODY["content"]}}
 _PICTURE_HEADERS = {"Cache-Control": "private, max-age=300"}
 
-UploadName: TypeAlias = Annotated[str, Query(description="Name for people, such as the file's.")]
-Approve: TypeAlias = Annotated[bool, Query(description="Approve it at once; without effect on a picture that has no face.")]
+UploadName: TypeAlias = Annotated[str, Query(description="Name shown to people, such as the file's name.")]
+Approve: TypeAlias = Annotated[bool, Query(description="Approve the material at once; has no effect if the picture has no face.")]
 
 
 @activities.get("", response_model=Page[models.ActivityReply], operation_id="activities")
@@ -35,12 +35,12 @@ def list_activities(
     admin: Admin,
     _: Reader,
     account: Annotated[str | None, Query(description="Only this account's activities.")] = None,
-    search: Annotated[str, Query(max_length=64, description="Only those with this text in their names, or with this id.")] = "",
-    state: Annotated[ActivityState | None, Query(description="Only those in this state.")] = None,
+    search: Annotated[str, Query(max_length=64, description="Only activities with this text in their name, or with this id.")] = "",
+    state: Annotated[ActivityState | None, Query(description="Only activities in this state.")] = None,
     limit: Limit = PAGE,
     cursor: Cursor = None,
 ) -> object:
-    """Activities in the order of their creation."""
+    """List activities in order of creation."""
     after = access.read_number("activities", cursor)
     page = admin.activities.activities(admin.account_number(account), limit=limit, after=after, search=search, state=state)
     return Page(items=page.items, next=access.write_cursor("activities", page.next), total=page.total)
@@ -48,20 +48,20 @@ def list_activities(
 
 @activities.post("", status_code=201, response_model=models.ActivityReply, operation_id="create_activity")
 def create_activity(body: models.NewActivityRequest, admin: Admin, me: Editor) -> object:
-    """Create an activity of an account."""
+    """Create an activity for an account."""
     account = admin.accounts.get(body.account)
     return admin.activities.create(account.id, actor=me.actor, **body.model_dump(exclude={"account"}))
 
 
 @activities.get("/{activity_id}", response_model=models.ActivityReply, operation_id="activity")
 def get_activity(activity_id: str, admin: Admin, _: Reader) -> object:
-    """One activity."""
+    """Return an activity."""
     return admin.activities.get(None, activity_id)
 
 
 @activities.patch("/{activity_id}", response_model=models.ActivityReply, operation_id="change_activity")
 def change_activity(activity_id: str, body: models.ActivityChangeRequest, admin: Admin, me: Editor) -> object:
-    """Change name, description, default degrees, rate; publish, disable; require consent."""
+    """Change an activity's name, description, default degrees or rate; publish or disable it; require consent."""
     return admin.activities.change(None, activity_id, actor=me.actor, **dict(body))
 
 
@@ -71,12 +71,12 @@ def list_materials(
     _: Reader,
     activity: Annotated[str | None, Query(description="Only this activity's materials.")] = None,
     status: Annotated[
-        MaterialStatus | None, Query(description="Only those with this status: 0 is the review queue, 3 the appeals.")
+        MaterialStatus | None, Query(description="Only materials with this status: 0 for the review queue, 3 for appeals.")
     ] = None,
     limit: Limit = PAGE,
     cursor: Cursor = None,
 ) -> object:
-    """Materials in the order of their import, without deleted ones."""
+    """List materials in order of import, without deleted materials."""
     page = admin.materials.materials(None, activity, limit=limit, after=access.read_number("materials", cursor), status=status)
     return Page(items=page.items, next=access.write_cursor("materials", page.next), total=page.total)
 
@@ -89,20 +89,20 @@ def list_materials(
     openapi_extra={"requestBody": _UPLOAD_BODY},
 )
 async def add_material(activity_id: str, request: Request, admin: Admin, me: Editor, name: UploadName, approve: Approve = False) -> object:
-    """Upload a picture as the request's body: it is analysed, reviewed and stored; one that fails the review is stored as such."""
+    """Upload a picture as the request's body. It is analysed, reviewed and stored, even if it fails the review."""
     picture = await _upload(request, me, approve)
     return await admin.importing.add(activity_id, picture, name, approve=approve, actor=me.actor)
 
 
 @materials.get("/materials/{material_id}", response_model=models.MaterialReply, operation_id="material")
 def get_material(material_id: str, admin: Admin, _: Reader) -> object:
-    """One material with its faces and findings."""
+    """Return a material with its faces and findings."""
     return admin.materials.get(None, material_id)
 
 
 @materials.patch("/materials/{material_id}", response_model=models.MaterialReply, operation_id="change_material")
 def change_material(material_id: str, body: models.MaterialChangeRequest, admin: Admin, me: Editor) -> object:
-    """Change name or default degrees."""
+    """Change a material's name or default degrees."""
     return admin.materials.change(None, material_id, actor=me.actor, **dict(body))
 
 
@@ -114,31 +114,31 @@ def delete_material(material_id: str, admin: Admin, me: Editor) -> None:
 
 @materials.post("/materials/{material_id}/approve", response_model=models.MaterialReply, operation_id="approve_material")
 def approve_material(material_id: str, body: models.DecisionRequest, admin: Admin, me: Reviewer) -> object:
-    """Approve a material, or its appeal: from now on it can be fused."""
+    """Approve a material or its appeal, so that it can be used for fusion."""
     return admin.approve(material_id, body.reason, actor=me.actor)
 
 
 @materials.post("/materials/{material_id}/reject", response_model=models.MaterialReply, operation_id="reject_material")
 def reject_material(material_id: str, body: models.DecisionRequest, admin: Admin, me: Reviewer) -> object:
-    """Reject a material, or its appeal: it cannot be fused."""
+    """Reject a material or its appeal; it cannot be used for fusion."""
     return admin.reject(material_id, body.reason, actor=me.actor)
 
 
 @materials.post("/materials/{material_id}/appeal", response_model=models.MaterialReply, operation_id="appeal_material")
 def appeal_material(material_id: str, body: models.DecisionRequest, admin: Admin, me: Editor) -> object:
-    """Ask for a second look at a rejected material; possible once."""
+    """Appeal the rejection of a material; possible once."""
     return admin.appeal(material_id, body.reason, actor=me.actor)
 
 
 @materials.get("/materials/{material_id}/history", response_model=Page[models.AuditReply], operation_id="material_history")
 def material_history(material_id: str, admin: Admin, _: Reviewer, limit: Limit = PAGE, cursor: Cursor = None) -> object:
-    """Everything that was done to a material, newest first; also to a deleted one."""
+    """List the audit entries of a material, newest first; works for deleted materials too."""
     return audit_page(admin, material_id, limit, cursor)
 
 
 @materials.get("/materials/{material_id}/picture", operation_id="material_picture", response_class=Response, responses=_PICTURE_REPLY)
 def material_picture(material_id: str, admin: Admin, _: Reader) -> Response:
-    """The picture as it was uploaded."""
+    """Return the picture as it was uploaded."""
     material: Material = admin.materials.get(None, material_id)
     data = admin.materials.files.read_picture(material.number, material.format)
     return Response(data, media_type=f"image/{material.format}", headers=_PICTURE_HEADERS)
@@ -153,14 +153,14 @@ def material_picture(material_id: str, admin: Admin, _: Reader) -> Response:
 async def replace_material_picture(
     material_id: str, request: Request, admin: Admin, me: Editor, name: UploadName, approve: Approve = False
 ) -> object:
-    """Put another picture in the place of a material's; it keeps its id and is reviewed anew, face 1 being its largest face."""
+    """Replace a material's picture. The material keeps its id and is reviewed again; face 1 is the largest face."""
     picture = await _upload(request, me, approve)
     return await admin.importing.replace(material_id, picture, name, approve=approve, actor=me.actor)
 
 
 @materials.get("/materials/{material_id}/thumbnail", operation_id="material_thumbnail", response_class=Response, responses=_PICTURE_REPLY)
 async def material_thumbnail(material_id: str, admin: Admin, _: Reader) -> Response:
-    """A small JPEG of the picture."""
+    """Return a small JPEG of the picture."""
     return Response(await admin.importing.thumbnail(material_id), media_type="image/jpeg", headers=_PICTURE_HEADERS)
 
 

@@ -22,11 +22,11 @@ ROUTERS = (usage, results, deletions, audit, settings)
 def totals(
     admin: Admin,
     _: Reader,
-    by: Annotated[Grouping, Query(description="What the calls of one sum share.")] = Grouping.DAY,
+    by: Annotated[Grouping, Query(description="How calls are grouped.")] = Grouping.DAY,
     account: Annotated[str | None, Query(description="Only this account's calls.")] = None,
-    since: Annotated[Moment | None, Query(description="Only calls from this moment on; without a zone it is UTC.")] = None,
+    since: Annotated[Moment | None, Query(description="Only calls from this moment on; UTC if it has no zone.")] = None,
 ) -> object:
-    """Sums over calls by day, action or code; always one page."""
+    """Return totals of calls by day, action or code, always on a single page."""
     found = admin.usage.totals(by, account_id=admin.account_number(account), since=aware(since))
     return Page(items=found, next=None, total=len(found))
 
@@ -37,10 +37,10 @@ def calls(
     _: Reader,
     account: Annotated[str | None, Query(description="Only this account's calls.")] = None,
     activity: Annotated[str | None, Query(description="Only calls that named this activity.")] = None,
-    code: Annotated[str | None, Query(description="Only calls that ended with this code; `OK` for success, `error` for any error.")] = None,
-    since: Annotated[Moment | None, Query(description="Only calls from this moment on; without a zone it is UTC.")] = None,
-    until: Annotated[Moment | None, Query(description="Only calls before this moment; without a zone it is UTC.")] = None,
-    request_id: Annotated[str | None, Query(description="Only the call of this RequestId, which a result's label names.")] = None,
+    code: Annotated[str | None, Query(description="Only calls with this error code; `OK` for success, `error` for any error.")] = None,
+    since: Annotated[Moment | None, Query(description="Only calls from this moment on; UTC if it has no zone.")] = None,
+    until: Annotated[Moment | None, Query(description="Only calls before this moment; UTC if it has no zone.")] = None,
+    request_id: Annotated[str | None, Query(description="Only the call with this RequestId, which is in the result's label.")] = None,
     mark: Annotated[
         str | None,
         Query(description="Only the call whose result carries this invisible mark.", pattern="^[0-9a-fA-F]{16}$"),
@@ -48,7 +48,7 @@ def calls(
     limit: Limit = PAGE,
     cursor: Cursor = None,
 ) -> object:
-    """Single calls, newest first. `request_id` and `mark` name single calls and go with `account` and `since` alone."""
+    """List calls, newest first. `request_id` and `mark` each name a single call and combine only with `account` and `since`."""
     before = access.read_number("calls", cursor)
     owner = admin.account_number(account)
     if request_id is not None or mark is not None:
@@ -72,20 +72,20 @@ def calls(
 
 @results.get("", response_model=Page[models.ResultReply], operation_id="results")
 def list_results(admin: Admin, _: Reader, limit: Limit = PAGE, cursor: Cursor = None) -> object:
-    """Results that have not expired, in the order of their expiry; their pictures cannot be seen here."""
+    """List stored results in order of expiry, without expired results and without pictures."""
     found, more = admin.result_page(access.read_text("results", cursor), limit)
     return Page(items=found, next=access.write_cursor("results", more))
 
 
 @results.get("/{result_id}/marks", operation_id="result_marks")
 async def result_marks(result_id: str, admin: Admin, _: Reader) -> dict[str, Any]:
-    """The marks that a stored result carries, read from its file: what `/verify` says of it."""
+    """Read the marks of a stored result from its file; the reply is the same as for `/verify`."""
     return await admin.result_marks(result_id)
 
 
 @results.delete("/{result_id}", status_code=204, operation_id="expire_result")
 def expire_result(result_id: str, admin: Admin, me: Editor) -> None:
-    """Delete a result before its time; its address answers 404 from now on."""
+    """Delete a result before it expires; its address answers 404 afterwards."""
     admin.expire_result(result_id, actor=me.actor)
 
 
@@ -97,14 +97,14 @@ def delete_results(body: models.DeletionRequest, admin: Admin, me: Editor) -> ob
 
 @deletions.get("", response_model=Page[models.ReceiptReply], operation_id="deletions")
 def list_deletions(admin: Admin, _: Auditor, limit: Limit = PAGE, cursor: Cursor = None) -> object:
-    """Receipts of deletions, newest first."""
+    """List receipts of deletions, newest first."""
     found = admin.privacy.receipts(before=access.read_number("deletions", cursor), limit=limit + 1)
     return access.cut("deletions", found, limit, lambda receipt: receipt.number)
 
 
 @deletions.get("/{number}", response_model=models.ReceiptReply, operation_id="deletion")
 def get_deletion(number: Annotated[int, Path(ge=1, lt=1 << 63)], admin: Admin, _: Auditor) -> object:
-    """The receipt of one deletion."""
+    """Return the receipt of a deletion."""
     return admin.privacy.receipt(number)
 
 
@@ -112,15 +112,17 @@ def get_deletion(number: Annotated[int, Path(ge=1, lt=1 << 63)], admin: Admin, _
 def list_audit(
     admin: Admin,
     _: Auditor,
-    subject: Annotated[str | None, Query(description="Only acts on this object, such as `mt_1`, `user:ann`, `account:acme`.")] = None,
-    actor: Annotated[str | None, Query(description="Only acts of this actor, such as `user:ann` or `cli:root`.")] = None,
-    act: Annotated[str | None, Query(description="Only acts of this name, such as `key.disable`, or on this kind, such as `key`.")] = None,
-    since: Annotated[Moment | None, Query(description="Only acts from this moment on; without a zone it is UTC.")] = None,
-    until: Annotated[Moment | None, Query(description="Only acts before this moment; without a zone it is UTC.")] = None,
+    subject: Annotated[str | None, Query(description="Only acts on this subject, such as `mt_1`, `user:ann`, `account:acme`.")] = None,
+    actor: Annotated[str | None, Query(description="Only acts by this actor, such as `user:ann` or `cli:root`.")] = None,
+    act: Annotated[
+        str | None, Query(description="Only acts with this name, such as `key.disable`, or on this kind of object, such as `key`.")
+    ] = None,
+    since: Annotated[Moment | None, Query(description="Only acts from this moment on; UTC if it has no zone.")] = None,
+    until: Annotated[Moment | None, Query(description="Only acts before this moment; UTC if it has no zone.")] = None,
     limit: Limit = PAGE,
     cursor: Cursor = None,
 ) -> object:
-    """Everything that was administered, newest first."""
+    """List the entries of the audit log, newest first."""
     return audit_page(admin, subject, limit, cursor, actor=actor, act=act, since=aware(since), until=aware(until))
 
 
@@ -129,16 +131,17 @@ def verify_audit(
     admin: Admin,
     _: Auditor,
     anchor: Annotated[
-        str | None, Query(pattern="^[0-9a-f]{64}$", description="A `head_hash` of before, which shows whether the end was cut off.")
+        str | None,
+        Query(pattern="^[0-9a-f]{64}$", description="`head_hash` of an earlier check; reveals whether entries were cut off the end."),
     ] = None,
 ) -> object:
-    """Check the chain of the whole log."""
+    """Check the hash chain of the whole audit log."""
     return admin.audit.verify(anchor)
 
 
 @settings.get("/settings", response_model=Page[models.SettingReply], operation_id="settings")
 def list_settings(admin: Admin, _: ConfigurationReader) -> object:
-    """All settings with their values and where these come from, without secrets; always one page."""
+    """List all settings with their values and sources, without secrets, always on a single page."""
     found = admin.configuration()
     return Page(items=found, next=None, total=len(found))
 
