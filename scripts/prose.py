@@ -36,17 +36,18 @@ def _rule(pattern: str, advice: str) -> Rule:
     return Rule(re.compile(pattern), advice)
 
 
-_VERB = r"(?:is|was|are|were|has|have|had|comes?|came|goes|went|may|might|can|could|must|lies|stands|does|did|makes?|takes?|needs?)"
+_VERB = r"(?:is|was|are|were|has|have|had|comes?|came|goes|went|may|might|can|could|must|lies|stands|does|did|makes?|takes?|needs?)\b"
+_CLAUSE = r"(?:is|are|was|were|has|have|had|can|could|may|must|do|does|did|need|would|will|speak|look|come|know)\w*\b"
 RULES = (
-    _rule(rf"(?:^|[.;:] )(?:What|Who|Whoever|Whatever) (?:[a-z]+ )?{_VERB}\b(?![^.?]{{0,160}}\?)", "name the subject instead of What or Who"),
-    _rule(r"(?:^|[.;:] )Where (?:it|they|there|nobody|none|one) [^.,?]{3,60},", "say 'if' or 'when' instead of Where"),
-    _rule(r"[,;] for (?:it|they|its|their|there|names|this|that|these|those|he|she|we|otherwise)\b(?= (?:\w+ )?(?:is|are|was|were|has|have|had|can|could|may|must|do|does|did|need|would|will|speak|look|come|know)\w*\b)", "write 'because' instead of 'for'"),
+    _rule(rf"(?:^|[.;:] )(?:What|Who|Whoever|Whatever) (?:[a-z]+ )?{_VERB}(?![^.?]{{0,160}}\?)", "name the subject instead of What or Who"),
+    _rule(r"(?:^|[.;:] )Where (?:it|they|there|nobody|none|one) [^.,?]{3,60},", "write 'if' or 'when' instead of Where"),
+    _rule(rf"[,;] for (?:it|they|its|their|there|this|that|these|those|otherwise)\b(?= (?:\w+ )?{_CLAUSE})", "write 'because', not 'for'"),
     _rule(r"\bbe it\b", "write 'whether' or leave it out"),
     _rule(r"\b(?:[Nn]obody|[Ee]verybody)(?:'s)?\b", "name the person or part that is meant"),
     _rule(r"\bin vain\b", "write 'without effect' or 'tried and rejected'"),
     _rule(r"\b(?:[Tt]hat|[Tt]his) is to say\b", "say it once"),
-    _rule(r"\bof (?:its|their|his|her) own accord\b|\bas it likes\b|\bas they like\b", "say what happens"),
-    _rule(r"\bwhereof\b|\bthereof\b|\btherein\b|\bthereby\b|\bwherein\b|\bthereupon\b|\bhitherto\b", "use a plain word"),
+    _rule(r"\bof (?:its|their|his|her) own accord\b|\bas (?:it|they) likes?\b", "say what happens"),
+    _rule(r"\b(?:whereof|thereof|therein|thereby|wherein|thereupon|hitherto)\b", "use a plain word"),
 )
 
 
