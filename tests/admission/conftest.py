@@ -32,7 +32,7 @@ class StubRequest(RequestModel):
 
 
 @dataclass
-class Desk:
+class World:
     """An endpoint with an account named acme, and who asks there."""
 
     application: Application
@@ -84,11 +84,11 @@ class Watch:
 
 
 @pytest.fixture
-def open_desk(data_folder: Path) -> Iterator[Callable[..., Desk]]:
-    """Opens desks by settings, on one data folder."""
+def open_world(data_folder: Path) -> Iterator[Callable[..., World]]:
+    """Opens worlds by settings, on one data folder."""
     with ExitStack() as stack:
 
-        def open_desk(*observers: Any, now: float = NOW, **settings: Any) -> Desk:
+        def open_world(*observers: Any, now: float = NOW, **settings: Any) -> World:
             application = stack.enter_context(open_application(Settings(data=data_folder, **settings)))
             application.accounts.ensure("acme", actor="test")
             key = application.accounts.create_key("acme", actor="test")
@@ -115,13 +115,13 @@ def open_desk(data_folder: Path) -> Iterator[Callable[..., Desk]]:
             options = ProtocolOptions(limits=ProtocolLimits(reply_bytes=2000))
             hooks = build_hooks(application, watch, *observers)
             endpoint = ApiEndpoint(registry, StoredCredentials(application.accounts), options=options, hooks=hooks, clock=lambda: now)
-            opened = Desk(application, endpoint, key, watch.records)
+            opened = World(application, endpoint, key, watch.records)
             return opened
 
-        yield open_desk
+        yield open_world
 
 
 @pytest.fixture
-def desk(open_desk: Callable[..., Desk]) -> Desk:
-    """A desk with the settings' defaults."""
-    return open_desk()
+def world(open_world: Callable[..., World]) -> World:
+    """A world with the settings' defaults."""
+    return open_world()

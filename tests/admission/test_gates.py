@@ -15,7 +15,7 @@ from facemeld.api.protocol.errors import BY_CODE
 from facemeld.api.protocol.errors.base import V2018, V2022
 from facemeld.db.errors import DatabaseUnavailable
 from facemeld.errors import FacemeldError
-from tests.admission.conftest import VERSIONS, Desk
+from tests.admission.conftest import VERSIONS, World
 from tests.tables import table
 
 STATES = [
@@ -45,13 +45,13 @@ STATES = [
     "ResourceUnavailable.UnknownStatus",
 )
 @pytest.mark.parametrize(("state", "newer", "older"), STATES)
-def test_a_state_has_a_code_in_each_version(desk: Desk, state: str, newer: str, older: str) -> None:
-    desk.change(state=AccountState(state))
-    assert [desk.call(version=version).code for version in VERSIONS] == [newer, older]
+def test_a_state_has_a_code_in_each_version(world: World, state: str, newer: str, older: str) -> None:
+    world.change(state=AccountState(state))
+    assert [world.call(version=version).code for version in VERSIONS] == [newer, older]
     for action in ("FuseFaceUltra", "DescribeMaterialList"):
-        assert desk.call(action).code == newer
-    desk.change(state=AccountState.NORMAL)
-    assert desk.call().code == ""
+        assert world.call(action).code == newer
+    world.change(state=AccountState.NORMAL)
+    assert world.call().code == ""
 
 
 def test_every_state_has_codes_that_its_versions_know() -> None:
@@ -61,23 +61,23 @@ def test_every_state_has_codes_that_its_versions_know() -> None:
         assert V2018 in older.versions
 
 
-def test_a_state_is_told_in_the_callers_language(desk: Desk) -> None:
-    desk.change(state=AccountState.FROZEN)
-    assert desk.call().response["Error"]["Message"] == "The account has been frozen."
-    assert desk.call(headers={"x-tc-language": "zh-CN"}).response["Error"]["Message"] == "账号已被冻结。"
+def test_a_state_is_told_in_the_callers_language(world: World) -> None:
+    world.change(state=AccountState.FROZEN)
+    assert world.call().response["Error"]["Message"] == "The account has been frozen."
+    assert world.call(headers={"x-tc-language": "zh-CN"}).response["Error"]["Message"] == "账号已被冻结。"
 
 
 @pytest.mark.answers("AuthFailure.UnauthorizedOperation")
-def test_a_key_may_call_only_what_it_is_allowed(desk: Desk) -> None:
-    key = desk.application.accounts.create_key("acme", actor="test", actions=["FuseFace", "DescribeMaterialList"])
-    assert [desk.call(action, key=key).code for action in ("FuseFace", "DescribeMaterialList")] == ["", ""]
-    refused = desk.call("FuseFaceUltra", key=key)
+def test_a_key_may_call_only_what_it_is_allowed(world: World) -> None:
+    key = world.application.accounts.create_key("acme", actor="test", actions=["FuseFace", "DescribeMaterialList"])
+    assert [world.call(action, key=key).code for action in ("FuseFace", "DescribeMaterialList")] == ["", ""]
+    refused = world.call("FuseFaceUltra", key=key)
     assert refused.code == "AuthFailure.UnauthorizedOperation"
     expected = "you are not authorized to perform operation (facefusion:FuseFaceUltra)\nresource (*) has no permission"
     assert refused.response["Error"]["Message"] == expected
-    assert desk.call("FuseFaceUltra").code == ""
-    desk.application.accounts.set_key_actions(key.secret_id, ["FuseFaceUltra"], actor="test")
-    assert [desk.call(action, key=key).code for action in ("FuseFaceUltra", "FuseFace")] == ["", "AuthFailure.UnauthorizedOperation"]
+    assert world.call("FuseFaceUltra").code == ""
+    world.application.accounts.set_key_actions(key.secret_id, ["FuseFaceUltra"], actor="test")
+    assert [world.call(action, key=key).code for action in ("FuseFaceUltra", "FuseFace")] == ["", "AuthFailure.UnauthorizedOperation"]
 
 
 @pytest.mark.answers(
@@ -101,63 +101,63 @@ def test_a_key_may_call_only_what_it_is_allowed(desk: Desk) -> None:
     ],
 )
 def test_addresses_are_compared_with_both_lists(
-    open_desk: Callable[..., Desk], lists: dict[str, str], account: dict[str, str], code: str
+    open_world: Callable[..., World], lists: dict[str, str], account: dict[str, str], code: str
 ) -> None:
-    desk = open_desk(**lists)
-    desk.change(**{name: parse_networks(networks) for name, networks in account.items()})
-    assert desk.call().code == code
+    world = open_world(**lists)
+    world.change(**{name: parse_networks(networks) for name, networks in account.items()})
+    assert world.call().code == code
 
 
 @pytest.mark.answers("AuthFailure.TokenFailure")
-def test_a_temporary_key_needs_its_token_and_ends(open_desk: Callable[..., Desk]) -> None:
-    desk = open_desk()
-    accounts = desk.application.accounts
-    key = accounts.create_temporary_key(desk.key.secret_id, timedelta(hours=1), actor="test")
+def test_a_temporary_key_needs_its_token_and_ends(open_world: Callable[..., World]) -> None:
+    world = open_world()
+    accounts = world.application.accounts
+    key = accounts.create_temporary_key(world.key.secret_id, timedelta(hours=1), actor="test")
     good: dict[str, Any] = {"key": key, "headers": {"x-tc-token": key.token}}
-    assert desk.call(**good).code == ""
-    assert desk.call(key=key).code == "AuthFailure.TokenFailure"
-    assert desk.call(key=key, headers={"x-tc-token": key.token[:-1] + "!"}).code == "AuthFailure.TokenFailure"
-    assert desk.call(headers={"x-tc-token": key.token}).code == "AuthFailure.TokenFailure"
+    assert world.call(**good).code == ""
+    assert world.call(key=key).code == "AuthFailure.TokenFailure"
+    assert world.call(key=key, headers={"x-tc-token": key.token[:-1] + "!"}).code == "AuthFailure.TokenFailure"
+    assert world.call(headers={"x-tc-token": key.token}).code == "AuthFailure.TokenFailure"
     end = int(key.expires_at.timestamp())
-    assert open_desk(now=end - 1).call(time=end - 1, **good).code == ""
-    assert open_desk(now=end).call(time=end, **good).code == "AuthFailure.TokenFailure"
-    accounts.set_key_actions(desk.key.secret_id, ["DescribeMaterialList"], actor="test")
-    assert desk.call(**good).code == "AuthFailure.UnauthorizedOperation"
-    accounts.set_key_enabled(desk.key.secret_id, False, actor="test")
-    assert desk.call(**good).code == "AuthFailure.SecretIdNotFound"
+    assert open_world(now=end - 1).call(time=end - 1, **good).code == ""
+    assert open_world(now=end).call(time=end, **good).code == "AuthFailure.TokenFailure"
+    accounts.set_key_actions(world.key.secret_id, ["DescribeMaterialList"], actor="test")
+    assert world.call(**good).code == "AuthFailure.UnauthorizedOperation"
+    accounts.set_key_enabled(world.key.secret_id, False, actor="test")
+    assert world.call(**good).code == "AuthFailure.SecretIdNotFound"
 
 
 @pytest.mark.answers(
     "InternalError",
     "ResourceUnavailable.GetAuthInfoError",
 )
-def test_accounts_that_cannot_be_read_have_a_code(desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_accounts_that_cannot_be_read_have_a_code(world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     def broken(*_: object) -> None:
         raise DatabaseUnavailable("the database must answer, got: disk I/O error")
 
     monkeypatch.setattr(AccountStore, "credential", broken)
-    assert desk.call(version="2018-12-01").code == "ResourceUnavailable.GetAuthInfoError"
-    assert desk.call().code == "InternalError"
+    assert world.call(version="2018-12-01").code == "ResourceUnavailable.GetAuthInfoError"
+    assert world.call().code == "InternalError"
     assert "disk I/O error" in caplog.text
-    assert "disk" not in desk.call().raw.decode()
+    assert "disk" not in world.call().raw.decode()
 
 
 @pytest.fixture
-def faulty(open_desk: Callable[..., Desk]) -> Desk:
-    """A desk whose callers may ask for faults."""
-    return open_desk(api={"fault_header": True})
+def faulty(open_world: Callable[..., World]) -> World:
+    """A world whose callers may ask for faults."""
+    return open_world(api={"fault_header": True})
 
 
 @table("code", sorted(BY_CODE))
-def test_any_code_can_be_asked_for_when_the_operator_allows_it(faulty: Desk, code: str) -> None:
+def test_any_code_can_be_asked_for_when_the_operator_allows_it(faulty: World, code: str) -> None:
     answer = faulty.call(headers={"x-facemeld-fault": code})
     assert answer.code == code
     assert "{" not in answer.response["Error"]["Message"]
 
 
-def test_no_code_can_be_asked_for_otherwise(desk: Desk, open_desk: Callable[..., Desk]) -> None:
-    assert desk.call(headers={"x-facemeld-fault": "InternalError"}).code == ""
-    allowed = open_desk(api={"fault_header": True})
+def test_no_code_can_be_asked_for_otherwise(world: World, open_world: Callable[..., World]) -> None:
+    assert world.call(headers={"x-facemeld-fault": "InternalError"}).code == ""
+    allowed = open_world(api={"fault_header": True})
     assert allowed.call().code == ""
     assert allowed.call(headers={"x-facemeld-fault": "No.SuchCode"}).code == "InvalidParameterValue"
     stranger = allowed.ask(headers={"x-facemeld-fault": "InternalError"})
@@ -165,16 +165,16 @@ def test_no_code_can_be_asked_for_otherwise(desk: Desk, open_desk: Callable[...,
     assert stranger.to(allowed.endpoint).code == "AuthFailure.SignatureFailure"
 
 
-def test_a_share_of_calls_gets_a_fault_and_costs_nothing(open_desk: Callable[..., Desk]) -> None:
-    desk = open_desk(api={"faults": "FailedOperation.RpcFail=0.3, InternalError=0.3"})
-    desk.change(balance=1000)
-    codes = [desk.call().code for _ in range(300)]
+def test_a_share_of_calls_gets_a_fault_and_costs_nothing(open_world: Callable[..., World]) -> None:
+    world = open_world(api={"faults": "FailedOperation.RpcFail=0.3, InternalError=0.3"})
+    world.change(balance=1000)
+    codes = [world.call().code for _ in range(300)]
     assert set(codes) == {"FailedOperation.RpcFail", "InternalError", ""}
     # Six standard deviations around what is expected of 300 calls.
     assert all(
         abs(codes.count(code) - share * 300) < 6 * (300 * share * (1 - share)) ** 0.5 for code, share in (("", 0.4), ("InternalError", 0.3))
     )
-    assert desk.left() == 1000 - codes.count("")
+    assert world.left() == 1000 - codes.count("")
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_a_share_of_calls_gets_a_fault_and_costs_nothing(open_desk: Callable[...
     ],
 )
 def test_settings_that_make_no_sense_are_refused_at_the_start(
-    open_desk: Callable[..., Desk], settings: dict[str, dict[str, str]], message: str
+    open_world: Callable[..., World], settings: dict[str, dict[str, str]], message: str
 ) -> None:
     with pytest.raises(FacemeldError, match=message):
-        open_desk(**settings)
+        open_world(**settings)

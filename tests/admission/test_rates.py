@@ -8,15 +8,15 @@ from collections.abc import Callable
 import pytest
 
 from facemeld.accounts.rates import DOCUMENTED_RATES, ActivityRates, Exceeded, RateLimiter, RateStorageInvalid, TooFrequent, default_rates
-from tests.admission.conftest import VERSIONS, Desk
+from tests.admission.conftest import VERSIONS, World
 from tests.tables import table
 
 
-def codes(desk: Desk, *calls: dict[str, object]) -> list[str]:
+def codes(world: World, *calls: dict[str, object]) -> list[str]:
     """The codes of calls in one running loop, all within a moment."""
 
     async def ask() -> list[str]:
-        return [(await desk.acall(**call)).code for call in calls]
+        return [(await world.acall(**call)).code for call in calls]
 
     return asyncio.run(ask())
 
@@ -50,22 +50,22 @@ BEIJING = {"headers": {"x-tc-region": "ap-beijing"}}
     ],
 )
 def test_calls_over_a_rate_are_refused(
-    open_desk: Callable[..., Desk], rates: str, calls: list[dict[str, object]], expected: list[str]
+    open_world: Callable[..., World], rates: str, calls: list[dict[str, object]], expected: list[str]
 ) -> None:
-    assert codes(open_desk(rates={"limits": rates}), *calls) == expected
+    assert codes(open_world(rates={"limits": rates}), *calls) == expected
 
 
-def test_a_rate_counts_each_key_by_itself_and_opens_again(open_desk: Callable[..., Desk]) -> None:
-    desk = open_desk(rates={"limits": "FuseFace=1"})
-    other = desk.application.accounts.create_key("acme", actor="test")
-    assert codes(desk, {}, {"key": other}, {}) == ["", "", OVER]
+def test_a_rate_counts_each_key_by_itself_and_opens_again(open_world: Callable[..., World]) -> None:
+    world = open_world(rates={"limits": "FuseFace=1"})
+    other = world.application.accounts.create_key("acme", actor="test")
+    assert codes(world, {}, {"key": other}, {}) == ["", "", OVER]
 
     async def twice() -> list[str]:
-        first = await desk.acall()
+        first = await world.acall()
         await asyncio.sleep(1.05)
-        return [first.code, (await desk.acall()).code]
+        return [first.code, (await world.acall()).code]
 
-    desk = open_desk(rates={"limits": "FuseFace=1"})
+    world = open_world(rates={"limits": "FuseFace=1"})
     assert asyncio.run(twice()) == ["", ""]
 
 
@@ -91,32 +91,32 @@ def test_a_rate_counts_each_key_by_itself_and_opens_again(open_desk: Callable[..
         ),
     ],
 )
-def test_the_message_says_how_many_and_how_many_may(open_desk: Callable[..., Desk], rate: str, language: str, message: str) -> None:
-    desk = open_desk(rates={"limits": f"{rate}=1"})
+def test_the_message_says_how_many_and_how_many_may(open_world: Callable[..., World], rate: str, language: str, message: str) -> None:
+    world = open_world(rates={"limits": f"{rate}=1"})
 
     async def ask() -> str:
-        await desk.acall()
-        answer = await desk.acall(headers={"x-tc-language": language})
+        await world.acall()
+        answer = await world.acall(headers={"x-tc-language": language})
         return str(answer.response["Error"]["Message"])
 
     assert asyncio.run(ask()) == message
 
 
-def test_an_account_has_rates_of_its_own(open_desk: Callable[..., Desk]) -> None:
-    desk = open_desk(rates={"limits": "FuseFace=1,FuseFaceUltra=1"})
-    desk.change(rates={"FuseFace": 3, "FuseFaceUltra": None})
+def test_an_account_has_rates_of_its_own(open_world: Callable[..., World]) -> None:
+    world = open_world(rates={"limits": "FuseFace=1,FuseFaceUltra=1"})
+    world.change(rates={"FuseFace": 3, "FuseFaceUltra": None})
     ultra: dict[str, object] = {"action": "FuseFaceUltra"}
-    assert codes(desk, {}, {}, {}, {}, ultra, ultra, ultra) == ["", "", "", OVER, "", "", ""]
-    desk.change(rates={"FuseFace": "default"})
-    desk = open_desk(rates={"limits": "FuseFace=1"})
-    assert codes(desk, {}, {}) == ["", OVER]
+    assert codes(world, {}, {}, {}, {}, ultra, ultra, ultra) == ["", "", "", OVER, "", "", ""]
+    world.change(rates={"FuseFace": "default"})
+    world = open_world(rates={"limits": "FuseFace=1"})
+    assert codes(world, {}, {}) == ["", OVER]
 
 
-def test_a_refused_call_costs_nothing(open_desk: Callable[..., Desk]) -> None:
-    desk = open_desk(rates={"limits": "FuseFace=1"})
-    desk.change(balance=5)
-    assert codes(desk, {}, {}, {}) == ["", OVER, OVER]
-    assert desk.left() == 4
+def test_a_refused_call_costs_nothing(open_world: Callable[..., World]) -> None:
+    world = open_world(rates={"limits": "FuseFace=1"})
+    world.change(balance=5)
+    assert codes(world, {}, {}, {}) == ["", OVER, OVER]
+    assert world.left() == 4
 
 
 def test_strict_mode_starts_from_the_documented_rates() -> None:

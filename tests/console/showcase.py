@@ -6,7 +6,7 @@ from nicegui.elements.mixins.text_element import TextElement
 
 from facemeld.cli.main import main
 from facemeld.console import console
-from facemeld.console.context import Desk
+from facemeld.console.context import Context
 from facemeld.console.files import Upload
 from facemeld.console.pages.page import Page
 from facemeld.console.parts.fields import DropZone, slider, text_field
@@ -19,18 +19,18 @@ ROWS = 60
 LARGEST_FILE = 1 << 20
 
 
-async def build(desk: Desk) -> None:
+async def build(context: Context) -> None:
     """Draw one of each."""
     with section("Pieces"):
-        id_chip(desk, "at_123")
-        moment(desk, desk.now())
+        id_chip(context, "at_123")
+        moment(context, context.now())
         badge("well", "good")
         said = tag("p", "nothing", id="said")
         empty("inbox", "Nothing here", "Add something.")
-        bars(desk, "Two bars.", ["a", "b"], [Series("calls", [1, 2]), Series("errors", [0, 1], "bad")])
-    await _table(desk, said)
+        bars(context, "Two bars.", ["a", "b"], [Series("calls", [1, 2]), Series("errors", [0, 1], "bad")])
+    await _table(context, said)
     with section("Acts"):
-        _acts(desk, said)
+        _acts(context, said)
     with section("Fields"):
         _fields(said)
     with section("Files"):
@@ -41,7 +41,7 @@ async def build(desk: Desk) -> None:
             said.text = f"{upload.name} {upload.kind} {len(upload.data)}"
             return "taken"
 
-        zone = DropZone(desk, take, label="Drop pictures here", max_bytes=LARGEST_FILE, many=True, accept="*/*")
+        zone = DropZone(context, take, label="Drop pictures here", max_bytes=LARGEST_FILE, many=True, accept="*/*")
 
         async def done() -> None:
             tag("p", "all sent", id="done")
@@ -49,14 +49,14 @@ async def build(desk: Desk) -> None:
         zone.on_done(done)
 
 
-async def _table(desk: Desk, said: TextElement) -> None:
+async def _table(context: Context, said: TextElement) -> None:
     async def fetch(after: int | None, limit: int) -> Slice:
         first = after or 0
         rows = [Row(str(number), {"id": id_cell(f"mt_{number}"), "act": button_cell(("tell", f"Tell {number}"))}) for number in range(ROWS)]
         return Slice(rows[first : first + limit], first + limit if first + limit < ROWS else None, ROWS)
 
     with section("Table"):
-        table = Table(desk, "Things", [Column("id", "Id"), Column("act", "Act")], fetch, none="Nothing")
+        table = Table(context, "Things", [Column("id", "Id"), Column("act", "Act")], fetch, none="Nothing")
         await table.load()
 
     async def tell(name: str, key: str) -> None:
@@ -65,13 +65,13 @@ async def _table(desk: Desk, said: TextElement) -> None:
     table.on_button(tell)
 
 
-def _acts(desk: Desk, said: TextElement) -> None:
+def _acts(context: Context, said: TextElement) -> None:
     async def ask() -> None:
-        said.text = f"answer {await confirm(desk, 'Sure?', 'It will be gone.', 'Delete')}"
+        said.text = f"answer {await confirm(context, 'Sure?', 'It will be gone.', 'Delete')}"
 
     async def check() -> None:
-        await desk.run(Act.EDIT, lambda house: house.administration.clock())
-        toast(desk, "allowed")
+        await context.run(Act.EDIT, lambda cases: cases.administration.clock())
+        toast(context, "allowed")
 
     async def fail() -> None:
         raise RuntimeError("a fault of the page")
@@ -83,7 +83,7 @@ def _acts(desk: Desk, said: TextElement) -> None:
         said.text = "undone"
 
     async def remove() -> None:
-        Undoable(desk, "Removed", happen, undone)
+        Undoable(context, "Removed", happen, undone)
 
     for text, act in (("Ask", ask), ("Check", check), ("Fail", fail), ("Remove", remove)):
         button(text, act)

@@ -102,11 +102,11 @@ def test_too_many_attempts(console_world: ConsoleWorld) -> None:
         ("POST", "/sign-in", {"Origin": "https://elsewhere.example"}, 403),
         ("POST", "/sign-out", {"Origin": "http://127.0.0.1:1"}, 403),
         ("POST", "/preferences", {"Origin": "https://elsewhere.example"}, 403),
-        ("POST", "/inbox/x", {"Origin": "https://elsewhere.example"}, 403),
+        ("POST", "/uploads/x", {"Origin": "https://elsewhere.example"}, 403),
         ("GET", "/_nicegui_ws/socket.io/?EIO=4&transport=polling", {"Origin": "https://elsewhere.example"}, 403),
         ("GET", "/_nicegui_ws/socket.io/?EIO=4&transport=polling", {"Sec-Fetch-Site": "same-site"}, 403),
         ("POST", "/preferences", {"Origin": "own"}, 303),
-        ("POST", "/inbox/x", {"Origin": "own"}, 404),
+        ("POST", "/uploads/x", {"Origin": "own"}, 404),
     ],
 )
 def test_other_sites_can_do_nothing(console_world: ConsoleWorld, method: str, path: str, headers: dict[str, str], status: int) -> None:
@@ -132,7 +132,7 @@ def test_sockets_are_for_own_pages(console_world: ConsoleWorld, origin: str | No
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/showcase", "/session", "/inbox/x", "/files/materials/mt_1/picture", "/_nicegui/client/x/upload/1", "/no-such-page"]
+    "path", ["/", "/showcase", "/session", "/uploads/x", "/files/materials/mt_1/picture", "/_nicegui/client/x/upload/1", "/no-such-page"]
 )
 def test_nothing_without_a_session(console_world: ConsoleWorld, path: str) -> None:
     """Browsers are sent to the sign-in page, everything else is refused; a made-up cookie is none."""

@@ -122,9 +122,9 @@ class Server:
             return
         from facemeld.console.console import create_console
         from facemeld.console.session.preferences import PATH
-        from facemeld.console.usecases import House
+        from facemeld.console.usecases import UseCases
 
-        console = create_console(House(services.administration, services.overview, services.previewing, settings, calls))
+        console = create_console(UseCases(services.administration, services.overview, services.previewing, settings, calls))
         self._console_running = console.running
         yield Route(PATH, _add_slash, methods=["GET"])
         yield Mount(PATH, console.asgi)

@@ -3,8 +3,8 @@
 How it is built
 ---------------
 
-``create_console(house)`` makes the application and ``app/server.py`` mounts it. ``guard.py`` stands before everything: session, own site,
-security headers. ``visits.py`` and ``plain.py`` make the sign-in page, which needs no scripts. Pages are drawn with NiceGUI: Python
+``create_console(cases)`` makes the application and ``app/server.py`` mounts it. ``guard.py`` stands before everything: session, own site,
+security headers. ``signin.py`` and ``plain.py`` make the sign-in page, which needs no scripts. Pages are drawn with NiceGUI: Python
 makes a tree of elements, the browser shows it and sends events back over a websocket. Everything that the browser loads comes from
 installed packages.
 
@@ -14,33 +14,34 @@ How a page is written
 A page is a module in ``pages/`` with an async function that draws it and a ``PAGE`` that describes it; ``pages/__init__.py`` lists it
 in the order of the menu::
 
-    async def build(desk: Desk) -> None:
+    async def build(context: Context) -> None:
         async def fetch(after: int | None, limit: int) -> Slice:
-            page = await desk.run(Act.READ, lambda house: house.administration.activities.activities(None, limit=limit, after=after))
+            page = await context.run(Act.READ, lambda cases: cases.administration.activities.activities(None, limit=limit, after=after))
             return Slice([Row(one.id, {"name": one.name, "id": id_cell(one.id)}) for one in page.items], page.next, page.total)
 
-        table = Table(desk, desk.texts("activities.title"), [Column("name", …), Column("id", …)], fetch, none=desk.texts("activities.none"))
+        columns = [Column("name", …), Column("id", …)]
+        table = Table(context, context.texts("activities.title"), columns, fetch, none=context.texts("activities.none"))
         await table.load()
 
     PAGE = Page("activities", "/activities", Act.READ, build, icon="campaign")
 
-- Use cases are reached through ``desk.run(act, work)`` (in a thread) and ``desk.call(act, work)`` (asynchronous ones) only. Both check
-  session and role anew; ``desk.may(act)`` merely decides whether a control is drawn. Changes pass ``actor=desk.actor``.
+- Use cases are reached through ``context.run(act, work)`` (in a thread) and ``context.call(act, work)`` (asynchronous ones) only.
+  Both check session and role anew; ``context.may(act)`` merely decides whether a control is drawn. Changes pass ``actor=context.actor``.
   Never call a store from a page directly: the event loop serves the API too.
 - What a use case refuses may simply be raised: the user gets a message, its text being ``errors.<ClassName>`` if there is one.
   ``ActivityNotFound`` and its like, raised while a page is built, become a page with status 404.
-- Every text is in ``texts/en/NAME.json`` and ``texts/zh/NAME.json``: ``desk.texts("NAME.key", count=3)``. ``NAME.title`` is needed.
+- Every text is in ``texts/en/NAME.json`` and ``texts/zh/NAME.json``: ``context.texts("NAME.key", count=3)``. ``NAME.title`` is needed.
   A test compares the keys of both languages and looks for keys that do not exist.
-- Addresses are written with ``desk.url("/activities", after=3)``, so that they work behind a proxy's prefix; variable parts of the
-  path are in ``desk.parameters``, the query in ``desk.query``.
+- Addresses are written with ``context.url("/activities", after=3)``, so that they work behind a proxy's prefix; variable parts of the
+  path are in ``context.parameters``, the query in ``context.query``.
 - Elements: ``parts/pieces.py`` (``tag``, ``section``, ``button``, ``link``, ``id_chip``, ``moment``, ``badge``, ``figure``, ``empty``),
   ``parts/tables.py``, ``parts/charts.py``, ``parts/uploads.py`` (never NiceGUI's own upload: it writes to the disk),
   ``parts/feedback.py`` (``toast``, ``confirm``, ``Undoable``). ``tag`` makes any other HTML element. NiceGUI's own elements may be
   used where they bring something, such as sliders.
 - Text of users goes into ``text`` and attributes only, never into ``ui.html``, slot templates or JavaScript.
 - Classes start with ``fm-`` and are in ``static/console.css``; colours and sizes are its variables, never literals.
-- Pictures of materials: ``desk.url(f"/files/materials/{id}/thumbnail")`` and ``…/picture``.
-- A page that needs another use case adds a field to ``House``, filled in ``app/server.py``.
+- Pictures of materials: ``context.url(f"/files/materials/{id}/thumbnail")`` and ``…/picture``.
+- A page that needs another use case adds a field to ``UseCases``, filled in ``app/server.py``.
 
 How a page is tested
 --------------------
@@ -50,6 +51,6 @@ How a page is tested
 
 from facemeld.console.console import Console, create_console
 from facemeld.console.session.preferences import PATH
-from facemeld.console.usecases import House
+from facemeld.console.usecases import UseCases
 
-__all__ = ["PATH", "Console", "House", "create_console"]
+__all__ = ["PATH", "Console", "UseCases", "create_console"]

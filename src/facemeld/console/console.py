@@ -20,15 +20,15 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from facemeld.accounts.types import AccountNotFound
-from facemeld.console.context import Desk
+from facemeld.console.context import Context
 from facemeld.console.pages import PAGES
 from facemeld.console.pages.page import Page
 from facemeld.console.parts.shell import shell
 from facemeld.console.pictures import Pictures
 from facemeld.console.plain import folder, problem
 from facemeld.console.session.guard import Guard, Nonces, guard_messages
-from facemeld.console.session.signin import Visits
-from facemeld.console.usecases import House
+from facemeld.console.session.signin import SignInRoutes
+from facemeld.console.usecases import UseCases
 from facemeld.errors import FacemeldError
 from facemeld.materials.types import ActivityNotFound, MaterialDeleted, MaterialNotFound
 from facemeld.users.signin import NEEDED_ROLES
@@ -51,7 +51,7 @@ class Console:
 
     asgi: ASGIApp
     _widgets: FastAPI
-    _house: House
+    _cases: UseCases
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -68,7 +68,7 @@ class Console:
         """Count the calls of the last weeks, so that the first visitor need not wait for it."""
         while True:
             try:
-                if await asyncio.to_thread(self._house.overview.statistics.refresh, 1.0):
+                if await asyncio.to_thread(self._cases.overview.statistics.refresh, 1.0):
                     return
             except FacemeldError:
                 logger.exception("The calls could not be counted; the first page tries again when it is opened")
@@ -76,14 +76,14 @@ class Console:
             await asyncio.sleep(0.1)
 
 
-def create_console(house: House) -> Console:
+def create_console(cases: UseCases) -> Console:
     """Build the console; once in a process, because the widget library has one application for all.
 
     Args:
-        house: The use cases.
+        cases: The use cases.
     """
     for page in PAGES:
-        _register(page, house)
+        _register(page, cases)
     widgets = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     ui.run_with(
         widgets,
@@ -102,25 +102,25 @@ def create_console(house: House) -> Console:
     logging.getLogger("nicegui").addFilter(_not_expected)
     inner = Starlette(
         routes=[
-            *Visits(house).routes(),
-            *house.inbox.routes(),
-            *house.shelf.routes(),
-            *Pictures(house).routes(),
+            *SignInRoutes(cases).routes(),
+            *cases.uploads.routes(),
+            *cases.temporary_files.routes(),
+            *Pictures(cases).routes(),
             Mount("/static", StaticFiles(directory=folder())),
             Mount("/", GZipMiddleware(Nonces(widgets), minimum_size=1024)),
         ]
     )
-    return Console(Guard(inner, house), widgets, house)
+    return Console(Guard(inner, cases), widgets, cases)
 
 
-def _register(page: Page, house: House) -> None:
+def _register(page: Page, cases: UseCases) -> None:
     async def show(request: Request, client: Client) -> Response | None:
-        desk = Desk.of(house, request, client)
-        if not desk.principal.role.allows(NEEDED_ROLES[page.act]):
+        context = Context.of(cases, request, client)
+        if not context.principal.role.allows(NEEDED_ROLES[page.act]):
             return problem(request, 403, "forbidden")
         try:
-            with shell(desk, page, PAGES):
-                await page.build(desk)
+            with shell(context, page, PAGES):
+                await page.build(context)
         except _MISSING:
             return problem(request, 404, "missing")
         except RoleInsufficient:

@@ -13,9 +13,9 @@ from nicegui import Client
 from starlette.requests import Request
 
 from facemeld.console.session.guard import session_of
-from facemeld.console.session.preferences import Wishes, base_of, wishes_of
+from facemeld.console.session.preferences import Preferences, base_of, preferences_of
 from facemeld.console.texts import Texts
-from facemeld.console.usecases import House
+from facemeld.console.usecases import UseCases
 from facemeld.users.signin import NEEDED_ROLES, Act, require
 from facemeld.users.types import Principal
 
@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class Context:
     """One open page of one user.
 
     The use cases are reached through ``run`` and ``call`` only. Both ask the database again whether the session is in force and
@@ -35,26 +35,26 @@ class Desk:
         client: The page in the browser.
     """
 
-    house: House
+    cases: UseCases
     request: Request
     client: Client
     principal: Principal
-    wishes: Wishes
+    preferences: Preferences
 
     @classmethod
-    def of(cls, house: House, request: Request, client: Client) -> Desk:
-        """The desk of a request that the guard let through."""
-        return cls(house, request, client, request.scope["state"]["principal"], wishes_of(request))
+    def of(cls, cases: UseCases, request: Request, client: Client) -> Context:
+        """The context of a request that the guard let through."""
+        return cls(cases, request, client, request.scope["state"]["principal"], preferences_of(request))
 
     @property
     def texts(self) -> Texts:
         """The texts in the user's language."""
-        return self.wishes.texts
+        return self.preferences.texts
 
     @property
     def zone(self) -> tzinfo:
         """The browser's time zone."""
-        return self.wishes.zone
+        return self.preferences.zone
 
     @property
     def actor(self) -> str:
@@ -87,9 +87,9 @@ class Desk:
 
     def now(self) -> datetime:
         """The present moment in UTC."""
-        return self.house.administration.clock()
+        return self.cases.administration.clock()
 
-    async def run(self, act: Act, work: Callable[[House], T]) -> T:
+    async def run(self, act: Act, work: Callable[[UseCases], T]) -> T:
         """Do something with the use cases, in a thread, if the user may do this kind of act now.
 
         Args:
@@ -104,14 +104,14 @@ class Desk:
 
         def checked() -> T:
             self._check(act)
-            return work(self.house)
+            return work(self.cases)
 
         return await asyncio.to_thread(checked)
 
-    async def call(self, act: Act, work: Callable[[House], Awaitable[T]]) -> T:
+    async def call(self, act: Act, work: Callable[[UseCases], Awaitable[T]]) -> T:
         """Like ``run``, for use cases that are asynchronous themselves."""
         await asyncio.to_thread(self._check, act)
-        return await work(self.house)
+        return await work(self.cases)
 
     def _check(self, act: Act) -> None:
-        require(self.house.administration.users.authenticate(session_of(self.request)), act)
+        require(self.cases.administration.users.authenticate(session_of(self.request)), act)

@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from facemeld.console.session.preferences import wishes_of
+from facemeld.console.session.preferences import preferences_of
 from facemeld.errors import FacemeldError
 from facemeld.http.bodies import read_bounded
 from facemeld.users.types import Principal
@@ -23,7 +23,7 @@ CAPACITY = 256 << 20
 _KINDS = ((b"\xff\xd8\xff", "image/jpeg"), (b"\x89PNG\r\n\x1a\n", "image/png"))
 
 
-class ShelfFull(FacemeldError):
+class TemporaryFilesFull(FacemeldError):
     """Open pages hold as many pictures as there is room for."""
 
 
@@ -41,7 +41,7 @@ class _Item:
     data: bytes = field(repr=False)
 
 
-class Shelf:
+class TemporaryFiles:
     """The pictures that open pages show."""
 
     def __init__(self, capacity: int = CAPACITY) -> None:
@@ -50,17 +50,17 @@ class Shelf:
         self._used = 0
 
     def put(self, owner: Principal, data: bytes) -> str:
-        """Keep a picture; its address is ``/shelf/`` and what this returns, for the session of ``owner`` alone.
+        """Keep a picture; its address is ``/temporary/`` and what this returns, for the session of ``owner`` alone.
 
         Args:
             owner: Who may see it.
             data: A JPEG, PNG or WebP; anything else is served as a file that browsers do not show.
 
         Raises:
-            ShelfFull: there is no room.
+            TemporaryFilesFull: there is no room.
         """
         if self._used + len(data) > self._capacity:
-            raise ShelfFull(f"pictures of open pages must have at most {self._capacity} bytes together")
+            raise TemporaryFilesFull(f"pictures of open pages must have at most {self._capacity} bytes together")
         ticket = secrets.token_urlsafe(16)
         self._items[ticket] = _Item(owner.token_id, kind_of(data) or "application/octet-stream", data)
         self._used += len(data)
@@ -73,7 +73,7 @@ class Shelf:
 
     def routes(self) -> Iterator[Route]:
         """Where the pictures are."""
-        yield Route("/shelf/{ticket}", self.serve, methods=["GET"])
+        yield Route("/temporary/{ticket}", self.serve, methods=["GET"])
 
     async def serve(self, request: Request) -> Response:
         """One picture; 404 for other sessions than its own."""
@@ -115,7 +115,7 @@ class _Slot:
     receive: Receiver
 
 
-class Inbox:
+class Uploads:
     """The addresses that open pages have for files."""
 
     def __init__(self) -> None:
@@ -133,13 +133,13 @@ class Inbox:
 
     def routes(self) -> Iterator[Route]:
         """Where files are sent to."""
-        yield Route("/inbox/{ticket}", self.take, methods=["POST"])
+        yield Route("/uploads/{ticket}", self.take, methods=["POST"])
 
     async def take(self, request: Request) -> Response:
         """One file as the body; the reply says in a line what became of it, with status 422 if it was refused."""
         slot = self._slots.get(request.path_params["ticket"])
         principal: Principal = request.scope["state"]["principal"]
-        texts = wishes_of(request).texts
+        texts = preferences_of(request).texts
         if slot is None or slot.token_id != principal.token_id:
             return JSONResponse({"message": texts("errors.page_gone")}, 404)
         try:

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from facemeld.console.usecases import House
+from facemeld.console.usecases import UseCases
 from facemeld.errors import FacemeldError
 from facemeld.materials.types import MaterialDeleted, MaterialNotFound
 from facemeld.privacy.deletion import render_receipt
@@ -26,9 +26,9 @@ _HEADERS = {"Cache-Control": "private, max-age=300"}
 
 @dataclass(frozen=True, slots=True)
 class Pictures:
-    """Serves ``/files/materials/{id}/picture`` and ``…/thumbnail``; pages write the addresses with ``Desk.url``."""
+    """Serves ``/files/materials/{id}/picture`` and ``…/thumbnail``; pages write the addresses with ``Context.url``."""
 
-    house: House
+    cases: UseCases
 
     def routes(self) -> Iterator[Route]:
         """Where the pictures are."""
@@ -53,7 +53,7 @@ class Pictures:
         number = min(request.path_params["number"], _LARGEST)
         try:
             require(request.scope["state"]["principal"], Act.AUDIT)
-            found = await asyncio.to_thread(self.house.administration.privacy.receipt, number)
+            found = await asyncio.to_thread(self.cases.administration.privacy.receipt, number)
         except RoleInsufficient:
             return PlainTextResponse("not allowed", 403)
         except ReceiptNotFound:
@@ -64,7 +64,7 @@ class Pictures:
         return JSONResponse(render_receipt(found.body, found.signature), headers=headers)
 
     async def _read(self, material: str, size: str) -> tuple[bytes, str]:
-        admin = self.house.administration
+        admin = self.cases.administration
         if size == "thumbnail":
             return await admin.importing.thumbnail(material), "image/jpeg"
         if size != "picture":

@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import HTTPConnection
 from starlette.responses import HTMLResponse
 
-from facemeld.console.session.preferences import base_of, wishes_of
+from facemeld.console.session.preferences import base_of, preferences_of
 from facemeld.console.texts import LANGUAGES, NAMES
 
 
@@ -39,13 +39,13 @@ def _templates() -> Environment:
 
 def render(connection: HTTPConnection, template: str, status: int = 200, **values: Any) -> HTMLResponse:
     """A plain page in the language and theme of the request."""
-    wishes = wishes_of(connection)
+    preferences = preferences_of(connection)
     html = (
         _templates()
         .get_template(template)
         .render(
-            t=wishes.texts,
-            theme=wishes.theme,
+            t=preferences.texts,
+            theme=preferences.theme,
             base=base_of(connection),
             nonce=connection.scope["state"]["nonce"],
             version=version(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from facemeld.api.calls import Caller
-from facemeld.console.files import Inbox, Shelf
+from facemeld.console.files import TemporaryFiles, Uploads
 from facemeld.fusing.preview import PreviewService
 from facemeld.settings.catalogue import Settings
 from facemeld.upkeep.administration import Administration
@@ -13,7 +13,7 @@ from facemeld.upkeep.overview import Overview
 
 
 @dataclass(frozen=True, slots=True)
-class House:
+class UseCases:
     """The use cases behind the console; a page that needs another one adds a field here, and ``app/server.py`` fills it."""
 
     administration: Administration
@@ -21,5 +21,5 @@ class House:
     previews: PreviewService
     settings: Settings
     calls: Caller
-    inbox: Inbox = field(default_factory=Inbox)
-    shelf: Shelf = field(default_factory=Shelf)
+    uploads: Uploads = field(default_factory=Uploads)
+    temporary_files: TemporaryFiles = field(default_factory=TemporaryFiles)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from facemeld.accounts.rates import ACTION_NAMES
 from facemeld.accounts.types import UNLIMITED, AccountInvalid, AccountState
-from facemeld.console.context import Desk
+from facemeld.console.context import Context
 from facemeld.console.pages.page import Page
 from facemeld.console.parts.calls import account_address
 from facemeld.console.parts.fields import choice, moment_field, read_moment, switch, text_field
@@ -16,13 +16,13 @@ from facemeld.upkeep.administration import AccountView, account_change, checked_
 from facemeld.users.signin import Act
 
 
-async def build_accounts(desk: Desk) -> None:
+async def build_accounts(context: Context) -> None:
     """Draw the page."""
-    texts = desk.texts
+    texts = context.texts
 
     async def fetch(after: int | None, limit: int) -> Slice:
-        page = await desk.run(Act.READ, lambda house: house.administration.account_page(after, limit))
-        return Slice([_row(desk, view) for view in page.items], page.next, page.total)
+        page = await context.run(Act.READ, lambda cases: cases.administration.account_page(after, limit))
+        return Slice([_row(context, view) for view in page.items], page.next, page.total)
 
     columns = [
         Column("name", texts("accounts.name")),
@@ -32,14 +32,14 @@ async def build_accounts(desk: Desk) -> None:
     ]
     with section(texts("accounts.all"), wide=True):
         tag("p", texts("accounts.hint"), "fm-hint")
-        if desk.may(Act.ACCOUNTS):
+        if context.may(Act.ACCOUNTS):
             with tag("div", classes="fm-row"):
 
                 async def create() -> None:
-                    _create(desk)
+                    _create(context)
 
                 button(texts("accounts.create"), create, kind="primary", symbol="add")
-        await Table(desk, texts("accounts.title"), columns, fetch, none=texts("accounts.none")).load()
+        await Table(context, texts("accounts.title"), columns, fetch, none=texts("accounts.none")).load()
 
 
 def state_tone(state: AccountState) -> Tone:
@@ -50,35 +50,37 @@ def state_tone(state: AccountState) -> Tone:
 _CLOSED = frozenset({AccountState.FROZEN, AccountState.STOP_USING, AccountState.ARREARS, AccountState.NOT_EXIST})
 
 
-def left_text(desk: Desk, view: AccountView) -> str:
+def left_text(context: Context, view: AccountView) -> str:
     """How many calls an account has left."""
-    return desk.texts("accounts.unlimited") if view.calls_left is None else f"{view.calls_left:,}"
+    return context.texts("accounts.unlimited") if view.calls_left is None else f"{view.calls_left:,}"
 
 
-def _row(desk: Desk, view: AccountView) -> Row:
+def _row(context: Context, view: AccountView) -> Row:
     account = view.account
     return Row(
         account.name,
         {
-            "name": link_cell(account.name, account_address(desk, account.name)),
-            "state": badge_cell(desk.texts(f"accounts.state_{account.state.value}"), state_tone(account.state)),
-            "left": left_text(desk, view),
+            "name": link_cell(account.name, account_address(context, account.name)),
+            "state": badge_cell(context.texts(f"accounts.state_{account.state.value}"), state_tone(account.state)),
+            "left": left_text(context, view),
             "created": time_cell(account.created_at),
         },
     )
 
 
-def _create(desk: Desk) -> None:
-    texts = desk.texts
-    with dialog(desk, texts("accounts.create")) as opened:
+def _create(context: Context) -> None:
+    texts = context.texts
+    with dialog(context, texts("accounts.create")) as opened:
         name = text_field(texts("accounts.name"), longest=64, hint=texts("accounts.name_hint"), required=True)
 
         async def create() -> None:
-            made = await desk.run(Act.ACCOUNTS, lambda house: house.administration.accounts.create(name.value.strip(), actor=desk.actor))
-            desk.go(account_address(desk, made.name))
+            made = await context.run(
+                Act.ACCOUNTS, lambda cases: cases.administration.accounts.create(name.value.strip(), actor=context.actor)
+            )
+            context.go(account_address(context, made.name))
 
         name.on_enter(create)
-        dialog_buttons(desk, opened, texts("accounts.create"), create)
+        dialog_buttons(context, opened, texts("accounts.create"), create)
 
 
 ACCOUNTS = Page("accounts", "/accounts", Act.READ, build_accounts, icon="group_work")
@@ -87,19 +89,19 @@ ACCOUNTS = Page("accounts", "/accounts", Act.READ, build_accounts, icon="group_w
 _EVERY = "every"
 
 
-async def build_account(desk: Desk) -> None:
+async def build_account(context: Context) -> None:
     """Draw the page."""
-    name = desk.parameters["account"]
-    view = await desk.run(Act.READ, lambda house: house.administration.account(name))
-    tag("h1", desk.texts("account.heading", name=name))
-    _facts(desk, view)
-    if desk.may(Act.ACCOUNTS):
-        _change(desk, view)
-    await _packages(desk, view)
+    name = context.parameters["account"]
+    view = await context.run(Act.READ, lambda cases: cases.administration.account(name))
+    tag("h1", context.texts("account.heading", name=name))
+    _facts(context, view)
+    if context.may(Act.ACCOUNTS):
+        _change(context, view)
+    await _packages(context, view)
 
 
-def _facts(desk: Desk, view: AccountView) -> None:
-    texts, account = desk.texts, view.account
+def _facts(context: Context, view: AccountView) -> None:
+    texts, account = context.texts, view.account
     with section(texts("account.facts"), wide=True):
         with tag("dl", classes="fm-facts"):
             tag("dt", texts("accounts.state"))
@@ -107,7 +109,7 @@ def _facts(desk: Desk, view: AccountView) -> None:
                 badge(texts(f"accounts.state_{account.state.value}"), state_tone(account.state))
             tag("dt", texts("accounts.left"))
             with tag("dd"):
-                tag("span", left_text(desk, view))
+                tag("span", left_text(context, view))
                 if view.calls_under_way:
                     tag("span", texts("account.under_way", count=view.calls_under_way), "fm-hint")
             tag("dt", texts("account.rates"))
@@ -118,20 +120,20 @@ def _facts(desk: Desk, view: AccountView) -> None:
             tag("dd", ", ".join(str(one) for one in account.denied) or texts("account.nowhere"))
             tag("dt", texts("accounts.created"))
             with tag("dd"):
-                moment(desk, account.created_at)
+                moment(context, account.created_at)
         with tag("div", classes="fm-row"):
-            link(texts("account.keys"), desk.url("/keys", account=account.name))
-            link(texts("account.calls"), desk.url("/requests", account=account.name))
-            if desk.may(Act.AUDIT):
-                link(texts("account.audit"), desk.url("/audit", subject=f"account:{account.name}"))
+            link(texts("account.keys"), context.url("/keys", account=account.name))
+            link(texts("account.calls"), context.url("/requests", account=account.name))
+            if context.may(Act.AUDIT):
+                link(texts("account.audit"), context.url("/audit", subject=f"account:{account.name}"))
 
 
 def _rates(rates: Mapping[str, int | None]) -> str:
     return ", ".join(f"{name}={UNLIMITED if rate is None else rate}" for name, rate in sorted(rates.items()))
 
 
-def _change(desk: Desk, view: AccountView) -> None:
-    texts, account = desk.texts, view.account
+def _change(context: Context, view: AccountView) -> None:
+    texts, account = context.texts, view.account
     states = {state.value: texts(f"accounts.state_{state.value}") for state in AccountState}
     balance_now = UNLIMITED if account.balance is None else str(account.balance)
     with section(texts("account.change"), wide=True), tag("div", classes="fm-fields"):
@@ -155,8 +157,8 @@ def _change(desk: Desk, view: AccountView) -> None:
                 allow_ips=[allowed.value],
                 deny_ips=[denied.value],
             )
-            await desk.run(Act.ACCOUNTS, lambda house: house.administration.accounts.change(account.name, change, actor=desk.actor))
-            desk.go(account_address(desk, account.name))
+            await context.run(Act.ACCOUNTS, lambda cases: cases.administration.accounts.change(account.name, change, actor=context.actor))
+            context.go(account_address(context, account.name))
 
         with tag("div", classes="fm-actions"):
             button(texts("account.save"), save, kind="primary")
@@ -182,12 +184,12 @@ def _rate_changes(present: Mapping[str, int | None], text: str) -> dict[str, int
     return {**{name: "default" for name in present if name not in wanted}, **wanted}
 
 
-async def _packages(desk: Desk, view: AccountView) -> None:
-    texts, account = desk.texts, view.account
+async def _packages(context: Context, view: AccountView) -> None:
+    texts, account = context.texts, view.account
 
     async def fetch(_: object, __: int) -> Slice:
-        now = desk.now()
-        found = await desk.run(Act.READ, lambda house: house.administration.account(account.name).packages)
+        now = context.now()
+        found = await context.run(Act.READ, lambda cases: cases.administration.account(account.name).packages)
         return Slice(
             [
                 Row(
@@ -213,14 +215,14 @@ async def _packages(desk: Desk, view: AccountView) -> None:
     ]
     with section(texts("account.packages"), wide=True):
         tag("p", texts("account.packages_hint"), "fm-hint")
-        table = Table(desk, texts("account.packages"), columns, fetch, none=texts("account.no_packages"))
+        table = Table(context, texts("account.packages"), columns, fetch, none=texts("account.no_packages"))
         await table.load()
-        if desk.may(Act.ACCOUNTS):
-            _add_package(desk, account.name, table)
+        if context.may(Act.ACCOUNTS):
+            _add_package(context, account.name, table)
 
 
-def _add_package(desk: Desk, account: str, table: Table) -> None:
-    texts = desk.texts
+def _add_package(context: Context, account: str, table: Table) -> None:
+    texts = context.texts
     actions = {_EVERY: texts("account.every_action"), **{name: name for name in sorted(ACTION_NAMES)}}
     with tag("div", classes="fm-filter"):
         calls = text_field(texts("account.package_calls"), longest=10, required=True)
@@ -232,16 +234,16 @@ def _add_package(desk: Desk, account: str, table: Table) -> None:
                 calls.complain(texts("account.number_needed"))
                 return
             number, named = int(calls.value), None if action.value == _EVERY else action.value
-            expires = read_moment(desk, ends.value)
+            expires = read_moment(context, ends.value)
             checked_actions(None if named is None else [named])
-            await desk.run(
+            await context.run(
                 Act.ACCOUNTS,
-                lambda house: house.administration.accounts.add_package(
-                    account, number, actor=desk.actor, action=named, expires_at=expires
+                lambda cases: cases.administration.accounts.add_package(
+                    account, number, actor=context.actor, action=named, expires_at=expires
                 ),
             )
             calls.show("")
-            toast(desk, texts("account.package_added"))
+            toast(context, texts("account.package_added"))
             await table.load()
 
         with tag("div", classes="fm-actions"):

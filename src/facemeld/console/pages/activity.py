@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from nicegui.elements.mixins.text_element import TextElement
 
-from facemeld.console.context import Desk
+from facemeld.console.context import Context
 from facemeld.console.files import Upload
 from facemeld.console.pages.activities import ActivityForm
 from facemeld.console.pages.page import Page
@@ -14,7 +14,7 @@ from facemeld.console.parts.fields import DropZone, switch
 from facemeld.console.parts.materials import GROUPS, activity_state, picture_address, status_badge, status_text
 from facemeld.console.parts.tables import COUNTED, Paged, Part
 from facemeld.console.parts.widgets import badge, button, confirm, empty, icon, id_chip, link, moment, section, tag, toast
-from facemeld.console.usecases import House
+from facemeld.console.usecases import UseCases
 from facemeld.materials.types import Activity, Material, MaterialStatus
 from facemeld.users.signin import Act
 
@@ -23,57 +23,57 @@ SETTINGS = "settings"
 LONGEST_FILE_NAME = 255
 
 
-async def build(desk: Desk) -> None:
+async def build(context: Context) -> None:
     """Draw the page."""
-    name = desk.parameters["activity"]
-    activity, account = await desk.run(Act.READ, lambda house: _read(house, name))
-    with tag("nav", classes="fm-path", aria_label=desk.texts("parts.path")):
-        link(desk.texts("activities.title"), desk.url("/activities"))
-    _Head(desk, activity, account)
-    settings = desk.query.get("view") == SETTINGS
-    with tag("nav", classes="fm-views", aria_label=desk.texts("activity.views")):
+    name = context.parameters["activity"]
+    activity, account = await context.run(Act.READ, lambda cases: _read(cases, name))
+    with tag("nav", classes="fm-path", aria_label=context.texts("parts.path")):
+        link(context.texts("activities.title"), context.url("/activities"))
+    _Head(context, activity, account)
+    settings = context.query.get("view") == SETTINGS
+    with tag("nav", classes="fm-views", aria_label=context.texts("activity.views")):
         for view, here in ((None, not settings), (SETTINGS, settings)):
-            made = link(desk.texts(f"activity.{view or 'materials'}"), desk.url(f"/activities/{activity.id}", view=view), "fm-view")
+            made = link(context.texts(f"activity.{view or 'materials'}"), context.url(f"/activities/{activity.id}", view=view), "fm-view")
             if here:
                 made.props["aria-current"] = "page"
     if settings:
-        with section(desk.texts("activity.settings")) as area:
+        with section(context.texts("activity.settings")) as area:
             area.classes("fm-narrow")
-            _settings(desk, activity)
+            _settings(context, activity)
     else:
-        with tag("section", classes="fm-card", aria_label=desk.texts("activity.materials")):
-            await _Materials(desk, activity).draw()
+        with tag("section", classes="fm-card", aria_label=context.texts("activity.materials")):
+            await _Materials(context, activity).draw()
 
 
-def _read(house: House, name: str) -> tuple[Activity, str]:
-    activity = house.administration.activities.get(None, name)
-    return activity, house.administration.accounts.names().get(activity.account_id, "")
+def _read(cases: UseCases, name: str) -> tuple[Activity, str]:
+    activity = cases.administration.activities.get(None, name)
+    return activity, cases.administration.accounts.names().get(activity.account_id, "")
 
 
 class _Head:
     """Name, id, state, and what changes the state."""
 
-    def __init__(self, desk: Desk, activity: Activity, account: str) -> None:
-        self._desk = desk
+    def __init__(self, context: Context, activity: Activity, account: str) -> None:
+        self._context = context
         self._activity = activity
         self._account = account
         self._area = tag("div", classes="fm-object-head")
         self._draw()
 
     def _draw(self) -> None:
-        texts, activity = self._desk.texts, self._activity
+        texts, activity = self._context.texts, self._activity
         self._area.clear()
         with self._area:
             with tag("div", classes="fm-object-title"):
                 tag("h1", activity.name)
-                badge(*activity_state(self._desk, activity))
+                badge(*activity_state(self._context, activity))
             with tag("div", classes="fm-object-facts"):
-                id_chip(self._desk, activity.id)
+                id_chip(self._context, activity.id)
                 tag("span", texts("activity.account", name=self._account), "fm-hint")
                 with tag("span", classes="fm-hint"):
                     tag("span", texts("activity.created"))
-                    moment(self._desk, activity.created_at)
-            if self._desk.may(Act.EDIT):
+                    moment(self._context, activity.created_at)
+            if self._context.may(Act.EDIT):
                 with tag("div", classes="fm-actions"):
                     if activity.disabled:
                         button(texts("activity.enable"), lambda: self._change(disabled=False), kind="primary")
@@ -83,27 +83,29 @@ class _Head:
                         button(texts("activity.disable"), self._disable)
 
     async def _disable(self) -> None:
-        texts = self._desk.texts
-        if await confirm(self._desk, texts("activity.disable_question"), texts("activity.disable_effect"), texts("activity.disable")):
+        texts = self._context.texts
+        if await confirm(self._context, texts("activity.disable_question"), texts("activity.disable_effect"), texts("activity.disable")):
             await self._change(disabled=True)
 
     async def _change(self, *, published: bool | None = None, disabled: bool | None = None) -> None:
-        desk = self._desk
+        context = self._context
 
-        def change(house: House) -> Activity:
-            return house.administration.activities.change(None, self._activity.id, actor=desk.actor, published=published, disabled=disabled)
+        def change(cases: UseCases) -> Activity:
+            return cases.administration.activities.change(
+                None, self._activity.id, actor=context.actor, published=published, disabled=disabled
+            )
 
-        self._activity = await desk.run(Act.EDIT, change)
+        self._activity = await context.run(Act.EDIT, change)
         self._draw()
-        toast(desk, desk.texts("activity.state_now", state=activity_state(desk, self._activity)[0]))
+        toast(context, context.texts("activity.state_now", state=activity_state(context, self._activity)[0]))
 
 
-def _settings(desk: Desk, activity: Activity) -> None:
-    texts = desk.texts
-    if not desk.may(Act.EDIT):
-        _settings_read(desk, activity)
+def _settings(context: Context, activity: Activity) -> None:
+    texts = context.texts
+    if not context.may(Act.EDIT):
+        _settings_read(context, activity)
         return
-    form = ActivityForm(desk, activity)
+    form = ActivityForm(context, activity)
     with tag("div", classes="fm-fields"):
         form.draw_names()
         form.draw_rules()
@@ -111,15 +113,17 @@ def _settings(desk: Desk, activity: Activity) -> None:
     async def save() -> None:
         if form.check():
             values = form.values()
-            await desk.run(Act.EDIT, lambda house: house.administration.activities.change(None, activity.id, actor=desk.actor, **values))
-            toast(desk, texts("activity.saved"))
+            await context.run(
+                Act.EDIT, lambda cases: cases.administration.activities.change(None, activity.id, actor=context.actor, **values)
+            )
+            toast(context, texts("activity.saved"))
 
     with tag("div", classes="fm-actions"):
         button(texts("activity.save"), save, kind="primary")
 
 
-def _settings_read(desk: Desk, activity: Activity) -> None:
-    texts = desk.texts
+def _settings_read(context: Context, activity: Activity) -> None:
+    texts = context.texts
     facts = {
         "description": activity.description or "–",
         "shape": str(activity.shape_degree),
@@ -136,18 +140,18 @@ def _settings_read(desk: Desk, activity: Activity) -> None:
 class _Materials:
     """The grid with what is dropped on it and what it is filtered by."""
 
-    def __init__(self, desk: Desk, activity: Activity) -> None:
-        self._desk = desk
+    def __init__(self, context: Context, activity: Activity) -> None:
+        self._context = context
         self._activity = activity
-        asked = desk.query.get("status", "")
+        asked = context.query.get("status", "")
         self._group = asked if asked in GROUPS else ""
 
     async def draw(self) -> None:
-        desk, texts = self._desk, self._desk.texts
-        if desk.may(Act.EDIT):
-            largest = desk.house.settings.materials.max_mb
+        context, texts = self._context, self._context.texts
+        if context.may(Act.EDIT):
+            largest = context.cases.settings.materials.max_mb
             zone = DropZone(
-                desk,
+                context,
                 self._take,
                 label=texts("activity.drop"),
                 hint=texts("activity.drop_hint", megabytes=largest),
@@ -157,12 +161,12 @@ class _Materials:
             self._approve = switch(texts("activity.approve_at_once"), hint=texts("activity.approve_at_once_hint"))
             zone.on_done(self._reload)
         self._filters = tag("nav", classes="fm-tabs", aria_label=texts("activity.filter"))
-        self._grid = Paged(desk, self._fetch, self._draw_grid, size=SIZE)
+        self._grid = Paged(context, self._fetch, self._draw_grid, size=SIZE)
         await self._reload()
 
     async def _reload(self) -> None:
-        counts = await self._desk.run(
-            Act.READ, lambda house: house.administration.materials.counts([self._activity.id]).get(self._activity.id, {})
+        counts = await self._context.run(
+            Act.READ, lambda cases: cases.administration.materials.counts([self._activity.id]).get(self._activity.id, {})
         )
         self._filters.clear()
         with self._filters:
@@ -175,25 +179,25 @@ class _Materials:
             count = sum(counts.get(status, 0) for status in group)
             if name and not count and name != self._group:
                 continue
-            address = self._desk.url(f"/activities/{self._activity.id}", status=name or None)
+            address = self._context.url(f"/activities/{self._activity.id}", status=name or None)
             with tag("a", classes="fm-tab", href=address, aria_current="page" if name == self._group else None):
-                tag("span", self._desk.texts(f"status.group_{name or 'all'}"))
+                tag("span", self._context.texts(f"status.group_{name or 'all'}"))
                 tag("span", f"{count:,}", "fm-tab-count")
 
     async def _fetch(self, after: int | None, limit: int) -> Part[Material]:
         wanted = GROUPS.get(self._group)
-        page = await self._desk.run(
+        page = await self._context.run(
             Act.READ,
-            lambda house: house.administration.materials.materials(
+            lambda cases: cases.administration.materials.materials(
                 None, self._activity.id, limit=limit, after=after, status=wanted, newest=True, counted=COUNTED + 1
             ),
         )
         return Part(page.items, page.total, page.next)
 
     def _draw_grid(self, part: Part[Material]) -> None:
-        texts = self._desk.texts
+        texts = self._context.texts
         if not part.items:
-            name = "none_here" if self._group else "none" if self._desk.may(Act.EDIT) else "none_for_you"
+            name = "none_here" if self._group else "none" if self._context.may(Act.EDIT) else "none_for_you"
             empty("photo_library", texts(f"activity.{name}"), texts(f"activity.{name}_advice"))
             return
         with tag("ul", classes="fm-grid"):
@@ -201,40 +205,40 @@ class _Materials:
                 self._card(material)
 
     def _card(self, material: Material) -> None:
-        desk, texts = self._desk, self._desk.texts
+        context, texts = self._context, self._context.texts
         with tag("li", classes="fm-tile"):
-            with tag("a", classes="fm-tile-link", href=desk.url(f"/materials/{material.id}")):
-                tag("img", classes="fm-tile-picture", src=picture_address(desk, material, "thumbnail"), alt="", loading="lazy")
+            with tag("a", classes="fm-tile-link", href=context.url(f"/materials/{material.id}")):
+                tag("img", classes="fm-tile-picture", src=picture_address(context, material, "thumbnail"), alt="", loading="lazy")
                 tag("span", material.name, "fm-tile-name")
             with tag("div", classes="fm-tile-facts"):
-                status_badge(desk, material.status)
+                status_badge(context, material.status)
                 if material.faces:
                     tag("span", texts.count("activity.faces", len(material.faces)), "fm-hint")
                 if material.findings:
-                    _warnings(desk, material)
-            id_chip(desk, material.id)
+                    _warnings(context, material)
+            id_chip(context, material.id)
 
     async def _take(self, upload: Upload) -> str:
-        desk, texts, approve = self._desk, self._desk.texts, self._approve.value
+        context, texts, approve = self._context, self._context.texts, self._approve.value
         name = upload.name.strip()[:LONGEST_FILE_NAME] or texts("activity.nameless")
         if approve:
-            await desk.run(Act.DECIDE, lambda _: None)
-        material = await desk.call(
+            await context.run(Act.DECIDE, lambda _: None)
+        material = await context.call(
             Act.EDIT,
-            lambda house: house.administration.importing.add(self._activity.id, upload.data, name, approve=approve, actor=desk.actor),
+            lambda cases: cases.administration.importing.add(self._activity.id, upload.data, name, approve=approve, actor=context.actor),
         )
-        said = [status_text(desk, material.status), texts.count("activity.faces", len(material.faces))]
+        said = [status_text(context, material.status), texts.count("activity.faces", len(material.faces))]
         if material.findings:
             said.append(texts.count("activity.warnings", len(material.findings)))
         return " · ".join(said)
 
 
-def _warnings(desk: Desk, material: Material) -> TextElement:
+def _warnings(context: Context, material: Material) -> TextElement:
     failed = any(finding.failure for finding in material.findings)
     made = tag("span", classes="fm-tile-warnings fm-bad" if failed else "fm-tile-warnings")
     with made:
         icon("warning")
-        tag("span", desk.texts("status.warning"), "fm-hidden")
+        tag("span", context.texts("status.warning"), "fm-hidden")
         tag("span", str(len(material.findings)))
     return made
 

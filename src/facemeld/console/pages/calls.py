@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from facemeld.api.calls import CONSOLE
-from facemeld.console.context import Desk
+from facemeld.console.context import Context
 from facemeld.console.pages.page import Page
 from facemeld.console.parts.calls import (
     account_address,
@@ -21,7 +21,7 @@ from facemeld.console.parts.calls import (
 from facemeld.console.parts.fields import choice, moment_field, read_moment, text_field
 from facemeld.console.parts.tables import Column, Row, Slice, Table, id_cell, link_cell, time_cell
 from facemeld.console.parts.widgets import badge, button, duration_text, empty, id_chip, link, moment, section, size_text, tag
-from facemeld.console.usecases import House
+from facemeld.console.usecases import UseCases
 from facemeld.results.types import ResultId
 from facemeld.usage.types import CallFilter, Usage
 from facemeld.users.signin import Act
@@ -39,20 +39,20 @@ class _Choices:
     accounts: Mapping[int, str]
 
 
-def _choices(house: House) -> _Choices:
-    admin = house.administration
+def _choices(cases: UseCases) -> _Choices:
+    admin = cases.administration
     return _Choices(admin.search.codes(), admin.accounts.names())
 
 
-async def build_requests(desk: Desk) -> None:
+async def build_requests(context: Context) -> None:
     """Draw the page."""
-    choices = await desk.run(Act.READ, _choices)
-    _find(desk)
-    await _list(desk, choices)
+    choices = await context.run(Act.READ, _choices)
+    _find(context)
+    await _list(context, choices)
 
 
-def _find(desk: Desk) -> None:
-    texts = desk.texts
+def _find(context: Context) -> None:
+    texts = context.texts
     with section(texts("requests.find"), wide=True):
         tag("p", texts("requests.find_hint"), "fm-hint")
         with tag("div", classes="fm-find"):
@@ -61,7 +61,7 @@ def _find(desk: Desk) -> None:
             async def find() -> None:
                 text = asked.value.strip().lower()
                 if _REQUEST_ID.fullmatch(text):
-                    desk.go(request_address(desk, text))
+                    context.go(request_address(context, text))
                 else:
                     asked.complain(texts("requests.not_an_id"))
 
@@ -69,9 +69,9 @@ def _find(desk: Desk) -> None:
             button(texts("requests.find_button"), find, kind="primary", symbol="search")
 
 
-def _filter_of(desk: Desk, choices: _Choices) -> CallFilter:
+def _filter_of(context: Context, choices: _Choices) -> CallFilter:
     """What the page's address asks for; what it cannot ask for is left out."""
-    query = desk.query
+    query = context.query
     outcome = query.get("code", _ANY)
     numbers = {name: number for number, name in choices.accounts.items()}
     return CallFilter(
@@ -79,13 +79,13 @@ def _filter_of(desk: Desk, choices: _Choices) -> CallFilter:
         project_id=query.get("activity") or None,
         code={_ANY: None, _SUCCESS: "", _FAILED: None}.get(outcome, outcome),
         failed=outcome == _FAILED,
-        since=read_moment(desk, query.get("since", "")),
-        until=read_moment(desk, query.get("until", "")),
+        since=read_moment(context, query.get("since", "")),
+        until=read_moment(context, query.get("until", "")),
     )
 
 
-def _filters(desk: Desk, choices: _Choices) -> None:
-    texts, query = desk.texts, desk.query
+def _filters(context: Context, choices: _Choices) -> None:
+    texts, query = context.texts, context.query
     outcomes = {_ANY: texts("requests.any"), _SUCCESS: texts("requests.succeeded"), _FAILED: texts("requests.failed")}
     outcomes |= {code: code for code in (*choices.codes, query.get("code", "")) if code and code not in outcomes}
     names = sorted(choices.accounts.values())
@@ -102,7 +102,7 @@ def _filters(desk: Desk, choices: _Choices) -> None:
                 account.complain(texts("requests.no_account"))
                 return
             moments = {"since": since.value, "until": until.value}
-            desk.go(desk.url("/requests", **{name: value for name, value in {**wanted, **moments}.items() if value}))
+            context.go(context.url("/requests", **{name: value for name, value in {**wanted, **moments}.items() if value}))
 
         code.on_settle(apply)
         for field in (account, activity, since, until):
@@ -110,16 +110,16 @@ def _filters(desk: Desk, choices: _Choices) -> None:
         with tag("div", classes="fm-actions"):
             button(texts("requests.apply"), apply)
             if any(query.get(name) for name in ("code", "account", "activity", "since", "until")):
-                link(texts("requests.clear"), desk.url("/requests"))
+                link(texts("requests.clear"), context.url("/requests"))
 
 
-async def _list(desk: Desk, choices: _Choices) -> None:
-    texts = desk.texts
-    wanted = _filter_of(desk, choices)
+async def _list(context: Context, choices: _Choices) -> None:
+    texts = context.texts
+    wanted = _filter_of(context, choices)
 
     async def fetch(before: int | None, limit: int) -> Slice:
-        found = await desk.run(Act.READ, lambda house: house.administration.search.find(wanted, before=before, limit=limit + 1))
-        rows = [_row(desk, usage, choices.accounts) for _, usage in found[:limit]]
+        found = await context.run(Act.READ, lambda cases: cases.administration.search.find(wanted, before=before, limit=limit + 1))
+        rows = [_row(context, usage, choices.accounts) for _, usage in found[:limit]]
         return Slice(rows, found[limit - 1][0] if len(found) > limit else None)
 
     columns = [
@@ -131,23 +131,23 @@ async def _list(desk: Desk, choices: _Choices) -> None:
         Column("request", "RequestId"),
     ]
     with section(texts("requests.calls"), wide=True):
-        _filters(desk, choices)
-        table = Table(desk, texts("requests.calls"), columns, fetch, none=texts("requests.none"))
+        _filters(context, choices)
+        table = Table(context, texts("requests.calls"), columns, fetch, none=texts("requests.none"))
         table.classes("fm-wrap")
         await table.load()
 
 
-def _row(desk: Desk, usage: Usage, accounts: Mapping[int, str]) -> Row:
+def _row(context: Context, usage: Usage, accounts: Mapping[int, str]) -> Row:
     name = accounts.get(usage.account_id or 0)
     return Row(
         usage.request_id,
         {
             "when": time_cell(usage.at),
-            "outcome": outcome_cell(desk, usage.code),
+            "outcome": outcome_cell(context, usage.code),
             "action": usage.action,
-            "account": link_cell(name, account_address(desk, name)) if name else None,
+            "account": link_cell(name, account_address(context, name)) if name else None,
             "took": duration_text(usage.milliseconds),
-            "request": id_cell(usage.request_id, request_address(desk, usage.request_id)),
+            "request": id_cell(usage.request_id, request_address(context, usage.request_id)),
         },
     )
 
@@ -165,84 +165,84 @@ class _Seen:
     results: Sequence[ResultId]
 
 
-async def build_request(desk: Desk) -> None:
+async def build_request(context: Context) -> None:
     """Draw the page."""
-    asked = desk.parameters["request"].lower()[:_SHOWN]
-    seen = await desk.run(Act.READ, lambda house: _look(house, asked))
-    tag("h1", desk.texts("request.title"))
+    asked = context.parameters["request"].lower()[:_SHOWN]
+    seen = await context.run(Act.READ, lambda cases: _look(cases, asked))
+    tag("h1", context.texts("request.title"))
     if seen.usage is None:
-        days = f"{desk.house.settings.usage.days:g}"
-        with section(asked, wide=True), empty("search_off", desk.texts("request.none"), desk.texts("request.none_advice", days=days)):
-            link(desk.texts("request.back"), desk.url("/requests"), "fm-button")
+        days = f"{context.cases.settings.usage.days:g}"
+        with section(asked, wide=True), empty("search_off", context.texts("request.none"), context.texts("request.none_advice", days=days)):
+            link(context.texts("request.back"), context.url("/requests"), "fm-button")
     else:
-        _facts(desk, seen.usage, seen.account)
-        _stages(desk, seen.usage)
+        _facts(context, seen.usage, seen.account)
+        _stages(context, seen.usage)
         if seen.usage.incoming:
-            with section(desk.texts("request.incoming"), wide=True):
-                tag("p", desk.texts("request.incoming_hint"), "fm-hint")
-                marks_badges(desk, seen.usage.incoming)
+            with section(context.texts("request.incoming"), wide=True):
+                tag("p", context.texts("request.incoming_hint"), "fm-hint")
+                marks_badges(context, seen.usage.incoming)
     if seen.results:
-        with section(desk.texts("request.results"), wide=True):
-            await results_table(desk, desk.texts("request.results"), seen.results)
+        with section(context.texts("request.results"), wide=True):
+            await results_table(context, context.texts("request.results"), seen.results)
 
 
-def _look(house: House, asked: str) -> _Seen:
-    admin = house.administration
+def _look(cases: UseCases, asked: str) -> _Seen:
+    admin = cases.administration
     found = admin.usage.records(request_id=asked, limit=1)
     usage = found[0][1] if found else None
     names = {} if usage is None or usage.account_id is None else admin.accounts.names()
     return _Seen(usage, "" if usage is None else names.get(usage.account_id or 0, ""), admin.results_of(asked))
 
 
-def _facts(desk: Desk, usage: Usage, account: str) -> None:
-    texts = desk.texts
+def _facts(context: Context, usage: Usage, account: str) -> None:
+    texts = context.texts
     with section(texts("request.call"), wide=True), tag("dl", classes="fm-facts"):
         tag("dt", "RequestId")
         with tag("dd"):
-            id_chip(desk, usage.request_id)
+            id_chip(context, usage.request_id)
         tag("dt", texts("request.outcome"))
         with tag("dd"):
-            outcome_badge(desk, usage.code)
+            outcome_badge(context, usage.code)
             if usage.charged:
                 badge(texts("request.charged"))
         tag("dt", texts("request.when"))
         with tag("dd"):
-            moment(desk, usage.at)
+            moment(context, usage.at)
         tag("dt", texts("request.action"))
         tag("dd", f"{usage.action} {usage.version}".strip() or texts("request.unknown"))
         tag("dt", texts("request.took"))
         tag("dd", duration_text(usage.milliseconds))
-        _who(desk, usage, account)
-        _what(desk, usage)
+        _who(context, usage, account)
+        _what(context, usage)
 
 
-def _who(desk: Desk, usage: Usage, account: str) -> None:
-    texts = desk.texts
+def _who(context: Context, usage: Usage, account: str) -> None:
+    texts = context.texts
     tag("dt", texts("request.account"))
     with tag("dd"):
         if account:
-            link(account, account_address(desk, account))
+            link(account, account_address(context, account))
         else:
             tag("span", texts("request.unsigned"), "fm-hint")
     if usage.secret_id:
         tag("dt", texts("request.key"))
         with tag("dd"):
-            id_chip(desk, usage.secret_id)
+            id_chip(context, usage.secret_id)
     if usage.client:
         tag("dt", texts("request.client"))
         tag("dd", texts("request.console") if usage.client == CONSOLE else usage.client)
 
 
-def _what(desk: Desk, usage: Usage) -> None:
-    texts = desk.texts
+def _what(context: Context, usage: Usage) -> None:
+    texts = context.texts
     if usage.project_id:
         tag("dt", texts("request.activity"))
         with tag("dd"):
-            id_chip(desk, usage.project_id)
+            id_chip(context, usage.project_id)
     if usage.model_id:
         tag("dt", texts("request.material"))
         with tag("dd"):
-            id_chip(desk, usage.model_id)
+            id_chip(context, usage.model_id)
     tag("dt", texts("request.faces"))
     tag("dd", str(usage.faces))
     tag("dt", texts("request.sizes"))
@@ -257,12 +257,12 @@ def _what(desk: Desk, usage: Usage) -> None:
             badge(texts("request.consent_deleted"), "warn")
 
 
-def _stages(desk: Desk, usage: Usage) -> None:
-    with section(desk.texts("request.stages"), wide=True):
+def _stages(context: Context, usage: Usage) -> None:
+    with section(context.texts("request.stages"), wide=True):
         if usage.stages:
-            stage_bar(desk, usage.stages, max(float(usage.milliseconds), sum(usage.stages.values())))
+            stage_bar(context, usage.stages, max(float(usage.milliseconds), sum(usage.stages.values())))
         else:
-            tag("p", desk.texts("request.no_stages"), "fm-hint")
+            tag("p", context.texts("request.no_stages"), "fm-hint")
 
 
 REQUEST = Page("request", "/requests/{request}", Act.READ, build_request, heading=False, parent="requests")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nicegui.elements.mixins.text_element import TextElement
 
-from facemeld.console.context import Desk
+from facemeld.console.context import Context
 from facemeld.console.files import Upload
 from facemeld.console.pages.activities import degree_sliders
 from facemeld.console.parts.fields import DropZone, Field, Latest, switch, text_field
@@ -17,12 +17,14 @@ from facemeld.users.signin import Act
 LONGEST_REFERENCE = 128
 
 
-async def draw_degrees(desk: Desk, material: Material, activity: Activity, faces: Faces) -> None:
+async def draw_degrees(context: Context, material: Material, activity: Activity, faces: Faces) -> None:
     """Draw sliders and preview, or for those who may not change anything, the numbers."""
-    if desk.may(Act.EDIT):
-        _Degrees(desk, material, activity, faces).draw(await desk.run(Act.READ, lambda house: house.previews.needs_consent(activity.id)))
+    if context.may(Act.EDIT):
+        _Degrees(context, material, activity, faces).draw(
+            await context.run(Act.READ, lambda cases: cases.previews.needs_consent(activity.id))
+        )
         return
-    texts = desk.texts
+    texts = context.texts
     own = material.shape_degree is not None or material.feature_degree is not None
     tag("p", texts("degrees.own" if own else "degrees.inherited"), "fm-hint")
     with tag("dl", classes="fm-facts"):
@@ -40,8 +42,8 @@ def _held(material: Material, activity: Activity) -> tuple[int, int]:
 class _Degrees:
     """Sliders on one side, preview on the other; the photo stays in the memory of the open page."""
 
-    def __init__(self, desk: Desk, material: Material, activity: Activity, faces: Faces) -> None:
-        self._desk = desk
+    def __init__(self, context: Context, material: Material, activity: Activity, faces: Faces) -> None:
+        self._context = context
         self._material = material
         self._activity = activity
         self._faces = faces
@@ -51,14 +53,14 @@ class _Degrees:
         self._shown: TextElement | None = None
         self._refresh = Latest(self._preview)
         faces.on_pick(self._refresh)
-        desk.client.on_delete(self._forget)
+        context.client.on_delete(self._forget)
 
     def draw(self, needs_consent: bool) -> None:
-        texts, material = self._desk.texts, self._material
+        texts, material = self._context.texts, self._material
         own = material.shape_degree is not None or material.feature_degree is not None
         with tag("div", classes="fm-degrees"):
             self._own = switch(texts("degrees.own_switch"), own, hint=texts("degrees.own_hint"))
-            self._shape, self._features = degree_sliders(self._desk, *_held(material, self._activity))
+            self._shape, self._features = degree_sliders(self._context, *_held(material, self._activity))
             for field in (self._shape, self._features):
                 field.on_change(self._move)
             self._own.on_change(self._switch)
@@ -68,7 +70,7 @@ class _Degrees:
                 self._draw_preview(needs_consent)
 
     def _draw_preview(self, needs_consent: bool) -> None:
-        texts = self._desk.texts
+        texts = self._context.texts
         with tag("div", classes="fm-preview"):
             self._consent: Field[str] | None = None
             if needs_consent:
@@ -77,11 +79,11 @@ class _Degrees:
             self._picture = tag("div", classes="fm-preview-picture")
             self._picture.set_visibility(False)
             DropZone(
-                self._desk,
+                self._context,
                 self._take,
                 label=texts("degrees.drop"),
                 hint=texts("degrees.drop_hint"),
-                max_bytes=self._desk.house.previews.largest_photo,
+                max_bytes=self._context.cases.previews.largest_photo,
             )
 
     async def _move(self) -> None:
@@ -97,20 +99,20 @@ class _Degrees:
         await self._refresh()
 
     async def _save(self) -> None:
-        desk, own = self._desk, self._own.value
+        context, own = self._context, self._own.value
         degrees = (self._shape.value, self._features.value) if own else (None, None)
-        await desk.run(
+        await context.run(
             Act.EDIT,
-            lambda house: house.administration.materials.change(
-                None, self._material.id, actor=desk.actor, inherit_degrees=not own, shape_degree=degrees[0], feature_degree=degrees[1]
+            lambda cases: cases.administration.materials.change(
+                None, self._material.id, actor=context.actor, inherit_degrees=not own, shape_degree=degrees[0], feature_degree=degrees[1]
             ),
         )
-        toast(desk, desk.texts("degrees.saved"))
+        toast(context, context.texts("degrees.saved"))
 
     async def _take(self, upload: Upload) -> str | None:
-        desk = self._desk
+        context = self._context
         reference = self._consent.value.strip() or None if self._consent is not None else None
-        self._permit = await desk.run(Act.EDIT, lambda house: house.previews.begin(self._material.id, reference, actor=desk.actor))
+        self._permit = await context.run(Act.EDIT, lambda cases: cases.previews.begin(self._material.id, reference, actor=context.actor))
         self._photo = upload.data
         try:
             await self._refresh()
@@ -118,48 +120,48 @@ class _Degrees:
             # What cannot be fused once would fail again at every touch of a slider.
             self._photo = None
             raise
-        return desk.texts("degrees.taken")
+        return context.texts("degrees.taken")
 
     async def _preview(self) -> None:
         photo, permit = self._photo, self._permit
         if photo is None or permit is None:
             return
-        desk = self._desk
+        context = self._context
         request = PreviewRequest(
             material=self._material.id,
             photo=photo,
             face=self._faces.picked,
             shape=self._shape.value,
             features=self._features.value,
-            language=desk.texts.tag,
+            language=context.texts.tag,
         )
         self._picture.props["aria-busy"] = "true"
         try:
-            made = await desk.call(Act.EDIT, lambda house: house.previews.fuse(request, permit))
+            made = await context.call(Act.EDIT, lambda cases: cases.previews.fuse(request, permit))
         finally:
             self._picture.props["aria-busy"] = "false"
         self._show(made.data)
 
     def _show(self, data: bytes) -> None:
-        desk, old = self._desk, self._ticket
-        if desk.client.is_deleted:
+        context, old = self._context, self._ticket
+        if context.client.is_deleted:
             return
-        self._ticket = desk.house.shelf.put(desk.principal, data)
-        address = desk.url(f"/shelf/{self._ticket}")
+        self._ticket = context.cases.temporary_files.put(context.principal, data)
+        address = context.url(f"/temporary/{self._ticket}")
         image = self._image()
         image.props["src"] = address
         if old is not None:
-            desk.house.shelf.drop(old)
+            context.cases.temporary_files.drop(old)
 
     def _image(self) -> TextElement:
         if self._shown is None:
             self._picture.set_visibility(True)
             with self._picture:
-                self._shown = tag("img", alt=self._desk.texts("degrees.preview"))
+                self._shown = tag("img", alt=self._context.texts("degrees.preview"))
         return self._shown
 
     def _forget(self) -> None:
         self._photo = None
         if self._ticket is not None:
-            self._desk.house.shelf.drop(self._ticket)
+            self._context.cases.temporary_files.drop(self._ticket)
             self._ticket = None

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from facemeld.console.context import Desk
+from facemeld.console.context import Context
 from facemeld.console.pages.page import Page
 from facemeld.console.parts.tables import Column, Row, Series, Slice, Table, badge_cell, bars, id_cell, time_cell
 from facemeld.console.parts.widgets import Tone, badge, duration_text, empty, figure, figures, icon, moment, section, size_text, tag
-from facemeld.console.usecases import House
+from facemeld.console.usecases import UseCases
 from facemeld.upkeep.overview import FirstSteps, Health, Stored
 from facemeld.usage.statistics import Figures
 from facemeld.usage.types import Usage
@@ -35,25 +35,25 @@ class _Seen:
     steps: FirstSteps
 
 
-async def build(desk: Desk) -> None:
+async def build(context: Context) -> None:
     """Draw the page."""
-    seen = await desk.run(Act.READ, lambda house: _look(desk, house))
+    seen = await context.run(Act.READ, lambda cases: _look(context, cases))
     if not seen.steps.done:
-        _guide(desk, seen.steps)
-    _today(desk, seen)
+        _guide(context, seen.steps)
+    _today(context, seen)
     with tag("div", classes="fm-columns"):
-        _chart(desk, "by_hour", seen.hours, "%H:%M")
-        _chart(desk, "by_day", seen.days, "%m-%d")
+        _chart(context, "by_hour", seen.hours, "%H:%M")
+        _chart(context, "by_day", seen.days, "%m-%d")
     with tag("div", classes="fm-columns"):
-        _codes(desk, seen.today)
-        _health(desk, seen.health, seen.stored)
-    await _failures(desk, seen.failures)
+        _codes(context, seen.today)
+        _health(context, seen.health, seen.stored)
+    await _failures(context, seen.failures)
 
 
-def _look(desk: Desk, house: House) -> _Seen:
-    overview, now = house.overview, desk.now()
+def _look(context: Context, cases: UseCases) -> _Seen:
+    overview, now = cases.overview, context.now()
     complete = overview.statistics.refresh()
-    midnights = _midnights(now.astimezone(desk.zone), DAYS)
+    midnights = _midnights(now.astimezone(context.zone), DAYS)
     return _Seen(
         complete=complete,
         today=overview.figures(midnights[-2], midnights[-1]),
@@ -71,8 +71,8 @@ def _midnights(local: datetime, days: int) -> tuple[datetime, ...]:
     return tuple(datetime(*(local.date() + timedelta(days=shift)).timetuple()[:3], tzinfo=local.tzinfo) for shift in range(1 - days, 2))
 
 
-def _today(desk: Desk, seen: _Seen) -> None:
-    texts, today = desk.texts, seen.today
+def _today(context: Context, seen: _Seen) -> None:
+    texts, today = context.texts, seen.today
     with section(texts("home.today"), wide=True):
         with figures():
             figure(texts("home.calls"), f"{today.calls:,}")
@@ -91,17 +91,17 @@ def _today(desk: Desk, seen: _Seen) -> None:
             tag("p", texts("home.counting"), "fm-hint", role="status")
 
 
-def _chart(desk: Desk, name: str, spans: Sequence[tuple[datetime, Figures]], form: str) -> None:
-    texts = desk.texts
+def _chart(context: Context, name: str, spans: Sequence[tuple[datetime, Figures]], form: str) -> None:
+    texts = context.texts
     calls, failed = sum(one.calls for _, one in spans), sum(one.failed for _, one in spans)
     with section(texts(f"home.{name}")):
         if not calls:
             empty("bar_chart", texts("home.no_calls"), texts("home.no_calls_advice"))
             return
         bars(
-            desk,
+            context,
             texts(f"home.{name}_summary", calls=f"{calls:,}", failed=f"{failed:,}"),
-            [start.astimezone(desk.zone).strftime(form) for start, _ in spans],
+            [start.astimezone(context.zone).strftime(form) for start, _ in spans],
             [
                 Series(texts("home.succeeded_series"), [one.calls - one.failed for _, one in spans], "good"),
                 Series(texts("home.failed_series"), [one.failed for _, one in spans], "bad"),
@@ -109,8 +109,8 @@ def _chart(desk: Desk, name: str, spans: Sequence[tuple[datetime, Figures]], for
         )
 
 
-def _codes(desk: Desk, today: Figures) -> None:
-    texts = desk.texts
+def _codes(context: Context, today: Figures) -> None:
+    texts = context.texts
     with section(texts("home.codes")):
         if not today.codes:
             tag("p", texts("home.no_codes"), "fm-hint")
@@ -125,8 +125,8 @@ def _codes(desk: Desk, today: Figures) -> None:
                     tag("div", classes="fm-bar", aria_hidden="true").style(f"--share: {count / most:.3f}")
 
 
-def _health(desk: Desk, health: Health, stored: Stored | None) -> None:
-    texts = desk.texts
+def _health(context: Context, health: Health, stored: Stored | None) -> None:
+    texts = context.texts
     with section(texts("home.health")), tag("dl", classes="fm-facts"):
         workers = texts("home.workers_good", ready=health.workers) if health.workers else texts("home.workers_bad")
         note = texts("home.workers_note", busy=health.busy, waiting=health.waiting)
@@ -150,7 +150,7 @@ def _health(desk: Desk, health: Health, stored: Stored | None) -> None:
             tag("dd", texts("home.stored_note", files=f"{stored.files:,}", **sizes), "fm-hint")
         tag("dt", texts("home.running"))
         with tag("dd"):
-            moment(desk, health.started)
+            moment(context, health.started)
 
 
 def _fact(name: str, state: str, tone: Tone, note: str = "") -> None:
@@ -161,8 +161,8 @@ def _fact(name: str, state: str, tone: Tone, note: str = "") -> None:
             tag("span", note, "fm-hint")
 
 
-async def _failures(desk: Desk, failures: Sequence[Usage]) -> None:
-    texts = desk.texts
+async def _failures(context: Context, failures: Sequence[Usage]) -> None:
+    texts = context.texts
 
     async def fetch(_: object, __: int) -> Slice:
         return Slice(
@@ -189,11 +189,11 @@ async def _failures(desk: Desk, failures: Sequence[Usage]) -> None:
         Column("request", texts("home.request")),
     ]
     with section(texts("home.failures"), wide=True):
-        await Table(desk, texts("home.failures"), columns, fetch, none=texts("home.no_failures")).load()
+        await Table(context, texts("home.failures"), columns, fetch, none=texts("home.no_failures")).load()
 
 
-def _guide(desk: Desk, steps: FirstSteps) -> None:
-    texts = desk.texts
+def _guide(context: Context, steps: FirstSteps) -> None:
+    texts = context.texts
     todo = (
         ("activity", steps.activity is not None, Act.EDIT, "/activities/new"),
         ("material", steps.material, Act.EDIT, f"/activities/{steps.activity}" if steps.activity else "/activities"),
@@ -212,9 +212,9 @@ def _guide(desk: Desk, steps: FirstSteps) -> None:
                         tag("p", texts(f"home.step_{name}_how"), "fm-hint")
                     if done:
                         badge(texts("home.step_done"), "good")
-                    elif desk.may(act):
+                    elif context.may(act):
                         classes = "fm-button fm-small fm-primary" if name == following else "fm-button fm-small"
-                        tag("a", texts(f"home.step_{name}_go"), classes, href=desk.url(path))
+                        tag("a", texts(f"home.step_{name}_go"), classes, href=context.url(path))
                     else:
                         badge(texts("home.step_open"))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from facemeld.console.context import Desk
+from facemeld.console.context import Context
 from facemeld.users.signin import Act
 
 
@@ -26,7 +26,7 @@ class Page:
     name: str
     path: str
     act: Act
-    build: Callable[[Desk], Awaitable[None]]
+    build: Callable[[Context], Awaitable[None]]
     icon: str = ""
     heading: bool = True
     parent: str = ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from facemeld.console.context import Desk
+from facemeld.console.context import Context
 from facemeld.console.pages.page import Page
 from facemeld.console.parts.widgets import section, tag
 from facemeld.console.playground.controls import choosing, controls
@@ -12,9 +12,9 @@ from facemeld.console.playground.photos import Photos, Template
 from facemeld.users.signin import Act
 
 
-async def build(desk: Desk) -> None:
+async def build(context: Context) -> None:
     """Draw the page."""
-    texts, bench = desk.texts, Bench(desk)
+    texts, bench = context.texts, Bench(context)
     with tag("div", classes="fm-try"):
         with tag("div", classes="fm-stack"):
             with section(texts("playground.step_template")):

@@ -9,7 +9,7 @@ from itertools import groupby
 
 from nicegui.elements.mixins.text_element import TextElement
 
-from facemeld.console.context import Desk
+from facemeld.console.context import Context
 from facemeld.console.pages.page import Page
 from facemeld.console.parts.fields import moment_field, read_moment, switch, text_field
 from facemeld.console.parts.tables import Cell, Column, Row, Slice, Table, time_cell
@@ -26,28 +26,28 @@ _SHOWN = 12
 _FIELDS = ("actor", "act", "subject", "since", "until")
 
 
-async def build_audit(desk: Desk) -> None:
+async def build_audit(context: Context) -> None:
     """Draw the page."""
-    _chain(desk)
-    await _list(desk)
+    _chain(context)
+    await _list(context)
 
 
-async def _list(desk: Desk) -> None:
-    texts, query = desk.texts, desk.query
+async def _list(context: Context) -> None:
+    texts, query = context.texts, context.query
 
     def read(admin: Administration, before: int | None, limit: int) -> Sequence[AuditEntry]:
         return admin.audit.entries(
             actor=query.get("actor") or None,
             act=query.get("act") or None,
             subject=query.get("subject") or None,
-            since=read_moment(desk, query.get("since", "")),
-            until=read_moment(desk, query.get("until", "")),
+            since=read_moment(context, query.get("since", "")),
+            until=read_moment(context, query.get("until", "")),
             before=before,
             limit=limit,
         )
 
     async def fetch(before: int | None, limit: int) -> Slice:
-        found = await desk.run(Act.AUDIT, lambda house: read(house.administration, before, limit + 1))
+        found = await context.run(Act.AUDIT, lambda cases: read(cases.administration, before, limit + 1))
         return Slice([_row(one) for one in found[:limit]], found[limit - 1].id if len(found) > limit else None)
 
     columns = [
@@ -58,14 +58,14 @@ async def _list(desk: Desk) -> None:
         Column("detail", texts("audit.detail")),
     ]
     with section(texts("audit.acts"), wide=True):
-        _filters(desk)
-        table = Table(desk, texts("audit.acts"), columns, fetch, none=texts("audit.none"))
+        _filters(context)
+        table = Table(context, texts("audit.acts"), columns, fetch, none=texts("audit.none"))
         table.classes("fm-wrap")
         await table.load()
 
 
-def _filters(desk: Desk) -> None:
-    texts, query = desk.texts, desk.query
+def _filters(context: Context) -> None:
+    texts, query = context.texts, context.query
     with tag("div", classes="fm-filter", role="search", aria_label=texts("audit.filters")):
         fields = {
             "actor": text_field(texts("audit.actor"), query.get("actor", ""), longest=128, placeholder="user:owner"),
@@ -77,14 +77,14 @@ def _filters(desk: Desk) -> None:
 
         async def apply() -> None:
             wanted = {name: field.value.strip() for name, field in fields.items()}
-            desk.go(desk.url("/audit", **{name: value for name, value in wanted.items() if value}))
+            context.go(context.url("/audit", **{name: value for name, value in wanted.items() if value}))
 
         for field in fields.values():
             field.on_enter(apply)
         with tag("div", classes="fm-actions"):
             button(texts("audit.apply"), apply)
             if any(query.get(name) for name in _FIELDS):
-                link(texts("audit.clear"), desk.url("/audit"))
+                link(texts("audit.clear"), context.url("/audit"))
 
 
 def _row(entry: AuditEntry) -> Row:
@@ -104,8 +104,8 @@ def _value(value: object) -> str:
     return f"{text[:_SHOWN]}…" if _HASH.fullmatch(text) else text
 
 
-def _chain(desk: Desk) -> None:
-    texts = desk.texts
+def _chain(context: Context) -> None:
+    texts = context.texts
     with section(texts("audit.chain"), wide=True):
         tag("p", texts("audit.chain_hint"), "fm-hint")
         with tag("div", classes="fm-find"):
@@ -116,18 +116,18 @@ def _chain(desk: Desk) -> None:
                 if text and not _HASH.fullmatch(text):
                     anchor.complain(texts("audit.no_hash"))
                     return
-                verdict = await desk.run(Act.AUDIT, lambda house: house.administration.audit.verify(text or None))
+                verdict = await context.run(Act.AUDIT, lambda cases: cases.administration.audit.verify(text or None))
                 area.clear()
                 with area:
-                    _verdict(desk, verdict)
+                    _verdict(context, verdict)
 
             anchor.on_enter(check)
             button(texts("audit.check"), check, kind="primary", symbol="verified")
         area = tag("div", role="status")
 
 
-def _verdict(desk: Desk, verdict: AuditVerdict) -> None:
-    texts = desk.texts
+def _verdict(context: Context, verdict: AuditVerdict) -> None:
+    texts = context.texts
     with tag("dl", classes="fm-facts"):
         tag("dt", texts("audit.verdict"))
         with tag("dd"):
@@ -139,7 +139,7 @@ def _verdict(desk: Desk, verdict: AuditVerdict) -> None:
         tag("dd", f"{verdict.entries:,}")
         tag("dt", texts("audit.head"))
         with tag("dd"):
-            id_chip(desk, verdict.head.hash)
+            id_chip(context, verdict.head.hash)
 
 
 AUDIT = Page("audit", "/audit", Act.AUDIT, build_audit, icon="history_edu")
@@ -148,10 +148,10 @@ AUDIT = Page("audit", "/audit", Act.AUDIT, build_audit, icon="history_edu")
 _TONES: dict[Source, Tone] = {Source.ENVIRONMENT: "info", Source.COMMAND: "warn"}
 
 
-async def build_settings(desk: Desk) -> None:
+async def build_settings(context: Context) -> None:
     """Draw the page."""
-    texts = desk.texts
-    views = await desk.run(Act.SETTINGS, lambda house: house.administration.configuration())
+    texts = context.texts
+    views = await context.run(Act.SETTINGS, lambda cases: cases.administration.configuration())
     rows: list[tuple[SettingView, TextElement]] = []
     cards: list[tuple[TextElement, list[TextElement]]] = []
     with section(texts("settings.how"), wide=True):
@@ -165,7 +165,7 @@ async def build_settings(desk: Desk) -> None:
     async def show() -> None:
         text = wanted.value.strip().lower()
         for view, row in rows:
-            found = text in f"{view.variable} {_description(desk, view)}".lower()
+            found = text in f"{view.variable} {_description(context, view)}".lower()
             row.set_visibility(found and (view.source is not Source.DEFAULT or not changed.value))
         for card, own in cards:
             card.set_visibility(any(row.visible for row in own))
@@ -175,7 +175,7 @@ async def build_settings(desk: Desk) -> None:
     changed.on_change(show)
     for group, members in groupby(sorted(views, key=lambda view: _order(views, view)), key=lambda view: view.group):
         with section(texts.group("settings").get(_key(group), group), wide=True) as card:
-            drawn = [(view, _draw(desk, view)) for view in members]
+            drawn = [(view, _draw(context, view)) for view in members]
         rows += drawn
         cards.append((card, [row for _, row in drawn]))
 
@@ -189,8 +189,8 @@ def _key(group: str) -> str:
     return "group_" + "".join(letter if letter.isalnum() else "_" for letter in group.lower())
 
 
-def _draw(desk: Desk, view: SettingView) -> TextElement:
-    texts = desk.texts
+def _draw(context: Context, view: SettingView) -> TextElement:
+    texts = context.texts
     with tag("div", classes="fm-setting") as row:
         with tag("div", classes="fm-setting-head"):
             with tag("div", classes="fm-row"):
@@ -198,12 +198,12 @@ def _draw(desk: Desk, view: SettingView) -> TextElement:
                 if view.source is not Source.DEFAULT:
                     badge(texts(f"settings.source_{view.source.value}"), _TONES[view.source])
             tag("code", view.value or texts("settings.empty"), "fm-setting-value" if view.value else "fm-setting-value fm-hint")
-        tag("p", _description(desk, view), "fm-hint")
+        tag("p", _description(context, view), "fm-hint")
     return row
 
 
-def _description(desk: Desk, view: SettingView) -> str:
-    return settings_in_chinese()[view.name] if desk.texts.language == "zh" else view.description
+def _description(context: Context, view: SettingView) -> str:
+    return settings_in_chinese()[view.name] if context.texts.language == "zh" else view.description
 
 
 SETTINGS = Page("settings", "/settings", Act.SETTINGS, build_settings, icon="tune")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable, Sequence
 
-from facemeld.console.context import Desk
+from facemeld.console.context import Context
 from facemeld.console.files import Upload
 from facemeld.console.pages.page import Page
 from facemeld.console.parts.calls import beside, marks_report, outcome_badge, paged_results, request_address, result_row
@@ -17,18 +17,18 @@ from facemeld.usage.types import Usage
 from facemeld.users.signin import Act
 
 
-async def build_results(desk: Desk) -> None:
+async def build_results(context: Context) -> None:
     """Draw the page."""
-    texts = desk.texts
+    texts = context.texts
 
     async def fetch(after: str | None, limit: int) -> Slice:
-        found, more = await desk.run(Act.READ, lambda house: house.administration.result_page(after, limit))
-        return Slice([result_row(desk, one.id, one) for one in found], more)
+        found, more = await context.run(Act.READ, lambda cases: cases.administration.result_page(after, limit))
+        return Slice([result_row(context, one.id, one) for one in found], more)
 
     with section(texts("results.stored_results"), wide=True):
         tag("p", texts("results.hint"), "fm-hint")
-        table = await paged_results(desk, texts("results.stored_results"), fetch)
-    if not desk.may(Act.EDIT):
+        table = await paged_results(context, texts("results.stored_results"), fetch)
+    if not context.may(Act.EDIT):
         return
     receipts: list[Table] = []
 
@@ -37,13 +37,13 @@ async def build_results(desk: Desk) -> None:
         for one in receipts:
             await one.load()
 
-    _deletion(desk, refresh)
-    if desk.may(Act.AUDIT):
-        receipts.append(await _receipts(desk))
+    _deletion(context, refresh)
+    if context.may(Act.AUDIT):
+        receipts.append(await _receipts(context))
 
 
-def _deletion(desk: Desk, done: Callable[[], Awaitable[None]]) -> None:
-    texts = desk.texts
+def _deletion(context: Context, done: Callable[[], Awaitable[None]]) -> None:
+    texts = context.texts
     kinds = {"request": "RequestId", "consent": texts("results.consent")}
     with section(texts("results.person"), wide=True):
         tag("p", texts("results.person_hint"), "fm-hint")
@@ -53,24 +53,26 @@ def _deletion(desk: Desk, done: Callable[[], Awaitable[None]]) -> None:
             account = text_field(texts("results.account"), longest=64, placeholder=texts("results.all_accounts"))
 
             async def delete() -> None:
-                await _delete(desk, by.value, named.value.strip(), account.value.strip() or None, done)
+                await _delete(context, by.value, named.value.strip(), account.value.strip() or None, done)
 
             with tag("div", classes="fm-actions"):
                 button(texts("results.delete_person"), delete, kind="danger")
 
 
-async def _delete(desk: Desk, by: str, named: str, account: str | None, done: Callable[[], Awaitable[None]]) -> None:
-    texts = desk.texts
-    if not await confirm(desk, texts("results.person_title"), texts("results.person_text"), texts("results.delete_person")):
+async def _delete(context: Context, by: str, named: str, account: str | None, done: Callable[[], Awaitable[None]]) -> None:
+    texts = context.texts
+    if not await confirm(context, texts("results.person_title"), texts("results.person_text"), texts("results.delete_person")):
         return
     wanted = {"request_id": named} if by == "request" else {"consent": named}
-    receipt = await desk.run(Act.EDIT, lambda house: house.administration.deletion.delete(**wanted, account=account, actor=desk.actor))
+    receipt = await context.run(
+        Act.EDIT, lambda cases: cases.administration.deletion.delete(**wanted, account=account, actor=context.actor)
+    )
     calls, files = _counts(receipt)
-    with dialog(desk, texts("results.receipt_title")) as opened:
+    with dialog(context, texts("results.receipt_title")) as opened:
         tag("p", texts("results.receipt_text", calls=calls, files=files))
         with tag("div", classes="fm-actions"):
-            if desk.may(Act.AUDIT):
-                link(texts("results.download"), desk.url(f"/files/receipts/{receipt.number}"), "fm-button").props["download"] = True
+            if context.may(Act.AUDIT):
+                link(texts("results.download"), context.url(f"/files/receipts/{receipt.number}"), "fm-button").props["download"] = True
 
             async def close() -> None:
                 opened.close()
@@ -79,15 +81,15 @@ async def _delete(desk: Desk, by: str, named: str, account: str | None, done: Ca
     await done()
 
 
-async def _receipts(desk: Desk) -> Table:
-    texts = desk.texts
+async def _receipts(context: Context) -> Table:
+    texts = context.texts
 
     async def fetch(before: int | None, limit: int) -> Slice:
-        found = await desk.run(Act.AUDIT, lambda house: house.administration.privacy.receipts(before=before, limit=limit + 1))
+        found = await context.run(Act.AUDIT, lambda cases: cases.administration.privacy.receipts(before=before, limit=limit + 1))
         rows = []
         for one in found[:limit]:
             calls, files = _counts(one)
-            address = desk.url(f"/files/receipts/{one.number}")
+            address = context.url(f"/files/receipts/{one.number}")
             number = link_cell(texts("results.receipt_number", number=one.number), address)
             rows.append(Row(str(one.number), {"number": number, "at": time_cell(one.at), "calls": calls, "files": files}))
         return Slice(rows, found[limit - 1].number if len(found) > limit else None)
@@ -100,7 +102,7 @@ async def _receipts(desk: Desk) -> Table:
     ]
     with section(texts("results.deletions"), wide=True):
         tag("p", texts("results.deletions_hint"), "fm-hint")
-        table = Table(desk, texts("results.deletions"), columns, fetch, none=texts("results.no_deletions"))
+        table = Table(context, texts("results.deletions"), columns, fetch, none=texts("results.no_deletions"))
         await table.load()
     return table
 
@@ -117,32 +119,32 @@ RESULTS = Page("results", "/results", Act.READ, build_results, icon="photo_libra
 _KINDS = "image/jpeg,image/png,image/webp"
 
 
-async def build_verify(desk: Desk) -> None:
+async def build_verify(context: Context) -> None:
     """Draw the page."""
-    texts, settings = desk.texts, desk.house.settings
+    texts, settings = context.texts, context.cases.settings
     shown: list[str] = []
 
     def forget() -> None:
         while shown:
-            desk.house.shelf.drop(shown.pop())
+            context.cases.temporary_files.drop(shown.pop())
 
     async def look(upload: Upload) -> str | None:
         area.clear()
         forget()
-        report = await desk.call(Act.READ, lambda house: house.administration.verifying.verify(upload.data))
-        calls = await desk.run(Act.READ, lambda house: house.administration.calls_of(report))
-        shown.append(desk.house.shelf.put(desk.principal, upload.data))
+        report = await context.call(Act.READ, lambda cases: cases.administration.verifying.verify(upload.data))
+        calls = await context.run(Act.READ, lambda cases: cases.administration.calls_of(report))
+        shown.append(context.cases.temporary_files.put(context.principal, upload.data))
         with area:
             with section(texts("verify.found"), wide=True), tag("div", classes="fm-verified"):
-                tag("img", src=desk.url(f"/shelf/{shown[-1]}"), alt=texts("verify.picture"), classes="fm-verified-picture")
-                marks_report(desk, report)
-            _calls(desk, calls)
+                tag("img", src=context.url(f"/temporary/{shown[-1]}"), alt=texts("verify.picture"), classes="fm-verified-picture")
+                marks_report(context, report)
+            _calls(context, calls)
         return texts("verify.size", width=report["Width"], height=report["Height"])
 
     with section(texts("verify.drop_title"), wide=True):
         tag("p", texts("verify.hint"), "fm-hint")
         DropZone(
-            desk,
+            context,
             look,
             label=texts("verify.drop"),
             hint=texts("verify.limit", megabytes=settings.verify.max_mb),
@@ -151,23 +153,23 @@ async def build_verify(desk: Desk) -> None:
             lanes=1,
         )
         if settings.verify.page:
-            link(texts("verify.public"), beside(desk, "/verify"))
+            link(texts("verify.public"), beside(context, "/verify"))
     area = tag("div", classes="fm-stack", role="status")
-    desk.client.on_delete(forget)
+    context.client.on_delete(forget)
 
 
-def _calls(desk: Desk, calls: Sequence[Usage]) -> None:
-    texts = desk.texts
+def _calls(context: Context, calls: Sequence[Usage]) -> None:
+    texts = context.texts
     with section(texts("verify.calls"), wide=True):
         if not calls:
             tag("p", texts("verify.no_calls"), "fm-hint")
         for usage in calls:
             with tag("div", classes="fm-row"):
-                outcome_badge(desk, usage.code)
+                outcome_badge(context, usage.code)
                 tag("span", f"{usage.action} {usage.version}")
-                moment(desk, usage.at)
-                id_chip(desk, usage.request_id)
-                link(texts("verify.record"), request_address(desk, usage.request_id))
+                moment(context, usage.at)
+                id_chip(context, usage.request_id)
+                link(texts("verify.record"), request_address(context, usage.request_id))
 
 
 VERIFY = Page("verify", "/verify", Act.READ, build_verify, icon="verified")

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from facemeld.console.context import Desk
+from facemeld.console.context import Context
 from facemeld.console.pages.page import Page
 from facemeld.console.parts.fields import Field, Letters, switch, text_field
 from facemeld.console.parts.materials import GROUPS, Faces, picture_address, status_badge, status_text
 from facemeld.console.parts.materials import draw as draw_history
 from facemeld.console.parts.tables import COUNTED, total_text
 from facemeld.console.parts.widgets import button, dialog, empty, id_chip, link, moment, tag, tell_failure, toast
-from facemeld.console.usecases import House
+from facemeld.console.usecases import UseCases
 from facemeld.db.audit import AuditEntry
 from facemeld.errors import FacemeldError
 from facemeld.materials.service import Choice, choices
@@ -39,23 +39,26 @@ class _Shown:
     history: tuple[AuditEntry, ...]
 
 
-async def build(desk: Desk) -> None:
+async def build(context: Context) -> None:
     """Draw the page."""
-    asked = desk.query.get("queue", "")
+    asked = context.query.get("queue", "")
     queue = asked if asked in QUEUES else QUEUES[0]
-    wanted = desk.query.get("material")
-    counts, items, more = await desk.run(Act.READ, lambda house: _read(house, queue, wanted))
-    _tabs(desk, queue, counts)
+    wanted = context.query.get("material")
+    counts, items, more = await context.run(Act.READ, lambda cases: _read(cases, queue, wanted))
+    _tabs(context, queue, counts)
     if not items:
-        with tag("section", classes="fm-card"), empty("task_alt", desk.texts(f"review.none_{queue}"), desk.texts("review.none_advice")):
-            tag("a", desk.texts("activities.title"), "fm-button", href=desk.url("/activities"))
+        with (
+            tag("section", classes="fm-card"),
+            empty("task_alt", context.texts(f"review.none_{queue}"), context.texts("review.none_advice")),
+        ):
+            tag("a", context.texts("activities.title"), "fm-button", href=context.url("/activities"))
         return
-    await _Review(desk, queue, items, more).draw(wanted)
+    await _Review(context, queue, items, more).draw(wanted)
 
 
-def _read(house: House, queue: str, wanted: str | None) -> tuple[Mapping[str, int], list[Material], str]:
+def _read(cases: UseCases, queue: str, wanted: str | None) -> tuple[Mapping[str, int], list[Material], str]:
     """How long each queue is, the beginning of one, and how many more it has; empty for none."""
-    materials = house.administration.materials
+    materials = cases.administration.materials
     counts = {name: materials.count(GROUPS[name], most=COUNTED + 1) for name in QUEUES}
     # What waits is taken in its order; of what was decided, the newest is looked for.
     page = materials.materials(None, None, limit=SIZE, status=GROUPS[queue], newest=queue in {"refused", "usable"}, counted=0)
@@ -69,20 +72,20 @@ def _read(house: House, queue: str, wanted: str | None) -> tuple[Mapping[str, in
     return counts, items, more
 
 
-def _tabs(desk: Desk, queue: str, counts: Mapping[str, int]) -> None:
-    with tag("nav", classes="fm-tabs", aria_label=desk.texts("review.queues")):
+def _tabs(context: Context, queue: str, counts: Mapping[str, int]) -> None:
+    with tag("nav", classes="fm-tabs", aria_label=context.texts("review.queues")):
         for name in QUEUES:
-            address = desk.url("/review", queue=None if name == QUEUES[0] else name)
+            address = context.url("/review", queue=None if name == QUEUES[0] else name)
             with tag("a", classes="fm-tab", href=address, aria_current="page" if name == queue else None):
-                tag("span", desk.texts(f"status.group_{name}"))
+                tag("span", context.texts(f"status.group_{name}"))
                 tag("span", total_text(counts[name]), "fm-tab-count")
 
 
 class _Review:
     """The queue on one side, one of its pictures at large, what is to be decided on the other."""
 
-    def __init__(self, desk: Desk, queue: str, items: list[Material], more: str) -> None:
-        self._desk = desk
+    def __init__(self, context: Context, queue: str, items: list[Material], more: str) -> None:
+        self._context = context
         self._queue = queue
         self._items = items
         self._more = more
@@ -95,19 +98,19 @@ class _Review:
         """Draw everything, beginning with one material or the first."""
         self._at = next((at for at, item in enumerate(self._items) if item.id == wanted), 0)
         with tag("div", classes="fm-review"):
-            self._strip = tag("nav", classes="fm-strip", aria_label=self._desk.texts("review.queue"))
-            self._stage = tag("section", classes="fm-card fm-picture-card", aria_label=self._desk.texts("material.picture"))
-            self._panel = tag("section", classes="fm-card fm-side", aria_label=self._desk.texts("review.decision"))
+            self._strip = tag("nav", classes="fm-strip", aria_label=self._context.texts("review.queue"))
+            self._stage = tag("section", classes="fm-card fm-picture-card", aria_label=self._context.texts("material.picture"))
+            self._panel = tag("section", classes="fm-card fm-side", aria_label=self._context.texts("review.decision"))
         self._letters = Letters([letter.lower() for letter in _LETTERS.values()], self._press)
         await self._show()
 
     async def _show(self) -> None:
         at, material = self._at, self._items[self._at]
         try:
-            act = Act.DECIDE if self._desk.may(Act.DECIDE) else Act.READ
-            shown = await self._desk.run(act, lambda house: self._look(house, material.id))
+            act = Act.DECIDE if self._context.may(Act.DECIDE) else Act.READ
+            shown = await self._context.run(act, lambda cases: self._look(cases, material.id))
         except (MaterialDeleted, MaterialNotFound) as error:
-            tell_failure(self._desk, error)
+            tell_failure(self._context, error)
             shown = None
         if self._at != at:  # somebody went on meanwhile, and what is shown must be what is decided
             return
@@ -120,23 +123,23 @@ class _Review:
         if shown is None:
             self._possible = frozenset()
             with self._panel:
-                tag("p", self._desk.texts("errors.MaterialDeleted"), "fm-hint")
+                tag("p", self._context.texts("errors.MaterialDeleted"), "fm-hint")
             return
-        faces = Faces(self._desk, shown.material)
+        faces = Faces(self._context, shown.material)
         with self._stage:
             faces.draw_picture()
             self._key_line()
         with self._panel:
             self._draw_panel(shown, faces)
 
-    def _look(self, house: House, material: str) -> _Shown:
-        admin = house.administration
+    def _look(self, cases: UseCases, material: str) -> _Shown:
+        admin = cases.administration
         found = admin.materials.get(None, material)
-        history = admin.audit.entries(subject=material, limit=HISTORY) if self._desk.may(Act.DECIDE) else ()
+        history = admin.audit.entries(subject=material, limit=HISTORY) if self._context.may(Act.DECIDE) else ()
         return _Shown(found, admin.activities.get(None, found.activity_id), history)
 
     def _draw_strip(self) -> None:
-        desk, texts = self._desk, self._desk.texts
+        context, texts = self._context, self._context.texts
         self._strip.clear()
         with self._strip:
             with tag("ol", classes="fm-strip-list"):
@@ -146,23 +149,23 @@ class _Review:
                         chosen = tag("button", classes="fm-strip-item", type="button", aria_current="true" if here else None)
                         chosen.on("click", lambda _, at=at: self._go(at), args=[])
                         with chosen:
-                            tag("img", src=picture_address(desk, item, "thumbnail"), alt="", loading="lazy")
+                            tag("img", src=picture_address(context, item, "thumbnail"), alt="", loading="lazy")
                             tag("span", item.name, "fm-strip-name")
                             if item.status not in GROUPS[self._queue]:
-                                status_badge(desk, item.status)
+                                status_badge(context, item.status)
             if self._more:
                 tag("p", texts("review.more", count=self._more), "fm-hint")
 
     def _draw_panel(self, shown: _Shown, faces: Faces) -> None:
-        desk, texts, material = self._desk, self._desk.texts, shown.material
+        context, texts, material = self._context, self._context.texts, shown.material
         with tag("div", classes="fm-object-title"):
             tag("h2", material.name)
-            status_badge(desk, material.status)
+            status_badge(context, material.status)
         with tag("div", classes="fm-object-facts"):
-            id_chip(desk, material.id)
-            link(shown.activity.name, desk.url(f"/activities/{shown.activity.id}"))
+            id_chip(context, material.id)
+            link(shown.activity.name, context.url(f"/activities/{shown.activity.id}"))
             with tag("span", classes="fm-hint"):
-                moment(desk, material.created_at)
+                moment(context, material.created_at)
         if material.status in GROUPS["appealed"] and material.audit_result:
             tag("h3", texts("review.appeal_says"))
             tag("p", material.audit_result, "fm-quote")
@@ -171,18 +174,18 @@ class _Review:
             tag("p", texts("review.no_findings"), "fm-hint")
         faces.draw_list()
         self._decision(material)
-        if desk.may(Act.DECIDE):
+        if context.may(Act.DECIDE):
             tag("h3", texts("history.title"))
-            draw_history(desk, shown.history)
+            draw_history(context, shown.history)
 
     def _decision(self, material: Material) -> None:
-        desk, texts = self._desk, self._desk.texts
+        context, texts = self._context, self._context.texts
         possible = choices(material)
-        self._possible = frozenset(one for one in possible if desk.may(Act.EDIT if one == "appeal" else Act.DECIDE))
+        self._possible = frozenset(one for one in possible if context.may(Act.EDIT if one == "appeal" else Act.DECIDE))
         self._reason = None
         tag("h3", texts("review.decision"))
         if not self._possible:
-            tag("p", texts("review.nothing" if desk.may(Act.DECIDE) else "review.only_look"), "fm-hint")
+            tag("p", texts("review.nothing" if context.may(Act.DECIDE) else "review.only_look"), "fm-hint")
             return
         reason = self._reason = text_field(texts("review.reason"), longest=LONGEST_REASON, rows=3, hint=texts("review.reason_hint"))
         if "reject" in self._possible:
@@ -207,13 +210,13 @@ class _Review:
         button(text, fill, kind="quiet").classes("fm-small")
 
     def _key_line(self) -> None:
-        with tag("ul", classes="fm-keys", aria_label=self._desk.texts("review.keys")):
+        with tag("ul", classes="fm-keys", aria_label=self._context.texts("review.keys")):
             for name in KEYS:
-                if name in {"approve", "reject"} and not self._desk.may(Act.DECIDE):
+                if name in {"approve", "reject"} and not self._context.may(Act.DECIDE):
                     continue
                 with tag("li"):
                     tag("kbd", _LETTERS[name])
-                    tag("span", self._desk.texts(f"review.key_{name}"))
+                    tag("span", self._context.texts(f"review.key_{name}"))
 
     async def _press(self, letter: str, subject: str) -> None:
         match letter:
@@ -238,9 +241,9 @@ class _Review:
         at, material = self._at, self._items[self._at]
         if self._working or material.id != subject or choice not in self._possible or self._reason is None:
             return
-        desk, reason = self._desk, self._reason.value.strip()
+        context, reason = self._context, self._reason.value.strip()
         if choice != "approve" and not reason:
-            self._reason.complain(desk.texts("material.reason_missing"))
+            self._reason.complain(context.texts("material.reason_missing"))
             self._reason.focus()
             return
         self._working = True
@@ -253,20 +256,20 @@ class _Review:
         finally:
             self._working = False
         self._items[at] = decided
-        toast(desk, desk.texts("review.decided", name=material.name, status=status_text(desk, decided.status)))
+        toast(context, context.texts("review.decided", name=material.name, status=status_text(context, decided.status)))
         if self._at == at:
             self._at = self._next_open()
         await self._show()
 
     async def _send(self, choice: Choice, material: Material, reason: str) -> Material:
-        desk = self._desk
+        context = self._context
 
-        def send(house: House) -> Material:
-            admin = house.administration
+        def send(cases: UseCases) -> Material:
+            admin = cases.administration
             act = {"approve": admin.approve, "reject": admin.reject, "appeal": admin.appeal}[choice]
-            return act(material.id, reason, actor=desk.actor)
+            return act(material.id, reason, actor=context.actor)
 
-        return await desk.run(Act.EDIT if choice == "appeal" else Act.DECIDE, send)
+        return await context.run(Act.EDIT if choice == "appeal" else Act.DECIDE, send)
 
     def _next_open(self) -> int:
         """The next one that nobody has decided; after the last, the first."""
@@ -274,8 +277,8 @@ class _Review:
         return next((at for at in order if self._items[at].status in GROUPS[self._queue]), self._at)
 
     async def _help(self) -> None:
-        texts = self._desk.texts
-        with dialog(self._desk, texts("review.keys")) as opened:
+        texts = self._context.texts
+        with dialog(self._context, texts("review.keys")) as opened:
             with tag("dl", classes="fm-facts"):
                 for name in KEYS:
                     with tag("dt"):

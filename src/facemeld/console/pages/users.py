@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from facemeld.console.context import Desk
+from facemeld.console.context import Context
 from facemeld.console.pages.page import Page
 from facemeld.console.parts.fields import Field, choice, text_field
 from facemeld.console.parts.tables import Column, Row, Slice, Table, badge_cell, button_cell, time_cell
@@ -19,15 +19,15 @@ _LONGEST_PASSWORD = 256
 Done = Callable[[], Awaitable[None]]
 
 
-async def build(desk: Desk) -> None:
+async def build(context: Context) -> None:
     """Draw the page."""
-    texts = desk.texts
+    texts = context.texts
     known: dict[str, User] = {}
 
     async def fetch(after: int | None, limit: int) -> Slice:
-        found = await desk.run(Act.USERS, lambda house: house.administration.users.users(limit=limit + 1, after=after))
+        found = await context.run(Act.USERS, lambda cases: cases.administration.users.users(limit=limit + 1, after=after))
         known.update({user.name: user for user in found})
-        return Slice([_row(desk, user) for user in found[:limit]], found[limit - 1].id if len(found) > limit else None)
+        return Slice([_row(context, user) for user in found[:limit]], found[limit - 1].id if len(found) > limit else None)
 
     columns = [
         Column("name", texts("users.name")),
@@ -44,24 +44,24 @@ async def build(desk: Desk) -> None:
         with tag("div", classes="fm-row"):
 
             async def create() -> None:
-                _create(desk, table.reload)
+                _create(context, table.reload)
 
             button(texts("users.create"), create, kind="primary", symbol="person_add")
-        table = Table(desk, texts("users.title"), columns, fetch, none=texts("users.none"))
+        table = Table(context, texts("users.title"), columns, fetch, none=texts("users.none"))
 
     async def act(name: str, key: str) -> None:
-        await _act(desk, name, known[key], table.reload)
+        await _act(context, name, known[key], table.reload)
 
     table.on_button(act)
     await table.load()
 
 
-def _row(desk: Desk, user: User) -> Row:
-    texts = desk.texts
+def _row(context: Context, user: User) -> Row:
+    texts = context.texts
     return Row(
         user.name,
         {
-            "name": user.name if user.name != desk.principal.name else texts("users.you", name=user.name),
+            "name": user.name if user.name != context.principal.name else texts("users.you", name=user.name),
             "role": badge_cell(texts(f"roles.{user.role.value}"), _TONES.get(user.role, "neutral")),
             "state": badge_cell(texts("users.disabled"), "bad") if user.disabled else badge_cell(texts("users.enabled"), "good"),
             "signed_in": time_cell(user.signed_in_at),
@@ -74,80 +74,86 @@ def _row(desk: Desk, user: User) -> Row:
     )
 
 
-async def _act(desk: Desk, name: str, user: User, done: Done) -> None:
-    texts = desk.texts
+async def _act(context: Context, name: str, user: User, done: Done) -> None:
+    texts = context.texts
     match name:
         case "role":
-            _change_role(desk, user, done)
+            _change_role(context, user, done)
         case "password":
-            _change_password(desk, user)
+            _change_password(context, user)
         case "enable":
-            await desk.run(Act.USERS, lambda house: house.administration.users.change(user.name, disabled=False, actor=desk.actor))
+            await context.run(Act.USERS, lambda cases: cases.administration.users.change(user.name, disabled=False, actor=context.actor))
             await done()
         case "disable":
-            if await confirm(desk, texts("users.disable_title", name=user.name), texts("users.disable_text"), texts("users.disable")):
-                await desk.run(Act.USERS, lambda house: house.administration.users.change(user.name, disabled=True, actor=desk.actor))
-                toast(desk, texts("users.was_disabled", name=user.name))
+            if await confirm(context, texts("users.disable_title", name=user.name), texts("users.disable_text"), texts("users.disable")):
+                await context.run(Act.USERS, lambda cases: cases.administration.users.change(user.name, disabled=True, actor=context.actor))
+                toast(context, texts("users.was_disabled", name=user.name))
                 await done()
 
 
-def _create(desk: Desk, done: Done) -> None:
-    texts = desk.texts
-    with dialog(desk, texts("users.create")) as opened:
+def _create(context: Context, done: Done) -> None:
+    texts = context.texts
+    with dialog(context, texts("users.create")) as opened:
         name = text_field(texts("users.name"), longest=64, hint=texts("users.name_hint"), required=True)
         role = choice(texts("users.role"), Role.VIEWER.value, {one.value: texts(f"roles.{one.value}") for one in Role})
-        password = _password_field(desk)
+        password = _password_field(context)
 
         async def create() -> None:
             wanted, given = name.value.strip(), password.value
             chosen = given or generate_password()
-            await desk.run(Act.USERS, lambda house: house.administration.users.create(wanted, chosen, Role(role.value), actor=desk.actor))
+            await context.run(
+                Act.USERS, lambda cases: cases.administration.users.create(wanted, chosen, Role(role.value), actor=context.actor)
+            )
             opened.close()
             if given:
-                toast(desk, texts("users.created", name=wanted))
+                toast(context, texts("users.created", name=wanted))
             else:
-                show_once(desk, texts("users.created", name=wanted), {texts("users.name"): wanted, texts("users.password"): chosen})
+                show_once(context, texts("users.created", name=wanted), {texts("users.name"): wanted, texts("users.password"): chosen})
             await done()
 
-        dialog_buttons(desk, opened, texts("users.create"), create)
+        dialog_buttons(context, opened, texts("users.create"), create)
 
 
-def _change_role(desk: Desk, user: User, done: Done) -> None:
-    texts = desk.texts
-    with dialog(desk, texts("users.role_title", name=user.name)) as opened:
+def _change_role(context: Context, user: User, done: Done) -> None:
+    texts = context.texts
+    with dialog(context, texts("users.role_title", name=user.name)) as opened:
         role = choice(texts("users.role"), user.role.value, {one.value: texts(f"roles.{one.value}") for one in Role})
 
         async def save() -> None:
-            await desk.run(Act.USERS, lambda house: house.administration.users.change(user.name, role=Role(role.value), actor=desk.actor))
+            await context.run(
+                Act.USERS, lambda cases: cases.administration.users.change(user.name, role=Role(role.value), actor=context.actor)
+            )
             opened.close()
-            toast(desk, texts("users.role_changed", name=user.name))
+            toast(context, texts("users.role_changed", name=user.name))
             await done()
 
-        dialog_buttons(desk, opened, texts("users.save"), save)
+        dialog_buttons(context, opened, texts("users.save"), save)
 
 
-def _change_password(desk: Desk, user: User) -> None:
-    texts = desk.texts
-    with dialog(desk, texts("users.password_title", name=user.name)) as opened:
+def _change_password(context: Context, user: User) -> None:
+    texts = context.texts
+    with dialog(context, texts("users.password_title", name=user.name)) as opened:
         tag("p", texts("users.password_text"), "fm-hint")
-        password = _password_field(desk)
+        password = _password_field(context)
 
         async def save() -> None:
             given = password.value
             chosen = given or generate_password()
-            await desk.run(Act.USERS, lambda house: house.administration.users.change(user.name, password=chosen, actor=desk.actor))
+            await context.run(Act.USERS, lambda cases: cases.administration.users.change(user.name, password=chosen, actor=context.actor))
             opened.close()
             if given:
-                toast(desk, texts("users.password_changed", name=user.name))
+                toast(context, texts("users.password_changed", name=user.name))
             else:
                 values = {texts("users.name"): user.name, texts("users.password"): chosen}
-                show_once(desk, texts("users.password_changed", name=user.name), values)
+                show_once(context, texts("users.password_changed", name=user.name), values)
 
-        dialog_buttons(desk, opened, texts("users.save"), save)
+        dialog_buttons(context, opened, texts("users.save"), save)
 
 
-def _password_field(desk: Desk) -> Field[str]:
-    field = text_field(desk.texts("users.password"), longest=_LONGEST_PASSWORD, kind="password", hint=desk.texts("users.password_hint"))
+def _password_field(context: Context) -> Field[str]:
+    field = text_field(
+        context.texts("users.password"), longest=_LONGEST_PASSWORD, kind="password", hint=context.texts("users.password_hint")
+    )
     field.props["complete"] = "new-password"
     return field
 

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from nicegui.elements.mixins.text_element import TextElement
 
-from facemeld.console.context import Desk
+from facemeld.console.context import Context
 from facemeld.console.parts.tables import Cell, Column, Row, Slice, Table, badge_cell, button_cell, time_cell
 from facemeld.console.parts.widgets import Tone, badge, button, confirm, dialog, duration_text, icon, size_text, tag, toast
 from facemeld.console.session.preferences import PATH
@@ -17,19 +17,19 @@ from facemeld.timing import STAGES
 from facemeld.users.signin import Act
 
 
-def account_address(desk: Desk, name: str) -> str:
+def account_address(context: Context, name: str) -> str:
     """The page of an account."""
-    return desk.url(f"/accounts/{quote(name, safe='')}")
+    return context.url(f"/accounts/{quote(name, safe='')}")
 
 
-def request_address(desk: Desk, request_id: str) -> str:
+def request_address(context: Context, request_id: str) -> str:
     """The page of a call's record."""
-    return desk.url(f"/requests/{quote(request_id, safe='')}")
+    return context.url(f"/requests/{quote(request_id, safe='')}")
 
 
-def beside(desk: Desk, path: str) -> str:
+def beside(context: Context, path: str) -> str:
     """An address of the server outside the console, as the browser sees it."""
-    return desk.url("").removesuffix(PATH) + path
+    return context.url("").removesuffix(PATH) + path
 
 
 _SMALL = 0.015
@@ -38,25 +38,25 @@ _SMALL = 0.015
 _COLOURS = 6
 
 
-def outcome_cell(desk: Desk, code: str) -> Cell:
+def outcome_cell(context: Context, code: str) -> Cell:
     """How a call ended, in a table."""
-    return badge_cell(code, "bad") if code else badge_cell(desk.texts("stages.success"), "good")
+    return badge_cell(code, "bad") if code else badge_cell(context.texts("stages.success"), "good")
 
 
-def outcome_badge(desk: Desk, code: str) -> TextElement:
+def outcome_badge(context: Context, code: str) -> TextElement:
     """How a call ended."""
-    return badge(code, "bad") if code else badge(desk.texts("stages.success"), "good")
+    return badge(code, "bad") if code else badge(context.texts("stages.success"), "good")
 
 
-def stage_bar(desk: Desk, stages: Mapping[str, float], total: float) -> None:
+def stage_bar(context: Context, stages: Mapping[str, float], total: float) -> None:
     """Where the time of a call went, as a bar with its parts named below.
 
     Args:
-        desk: The page's desk.
+        context: The page's context.
         stages: Milliseconds by stage.
         total: Milliseconds of the whole call.
     """
-    parts = _parts(desk, stages, total)
+    parts = _parts(context, stages, total)
     with tag("div", classes="fm-stages"):
         with tag("div", classes="fm-stage-bar", aria_hidden="true"):
             for number, (_, milliseconds) in enumerate(parts):
@@ -67,69 +67,69 @@ def stage_bar(desk: Desk, stages: Mapping[str, float], total: float) -> None:
                     tag("span", classes=f"fm-stage-key fm-stage-{number % _COLOURS}", aria_hidden="true")
                     tag("span", name)
                     tag("span", f"{milliseconds:.1f} ms", "fm-hint")
-        tag("p", desk.texts("stages.total", took=duration_text(total)), "fm-hint")
+        tag("p", context.texts("stages.total", took=duration_text(total)), "fm-hint")
 
 
-def _parts(desk: Desk, stages: Mapping[str, float], total: float) -> list[tuple[str, float]]:
+def _parts(context: Context, stages: Mapping[str, float], total: float) -> list[tuple[str, float]]:
     """Stages that matter in the order in which a call goes through them, and what is left."""
-    words = desk.texts.group("stages")
+    words = context.texts.group("stages")
     least = _SMALL * total
     order = {name: number for number, name in enumerate(STAGES)}
     shown = sorted((name for name in stages if stages[name] >= least), key=lambda name: order.get(name, len(order)))
     parts = [(words.get(name, name), stages[name]) for name in shown]
     rest = total - sum(milliseconds for _, milliseconds in parts)
-    return [*parts, (desk.texts("stages.rest"), rest)] if rest >= max(least, 0.05) else parts
+    return [*parts, (context.texts("stages.rest"), rest)] if rest >= max(least, 0.05) else parts
 
 
 _ICONS = {"good": "check_circle", "warn": "help", "bad": "error"}
 
 
-def marks_report(desk: Desk, report: Mapping[str, Any]) -> None:
+def marks_report(context: Context, report: Mapping[str, Any]) -> None:
     """Draw what ``VerifyService.verify`` found, one block for each kind of mark."""
-    texts = desk.texts
+    texts = context.texts
     with tag("div", classes="fm-marks"):
         if report["Consistent"] is False:
             _block("bad", texts("marks.different"), texts("marks.different_text"))
-        _label(desk, report["Label"])
-        _credentials(desk, report["Credentials"])
-        _invisible(desk, report["InvisibleMark"])
+        _label(context, report["Label"])
+        _credentials(context, report["Credentials"])
+        _invisible(context, report["InvisibleMark"])
         if report["Consistent"] is True:
             _block("good", texts("marks.same"))
 
 
-def marks_badges(desk: Desk, marks: Iterable[Mapping[str, str]]) -> None:
+def marks_badges(context: Context, marks: Iterable[Mapping[str, str]]) -> None:
     """Marks that pictures carried when they came in: which picture, which mark, what it says."""
-    words = desk.texts.group("marks")
+    words = context.texts.group("marks")
     with tag("ul", classes="fm-plain-list"):
         for mark in marks:
             with tag("li"):
                 if mark.get("input"):
-                    tag("span", _input(desk, mark["input"]), "fm-strong")
+                    tag("span", _input(context, mark["input"]), "fm-strong")
                 badge(words.get("kind_" + mark["kind"].replace("-", "_"), mark["kind"]), "warn")
                 tag("span", mark["detail"], "fm-hint")
 
 
-def _input(desk: Desk, name: str) -> str:
+def _input(context: Context, name: str) -> str:
     kind, _, number = name.partition(" ")
     key = {"template": "marks.input_template", "logo": "marks.input_logo"}.get(kind)
-    return desk.texts(key) if key else desk.texts("marks.input_photo", number=number) if kind == "photo" else name
+    return context.texts(key) if key else context.texts("marks.input_photo", number=number) if kind == "photo" else name
 
 
-def _label(desk: Desk, label: Mapping[str, Any] | None) -> None:
-    texts = desk.texts
+def _label(context: Context, label: Mapping[str, Any] | None) -> None:
+    texts = context.texts
     if label is None:
         _block("warn", texts("marks.label_no"), texts("marks.label_no_text"))
         return
     facts = [
         (texts("marks.producer"), label["ContentProducer"]),
         (texts("marks.result"), label["ProduceID"]),
-        (texts("marks.source"), _sources(desk, [label["SourceType"]])),
+        (texts("marks.source"), _sources(context, [label["SourceType"]])),
     ]
     _block("good", texts("marks.label_yes"), "", facts)
 
 
-def _credentials(desk: Desk, made: Mapping[str, Any] | None) -> None:
-    texts = desk.texts
+def _credentials(context: Context, made: Mapping[str, Any] | None) -> None:
+    texts = context.texts
     if made is None:
         _block("warn", texts("marks.credentials_no"), texts("marks.credentials_no_text"))
         return
@@ -138,7 +138,7 @@ def _credentials(desk: Desk, made: Mapping[str, Any] | None) -> None:
         (texts("marks.generator"), made["Generator"]),
         (texts("marks.when"), made["When"]),
         (texts("marks.stamped"), made["SignatureTime"]),
-        (texts("marks.source"), _sources(desk, made["SourceTypes"])),
+        (texts("marks.source"), _sources(context, made["SourceTypes"])),
         (texts("marks.actions"), ", ".join(made["Actions"])),
         (texts("marks.ingredients"), ", ".join(one["Title"] or one["InstanceId"] for one in made["Ingredients"])),
         (texts("marks.codes"), ", ".join(made["Codes"].get("failure", ()))),
@@ -152,16 +152,16 @@ def _credentials(desk: Desk, made: Mapping[str, Any] | None) -> None:
             _block("bad", texts("marks.invalid"), texts("marks.invalid_text"), facts)
 
 
-def _invisible(desk: Desk, mark: Mapping[str, Any] | None) -> None:
-    texts = desk.texts
+def _invisible(context: Context, mark: Mapping[str, Any] | None) -> None:
+    texts = context.texts
     if mark is None:
         _block("warn", texts("marks.invisible_no"), texts("marks.invisible_no_text"))
     else:
         _block("good", texts("marks.invisible_yes"), texts("marks.invisible_yes_text"), [(texts("marks.number"), mark["Identifier"])])
 
 
-def _sources(desk: Desk, kinds: Sequence[str | None]) -> str:
-    words = desk.texts.group("marks")
+def _sources(context: Context, kinds: Sequence[str | None]) -> str:
+    words = context.texts.group("marks")
     names = [(kind or "").rsplit("/", 1)[-1] for kind in kinds]
     return ", ".join(words.get("source_" + name.lower(), name) for name in names if name)
 
@@ -187,18 +187,18 @@ _SHOWN = 17
 """Characters of an id that tell results apart: the expiry and the beginning of what nobody can guess."""
 
 
-async def results_table(desk: Desk, label: str, results: Sequence[ResultId]) -> Table:
+async def results_table(context: Context, label: str, results: Sequence[ResultId]) -> Table:
     """A table of results that are known by their ids."""
 
     async def fetch(_: str | None, __: int) -> Slice:
-        return Slice([result_row(desk, one) for one in results])
+        return Slice([result_row(context, one) for one in results])
 
-    return await paged_results(desk, label, fetch, sized=False)
+    return await paged_results(context, label, fetch, sized=False)
 
 
-async def paged_results(desk: Desk, label: str, fetch: Fetch, *, sized: bool = True) -> Table:
+async def paged_results(context: Context, label: str, fetch: Fetch, *, sized: bool = True) -> Table:
     """A table of results; ``fetch`` makes its rows with ``result_row``."""
-    texts = desk.texts
+    texts = context.texts
     columns = [
         Column("expires", texts("results.expires")),
         *([Column("stored", texts("results.stored")), Column("size", texts("results.size"), "end")] if sized else []),
@@ -206,14 +206,14 @@ async def paged_results(desk: Desk, label: str, fetch: Fetch, *, sized: bool = T
         Column("id", texts("results.id")),
         Column("acts", ""),
     ]
-    table = Table(desk, label, columns, fetch, none=texts("results.none"))
+    table = Table(context, label, columns, fetch, none=texts("results.none"))
 
     async def act(name: str, key: str) -> None:
         if name == "marks":
-            await _show_marks(desk, key)
-        elif await confirm(desk, texts("results.delete_title"), texts("results.delete_text"), texts("results.delete")):
-            await desk.run(Act.EDIT, lambda house: house.administration.expire_result(key, actor=desk.actor))
-            toast(desk, texts("results.deleted"))
+            await _show_marks(context, key)
+        elif await confirm(context, texts("results.delete_title"), texts("results.delete_text"), texts("results.delete")):
+            await context.run(Act.EDIT, lambda cases: cases.administration.expire_result(key, actor=context.actor))
+            toast(context, texts("results.deleted"))
             await table.reload()
 
     table.on_button(act)
@@ -221,11 +221,11 @@ async def paged_results(desk: Desk, label: str, fetch: Fetch, *, sized: bool = T
     return table
 
 
-def result_row(desk: Desk, result: ResultId, summary: ResultSummary | None = None) -> Row:
+def result_row(context: Context, result: ResultId, summary: ResultSummary | None = None) -> Row:
     """The row of a result."""
-    texts = desk.texts
+    texts = context.texts
     buttons = [("marks", texts("results.marks"))]
-    if desk.may(Act.EDIT):
+    if context.may(Act.EDIT):
         buttons.append(("delete", texts("results.delete")))
     cells: dict[str, Cell | str | None] = {
         "expires": time_cell(result.expires_at),
@@ -238,13 +238,13 @@ def result_row(desk: Desk, result: ResultId, summary: ResultSummary | None = Non
     return Row(str(result), cells)
 
 
-async def _show_marks(desk: Desk, result: str) -> None:
-    report = await desk.call(Act.READ, lambda house: house.administration.result_marks(result))
-    with dialog(desk, desk.texts("results.marks_title"), wide=True) as opened:
-        marks_report(desk, report)
+async def _show_marks(context: Context, result: str) -> None:
+    report = await context.call(Act.READ, lambda cases: cases.administration.result_marks(result))
+    with dialog(context, context.texts("results.marks_title"), wide=True) as opened:
+        marks_report(context, report)
         with tag("div", classes="fm-actions"):
 
             async def close() -> None:
                 opened.close()
 
-            button(desk.texts("parts.close"), close, kind="primary")
+            button(context.texts("parts.close"), close, kind="primary")

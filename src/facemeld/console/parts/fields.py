@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 from nicegui import ui
 from nicegui.events import GenericEventArguments
 
-from facemeld.console.context import Desk
+from facemeld.console.context import Context
 from facemeld.console.files import Receiver, Upload
 
 Value = TypeVar("Value", str, int, bool)
@@ -179,17 +179,17 @@ def moment_field(label: str, value: str = "", *, hint: str = "") -> Field[str]:
     return text_field(label, value, longest=32, kind="datetime-local", hint=hint)
 
 
-def read_moment(desk: Desk, text: str) -> datetime | None:
+def read_moment(context: Context, text: str) -> datetime | None:
     """The moment of a field, in UTC; None for none."""
     try:
-        return datetime.fromisoformat(text).replace(tzinfo=desk.zone).astimezone(UTC)
+        return datetime.fromisoformat(text).replace(tzinfo=context.zone).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
 
 
-def write_moment(desk: Desk, at: datetime) -> str:
+def write_moment(context: Context, at: datetime) -> str:
     """What a field shows for a moment."""
-    return at.astimezone(desk.zone).strftime(_FORM)
+    return at.astimezone(context.zone).strftime(_FORM)
 
 
 class Letters(ui.element, component="letters.js"):
@@ -268,7 +268,7 @@ class DropZone(ui.element, component="dropzone.js"):
     """See the module's first line.
 
     Args:
-        desk: The page's desk.
+        context: The page's context.
         on_file: Called for each file, for several at the same time; may draw. An error of a use case becomes the file's line.
         label: What belongs here.
         hint: What is allowed, in a smaller line below.
@@ -281,7 +281,7 @@ class DropZone(ui.element, component="dropzone.js"):
 
     def __init__(
         self,
-        desk: Desk,
+        context: Context,
         on_file: Receiver,
         *,
         label: str,
@@ -298,9 +298,9 @@ class DropZone(ui.element, component="dropzone.js"):
             with self:
                 return await on_file(upload)
 
-        ticket = desk.house.inbox.open(desk.principal, max_bytes, receive)
-        desk.client.on_delete(lambda: desk.house.inbox.close(ticket))
-        self.props["url"] = desk.url(f"/inbox/{ticket}")
+        ticket = context.cases.uploads.open(context.principal, max_bytes, receive)
+        context.client.on_delete(lambda: context.cases.uploads.close(ticket))
+        self.props["url"] = context.url(f"/uploads/{ticket}")
         self.props["label"] = label
         self.props["hint"] = hint
         self.props["maxBytes"] = max_bytes
@@ -308,7 +308,7 @@ class DropZone(ui.element, component="dropzone.js"):
         self.props["accept"] = accept
         self.props["listed"] = listed
         self.props["lanes"] = lanes
-        self.props["words"] = desk.texts.group("dropzone")
+        self.props["words"] = context.texts.group("dropzone")
 
     def on_done(self, done: Callable[[], Awaitable[None]]) -> None:
         """Call something whenever all files of a drop have been sent."""
@@ -319,19 +319,19 @@ class Camera(ui.element, component="camera.js"):
     """See the module's first line.
 
     Args:
-        desk: The page's desk.
+        context: The page's context.
         on_file: Called with the photo, as ``DropZone`` calls it.
         max_bytes: Largest file.
     """
 
-    def __init__(self, desk: Desk, on_file: Receiver, *, max_bytes: int) -> None:
+    def __init__(self, context: Context, on_file: Receiver, *, max_bytes: int) -> None:
         super().__init__()
 
         async def receive(upload: Upload) -> str | None:
             with self:
                 return await on_file(upload)
 
-        ticket = desk.house.inbox.open(desk.principal, max_bytes, receive)
-        desk.client.on_delete(lambda: desk.house.inbox.close(ticket))
-        self.props["url"] = desk.url(f"/inbox/{ticket}")
-        self.props["words"] = desk.texts.group("camera")
+        ticket = context.cases.uploads.open(context.principal, max_bytes, receive)
+        context.client.on_delete(lambda: context.cases.uploads.close(ticket))
+        self.props["url"] = context.url(f"/uploads/{ticket}")
+        self.props["words"] = context.texts.group("camera")

@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from nicegui.elements.mixins.text_element import TextElement
 
-from facemeld.console.context import Desk
+from facemeld.console.context import Context
 from facemeld.console.parts.widgets import Tone, badge, id_chip, moment, tag
 from facemeld.db.audit import AuditEntry
 from facemeld.materials.review import describe_finding
@@ -32,28 +32,28 @@ def status_tone(status: MaterialStatus) -> Tone:
     return next((_TONES[name] for name, group in GROUPS.items() if status in group), "neutral")
 
 
-def status_text(desk: Desk, status: MaterialStatus) -> str:
+def status_text(context: Context, status: MaterialStatus) -> str:
     """A material's status in words."""
-    return desk.texts(f"status.{status.name.lower()}")
+    return context.texts(f"status.{status.name.lower()}")
 
 
-def status_badge(desk: Desk, status: MaterialStatus) -> TextElement:
+def status_badge(context: Context, status: MaterialStatus) -> TextElement:
     """A badge with a material's status."""
-    return badge(status_text(desk, status), status_tone(status))
+    return badge(status_text(context, status), status_tone(status))
 
 
-def activity_state(desk: Desk, activity: Activity) -> tuple[str, Tone]:
+def activity_state(context: Context, activity: Activity) -> tuple[str, Tone]:
     """An activity's state in words, and its colour."""
     if activity.disabled:
-        return desk.texts("status.disabled"), "bad"
-    return (desk.texts("status.published"), "good") if activity.published else (desk.texts("status.unpublished"), "neutral")
+        return context.texts("status.disabled"), "bad"
+    return (context.texts("status.published"), "good") if activity.published else (context.texts("status.unpublished"), "neutral")
 
 
-def finding_list(desk: Desk, findings: Sequence[Finding]) -> None:
+def finding_list(context: Context, findings: Sequence[Finding]) -> None:
     """What was noticed, each with what can be done about it."""
     if not findings:
         return
-    texts = desk.texts
+    texts = context.texts
     with tag("ul", classes="fm-findings"):
         for finding in findings:
             with tag("li"):
@@ -67,24 +67,24 @@ FEW = 3
 """Faces up to which all their ids are written on the picture; of more, those that are pointed at."""
 
 
-def picture_address(desk: Desk, material: Material, size: str = "picture") -> str:
+def picture_address(context: Context, material: Material, size: str = "picture") -> str:
     """Where a material's ``picture`` or ``thumbnail`` is; another address when the picture was replaced."""
-    return desk.url(f"/files/materials/{material.id}/{size}", v=material.sha256[:12])
+    return context.url(f"/files/materials/{material.id}/{size}", v=material.sha256[:12])
 
 
 class Faces:
     """The faces of a material, one of which is picked; picture and list are drawn where the page wants them.
 
     Args:
-        desk: The page's desk.
+        context: The page's context.
         material: The material.
 
     Attributes:
         picked: Number of the face that is picked.
     """
 
-    def __init__(self, desk: Desk, material: Material) -> None:
-        self._desk = desk
+    def __init__(self, context: Context, material: Material) -> None:
+        self._context = context
         self._material = material
         self._on_pick: list[Callable[[], Awaitable[None]]] = []
         self._marked: dict[int, list[TextElement]] = {face.number: [] for face in material.faces}
@@ -96,11 +96,11 @@ class Faces:
 
     def draw_picture(self) -> None:
         """Draw the picture with a box around each face."""
-        texts, material = self._desk.texts, self._material
+        texts, material = self._context.texts, self._material
         count = len(material.faces)
         with tag("div", classes="fm-faces fm-faces-many" if count > FEW else "fm-faces") as area:
             area.style(f"--ratio: {material.width / material.height:.4f}")
-            tag("img", src=picture_address(self._desk, material), alt=texts("faces.picture", name=material.name))
+            tag("img", src=picture_address(self._context, material), alt=texts("faces.picture", name=material.name))
             for face in material.faces:
                 failed = any(one.failure for one in self._findings(face.number))
                 classes = f"fm-face-box{' fm-face-bad' if failed else ''}{' fm-face-several' if count > 1 else ''}"
@@ -117,8 +117,8 @@ class Faces:
 
     def draw_list(self) -> None:
         """Draw the list: numbers, ids to copy, sizes, and what was noticed."""
-        texts, material = self._desk.texts, self._material
-        finding_list(self._desk, self._findings(None))
+        texts, material = self._context.texts, self._material
+        finding_list(self._context, self._findings(None))
         if not material.faces:
             return
         with tag("ol", classes="fm-face-list", aria_label=texts("faces.list")):
@@ -129,9 +129,9 @@ class Faces:
                         with self._picker(face.number, "fm-face-pick") as pick:
                             pick.props["aria-label"] = texts("faces.pick", number=face.number)
                             tag("span", str(face.number), "fm-face-number")
-                        id_chip(self._desk, face.id)
+                        id_chip(self._context, face.id)
                         tag("span", f"{face.box.width} × {face.box.height} px", "fm-hint")
-                    finding_list(self._desk, self._findings(face.number))
+                    finding_list(self._context, self._findings(face.number))
         self._show()
 
     def _findings(self, number: int | None) -> list[Finding]:
@@ -165,33 +165,33 @@ LENGTH = 30
 _KNOWN = frozenset({"add", "change", "delete", "lost", "preview", "replace", "review"})
 
 
-async def history(desk: Desk, material: str) -> None:
+async def history(context: Context, material: str) -> None:
     """Draw it, if the user may see it."""
-    if not desk.may(Act.DECIDE):
+    if not context.may(Act.DECIDE):
         return
-    entries = await desk.run(Act.DECIDE, lambda house: house.administration.audit.entries(subject=material, limit=LENGTH))
-    draw(desk, entries)
+    entries = await context.run(Act.DECIDE, lambda cases: cases.administration.audit.entries(subject=material, limit=LENGTH))
+    draw(context, entries)
 
 
-def draw(desk: Desk, entries: Sequence[AuditEntry]) -> None:
+def draw(context: Context, entries: Sequence[AuditEntry]) -> None:
     """Draw entries."""
-    with tag("ol", classes="fm-history", aria_label=desk.texts("history.title")):
+    with tag("ol", classes="fm-history", aria_label=context.texts("history.title")):
         for entry in entries:
             with tag("li"):
-                tag("p", _said(desk, entry))
+                tag("p", _said(context, entry))
                 reason = entry.detail.get("reason")
                 if reason:
                     tag("p", str(reason), "fm-quote")
                 with tag("p", classes="fm-hint"):
                     tag("span", entry.actor.partition(":")[2] or entry.actor, "fm-actor")
-                    moment(desk, entry.at)
+                    moment(context, entry.at)
 
 
-def _said(desk: Desk, entry: AuditEntry) -> str:
-    texts, kind = desk.texts, entry.act.rpartition(".")[2]
+def _said(context: Context, entry: AuditEntry) -> str:
+    texts, kind = context.texts, entry.act.rpartition(".")[2]
     if kind not in _KNOWN:
         return entry.act
     wanted = entry.detail.get("to")
     if kind == "review" and isinstance(wanted, int) and wanted in set(MaterialStatus):
-        return status_text(desk, MaterialStatus(wanted))
+        return status_text(context, MaterialStatus(wanted))
     return texts(f"history.{kind}")

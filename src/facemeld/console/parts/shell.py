@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from nicegui import Client, ui
 
 from facemeld import __version__
-from facemeld.console.context import Desk
+from facemeld.console.context import Context
 from facemeld.console.pages.page import Page
 from facemeld.console.parts.widgets import icon, tag, tell_failure
 from facemeld.console.plain import version
@@ -22,43 +22,43 @@ _THEME_ICONS: dict[Theme, str] = {"auto": "brightness_auto", "light": "light_mod
 
 
 @contextmanager
-def shell(desk: Desk, page: Page, pages: Sequence[Page]) -> Iterator[None]:
+def shell(context: Context, page: Page, pages: Sequence[Page]) -> Iterator[None]:
     """Draw everything around a page; what is drawn inside the block becomes its content.
 
     Args:
-        desk: The page's desk.
+        context: The page's context.
         page: The page.
         pages: All pages, for the menu.
     """
-    _prepare(desk, page)
-    texts = desk.texts
-    with desk.client.content:
+    _prepare(context, page)
+    texts = context.texts
+    with context.client.content:
         tag("a", texts("shell.skip"), "fm-skip", href="#main")
-        _header(desk)
-        _menu(desk, page, pages)
+        _header(context)
+        _menu(context, page, pages)
         with tag("main", classes="fm-main", id="main", tabindex="-1"):
             if page.heading:
                 tag("h1", texts(f"{page.name}.title"))
             yield
 
 
-def _prepare(desk: Desk, page: Page) -> None:
+def _prepare(context: Context, page: Page) -> None:
     """Make the window's frame plain HTML, in the language and theme of the request."""
-    client = desk.client
+    client = context.client
     # Language and theme belong to the page object, which all visitors share: this visitor gets one of their own.
-    client.page = ui.page(page.path, language=desk.texts.tag, dark=_DARK[desk.wishes.theme])
-    client.title = f"{desk.texts(f'{page.name}.title')} · Facemeld"
+    client.page = ui.page(page.path, language=context.texts.tag, dark=_DARK[context.preferences.theme])
+    client.title = f"{context.texts(f'{page.name}.title')} · Facemeld"
     client.page.favicon = None
     _plain_frame(client)
     kept = f"?v={version()}"
     ui.add_head_html(
-        f'<link rel="icon" type="image/svg+xml" href="{desk.url("/static/icon.svg")}{kept}">'
-        f'<link rel="stylesheet" href="{desk.url("/static/console.css")}{kept}">'
-        f'<script src="{desk.url("/static/console.js")}{kept}" data-base="{desk.url("")}" defer></script>'
+        f'<link rel="icon" type="image/svg+xml" href="{context.url("/static/icon.svg")}{kept}">'
+        f'<link rel="stylesheet" href="{context.url("/static/console.css")}{kept}">'
+        f'<script src="{context.url("/static/console.js")}{kept}" data-base="{context.url("")}" defer></script>'
     )
     # The library's own parts, such as messages, take their colours from here.
     ui.colors(primary="#1f6f6b", positive="#1e7a4c", negative="#b3362b", warning="#8a5a00", info="#2f5f9e", dark_page="#14181a")
-    ui.on_exception(lambda error: tell_failure(desk, error))
+    ui.on_exception(lambda error: tell_failure(context, error))
 
 
 def _plain_frame(client: Client) -> None:
@@ -74,30 +74,30 @@ def _plain_frame(client: Client) -> None:
     client.content.classes("fm-frame")
 
 
-def _header(desk: Desk) -> None:
-    texts = desk.texts
+def _header(context: Context) -> None:
+    texts = context.texts
     with tag("header", classes="fm-header"):
         with tag("button", "", "fm-icon-button fm-menu-button", type="button", popovertarget="fm-menu", aria_label=texts("shell.menu")):
             icon("menu")
-        with tag("a", "", "fm-brand", href=desk.url("/")):
-            tag("img", src=desk.url("/static/icon.svg", v=version()), alt="", width="26", height="26")
+        with tag("a", "", "fm-brand", href=context.url("/")):
+            tag("img", src=context.url("/static/icon.svg", v=version()), alt="", width="26", height="26")
             tag("span", "Facemeld")
         tag("span", classes="fm-space")
-        _language(desk)
-        _theme(desk)
-        _user(desk)
+        _language(context)
+        _theme(context)
+        _user(context)
 
 
-def _language(desk: Desk) -> None:
-    other: Language = "zh" if desk.texts.language == "en" else "en"
-    with _form(desk, "/preferences"):
-        tag("input", type="hidden", name="next", value=_here(desk))
+def _language(context: Context) -> None:
+    other: Language = "zh" if context.texts.language == "en" else "en"
+    with _form(context, "/preferences"):
+        tag("input", type="hidden", name="next", value=_here(context))
         tag("button", NAMES[other], "fm-header-button", type="submit", name="language", value=other, lang=other)
 
 
-def _theme(desk: Desk) -> None:
-    texts = desk.texts
-    theme = desk.wishes.theme
+def _theme(context: Context) -> None:
+    texts = context.texts
+    theme = context.preferences.theme
     labels = {name: texts(f"shell.theme_{name}") for name in THEMES}
     button = tag("button", "", "fm-icon-button", type="button", aria_label=labels[theme], title=labels[theme], data_theme=theme)
     button.props["data-labels"] = json.dumps(labels, ensure_ascii=False)
@@ -106,8 +106,8 @@ def _theme(desk: Desk) -> None:
         icon(_THEME_ICONS[theme])
 
 
-def _user(desk: Desk) -> None:
-    texts, principal = desk.texts, desk.principal
+def _user(context: Context) -> None:
+    texts, principal = context.texts, context.principal
     with tag(
         "button",
         "",
@@ -122,28 +122,28 @@ def _user(desk: Desk) -> None:
         tag("p", principal.name, "fm-user-name")
         tag("p", texts(f"roles.{principal.role.value}"), "fm-hint")
         tag("p", texts(f"roles.{principal.role.value}_may"), "fm-hint")
-        with _form(desk, "/sign-out"):
+        with _form(context, "/sign-out"):
             tag("button", texts("shell.sign_out"), "fm-button", type="submit")
 
 
-def _menu(desk: Desk, current: Page, pages: Sequence[Page]) -> None:
-    texts = desk.texts
+def _menu(context: Context, current: Page, pages: Sequence[Page]) -> None:
+    texts = context.texts
     with tag("nav", classes="fm-menu", id="fm-menu", popover="auto", aria_label=texts("shell.menu")):
         with tag("ul"):
             for page in pages:
-                if not page.icon or not desk.principal.role.allows(NEEDED_ROLES[page.act]):
+                if not page.icon or not context.principal.role.allows(NEEDED_ROLES[page.act]):
                     continue
                 here = page.name in {current.name, current.parent}
-                with tag("li"), tag("a", "", "fm-menu-link", href=desk.url(page.path), aria_current="page" if here else None):
+                with tag("li"), tag("a", "", "fm-menu-link", href=context.url(page.path), aria_current="page" if here else None):
                     icon(page.icon)
                     tag("span", texts(f"{page.name}.title"))
         tag("p", f"Facemeld {__version__}", "fm-hint fm-version")
 
 
-def _form(desk: Desk, path: str) -> ui.element:
-    return tag("form", method="post", action=desk.url(path))
+def _form(context: Context, path: str) -> ui.element:
+    return tag("form", method="post", action=context.url(path))
 
 
-def _here(desk: Desk) -> str:
-    path = desk.request.url.path.removeprefix(str(desk.request.scope["state"]["console_root"])) or "/"
-    return f"{path}?{desk.request.url.query}" if desk.request.url.query else path
+def _here(context: Context) -> str:
+    path = context.request.url.path.removeprefix(str(context.request.scope["state"]["console_root"])) or "/"
+    return f"{path}?{context.request.url.query}" if context.request.url.query else path

@@ -10,7 +10,7 @@ from typing import Any, Generic, Literal, TypeAlias, TypeVar
 from nicegui import ui
 from nicegui.events import GenericEventArguments
 
-from facemeld.console.context import Desk
+from facemeld.console.context import Context
 from facemeld.console.parts.widgets import Tone, button, iso, tag
 
 Cell: TypeAlias = dict[str, Any]
@@ -101,7 +101,7 @@ class Table(ui.element, component="table.js"):
     """A list in pages; call ``await table.load()`` once after making it, and whenever the list may have changed.
 
     Args:
-        desk: The page's desk.
+        context: The page's context.
         label: What the list holds, for those who cannot see it.
         columns: From the start of the line to its end.
         fetch: Reads a page: gets where it begins (None for the first) and how many rows it may have.
@@ -111,7 +111,7 @@ class Table(ui.element, component="table.js"):
 
     def __init__(
         self,
-        desk: Desk,
+        context: Context,
         label: str,
         columns: Sequence[Column],
         fetch: Callable[[Any, int], Awaitable[Slice]],
@@ -127,8 +127,8 @@ class Table(ui.element, component="table.js"):
         self.props["columns"] = [{"name": one.name, "label": one.label, "align": one.align} for one in columns]
         self.props["rows"] = []
         self.props["none"] = none
-        self.props["words"] = desk.texts.group("table")
-        self.props["lang"] = desk.texts.tag
+        self.props["words"] = context.texts.group("table")
+        self.props["lang"] = context.texts.tag
         self.on("turn", self._turn)
 
     async def load(self) -> None:
@@ -199,16 +199,16 @@ class Paged(Generic[Item]):
     """See the module's first line; call ``await paged.load()`` once after making it.
 
     Args:
-        desk: The page's desk.
+        context: The page's context.
         fetch: Reads a page: gets where it begins (None for the first) and how many items it may have.
         draw: Draws the items of a page.
         size: Items of a page.
     """
 
     def __init__(
-        self, desk: Desk, fetch: Callable[[int | None, int], Awaitable[Part[Item]]], draw: Callable[[Part[Item]], None], *, size: int
+        self, context: Context, fetch: Callable[[int | None, int], Awaitable[Part[Item]]], draw: Callable[[Part[Item]], None], *, size: int
     ) -> None:
-        self._desk = desk
+        self._context = context
         self._fetch = fetch
         self._draw = draw
         self._size = size
@@ -231,7 +231,7 @@ class Paged(Generic[Item]):
                 self._pager(part)
 
     def _pager(self, part: Part[Item]) -> None:
-        texts, start = self._desk.texts, len(self._before) * self._size
+        texts, start = self._context.texts, len(self._before) * self._size
 
         async def forth() -> None:
             self._before.append(self._here)
@@ -268,11 +268,11 @@ class Series:
     tone: Tone = "good"
 
 
-def bars(desk: Desk, summary: str, labels: Sequence[str], series: Sequence[Series]) -> None:
+def bars(context: Context, summary: str, labels: Sequence[str], series: Sequence[Series]) -> None:
     """Bars stacked upon each other.
 
     Args:
-        desk: The page's desk.
+        context: The page's context.
         summary: What the chart shows, in a sentence with its main numbers; it stands for the picture.
         labels: Below the bars.
         series: From the bottom up.
@@ -282,7 +282,7 @@ def bars(desk: Desk, summary: str, labels: Sequence[str], series: Sequence[Serie
             ui.echart(_options(labels, series), renderer="svg").classes("fm-chart-canvas").props("aria-hidden=true")
         tag("figcaption", summary, "fm-hint")
         with tag("details", classes="fm-chart-numbers"):
-            tag("summary", desk.texts("parts.numbers"))
+            tag("summary", context.texts("parts.numbers"))
             with tag("div", classes="fm-scroll", tabindex="0", role="region", aria_label=summary), tag("table", classes="fm-small-table"):
                 with tag("thead"), tag("tr"):
                     tag("td")

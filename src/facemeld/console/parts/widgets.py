@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 from nicegui import background_tasks, ui
 from nicegui.elements.mixins.text_element import TextElement
 
-from facemeld.console.context import Desk
+from facemeld.console.context import Context
 from facemeld.errors import FacemeldError
 from facemeld.users.types import TokenInvalid
 
@@ -52,7 +52,7 @@ def section(title: str, *, wide: bool = False) -> TextElement:
 
 
 def link(text: str, address: str, classes: str = "fm-link") -> TextElement:
-    """A link; ``address`` comes from ``Desk.url``."""
+    """A link; ``address`` comes from ``Context.url``."""
     return tag("a", text, classes, href=address)
 
 
@@ -80,14 +80,14 @@ def button(
     return made
 
 
-def id_chip(desk: Desk, text: str) -> TextElement:
+def id_chip(context: Context, text: str) -> TextElement:
     """An id with a button that copies it."""
-    return tag("fm-id", "", value=text, copy=desk.texts("parts.copy"), copied=desk.texts("parts.copied"))
+    return tag("fm-id", "", value=text, copy=context.texts("parts.copy"), copied=context.texts("parts.copied"))
 
 
-def moment(desk: Desk, at: datetime) -> TextElement:
+def moment(context: Context, at: datetime) -> TextElement:
     """A moment in the browser's time zone with how long ago it was."""
-    return tag("fm-time", "", at=iso(at), lang=desk.texts.tag)
+    return tag("fm-time", "", at=iso(at), lang=context.texts.tag)
 
 
 def badge(text: str, tone: Tone = "neutral") -> TextElement:
@@ -142,16 +142,16 @@ def duration_text(milliseconds: float | None) -> str:
 
 
 @contextmanager
-def dialog(desk: Desk, title: str, *, wide: bool = False, lasting: bool = False) -> Iterator[ui.dialog]:
+def dialog(context: Context, title: str, *, wide: bool = False, lasting: bool = False) -> Iterator[ui.dialog]:
     """Open a dialog with what is drawn inside the block; it is removed when it is closed.
 
     Args:
-        desk: The page's desk.
+        context: The page's context.
         title: Its heading.
         wide: Whether it may take more of the window.
         lasting: Whether only its own buttons close it, because what it shows is not shown again.
     """
-    with desk.client.layout, ui.dialog() as made:
+    with context.client.layout, ui.dialog() as made:
         made.props["aria-label"] = title
         if lasting:
             made.props["persistent"] = True
@@ -162,47 +162,47 @@ def dialog(desk: Desk, title: str, *, wide: bool = False, lasting: bool = False)
     made.open()
 
 
-def dialog_buttons(desk: Desk, opened: ui.dialog, text: str, act: Callable[[], Awaitable[None]]) -> None:
+def dialog_buttons(context: Context, opened: ui.dialog, text: str, act: Callable[[], Awaitable[None]]) -> None:
     """The last line of a dialog: a button that closes it, and the one that does what it is for."""
 
     async def close() -> None:
         opened.close()
 
     with tag("div", classes="fm-actions"):
-        button(desk.texts("parts.cancel"), close)
+        button(context.texts("parts.cancel"), close)
         button(text, act, kind="primary")
 
 
 UNDO_SECONDS = 8.0
 
 
-def toast(desk: Desk, text: str, kind: Literal["positive", "negative", "warning", "info"] = "positive") -> None:
+def toast(context: Context, text: str, kind: Literal["positive", "negative", "warning", "info"] = "positive") -> None:
     """A message at the edge of the page that goes away by itself; screen readers say it."""
-    close = [{"icon": "close", "color": "white", "round": True, "aria-label": desk.texts("parts.close")}]
+    close = [{"icon": "close", "color": "white", "round": True, "aria-label": context.texts("parts.close")}]
     # The button that was pressed may be gone by now, and the message with it, if it were drawn there.
-    with desk.client.layout:
+    with context.client.layout:
         ui.notify(text, type=kind, position="bottom", timeout=8000 if kind == "negative" else 4000, actions=close)
 
 
-def tell_failure(desk: Desk, error: Exception) -> None:
+def tell_failure(context: Context, error: Exception) -> None:
     """Say what a use case refused; whoever has no session any more is sent to the sign-in page."""
     if isinstance(error, TokenInvalid):
-        desk.go(desk.url("/sign-in"))
+        context.go(context.url("/sign-in"))
         return
-    toast(desk, desk.texts.failure(error) if isinstance(error, FacemeldError) else desk.texts("errors.unexpected"), "negative")
+    toast(context, context.texts.failure(error) if isinstance(error, FacemeldError) else context.texts("errors.unexpected"), "negative")
 
 
-async def confirm(desk: Desk, title: str, text: str, action: str, *, danger: bool = True) -> bool:
+async def confirm(context: Context, title: str, text: str, action: str, *, danger: bool = True) -> bool:
     """Ask before something that cannot be undone; whether the answer was yes.
 
     Args:
-        desk: The page's desk.
+        context: The page's context.
         title: The question.
         text: What will happen.
         action: What the button says, such as ``Delete``; never ``OK``.
         danger: Whether the button warns.
     """
-    with desk.client.layout, ui.dialog() as dialog, tag("div", classes="fm-dialog"):
+    with context.client.layout, ui.dialog() as dialog, tag("div", classes="fm-dialog"):
         dialog.props["aria-label"] = title
         tag("h2", title)
         tag("p", text)
@@ -211,7 +211,7 @@ async def confirm(desk: Desk, title: str, text: str, action: str, *, danger: boo
             async def answer(value: bool) -> None:
                 dialog.submit(value)
 
-            button(desk.texts("parts.cancel"), lambda: answer(False))
+            button(context.texts("parts.cancel"), lambda: answer(False))
             button(action, lambda: answer(True), kind="danger" if danger else "primary")
     try:
         return bool(await dialog)
@@ -223,24 +223,24 @@ class Undoable:
     """Something that happens in a few seconds unless the user takes it back; it happens at once when the page is left.
 
     Args:
-        desk: The page's desk.
+        context: The page's context.
         text: What will have happened, such as ``Picture deleted``.
         act: Does it.
         undone: Called when it was taken back, to draw the page as it was.
     """
 
-    def __init__(self, desk: Desk, text: str, act: Callable[[], Awaitable[None]], undone: Callable[[], Awaitable[None]]) -> None:
-        self._desk = desk
+    def __init__(self, context: Context, text: str, act: Callable[[], Awaitable[None]], undone: Callable[[], Awaitable[None]]) -> None:
+        self._context = context
         self._act = act
         self._undone = undone
         self._pending = True
-        with desk.client.layout:
+        with context.client.layout:
             self._bar = tag("div", classes="fm-undo", role="status")
             with self._bar:
                 tag("span", text)
-                button(desk.texts("parts.undo"), self._undo, kind="quiet")
+                button(context.texts("parts.undo"), self._undo, kind="quiet")
                 self._timer = ui.timer(UNDO_SECONDS, self._happen, once=True)
-        desk.client.on_delete(self._leave)
+        context.client.on_delete(self._leave)
 
     async def _undo(self) -> None:
         if self._pending:
@@ -261,61 +261,61 @@ class Undoable:
             background_tasks.create(self._act(), name="what could have been undone")
 
 
-def show_once(desk: Desk, title: str, values: Mapping[str, str]) -> None:
+def show_once(context: Context, title: str, values: Mapping[str, str]) -> None:
     """Show secrets until the user says that they are kept elsewhere.
 
     Args:
-        desk: The page's desk.
+        context: The page's context.
         title: What was made.
         values: By what they are called.
     """
-    with dialog(desk, title, wide=True, lasting=True) as opened:
+    with dialog(context, title, wide=True, lasting=True) as opened:
         with tag("p", "", "fm-note fm-warn"):
             icon("visibility_off")
-            tag("span", desk.texts("parts.shown_once"))
+            tag("span", context.texts("parts.shown_once"))
         with tag("dl", classes="fm-facts"):
             for name, value in values.items():
                 tag("dt", name)
                 with tag("dd"):
-                    id_chip(desk, value)
+                    id_chip(context, value)
         with tag("div", classes="fm-actions"):
 
             async def close() -> None:
                 # What the browser is not shown any more, it does not keep either.
                 opened.close()
 
-            button(desk.texts("parts.kept"), close, kind="primary")
+            button(context.texts("parts.kept"), close, kind="primary")
 
 
 class Compare(ui.element, component="compare.js"):
     """See the module's first line.
 
     Args:
-        desk: The page's desk.
+        context: The page's context.
         before, after: Addresses of two pictures of the same size.
         ratio: Their width over their height.
     """
 
-    def __init__(self, desk: Desk, before: str, after: str, ratio: float) -> None:
+    def __init__(self, context: Context, before: str, after: str, ratio: float) -> None:
         super().__init__()
         self.props["before"] = before
         self.props["after"] = after
         self.props["ratio"] = ratio
-        self.props["words"] = desk.texts.group("compare")
+        self.props["words"] = context.texts.group("compare")
 
 
 class CodeTabs(ui.element, component="codetabs.js"):
     """See the module's first line.
 
     Args:
-        desk: The page's desk.
+        context: The page's context.
         label: What the texts have in common, for those who cannot see them.
     """
 
-    def __init__(self, desk: Desk, label: str) -> None:
+    def __init__(self, context: Context, label: str) -> None:
         super().__init__()
         self.props["label"] = label
-        self.props["words"] = {name: desk.texts(f"parts.{name}") for name in ("copy", "copied")}
+        self.props["words"] = {name: context.texts(f"parts.{name}") for name in ("copy", "copied")}
         self.props["tabs"] = []
 
     def show(self, texts: Mapping[str, str]) -> None:

@@ -7,13 +7,13 @@ from typing import cast
 
 from nicegui.elements.mixins.text_element import TextElement
 
-from facemeld.console.context import Desk
+from facemeld.console.context import Context
 from facemeld.console.parts.fields import Field, choice, slider, switch, text_field
 from facemeld.console.parts.materials import picture_address, status_text, status_tone
 from facemeld.console.parts.tables import COUNTED, Paged, Part
 from facemeld.console.parts.widgets import badge, empty, link, tag
 from facemeld.console.playground.draft import FIXED_TYPE, RADIOS, Action, Bench
-from facemeld.console.usecases import House
+from facemeld.console.usecases import UseCases
 from facemeld.fusing.requests import MODEL_TYPES
 from facemeld.materials.types import Activity, ActivityNotFound, Material
 from facemeld.users.signin import Act
@@ -24,19 +24,19 @@ _THUMBNAILS = 8
 
 async def choosing(bench: Bench) -> None:
     """Draw the part."""
-    desk = bench.desk
-    wanted, activities = await desk.run(Act.READ, lambda house: _look(desk, house))
+    context = bench.context
+    wanted, activities = await context.run(Act.READ, lambda cases: _look(context, cases))
     if not activities:
-        with empty("campaign", desk.texts("playground.no_activity"), desk.texts("playground.no_activity_advice")):
-            link(desk.texts("playground.to_activities"), desk.url("/activities"), "fm-button fm-primary")
+        with empty("campaign", context.texts("playground.no_activity"), context.texts("playground.no_activity_advice")):
+            link(context.texts("playground.to_activities"), context.url("/activities"), "fm-button fm-primary")
         return
-    here = wanted.activity_id if wanted is not None else _asked(desk, activities)
+    here = wanted.activity_id if wanted is not None else _asked(context, activities)
     bench.activity = activities[here]
     chooser = choice(
-        desk.texts("playground.activity"),
+        context.texts("playground.activity"),
         here,
         {name: f"{one.name} · {name}" for name, one in activities.items()},
-        hint=desk.texts("playground.some_activities", count=MOST_ACTIVITIES) if len(activities) >= MOST_ACTIVITIES else "",
+        hint=context.texts("playground.some_activities", count=MOST_ACTIVITIES) if len(activities) >= MOST_ACTIVITIES else "",
     )
     gallery = _Gallery(bench)
 
@@ -54,21 +54,21 @@ async def choosing(bench: Bench) -> None:
         await gallery.pick(wanted or gallery.shown[0])
 
 
-def _look(desk: Desk, house: House) -> tuple[Material | None, Mapping[str, Activity]]:
+def _look(context: Context, cases: UseCases) -> tuple[Material | None, Mapping[str, Activity]]:
     """The material that the page's address names, and the activities that there are, the newest first."""
-    admin = house.administration
-    named = desk.query.get("material")
+    admin = cases.administration
+    named = context.query.get("material")
     material = admin.materials.get(None, named) if named else None
     page = admin.activities.activities(None, limit=MOST_ACTIVITIES, newest=True)
     found = {one.id: one for one in page.items if not one.disabled}
-    asked = material.activity_id if material is not None else desk.query.get("activity")
+    asked = material.activity_id if material is not None else context.query.get("activity")
     if asked and asked not in found:
         found = {asked: admin.activities.get(None, asked), **found}
     return material, found
 
 
-def _asked(desk: Desk, activities: Mapping[str, Activity]) -> str:
-    asked = desk.query.get("activity")
+def _asked(context: Context, activities: Mapping[str, Activity]) -> str:
+    asked = context.query.get("activity")
     if asked and asked not in activities:
         raise ActivityNotFound(f"the activity must be an existing one, got {asked[:40]!r}")
     return asked or next(iter(activities))
@@ -81,7 +81,7 @@ class _Gallery:
         self._bench = bench
         self._buttons: dict[str, TextElement] = {}
         self.shown: list[Material] = []
-        self.paged: Paged[Material] = Paged(bench.desk, self._fetch, self._draw, size=_THUMBNAILS)
+        self.paged: Paged[Material] = Paged(bench.context, self._fetch, self._draw, size=_THUMBNAILS)
 
     async def pick(self, material: Material) -> None:
         """Take a material."""
@@ -91,32 +91,32 @@ class _Gallery:
     async def _fetch(self, after: int | None, limit: int) -> Part[Material]:
         activity = self._bench.activity
         named = activity.id if activity is not None else None
-        page = await self._bench.desk.run(
+        page = await self._bench.context.run(
             Act.READ,
-            lambda house: house.administration.materials.materials(None, named, limit=limit, after=after, newest=True, counted=COUNTED + 1),
+            lambda cases: cases.administration.materials.materials(None, named, limit=limit, after=after, newest=True, counted=COUNTED + 1),
         )
         return Part(page.items, page.total, page.next)
 
     def _draw(self, part: Part[Material]) -> None:
-        desk = self._bench.desk
+        context = self._bench.context
         self._buttons = {}
         self.shown = list(part.items)
         if not part.items:
-            with empty("add_photo_alternate", desk.texts("playground.no_material"), desk.texts("playground.no_material_advice")):
+            with empty("add_photo_alternate", context.texts("playground.no_material"), context.texts("playground.no_material_advice")):
                 activity = self._bench.activity
                 if activity is not None:
-                    link(desk.texts("playground.to_activity"), desk.url(f"/activities/{activity.id}"), "fm-button fm-primary")
+                    link(context.texts("playground.to_activity"), context.url(f"/activities/{activity.id}"), "fm-button fm-primary")
             return
-        with tag("ul", classes="fm-choices", aria_label=desk.texts("playground.materials")):
+        with tag("ul", classes="fm-choices", aria_label=context.texts("playground.materials")):
             for material in part.items:
                 with tag("li"):
                     self._thumbnail(material)
         self._mark()
 
     def _thumbnail(self, material: Material) -> None:
-        desk = self._bench.desk
-        name = desk.texts("playground.material_name", name=material.name, faces=len(material.faces))
-        status = "" if material.status.usable else status_text(desk, material.status)
+        context = self._bench.context
+        name = context.texts("playground.material_name", name=material.name, faces=len(material.faces))
+        status = "" if material.status.usable else status_text(context, material.status)
         if status:  # what is to be seen on the button must be in its name
             name = f"{name}, {status}"
         made = tag("button", classes="fm-choice", type="button", aria_label=name, title=name)
@@ -126,7 +126,7 @@ class _Gallery:
 
         made.on("click", lambda _: pick(), args=[])
         with made:
-            tag("img", src=picture_address(desk, material, "thumbnail"), alt="", loading="lazy")
+            tag("img", src=picture_address(context, material, "thumbnail"), alt="", loading="lazy")
             if status:
                 badge(status, status_tone(material.status))
         self._buttons[material.id] = made
@@ -142,7 +142,7 @@ _LONGEST_CONSENT = 128
 
 def controls(bench: Bench) -> None:
     """Draw the part."""
-    texts, draft = bench.desk.texts, bench.draft
+    texts, draft = bench.context.texts, bench.draft
     with tag("div", classes="fm-fields"):
         action = choice(
             texts("playground.action"),
@@ -169,7 +169,7 @@ def controls(bench: Bench) -> None:
 
 
 def _degrees(bench: Bench) -> None:
-    texts, draft = bench.desk.texts, bench.draft
+    texts, draft = bench.context.texts, bench.draft
     own = switch(texts("playground.own_degrees"), True, hint=texts("playground.own_degrees_hint"))
     ends = (texts("playground.user_end"), texts("playground.template_end"))
     shape = slider("FuseProfileDegree", 50, ends=ends, hint=texts("playground.shape_hint"))
@@ -195,7 +195,7 @@ def _degrees(bench: Bench) -> None:
 
 
 def _strengths(bench: Bench) -> None:
-    texts, draft = bench.desk.texts, bench.draft
+    texts, draft = bench.context.texts, bench.draft
     types = {str(number): texts(f"playground.type_{number}") for number in sorted(MODEL_TYPES)}
     kind = choice("SwapModelType", str(draft.model_type), types)
     sliders: dict[str, Field[int]] = {}
@@ -219,7 +219,7 @@ def _strengths(bench: Bench) -> None:
 
 
 def _common(bench: Bench) -> None:
-    texts, draft = bench.desk.texts, bench.draft
+    texts, draft = bench.context.texts, bench.draft
     logo = switch("LogoAdd", draft.logo, hint=texts("playground.logo_hint"))
     kind = choice("RspImgType", draft.kind, {"url": texts("playground.url"), "base64": texts("playground.base64")})
     consent = text_field(texts("playground.consent"), longest=_LONGEST_CONSENT, hint=texts("playground.consent_hint"))

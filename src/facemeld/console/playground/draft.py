@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from facemeld.boxes import Rect
-from facemeld.console.context import Desk
+from facemeld.console.context import Context
 from facemeld.materials.types import Activity, Material, MaterialFace
 from facemeld.users.signin import Act
 
@@ -174,12 +174,12 @@ class Bench:
     """One open playground.
 
     Attributes:
-        desk: The page's desk.
+        context: The page's context.
         draft: What was chosen.
         activity, material: Of the draft; None until they are chosen.
     """
 
-    desk: Desk
+    context: Context
     draft: Draft = field(default_factory=Draft)
     activity: Activity | None = None
     material: Material | None = None
@@ -207,7 +207,7 @@ class Bench:
         """
         draft = self.draft
         if material is not None and (self.activity is None or self.activity.number != material.activity):
-            self.activity = await self.desk.run(Act.READ, lambda house: house.administration.activities.get(None, material.activity_id))
+            self.activity = await self.context.run(Act.READ, lambda cases: cases.administration.activities.get(None, material.activity_id))
         self.material = material
         draft.project_id = "" if material is None else material.activity_id
         draft.model_id = "" if material is None else material.id

@@ -30,12 +30,12 @@ class Outcome:
         self._bench = bench
         self._busy = False
         self._shown = ""
-        texts = bench.desk.texts
+        texts = bench.context.texts
         with tag("div", classes="fm-try-act"):
             self._button = button(texts("playground.fuse"), self._fuse, kind="primary", symbol="auto_awesome")
             self._said = tag("p", "", "fm-hint", role="status")
         bench.on_change(self._judge)
-        bench.desk.client.on_delete(self._drop)
+        bench.context.client.on_delete(self._drop)
 
     def draw(self) -> None:
         """Draw where the result will be."""
@@ -43,7 +43,7 @@ class Outcome:
 
     async def _judge(self) -> None:
         """Whether there is enough for a call."""
-        draft, texts = self._bench.draft, self._bench.desk.texts
+        draft, texts = self._bench.draft, self._bench.context.texts
         missing = "" if draft.model_id else "playground.needs_material"
         missing = missing or ("" if draft.photos else "playground.needs_photo")
         self._button.props["disabled"] = bool(missing) or self._busy
@@ -54,7 +54,7 @@ class Outcome:
         if self._busy:
             return
         self._busy = True
-        self._said.text = self._bench.desk.texts("playground.fusing")
+        self._said.text = self._bench.context.texts("playground.fusing")
         await self._judge()
         try:
             await self._call()
@@ -63,12 +63,12 @@ class Outcome:
             await self._judge()
 
     async def _call(self) -> None:
-        desk, draft, material, activity = self._bench.desk, self._bench.draft, self._bench.material, self._bench.activity
+        context, draft, material, activity = self._bench.context, self._bench.draft, self._bench.material, self._bench.activity
         if material is None or activity is None or not draft.photos:
             return
         needs_template = draft.action == "FuseFaceUltra"
         template = (
-            await desk.run(Act.READ, lambda house: house.administration.materials.files.read_picture(material.number, material.format))
+            await context.run(Act.READ, lambda cases: cases.administration.materials.files.read_picture(material.number, material.format))
             if needs_template
             else b""
         )
@@ -79,53 +79,53 @@ class Outcome:
             action=draft.action,
             parameters=parameters,
             consent=draft.consent or None,
-            language=desk.texts.tag,
+            language=context.texts.tag,
             base_url=_server(self._bench),
         )
-        tried = await desk.call(Act.EDIT, lambda house: house.calls.call(trial))
+        tried = await context.call(Act.EDIT, lambda cases: cases.calls.call(trial))
         self._drop()
         self._area.clear()
         with self._area:
             self._show(tried, parameters, material)
-        desk.client.run_javascript(f"getHtmlElement({self._area.id}).scrollIntoView({{ block: 'start' }})")
+        context.client.run_javascript(f"getHtmlElement({self._area.id}).scrollIntoView({{ block: 'start' }})")
 
     def _show(self, tried: Tried, parameters: Mapping[str, Any], material: Material) -> None:
-        desk = self._bench.desk
-        texts = desk.texts
+        context = self._bench.context
+        texts = context.texts
         reply = tried.reply["Response"]
         with section(texts("playground.result"), wide=True):
             with tag("div", classes="fm-row"):
-                outcome_badge(desk, tried.code)
-                id_chip(desk, tried.request_id)
-                link(texts("playground.record"), request_address(desk, tried.request_id))
+                outcome_badge(context, tried.code)
+                id_chip(context, tried.request_id)
+                link(texts("playground.record"), request_address(context, tried.request_id))
             if tried.code:
                 tag("p", reply["Error"]["Message"], "fm-alert")
             else:
                 self._picture(reply["FusedImage"], material)
             if tried.stages:
                 tag("h3", texts("playground.timing"))
-                stage_bar(desk, tried.stages, max(tried.milliseconds, sum(tried.stages.values())))
+                stage_bar(context, tried.stages, max(tried.milliseconds, sum(tried.stages.values())))
         with section(texts("playground.wire"), wide=True):
-            tabs = CodeTabs(desk, texts("playground.wire"))
+            tabs = CodeTabs(context, texts("playground.wire"))
             tabs.show({texts("playground.request"): _json(parameters), texts("playground.reply"): _json(tried.reply)})
 
     def _picture(self, fused: str, material: Material) -> None:
-        desk = self._bench.desk
+        context = self._bench.context
         if fused.startswith(("http://", "https://")):
             # The same file under the console's own host, because pages may load pictures from there alone.
             parts = urlsplit(fused)
-            address = beside(desk, f"{parts.path}?{parts.query}")
+            address = beside(context, f"{parts.path}?{parts.query}")
         else:
-            self._shown = desk.house.shelf.put(desk.principal, base64.b64decode(fused))
-            address = desk.url(f"/shelf/{self._shown}")
-        Compare(desk, picture_address(desk, material), address, material.width / material.height)
+            self._shown = context.cases.temporary_files.put(context.principal, base64.b64decode(fused))
+            address = context.url(f"/temporary/{self._shown}")
+        Compare(context, picture_address(context, material), address, material.width / material.height)
         with tag("div", classes="fm-row"):
-            made = link(desk.texts("playground.download"), address, "fm-button")
+            made = link(context.texts("playground.download"), address, "fm-button")
             made.props["download"] = self._bench.draft.template.replace("template", "result")
 
     def _drop(self) -> None:
         if self._shown:
-            self._bench.desk.house.shelf.drop(self._shown)
+            self._bench.context.cases.temporary_files.drop(self._shown)
             self._shown = ""
 
 
@@ -138,21 +138,21 @@ class Code:
 
     def __init__(self, bench: Bench) -> None:
         self._bench = bench
-        texts = bench.desk.texts
+        texts = bench.context.texts
         with section(texts("playground.code"), wide=True):
             tag("p", texts("playground.code_hint"), "fm-hint")
-            self._tabs = CodeTabs(bench.desk, texts("playground.code"))
+            self._tabs = CodeTabs(bench.context, texts("playground.code"))
         bench.on_change(self._write)
 
     async def _write(self) -> None:
-        desk, draft = self._bench.desk, self._bench.draft
+        context, draft = self._bench.context, self._bench.draft
         address = urlsplit(_server(self._bench))
         recipe = Recipe(
             action=draft.action,
             parameters=draft.parameters(FileText),
             endpoint=address.netloc,
             secure=address.scheme == "https",
-            language=desk.texts.tag,
+            language=context.texts.tag,
             result=draft.template.replace("template", "result") if draft.kind == "base64" else "",
             consent=draft.consent,
         )
@@ -161,7 +161,7 @@ class Code:
 
 def _server(bench: Bench) -> str:
     """The address under which programs reach the API, without a slash at its end."""
-    request, announced = bench.desk.request, bench.desk.house.settings.server.public_url
+    request, announced = bench.context.request, bench.context.cases.settings.server.public_url
     return announced.rstrip("/") or f"{request.url.scheme}://{request.url.netloc}"
 
 

@@ -49,12 +49,12 @@ class Template:
             return
         with self._area:
             self._picture(material)
-            tag("p", self._bench.desk.texts("playground.faces_hint" if material.faces else "playground.no_faces"), "fm-hint")
+            tag("p", self._bench.context.texts("playground.faces_hint" if material.faces else "playground.no_faces"), "fm-hint")
 
     def _picture(self, material: Material) -> None:
-        desk = self._bench.desk
+        context = self._bench.context
         with tag("div", classes="fm-faces").style(f"--ratio: {material.width / material.height:.4f}"):
-            tag("img", src=picture_address(desk, material), alt=desk.texts("playground.template", name=material.name))
+            tag("img", src=picture_address(context, material), alt=context.texts("playground.template", name=material.name))
             for face in self._bench.draft.faces:
                 self._box(face, material)
 
@@ -72,13 +72,13 @@ class Template:
         made.on("click", lambda _: press(), args=[])
         side = "fm-face-label fm-face-end" if left + width / 2 > 0.5 else "fm-face-label"
         with made, tag("span", classes=side):
-            tag("span", self._bench.desk.texts("faces.face"), "fm-hidden")
+            tag("span", self._bench.context.texts("faces.face"), "fm-hidden")
             tag("span", str(face.number), "fm-face-number")
             label = tag("span", "", "fm-face-photo")
         self._labels[face.number] = (made, label)
 
     async def _show(self) -> None:
-        texts, draft = self._bench.desk.texts, self._bench.draft
+        texts, draft = self._bench.context.texts, self._bench.draft
         photos = {photo.face: number for number, photo in enumerate(draft.photos, 1)}
         for face, (button, label) in self._labels.items():
             number = photos.get(face)
@@ -98,22 +98,22 @@ class Photos:
         self._bench = bench
         self._chosen: Photo | None = None
         self._lines: dict[Photo, tuple[TextElement, Field[str]]] = {}
-        desk, settings = bench.desk, bench.desk.house.settings
+        context, settings = bench.context, bench.context.cases.settings
         # Base64 makes three bytes four letters; the larger of the two actions' limits, so that the API can refuse what the other refuses.
         limit = max(settings.photos.base64_mb, settings.photos.ultra_base64_mb) * (1 << 20) * 3 // 4
-        self._list = tag("ul", classes="fm-photos", aria_label=desk.texts("playground.photos"))
+        self._list = tag("ul", classes="fm-photos", aria_label=context.texts("playground.photos"))
         DropZone(
-            desk,
+            context,
             self._take,
-            label=desk.texts("playground.drop"),
-            hint=desk.texts("playground.drop_hint", megabytes=limit >> 20),
+            label=context.texts("playground.drop"),
+            hint=context.texts("playground.drop_hint", megabytes=limit >> 20),
             max_bytes=limit,
             many=True,
             lanes=1,
         )
-        Camera(desk, self._take, max_bytes=limit)
+        Camera(context, self._take, max_bytes=limit)
         bench.on_template(self._draw)
-        desk.client.on_delete(self._forget)
+        context.client.on_delete(self._forget)
 
     async def send_to(self, face: int) -> None:
         """Let the chosen photo go to a face."""
@@ -121,12 +121,14 @@ class Photos:
             await self._assign(self._chosen, face)
 
     async def _take(self, upload: Upload) -> str | None:
-        desk, draft = self._bench.desk, self._bench.draft
+        context, draft = self._bench.context, self._bench.draft
         if kind_of(upload.data) not in {"image/jpeg", "image/png"}:
             raise NoPicture("a photo must be a JPEG or PNG, got another file")
         if len(draft.photos) >= MOST_PHOTOS:
             raise TooManyDropped(f"a call takes {MOST_PHOTOS} photos at most")
-        photo = Photo(draft.file_name(upload.name), upload.data, desk.house.shelf.put(desk.principal, upload.data), draft.first_free())
+        photo = Photo(
+            draft.file_name(upload.name), upload.data, context.cases.temporary_files.put(context.principal, upload.data), draft.first_free()
+        )
         draft.photos.append(photo)
         self._chosen = photo
         await self._draw()
@@ -141,7 +143,7 @@ class Photos:
     async def _remove(self, photo: Photo) -> None:
         draft = self._bench.draft
         draft.photos.remove(photo)
-        self._bench.desk.house.shelf.drop(photo.ticket)
+        self._bench.context.cases.temporary_files.drop(photo.ticket)
         if self._chosen is photo:
             self._chosen = draft.photos[-1] if draft.photos else None
         await self._draw()
@@ -157,8 +159,8 @@ class Photos:
         self._show()
 
     def _line(self, number: int, photo: Photo) -> None:
-        desk = self._bench.desk
-        texts = desk.texts
+        context = self._bench.context
+        texts = context.texts
         pick = tag("button", classes="fm-photo", type="button", aria_label=texts("playground.choose_photo", number=number))
 
         async def choose() -> None:
@@ -167,7 +169,7 @@ class Photos:
 
         pick.on("click", lambda _: choose(), args=[])
         with pick:
-            tag("img", src=desk.url(f"/shelf/{photo.ticket}"), alt="")
+            tag("img", src=context.url(f"/temporary/{photo.ticket}"), alt="")
         faces = {"0": texts("playground.any_face")}
         faces |= {str(face.number): texts("playground.face", number=face.number) for face in self._bench.draft.faces}
         goes = choice(texts("playground.goes_to", number=number), str(photo.face), faces)
@@ -191,4 +193,4 @@ class Photos:
 
     def _forget(self) -> None:
         for photo in self._bench.draft.photos:
-            self._bench.desk.house.shelf.drop(photo.ticket)
+            self._bench.context.cases.temporary_files.drop(photo.ticket)

@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from facemeld.console.plain import problem
 from facemeld.console.session.preferences import SESSION_COOKIE, base_of
-from facemeld.console.usecases import House
+from facemeld.console.usecases import UseCases
 from facemeld.db.errors import DatabaseUnavailable
 from facemeld.users.types import Principal, TokenInvalid
 
@@ -61,13 +61,13 @@ class Guard:
 
     Args:
         app: The application.
-        house: The use cases.
+        cases: The use cases.
     """
 
-    def __init__(self, app: ASGIApp, house: House) -> None:
+    def __init__(self, app: ASGIApp, cases: UseCases) -> None:
         self._app = app
-        self._house = house
-        self._own = urlsplit(house.settings.server.public_url) if house.settings.server.public_url else None
+        self._cases = cases
+        self._own = urlsplit(cases.settings.server.public_url) if cases.settings.server.public_url else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request or connection."""
@@ -105,7 +105,7 @@ class Guard:
         if path in _PUBLIC or _ASSETS.match(path):
             return None
         try:
-            principal = await asyncio.to_thread(self._house.administration.users.authenticate, session_of(connection))
+            principal = await asyncio.to_thread(self._cases.administration.users.authenticate, session_of(connection))
         except TokenInvalid:
             return self._to_sign_in(connection, path)
         except DatabaseUnavailable:

@@ -25,7 +25,7 @@ THEMES: tuple[Theme, ...] = ("auto", "light", "dark")
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class Preferences:
     """How someone likes to see the console.
 
     Attributes:
@@ -37,12 +37,12 @@ class Wishes:
     zone: tzinfo
 
 
-def wishes_of(connection: HTTPConnection) -> Wishes:
+def preferences_of(connection: HTTPConnection) -> Preferences:
     """Language, theme and time zone of a request."""
     cookies = connection.cookies
     texts = Texts(choose_language(cookies.get(LANGUAGE_COOKIE), connection.headers.get("accept-language")))
     theme = cookies.get(THEME_COOKIE)
-    return Wishes(texts, theme if theme in THEMES else "auto", _zone(cookies.get(ZONE_COOKIE, "")))
+    return Preferences(texts, theme if theme in THEMES else "auto", _zone(cookies.get(ZONE_COOKIE, "")))
 
 
 def base_of(connection: HTTPConnection) -> str:

@@ -14,9 +14,9 @@ from starlette.routing import Route
 
 from facemeld.console.plain import problem, render
 from facemeld.console.session.guard import session_of
-from facemeld.console.session.preferences import LANGUAGE_COOKIE, SESSION_COOKIE, THEME_COOKIE, THEMES, YEAR, base_of, wishes_of
+from facemeld.console.session.preferences import LANGUAGE_COOKIE, SESSION_COOKIE, THEME_COOKIE, THEMES, YEAR, base_of, preferences_of
 from facemeld.console.texts import LANGUAGES
-from facemeld.console.usecases import House
+from facemeld.console.usecases import UseCases
 from facemeld.db.errors import DatabaseUnavailable
 from facemeld.http.bodies import read_bounded
 from facemeld.users.types import AttemptsUncounted, PasswordWrong, TokenInvalid, TooManyAttempts
@@ -27,18 +27,18 @@ _LARGEST_FORM = 8 * 1024
 _TARGET = re.compile(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]*", re.ASCII)
 
 
-class Visits:
+class SignInRoutes:
     """The forms; the guard has checked that they come from this site.
 
     Args:
-        house: The use cases.
+        cases: The use cases.
     """
 
-    def __init__(self, house: House) -> None:
-        self._users = house.administration.users
-        self._signing_in = house.administration.signing_in
-        self._hours = house.settings.console.session_hours
-        self._secure = house.settings.server.public_url.startswith("https://")
+    def __init__(self, cases: UseCases) -> None:
+        self._users = cases.administration.users
+        self._signing_in = cases.administration.signing_in
+        self._hours = cases.settings.console.session_hours
+        self._secure = cases.settings.server.public_url.startswith("https://")
 
     def routes(self) -> Iterator[Route]:
         """Where the forms are."""
@@ -62,7 +62,7 @@ class Visits:
     async def sign_in(self, request: Request) -> Response:
         """Start a session."""
         form = await _form(request)
-        name, target, texts = form.get("name", "").strip(), _target(form.get("next")), wishes_of(request).texts
+        name, target, texts = form.get("name", "").strip(), _target(form.get("next")), preferences_of(request).texts
         address = request.client.host if request.client is not None else "unknown"
         try:
             user, token = await asyncio.to_thread(self._signing_in.sign_in, name, form.get("password", ""), address)
