@@ -24,7 +24,8 @@ test: $(VENV)/.dev
 
 slow: $(VENV)/.dev $(AXE_STAMP)
 	$(BIN)/facemeld models fetch
-	$(WITH_AXE) $(RUN) -m pytest -m slow $(PARALLEL)
+	$(WITH_AXE) $(RUN) -m pytest -m 'slow and not alone' $(PARALLEL)
+	$(RUN) -m pytest -m alone tests/bench
 
 # The official clients that are not Python packages of the environment: the two Node SDKs, and tccli in an environment of its own.
 clients: $(VENV)/.dev .clients/.installed

@@ -125,6 +125,7 @@ def test_each_broken_promise_is_a_fault(changed: dict[str, Any], outcome: str, c
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_a_short_flood_breaks_no_promise() -> None:
     # As short as it is, the queue must fill up in it and empty after it, on slow machines too.
     report = run(15.0, calm=8.0, queue_limit="6")
