@@ -68,7 +68,9 @@ def python_texts(source: str) -> Iterator[tuple[int, str]]:
         elif token.type == tokenize.STRING or tokenize.tok_name[token.type] == "FSTRING_MIDDLE":
             text = token.string.strip("rbfuRBFU\"'")
             for offset, paragraph in _paragraphs(text.split("\n")):
-                yield line + offset, paragraph
+                # A word alone is a name, not prose.
+                if " " in paragraph:
+                    yield line + offset, paragraph
     if block:
         yield start, " ".join(block)
 

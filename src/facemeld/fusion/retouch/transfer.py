@@ -84,7 +84,7 @@ def _similarity(source: FloatArray, target: FloatArray, box: Rect) -> FloatArray
 def covers_back(result: Picture, face: Face, template: Picture) -> tuple[Rect, FloatArray] | None:
     """Change that restores the template where something covers the user's face or the template's.
 
-    In one light, two faces differ by about the same colour everywhere on bare skin. Where they differ by something else, one of them
+    In one light, two faces differ by about the same colour everywhere on bare skin. If they differ by something else, one of them
     is covered: by the user's hand or hair, which must go, or by the template's, which must stay. The template's pixels mend both, in
     the first case shifted by the usual difference. Eyes, brows, lips and the places of beards and glasses are left alone.
 
