@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -15,6 +16,9 @@ from PIL import Image
 
 from facemeld.users import passwords
 from facemeld.users.passwords import Cost
+
+if TYPE_CHECKING:
+    from facemeld.app.composition import Application, Services
 
 # A machine that is busy with something else fails nothing: what takes how long is measured in `bench/`.
 settings.register_profile("untimed", deadline=None)
@@ -115,3 +119,22 @@ def empty_installation(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def data_folder(empty_installation: Path, tmp_path: Path) -> Path:
     """A data folder of the test's own, as a first start leaves it."""
     return shutil.copytree(empty_installation, tmp_path / "data")
+
+
+@pytest.fixture
+def application(data_folder: Path, bundle_path: Path) -> Iterator[Application]:
+    """An empty installation that a test may fill."""
+    from facemeld.app.composition import open_application
+    from facemeld.settings.catalogue import Settings
+
+    with open_application(Settings(data=data_folder, model_dir=bundle_path.parent)) as opened:
+        yield opened
+
+
+@pytest.fixture
+def use_cases(application: Application) -> Services:
+    """The use cases of ``application``, with pixel work in the test's process."""
+    from facemeld.app.composition import Services
+    from tests.inline import Inline
+
+    return Services(application, Inline.of(application))

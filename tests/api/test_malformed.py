@@ -11,8 +11,8 @@ from http.client import HTTPResponse
 import pytest
 
 from tests.api.conftest import World
+from tests.api.protocol.test_parameters import BAD_JSON
 from tests.api.test_observing import signed
-from tests.protocol.test_parameters import BAD_JSON
 from tests.tables import table
 
 FORM = "application/x-www-form-urlencoded"

@@ -29,8 +29,8 @@ from facemeld.app.composition import open_application
 from facemeld.settings.catalogue import Settings
 from tests.api.conftest import jpeg
 from tests.api.live import Campaign, LiveServer, download, eventually, failure, file_server, fuse_request, make_campaign, photo
+from tests.api.protocol.asgi import Ask
 from tests.api.test_crashes import workers
-from tests.protocol.asgi import Ask
 
 pytestmark = pytest.mark.slow
 

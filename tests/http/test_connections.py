@@ -11,7 +11,7 @@ import pytest
 
 from facemeld.http.connections import ConnectionLimits, parse_proxies
 from facemeld.http.edge import EdgeLimits
-from tests.edge.conftest import HOST, Service
+from tests.http.conftest import HOST, Service
 from tests.tables import table
 
 Check = Callable[..., None]

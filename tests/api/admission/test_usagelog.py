@@ -14,7 +14,7 @@ from facemeld.db.errors import DatabaseUnavailable
 from facemeld.observe.calls import UsageLog
 from facemeld.usage.store import UsageStore
 from facemeld.usage.types import Usage
-from tests.admission.conftest import World
+from tests.api.admission.conftest import World
 
 
 def record(request_id: str, **changes: object) -> CallRecord:

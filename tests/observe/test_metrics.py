@@ -28,7 +28,7 @@ from facemeld.timing import STAGES
 from facemeld.usage.store import UsageStore
 from facemeld.workers.pool.context import WorkerConfig
 from facemeld.workers.pool.local import LocalExecutor, PoolLimits
-from tests.observing.records import NAMES, call_of, record_of
+from tests.observe.records import NAMES, call_of, record_of
 from tests.tables import table
 
 

@@ -15,7 +15,7 @@ from facemeld.api.protocol.errors import BY_CODE
 from facemeld.api.protocol.errors.base import V2018, V2022
 from facemeld.db.errors import DatabaseUnavailable
 from facemeld.errors import FacemeldError
-from tests.admission.conftest import VERSIONS, World
+from tests.api.admission.conftest import VERSIONS, World
 from tests.tables import table
 
 STATES = [

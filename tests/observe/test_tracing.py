@@ -14,9 +14,9 @@ from opentelemetry.trace import StatusCode
 from facemeld.api.protocol.call import CLIENT_GONE, CallRecord
 from facemeld.observe.tracing import CallTracer, make_provider
 from facemeld.timing import Span
-from tests.observing.records import NAMES, call_of, record_of
-from tests.protocol.asgi import Ask, send
-from tests.protocol.toy import Toy
+from tests.api.protocol.asgi import Ask, send
+from tests.api.protocol.toy import Toy
+from tests.observe.records import NAMES, call_of, record_of
 from tests.tables import table
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"

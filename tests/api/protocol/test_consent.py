@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from facemeld.api.protocol.errors.common import InvalidParameterValue
 from facemeld.api.protocol.request import CONSENT_HEADER, RawRequest, read_consent
-from tests.protocol.asgi import Ask
-from tests.protocol.toy import Refuse, Toy
+from tests.api.protocol.asgi import Ask
+from tests.api.protocol.toy import Refuse, Toy
 
 PRINTABLE = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), min_size=1, max_size=128)
 

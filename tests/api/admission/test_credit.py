@@ -13,8 +13,8 @@ import pytest
 from facemeld.accounts.credit import ChargeStore
 from facemeld.accounts.types import UNLIMITED
 from facemeld.db.errors import DatabaseUnavailable
-from tests.admission.conftest import VERSIONS, World
-from tests.protocol.asgi import send
+from tests.api.admission.conftest import VERSIONS, World
+from tests.api.protocol.asgi import send
 
 
 def test_an_account_that_is_not_counted_pays_nothing(world: World) -> None:

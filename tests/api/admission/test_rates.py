@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from facemeld.accounts.rates import DOCUMENTED_RATES, ActivityRates, Exceeded, RateLimiter, RateStorageInvalid, TooFrequent, default_rates
-from tests.admission.conftest import VERSIONS, World
+from tests.api.admission.conftest import VERSIONS, World
 from tests.tables import table
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from facemeld.http.edge import EdgeLimits, kind_of
-from tests.edge.conftest import HOST, Service
+from tests.http.conftest import HOST, Service
 from tests.tables import table
 
 Check = Callable[..., None]

@@ -134,8 +134,8 @@ def results(application: Application, count: int) -> list[ResultId]:
     return [application.results.put(b"pixels", "image/png", utc_now() + timedelta(hours=1 + number)) for number in range(count)]
 
 
-def test_results_are_listed_by_expiry_and_expired_by_hand(admin: Administration, installation: Application) -> None:
-    made = results(installation, 3)
+def test_results_are_listed_by_expiry_and_expired_by_hand(admin: Administration, application: Application) -> None:
+    made = results(application, 3)
     first, following = admin.result_page(None, 2)
     rest, end = admin.result_page(following, 2)
     assert ([result.id for result in (*first, *rest)], end) == (made, None)
@@ -157,18 +157,18 @@ def test_what_is_no_result_is_not_found(admin: Administration, text: str) -> Non
         asyncio.run(admin.result_marks(text))
 
 
-def test_results_of_a_call_are_those_that_live(admin: Administration, installation: Application) -> None:
+def test_results_of_a_call_are_those_that_live(admin: Administration, application: Application) -> None:
     life = [timedelta(hours=1), timedelta(hours=3)]
-    made = [installation.results.put(b"pixels", "image/png", utc_now() + hours, CALL.request_id) for hours in life]
-    results(installation, 1)
+    made = [application.results.put(b"pixels", "image/png", utc_now() + hours, CALL.request_id) for hours in life]
+    results(application, 1)
     assert sorted(map(str, admin.results_of(CALL.request_id))) == sorted(map(str, made))
     later = replace(admin, clock=lambda: utc_now() + timedelta(hours=2))
     assert later.results_of(CALL.request_id) == (made[1],)
     assert admin.results_of("00000000-0000-4000-8000-000000000001") == ()
 
 
-def test_a_result_without_marks_says_so(admin: Administration, installation: Application, hopper_path: Path) -> None:
-    stored = installation.results.put(hopper_path.read_bytes(), "image/jpeg", utc_now() + timedelta(hours=1))
+def test_a_result_without_marks_says_so(admin: Administration, application: Application, hopper_path: Path) -> None:
+    stored = application.results.put(hopper_path.read_bytes(), "image/jpeg", utc_now() + timedelta(hours=1))
     report = asyncio.run(admin.result_marks(str(stored)))
     assert (report["Format"], report["Label"], report["Credentials"]) == ("jpeg", None, None)
     assert admin.calls_of(report) == ()

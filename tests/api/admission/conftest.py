@@ -20,7 +20,7 @@ from facemeld.api.protocol.schema import RequestModel
 from facemeld.app.composition import Application, open_application
 from facemeld.app.wiring import StoredCredentials, build_hooks
 from facemeld.settings.catalogue import Settings
-from tests.protocol.asgi import NOW, Answer, Ask, send
+from tests.api.protocol.asgi import NOW, Answer, Ask, send
 
 VERSIONS = ("2022-09-27", "2018-12-01")
 

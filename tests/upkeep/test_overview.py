@@ -59,29 +59,29 @@ def _until_other(page: overview.Overview, old: Stored) -> Stored:
     raise AssertionError("the new size must be known within five seconds, got the old one")
 
 
-def test_a_new_installation_is_led_to_its_first_picture(use_cases: Services, installation: Application, hopper_path: Path) -> None:
+def test_a_new_installation_is_led_to_its_first_picture(use_cases: Services, application: Application, hopper_path: Path) -> None:
     page = use_cases.overview
     assert page.first_steps() == FirstSteps(activity=None, material=False, key=False, fused=False)
-    account = installation.accounts.create("acme", actor="test").id
-    activity = installation.activities.create(account, "spring", actor="test").id
+    account = application.accounts.create("acme", actor="test").id
+    activity = application.activities.create(account, "spring", actor="test").id
     assert page.first_steps() == FirstSteps(activity, material=False, key=False, fused=False)
     asyncio.run(use_cases.importing.add(activity, hopper_path.read_bytes(), "a.jpg", approve=False, actor="test"))
     assert not page.first_steps().material
     asyncio.run(use_cases.importing.add(activity, hopper_path.read_bytes(), "b.jpg", approve=True, actor="test"))
     assert page.first_steps().material
-    installation.accounts.create_key("acme", actor="test")
+    application.accounts.create_key("acme", actor="test")
     assert (page.first_steps().key, page.first_steps().done) == (True, False)
-    installation.usage.add([call(utc_now(), account)])
+    application.usage.add([call(utc_now(), account)])
     page.statistics.refresh()
     assert page.first_steps() == FirstSteps(activity, material=True, key=True, fused=True)
     assert page.first_steps().done
 
 
-def test_hours_and_days_add_up_to_the_whole(use_cases: Services, installation: Application) -> None:
+def test_hours_and_days_add_up_to_the_whole(use_cases: Services, application: Application) -> None:
     page, now = use_cases.overview, utc_now()
-    account = installation.accounts.create("acme", actor="test").id
+    account = application.accounts.create("acme", actor="test").id
     for ago, code in ((30, "InternalError"), (3, "InternalError"), (3, ""), (0, "")):
-        installation.usage.add([call(now - timedelta(hours=ago), account, code)])
+        application.usage.add([call(now - timedelta(hours=ago), account, code)])
     page.statistics.refresh()
     hours = page.hours(now, 5)
     assert [beginning.minute for beginning, _ in hours] == [0] * 5
@@ -94,7 +94,7 @@ def test_hours_and_days_add_up_to_the_whole(use_cases: Services, installation: A
 
 
 def test_health_tells_a_database_that_does_not_answer(
-    use_cases: Services, installation: Application, monkeypatch: pytest.MonkeyPatch
+    use_cases: Services, application: Application, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = use_cases.overview
     health = page.health()
@@ -105,7 +105,7 @@ def test_health_tells_a_database_that_does_not_answer(
     def broken() -> None:
         raise DatabaseUnavailable("the database must answer")
 
-    monkeypatch.setattr(installation.database, "connect", broken)
+    monkeypatch.setattr(application.database, "connect", broken)
     assert page.health().database_ms is None
 
 

@@ -29,15 +29,15 @@ class Store:
 
 
 @pytest.fixture
-def account(installation: Application) -> int:
+def account(application: Application) -> int:
     """An account with five calls."""
-    number = installation.accounts.create("acme", actor="test").id
-    installation.accounts.change("acme", AccountChange(balance=5), actor="test")
+    number = application.accounts.create("acme", actor="test").id
+    application.accounts.change("acme", AccountChange(balance=5), actor="test")
     return number
 
 
-def left(installation: Application) -> int | None:
-    return installation.accounts.get("acme").balance
+def left(application: Application) -> int | None:
+    return application.accounts.get("acme").balance
 
 
 async def call(billing: BillingService, name: str, account: int, *, fails: bool = False) -> None:
@@ -47,23 +47,23 @@ async def call(billing: BillingService, name: str, account: int, *, fails: bool 
             raise ValueError("the work failed")
 
 
-def test_only_work_that_succeeds_costs_a_call(installation: Application, account: int) -> None:
+def test_only_work_that_succeeds_costs_a_call(application: Application, account: int) -> None:
     async def main() -> None:
-        billing = BillingService(installation.charges)
+        billing = BillingService(application.charges)
         await call(billing, "one", account)
         with pytest.raises(ValueError, match="the work failed"):
             await call(billing, "two", account, fails=True)
 
     asyncio.run(main())
-    assert left(installation) == 4
-    assert installation.charges.reserved(account) == 0
+    assert left(application) == 4
+    assert application.charges.reserved(account) == 0
 
 
-def test_no_more_calls_run_at_once_than_are_paid_for(installation: Application, account: int) -> None:
+def test_no_more_calls_run_at_once_than_are_paid_for(application: Application, account: int) -> None:
     entered: list[str] = []
 
     async def main() -> list[BaseException | None]:
-        billing, go_on = BillingService(installation.charges), asyncio.Event()
+        billing, go_on = BillingService(application.charges), asyncio.Event()
 
         async def hold(name: str) -> None:
             async with billing.charge(name, account, "FuseFace"):
@@ -80,12 +80,12 @@ def test_no_more_calls_run_at_once_than_are_paid_for(installation: Application, 
 
     outcomes = asyncio.run(main())
     assert [type(outcome) for outcome in outcomes if outcome is not None] == [CreditUsedUp] * 3
-    assert (len(entered), left(installation), installation.charges.reserved(account)) == (5, 0, 0)
+    assert (len(entered), left(application), application.charges.reserved(account)) == (5, 0, 0)
 
 
-def test_a_cancelled_call_is_released(installation: Application, account: int) -> None:
+def test_a_cancelled_call_is_released(application: Application, account: int) -> None:
     async def main() -> None:
-        billing, inside = BillingService(installation.charges), asyncio.Event()
+        billing, inside = BillingService(application.charges), asyncio.Event()
 
         async def hold() -> None:
             async with billing.charge("one", account, "FuseFace"):
@@ -99,11 +99,11 @@ def test_a_cancelled_call_is_released(installation: Application, account: int) -
             await task
 
     asyncio.run(main())
-    assert (left(installation), installation.charges.reserved(account)) == (5, 0)
+    assert (left(application), application.charges.reserved(account)) == (5, 0)
 
 
-def test_calls_that_come_while_one_is_written_share_a_transaction(installation: Application, account: int) -> None:
-    store = Store(installation.charges)
+def test_calls_that_come_while_one_is_written_share_a_transaction(application: Application, account: int) -> None:
+    store = Store(application.charges)
 
     async def main() -> None:
         billing = BillingService(store)  # type: ignore[arg-type]  # has the only method that is used
@@ -113,20 +113,20 @@ def test_calls_that_come_while_one_is_written_share_a_transaction(installation: 
     kinds = [type(operation) for transaction in store.transactions for operation in transaction]
     assert (kinds.count(Reserve), kinds.count(Settle), kinds.count(Release)) == (5, 5, 0)
     assert len(store.transactions) < len(kinds)
-    assert left(installation) == 0
+    assert left(application) == 0
 
 
-def test_work_whose_charge_cannot_be_settled_is_not_handed_out(installation: Application, account: int) -> None:
-    billing = BillingService(Store(installation.charges, broken=Settle))  # type: ignore[arg-type]  # as above
+def test_work_whose_charge_cannot_be_settled_is_not_handed_out(application: Application, account: int) -> None:
+    billing = BillingService(Store(application.charges, broken=Settle))  # type: ignore[arg-type]  # as above
     with pytest.raises(DatabaseUnavailable):
         asyncio.run(call(billing, "one", account))
 
 
 def test_a_failure_is_told_also_when_its_charge_cannot_be_released(
-    installation: Application, account: int, caplog: pytest.LogCaptureFixture
+    application: Application, account: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    billing = BillingService(Store(installation.charges, broken=Release))  # type: ignore[arg-type]  # as above
+    billing = BillingService(Store(application.charges, broken=Release))  # type: ignore[arg-type]  # as above
     with pytest.raises(ValueError, match="the work failed"):
         asyncio.run(call(billing, "one", account, fails=True))
     assert "The charge of one could not be released" in caplog.text
-    assert installation.charges.reserved(account) == 1
+    assert application.charges.reserved(account) == 1

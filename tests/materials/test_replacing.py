@@ -19,8 +19,8 @@ from facemeld.materials.files import MaterialFiles
 from facemeld.materials.reconcile import compare, remove_leftovers, settle_all
 from facemeld.materials.store import MaterialStore
 from facemeld.materials.types import Activity, FieldInvalid, Material, MaterialDeleted, MaterialNotFound, MaterialNotSaved, MaterialStatus
-from tests.catalog.test_materials import BOXES, PICTURE, PLAN, new
 from tests.db.state import SettableClock, promised_until_killed
+from tests.materials.test_materials import BOXES, PICTURE, PLAN, new
 
 OTHER, OTHER_PLAN = b"other " * 150, b"new plan " * 90
 OTHER_BOX = Rect(7, 8, 90, 91)
