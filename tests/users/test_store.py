@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from facemeld.db.audit import AuditLog
 from facemeld.db.database import Database
+from facemeld.users.passwords import Cost
 from facemeld.users.store import LONGEST_LIFE, UserStore
 from facemeld.users.types import PasswordWrong, Role, TokenInvalid, TokenKind, TokenNotFound, User, UserExists, UserInvalid, UserNotFound
 from tests.db.state import SettableClock
@@ -189,3 +190,8 @@ def test_ended_tokens_are_forgotten_after_a_month(users: UserStore, owner: User,
     clock.advance(days=2)
     assert users.purge() == 1
     assert len(users.tokens("ann")) == 1
+
+
+def test_passwords_are_hashed_at_the_recommended_cost(password_cost: Cost) -> None:
+    """The service's own cost, which the tests lower: scrypt with N = 2**15, r = 8 and p = 3."""
+    assert password_cost == Cost(15, 8, 3)
