@@ -162,7 +162,7 @@ class Visited:
     """A page and what was measured.
 
     Attributes:
-        name: What is told of it.
+        name: Name in the report.
         path: Its address below ``/console``.
         times: Milliseconds of each visit.
         processor: Milliseconds of the server's processor time for each visit, which do not grow when other programs are at work.

@@ -1,6 +1,6 @@
 """Kills the server and its workers at random moments under load and checks every promise: ``python -m bench.crash_campaign --kills 200``.
 
-Clients fuse (official SDK), an operator imports, reviews and deletes (admin API). Whatever was answered with success is written down
+Clients fuse (official SDK), an operator imports, reviews and deletes (admin API). Every successful answer is written down
 and must hold after every restart: results are served byte for byte until they expire, imports and decisions are there, deletions stay
 deleted, no account pays twice. ``facemeld doctor`` must find no row without its files, and nothing at all after ``--repair``.
 """

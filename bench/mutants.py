@@ -117,7 +117,7 @@ class Mutant:
     Attributes:
         number: Which one.
         seed: Name of the whole picture that it was made from.
-        how: What was done to it.
+        how: Description of the change.
         data: Its bytes.
     """
 

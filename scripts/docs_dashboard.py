@@ -18,7 +18,7 @@ class Panel:
 
     Attributes:
         title: Its heading.
-        queries: What is drawn, by the legend's text.
+        queries: PromQL queries by the legend's text.
         unit: Grafana's name of the unit.
         about: What to look for.
         kind: ``timeseries`` or ``stat``.

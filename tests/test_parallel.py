@@ -60,7 +60,7 @@ def test_little_work_is_not_shared(helper: Executor) -> None:
 
 
 def test_shared_work_may_share_again(helper: Executor) -> None:
-    """The helper waits for nobody, so nothing can stand still."""
+    """The helper never waits for other work, so there is no deadlock."""
     done: list[int] = []
     with helped(helper):
         each(lambda part: each(done.append, [part, part], WORTH_SHARING), [1, 2, 3, 4], WORTH_SHARING)

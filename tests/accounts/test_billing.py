@@ -1,4 +1,4 @@
-"""Every call that succeeds costs one call, and no other does, however calls overlap, fail or are cancelled."""
+"""A call that succeeds costs one call; a failed or cancelled call costs nothing, also when calls overlap."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from facemeld.db.errors import DatabaseUnavailable
 
 
 class Store:
-    """Passes operations on and keeps them, a list for each transaction; fails at operations of one kind."""
+    """A store that keeps the operations of each transaction, and fails at operations of one kind."""
 
     def __init__(self, charges: ChargeStore, broken: type[Operation] | None = None) -> None:
         self.charges, self.broken = charges, broken

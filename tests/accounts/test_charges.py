@@ -1,4 +1,4 @@
-"""Credit is counted exactly: reserved, settled or released once, over threads, processes, crashes and late ends."""
+"""Credit is counted exactly: each charge is reserved, settled or released once, across threads, processes, crashes and expiry."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def charges(database: Database, clock: SettableClock) -> ChargeStore:
 @pytest.fixture
 def reserve(charges: ChargeStore, acme: int) -> Callable[..., str]:
     def reserve(action: str = "FuseFace") -> str:
-        """A request id, or an empty text when nothing was left."""
+        """Return a request id, or an empty text if no credit was left."""
         name = str(uuid.uuid4())
         return name if charges.apply([Reserve(name, acme, action)])[0] else ""
 
@@ -60,7 +60,7 @@ def reserve(charges: ChargeStore, acme: int) -> Callable[..., str]:
 
 
 def left(store: AccountStore) -> tuple[int | None, list[int]]:
-    """Balance, and what each package still holds."""
+    """Balance, and the calls left in each package."""
     return store.get("acme").balance, [package.calls - package.used for package in store.packages("acme")]
 
 
@@ -224,19 +224,19 @@ def test_a_kill_forgets_no_charge_and_keeps_no_credit(
 ) -> None:
     account_store.add_package("acme", 10_000, actor="test")
     settled = promised_until_killed(SPEND.replace("60", "10_000"), f"sqlite:///{database_file}", str(acme), seed=seed)
-    # The script runs by the real clock, so its last reservation is over for a clock that is far ahead.
+    # The script uses the real clock; a clock far ahead lets its last reservation expire.
     clock.now = datetime.now(UTC) + LEASE + timedelta(seconds=1)
     charges = ChargeStore(database, LEASE, clock)
     assert charges.release_expired() <= 1
     (package,) = account_store.packages("acme")
-    # One call more may have been settled just before it could be told.
+    # A last call may have been settled without time to report it.
     assert 0 < len(settled) <= package.used <= len(settled) + 1
     assert charges.reserved(acme) == 0
 
 
 def test_any_order_of_events_counts_right(database: Database, account_store: AccountStore, charges: ChargeStore, acme: int) -> None:
     class Book(RuleBasedStateMachine):
-        """Compares the store with plain arithmetic."""
+        """Comparison of the store with plain arithmetic."""
 
         open_calls: Bundle[str] = Bundle("open_calls")
 

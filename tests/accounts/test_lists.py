@@ -59,7 +59,7 @@ def test_packages_of_several_accounts(account_store: AccountStore) -> None:
 
 
 def test_reserved_calls_are_found_among_many_settled_ones(database: Database, account_store: AccountStore, clock: SettableClock) -> None:
-    """A day's charges are not looked through for the few that are under way."""
+    """Settled charges of the day are not read to find the few reserved ones."""
     first, second = (account_store.create(name, actor="test").id for name in ("one", "two"))
     rows = [{"request_id": f"{n:036}", "account_id": first, "state": "settled", "lease_until": clock.now} for n in range(SETTLED)]
     with database.transaction() as session:

@@ -1,4 +1,4 @@
-"""Rates, networks and permissions as text: what is written is read back, what makes no sense is refused."""
+"""Rates, networks and permissions as text: valid values survive a round trip, invalid ones are refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names of actions and rates that operators write, and the rates that hold without any."""
+"""Names of actions and rates as operators write them, and the default rates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The vault: what it encrypts, where its key comes from."""
+"""The vault: encryption of secrets, and the source of its key."""
 
 from __future__ import annotations
 

@@ -106,7 +106,7 @@ def test_the_audit_log_can_be_checked(fresh: World) -> None:
     assert fresh.call("GET", "/audit/verify", params={"anchor": "x"}).status_code == 400
     with closing(sqlite3.connect(fresh.application.settings.data / "facemeld.sqlite3")) as connection:
         connection.execute("DROP TRIGGER audit_log_refuse_UPDATE")
-        connection.execute("UPDATE audit_log SET actor = 'nobody' WHERE id = 2")
+        connection.execute("UPDATE audit_log SET actor = 'forger' WHERE id = 2")
         connection.commit()
     broken = fresh.get("/audit/verify")
     assert (broken["sound"], broken["bad_id"], broken["head_id"]) == (False, 2, 1)

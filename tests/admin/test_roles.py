@@ -1,4 +1,4 @@
-"""Who may do what: every endpoint against every role."""
+"""Roles and their rights: every endpoint against every role."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from facemeld.users.types import Role
 from tests.admin.world import World
 from tests.tables import table
 
-# Every endpoint and the lowest role that may call it; None is open to everybody. The requests name things that do not exist.
+# Every endpoint and the lowest role that may call it; None needs no sign-in. The requests name things that do not exist.
 MATRIX: dict[tuple[str, str], Role | None] = {
     ("POST", "/login"): None,
     ("POST", "/logout"): Role.VIEWER,

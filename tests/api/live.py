@@ -86,7 +86,7 @@ class LiveServer:
 
 
 def client_arguments(endpoint: str, key: NewKey, **profile: Any) -> tuple[Any, str, Any]:
-    """What the constructor of an SDK client takes."""
+    """Arguments of an SDK client's constructor."""
     http_profile = HttpProfile(protocol="http", endpoint=endpoint, reqTimeout=60)
     return credential.Credential(key.secret_id, key.secret_key), "ap-guangzhou", ClientProfile(httpProfile=http_profile, **profile)
 
@@ -100,7 +100,7 @@ def versioned_client(version: str, *arguments: Any) -> facefusion_client.Facefus
 
 @dataclass(frozen=True)
 class Campaign:
-    """What a customer has in the catalogue."""
+    """A customer's activity and materials."""
 
     key: NewKey
     project_id: str
@@ -148,7 +148,7 @@ def photo(
 
 
 def failure(call: Callable[[], Any]) -> TencentCloudSDKException:
-    """The SDK's exception that a call ends with; it always names the request."""
+    """The SDK's exception that a call raises; it always carries a RequestId."""
     with pytest.raises(TencentCloudSDKException) as caught:
         call()
     assert caught.value.requestId

@@ -63,7 +63,7 @@ def pixels(text: str) -> NDArray[np.uint8]:
 
 @pytest.fixture(scope="module")
 def today(world: World) -> NDArray[np.uint8]:
-    """What FuseFace of 2022 makes of the same photo; the engine is the same."""
+    """Result of FuseFace of 2022-09-27 for the same photo; both use the same engine."""
     request = fuse_request(world.campaign.project_id, world.model(), photo(world.user))
     return pixels(world.server.client(world.campaign.key).FuseFace(request).FusedImage)
 
@@ -129,7 +129,7 @@ def test_metadata_is_in_the_file(world: World) -> None:
 
 
 def cases(world: World, user: NDArray[np.uint8]) -> dict[str, tuple[Callable[[], Any], str]]:
-    """Name of each mistake: the call, and the code that it must get."""
+    """Calls and expected codes by the name of the mistake."""
     face = merge_info(world.user)
     flat = png(np.full((300, 300, 3), 128, np.uint8))
     cut = png(user[:, 207:])

@@ -50,7 +50,7 @@ def campaign(trouble: tuple[Path, Campaign]) -> Campaign:
 
 @pytest.fixture
 def serve(data: Path, bundle_path: Path) -> Iterator[Callable[..., LiveServer]]:
-    """Starts a server on the copy; settings are its keyword arguments."""
+    """A function that starts a server on the copy; keyword arguments are settings."""
     started: list[LiveServer] = []
 
     def start(**settings: str) -> LiveServer:
@@ -66,7 +66,7 @@ def serve(data: Path, bundle_path: Path) -> Iterator[Callable[..., LiveServer]]:
 
 
 class Caller:
-    """Calls the fusing actions of both versions and tells the code of the answer, empty for success."""
+    """A client of the fusing actions of both versions; its methods return the code of the reply, empty for success."""
 
     def __init__(self, endpoint: str, campaign: Campaign, user: bytes) -> None:
         import base64
@@ -115,7 +115,7 @@ def children(server: LiveServer) -> list[int]:
 def test_a_worker_that_dies_fails_its_call_alone(sound: LiveServer, caller: Callable[[LiveServer], Caller]) -> None:
     ask = caller(sound)
     (victim,) = children(sound)
-    # A stopped worker takes the task and holds it, so that its death meets the call for certain.
+    # A stopped worker takes the task and holds it, so that killing it always hits the call.
     os.kill(victim, signal.SIGSTOP)
     with ThreadPoolExecutor(1) as pool:
         call = pool.submit(ask.fuse)
@@ -148,7 +148,7 @@ def test_calls_before_the_models_are_loaded(
     environment = {**os.environ, "FACEMELD_WORKERS_COUNT": "1", "FACEMELD_MODEL_DIR": str(bundle_path.parent)}
 
     def first_answer() -> str:
-        """What a server that is just starting says, once it says anything; it serves a moment later."""
+        """The first reply of a starting server, which is ready a moment later."""
         with closing(socket.socket()) as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
@@ -166,7 +166,7 @@ def test_calls_before_the_models_are_loaded(
                 process.terminate()
         return answer
 
-    # On a busy machine the models may be loaded before anybody has asked: another start tells.
+    # On a busy machine the models may be loaded before the first request; then start again.
     assert any(first_answer() == code for _ in range(5))
 
 

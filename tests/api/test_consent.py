@@ -1,4 +1,4 @@
-"""Consent references over the whole way: demanded, refused, stored before the reply, deleted with a receipt, also after a restart."""
+"""Consent references end to end: required, refused, stored before the reply, deleted with a receipt, also after a restart."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Studio:
     user: bytes
 
     def fuse(self, consent: str | None = None, *, kind: str = "url", campaign: Campaign | None = None) -> models.FuseFaceResponse:
-        """A call of FuseFace; its result's address, and its RequestId."""
+        """Call FuseFace; return the result's address and the RequestId."""
         made = campaign or self.campaign
         request = fuse_request(made.project_id, made.materials["hopper.jpg"].id, photo(self.user), kind=kind)
         if consent is not None:
@@ -55,7 +55,7 @@ class Studio:
         return self.server.client(made.key).FuseFace(request)
 
     def fuse_2018(self, consent: str | None = None) -> Any:
-        """The same in the older version."""
+        """Like ``fuse``, in the older version."""
         request = models_2018.FaceFusionRequest()
         request.ProjectId, request.ModelId, request.RspImgType = self.campaign.project_id, self.campaign.materials["hopper.jpg"].id, "url"
         request.Image = photo(self.user).Image
@@ -64,7 +64,7 @@ class Studio:
         return client_2018.FacefusionClient(*client_arguments(self.server.endpoint, self.campaign.key)).FaceFusion(request)
 
     def delete(self, **demand: str) -> Mapping[str, Any]:
-        """What the receipt of a deletion says, which is done beside the server; the receipt is checked."""
+        """Delete beside the running server, and return the content of the verified receipt."""
         with open_application(self.settings) as application:
             receipt = application.deletion.delete(**demand, actor="test")
             verify_receipt(receipt.body, receipt.signature, application.receipts.public_key)
@@ -72,7 +72,7 @@ class Studio:
         return body
 
     def consents(self, request_id: str) -> tuple[Consent, ...]:
-        """What is stored about a call's consent."""
+        """The stored consents of a call."""
         with open_application(self.settings) as application:
             return application.privacy.consents(request_id)
 
@@ -85,7 +85,7 @@ class Studio:
         return record
 
     def files(self) -> list[Path]:
-        """The files of results on the disk, unfinished ones too."""
+        """Files of results on disk, including temporary ones."""
         return [path for path in (self.settings.data / "results").rglob("*") if path.is_file()]
 
 

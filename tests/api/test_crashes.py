@@ -1,4 +1,4 @@
-"""Crashes of the server and of a worker: nothing that was promised is lost, and the service goes on."""
+"""Crashes of the server and of a worker: everything acknowledged is kept, and the service goes on."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def workers(pid: int) -> list[int]:
 
 
 def running(pid: int) -> bool:
-    """Whether a process is there and not just waiting to be collected."""
+    """Whether a process exists and is no zombie."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:

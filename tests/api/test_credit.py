@@ -30,7 +30,7 @@ def campaign(tmp_path: Path, bundle_path: Path, hopper: NDArray[np.uint8]) -> Ca
 
 @pytest.fixture
 def server(tmp_path: Path, bundle_path: Path, campaign: Campaign) -> Iterator[LiveServer]:
-    # All clients may wait: this is about what they pay, not about who is refused.
+    # Calls may wait in the queue, so that none is refused: this test is about charges.
     environment = {"FACEMELD_WORKERS_COUNT": "2", "FACEMELD_WORKERS_QUEUE_SECONDS": "0", "FACEMELD_MODEL_DIR": str(bundle_path.parent)}
     server = LiveServer(tmp_path / "data", environment)
     server.start()
@@ -50,7 +50,7 @@ def test_fifty_clients_share_a_package_of_two_hundred_calls(
             sdk = server.client(campaign.key)
             codes = []
             for turn in range(5):
-                # Some calls must fail on their own account and cost nothing.
+                # Some calls must fail for their own reasons and cost nothing.
                 model = campaign.materials["hopper.jpg"].id if (number + turn) % 10 else "mt_1"
                 try:
                     sdk.FuseFace(fuse_request(campaign.project_id, model, user))

@@ -33,7 +33,7 @@ def fuse(world: World, *users: models.MergeInfo, project: str | None = None, mod
 
 
 def png_header_only(width: int, height: int) -> bytes:
-    """A PNG that claims a size and holds no pixels: what a decoder must never be handed."""
+    """A PNG that claims a size and holds no pixels, which must never reach a decoder."""
     chunks = [(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)), (b"IDAT", zlib.compress(b"")), (b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks
@@ -104,7 +104,7 @@ def test_a_missing_project_id(world: World) -> None:
 
 
 def cases(world: World) -> dict[str, tuple[Callable[[], Any], str]]:
-    """Name of each mistake: the call, and the code that it must get."""
+    """Calls and expected codes by the name of the mistake."""
     user, key = world.user, world.campaign.key
     face = photo(user)
     flat = png(np.full((300, 300, 3), 128, np.uint8))

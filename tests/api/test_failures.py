@@ -1,4 +1,4 @@
-"""What each action makes of every error of the use cases, including those that hardly ever happen."""
+"""Codes of the actions for every error of the use cases, including errors that hardly ever happen."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""FuseFace through the official SDK: what comes back, and in which form."""
+"""FuseFace through the official SDK: the results and their forms."""
 
 from __future__ import annotations
 

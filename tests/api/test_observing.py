@@ -1,4 +1,4 @@
-"""A running server tells what it does: metrics at an address of their own, traces to a collector, hang-ups and all."""
+"""Metrics and traces of a running server: the metrics listener, an OTLP collector, clients that disconnect."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ TRACE = "0af7651916cd43dd8448eb211c80319c"
 
 @contextmanager
 def collector() -> Iterator[tuple[str, list[Any]]]:
-    """Takes traces as an OTLP collector does; yields its address and the spans that have come."""
+    """An OTLP collector; yields its address and the list of received spans."""
     spans: list[Any] = []
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -70,7 +70,7 @@ def free_port() -> int:
 
 
 class Watched:
-    """A server and what it tells."""
+    """A server with its metrics and spans."""
 
     def __init__(self, server: LiveServer, campaign: Campaign, metrics: str, user: bytes, files: str) -> None:
         self.server = server
@@ -220,7 +220,7 @@ def test_clients_that_hang_up_free_their_places_in_the_queue(watched: tuple[Watc
             connection.sendall(told.raw())
             connections.append(connection)
         assert eventually(lambda: told.values()["facemeld_queue_length"] == 2)
-        # The queue is full: one more is refused at once.
+        # The queue is full: the next call is refused at once.
         assert failure(lambda: told.server.client(told.campaign.key).FuseFace(told.request())).code == "ResourceInsufficient"
         for connection in connections:
             connection.close()
@@ -256,7 +256,7 @@ def test_a_full_queue_makes_room_for_another_account(watched: tuple[Watched, lis
             greedy = [pool.submit(lambda: outcome(told, told.campaign.key, "FuseFace", told.request())) for _ in range(3)]
             assert eventually(lambda: told.values()["facemeld_queue_length"] == 2)
             asked = pool.submit(lambda: outcome(told, modest, "FuseFaceUltra", ultra))
-            # One of the greedy account's calls gives up its place, the newest.
+            # The newest call of the greedy account gives up its place.
             assert eventually(lambda: sum(call.done() for call in greedy) == 1)
             assert not asked.done()
         finally:

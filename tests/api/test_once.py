@@ -44,7 +44,7 @@ class World:
         return httpx.Client(base_url=f"http://{self.server.endpoint}", headers=headers, timeout=60)
 
     def busy(self) -> int:
-        """Workers that are at a task."""
+        """Number of busy workers."""
         return int(httpx.get(f"http://{self.server.endpoint}/readyz").json()["busy"])
 
     def log_in(self, name: str, password: str) -> int:

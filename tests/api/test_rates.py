@@ -1,4 +1,4 @@
-"""Rates over HTTP: clients that call too often get the documented code, and what they may do is still done."""
+"""Rates over HTTP: calls above the rate get the documented code, and calls within it are served."""
 
 from __future__ import annotations
 
@@ -67,18 +67,18 @@ def test_activities_have_rates_in_both_versions_and_actions_too(server: LiveServ
     def client() -> facefusion_client.FacefusionClient:
         return facefusion_client.FacefusionClient(*client_arguments(server.endpoint, campaign.key))
 
-    # The rate of the activity is looked at before the photo.
+    # The activity's rate is checked before the photo.
     fusion = models.FaceFusionRequest()
     fusion.ProjectId, fusion.ModelId, fusion.RspImgType = campaign.project_id, campaign.materials["hopper.jpg"].id, "base64"
     fusion.Image = "AAAA"
     codes = at_once(lambda: client().FaceFusion(fusion))
     assert set(codes) == {"FailedOperation.ImageDecodeFailed", "FailedOperation.FuseFreqCtrl"}
 
-    # Its own rate goes before the settings', and holds in the newer version too, which otherwise knows none of activities.
+    # The activity's own rate takes precedence over the setting, and also holds in the newer version, which has no default for activities.
     with open_application(settings) as application:
         application.activities.change(None, campaign.project_id, rate="1000/second", actor="test")
         assert set(at_once(lambda: client().FaceFusion(fusion))) == {"FailedOperation.ImageDecodeFailed"}
-        # Another limit than before, whose calls in this second no longer count.
+        # A different limit; calls counted against the old one no longer matter.
         application.activities.change(None, campaign.project_id, rate="2/second", actor="test")
     newer = fuse_request(campaign.project_id, fusion.ModelId, photo(b"AAA"))
     codes = at_once(lambda: server.client(campaign.key).FuseFace(newer))

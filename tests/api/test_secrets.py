@@ -1,4 +1,4 @@
-"""Secrets, pictures and signed addresses go through every action and every endpoint; none of them is ever written down."""
+"""Secrets, pictures and signed addresses sent to every action and every endpoint never appear in logs, metrics or records."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ ADDRESS_SECRET = "secretinthequeryofanaddress"
 
 @dataclass
 class House:
-    """A server that logs as JSON, everything that is secret about it, and the ways in."""
+    """A server that logs as JSON, with its secrets and clients."""
 
     server: LiveServer
     campaign: Campaign
@@ -50,7 +50,7 @@ class House:
         return base64.b64encode(self.picture).decode()
 
     def sdk(self, action: str, version: str, parameters: Mapping[str, Any], **changes: Any) -> Any:
-        """What a call answers, or the code of its error."""
+        """The reply of a call, or the code of its error."""
         credential, region, profile = client_arguments(self.server.endpoint, changes.get("key", self.campaign.key))
         credential.token = changes.get("token")
         client = versioned_client(version, credential, region, profile)
@@ -64,7 +64,7 @@ class House:
         return httpx.request(method, f"http://{self.server.endpoint}/admin/v1{path}", headers=headers, timeout=60, **options)
 
     def written(self) -> dict[str, str]:
-        """Everything that the service has written for people and machines to read."""
+        """All output of the service that people or machines may read."""
         with contextlib.closing(sqlite3.connect(self.data / "facemeld.sqlite3")) as database:
             found = {
                 table: "\n".join(str(row) for row in database.execute(f"SELECT * FROM {table}"))
@@ -114,13 +114,13 @@ def house(
 
 
 def log_lines(house: House) -> list[dict[str, Any]]:
-    """The log without the line with which the library behind the networks greets from each worker."""
+    """The log without the greeting that the inference library prints in each worker."""
     lines = [line for line in house.server.log.read_text().splitlines() if line and "XNNPACK delegate" not in line]
     return [json.loads(line) for line in lines]
 
 
 def call_everything(house: House) -> None:
-    """Every action, with what is right and with what is wrong, and secrets wherever a careless client might put them."""
+    """Call every action, rightly and wrongly, with secrets in every place where a careless client might put them."""
     picture, names = house.base64, {"ProjectId": house.campaign.project_id, "ModelId": house.campaign.materials["one.jpg"].id}
     address = f"{house.files}/user.jpg?signature={ADDRESS_SECRET}"
     missing = f"{house.files}/missing.jpg?signature={ADDRESS_SECRET}"
@@ -152,7 +152,7 @@ def call_everything(house: House) -> None:
 
 
 def _by_hand(house: House) -> None:
-    """What the SDK would not send."""
+    """Send requests that the SDK cannot make."""
     root = f"http://{house.server.endpoint}/"
     signed = {"Authorization": f"TC3-HMAC-SHA256 Credential=AKID/x, SignedHeaders=host, Signature={house.campaign.key.secret_key}"}
     for headers in (
@@ -172,7 +172,7 @@ def _by_hand(house: House) -> None:
 
 
 def visit_everything(house: House) -> None:
-    """Every endpoint of the admin API, with what is right and what is wrong."""
+    """Call every endpoint of the admin API, rightly and wrongly."""
     secrets = {"password": PASSWORD, "current": PASSWORD, "secret": ADDRESS_SECRET, "picture": house.base64[:2000]}
     for method, path in MATRIX:
         if path == "/logout":

@@ -1,4 +1,4 @@
-"""Strict mode over HTTP: what the cloud refuses is refused, and each refusal has its code."""
+"""Strict mode over HTTP: requests that the cloud refuses are refused with the cloud's codes."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_a_material_over_1080_pixels_is_too_large_for_the_old_version(strict: Wo
     wanted = {"ProjectId": strict.campaign.project_id, "ModelId": strict.campaign.materials["large.jpg"].id, "RspImgType": "base64"}
     parameters = {**wanted, "MergeInfos": [{"Url": f"{world.files}/user.jpg"}]}
     assert failure(lambda: call(strict, "FuseFace", parameters, version="2018-12-01")).code == "FailedOperation.ImagePixelExceed"
-    # The new version has no such rule: it goes on to the photo, which this server may not fetch.
+    # The new version has no such rule and goes on to the photo, which this server may not fetch.
     assert failure(lambda: call(strict, "FuseFace", parameters)).code == "FailedOperation.ImageDownloadError"
     lenient = replace(world, campaign=strict.campaign)
     assert call(lenient, "FuseFace", parameters, version="2018-12-01")["Response"]["FusedImage"]

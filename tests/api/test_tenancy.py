@@ -1,4 +1,4 @@
-"""Nobody learns anything about what belongs to others, and nothing that callers name reaches the file system."""
+"""Accounts learn nothing about the objects of others, and names from callers never reach the file system."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ NEW, OLD = "2022-09-27", "2018-12-01"
 
 @dataclass(frozen=True)
 class Ids:
-    """What a call names."""
+    """Ids that a call names."""
 
     project: str
     model: str
@@ -100,7 +100,7 @@ def test_the_table_has_every_action() -> None:
 
 
 def next_to(text: str) -> str:
-    """An id of the same form that nobody has."""
+    """An unused id of the same form."""
     digits = re.search(r"\d+", text)
     assert digits is not None
     return text.replace(digits[0], str(int(digits[0]) + 12345))
@@ -136,7 +136,7 @@ def test_what_belongs_to_others_answers_as_what_does_not_exist(
             message = message.replace(text, "ID") if text else message
             body = body.replace(text, "ID") if text else body
         answers.append((code, message, re.sub(r"[0-9a-f-]{36}", "REQUEST", body)))
-    # A listing ignores faces, and both of its answers are the caller's own material then.
+    # A listing ignores faces, so both replies show the caller's own material.
     if which in IGNORED.get(build, ()):
         assert answers[0][0] == answers[1][0] == ""
         assert theirs.model not in answers[0][2]
@@ -177,7 +177,7 @@ def test_tokens_of_others_answer_as_tokens_that_do_not_exist(world: World) -> No
 def request(
     server: LiveServer, method: str, path: str, headers: dict[str, str] | None = None, body: bytes | None = None
 ) -> tuple[int, bytes]:
-    """One request with its path sent as it is; status and body."""
+    """Send a request with its path unchanged; return status and body."""
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
     try:
         connection.putrequest(method, path, skip_accept_encoding=True)
@@ -219,7 +219,7 @@ FILES = ["/results/{}", "/results/{}?expires=1999999999&signature=" + "0" * 64, 
 
 @dataclass(frozen=True)
 class Watched:
-    """A server that reports which paths get near the file system."""
+    """A server that reports the paths that reach the file system."""
 
     server: LiveServer
     campaign: Campaign
@@ -270,7 +270,7 @@ def test_names_in_the_admin_api_never_reach_the_file_system(watched: Watched, me
         headers["Content-Type"], body = "image/jpeg", b"\xff\xd8\xff nothing"
     for text in HOSTILE:
         status, reply = request(watched.server, method, "/admin/v1" + re.sub(r"\{\w+\}", lambda _, text=text: text, path), headers, body)
-        # A history or a list of tokens may be empty; nothing else exists under such a name.
+        # A history or a list of tokens may be empty; no other object has such a name.
         allowed = {200, 400, 404, 405} if path.endswith(("/history", "/tokens")) else {400, 404, 405}
         assert status in allowed, (status, text, reply)
         if status == 200:

@@ -206,7 +206,7 @@ def test_a_strength_out_of_range_has_the_documented_message(world: World, name: 
 
 
 def cases(world: World) -> dict[str, tuple[models.FuseFaceUltraRequest, str]]:
-    """Name of each mistake: the request, and the code that it must get."""
+    """Requests and expected codes by the name of the mistake."""
     template, face = png(world.template), user(world.user)
     flat = png(np.full((300, 300, 3), 128, np.uint8))
     small_face = np.full((400, 400, 3), 128, np.uint8)

@@ -70,7 +70,7 @@ def test_keys_have_permissions_and_temporary_keys(shell: Shell) -> None:
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (("account", "show", "nobody"), "the account must be an existing one, got 'nobody'"),
+        (("account", "show", "missing"), "the account must be an existing one, got 'missing'"),
         (("account", "set", "acme", "--balance", "much"), "the balance must be a number of calls or unlimited, got 'much'"),
         (("account", "set", "acme", "--balance=-1"), "the balance must be 0 to 2147483647 calls or unlimited, got -1"),
         (("account", "set", "acme", "--rate", "FuseFaec=2"), "a rate must name one of"),
@@ -80,7 +80,7 @@ def test_keys_have_permissions_and_temporary_keys(shell: Shell) -> None:
         (("account", "package", "add", "acme", "--calls", "5", "--expires", "2001-01-01"), "a package must end in the future"),
         (("key", "create", "--allow", "FuseFaec"), "an action must be one of"),
         (("key", "temporary", "--for", "AKIDnobody"), "the SecretId must be an existing one"),
-        (("usage", "--account", "nobody"), "the account must be an existing one, got 'nobody'"),
+        (("usage", "--account", "missing"), "the account must be an existing one, got 'missing'"),
         (
             ("serve", "--port", "0", "--fault", "FailedOperation.RpcFial=0.1"),
             "with a code of the catalogue, got 'FailedOperation.RpcFial=0.1'",

@@ -105,7 +105,7 @@ def test_the_audit_log_is_listed_and_checked(run: Run, data: Path) -> None:
     assert "NOT SOUND" in run("audit", "verify", "--anchor", anchor, code=1).output
     with closing(sqlite3.connect(data / "facemeld.sqlite3")) as connection:
         connection.execute("DROP TRIGGER audit_log_refuse_UPDATE")
-        connection.execute("UPDATE audit_log SET actor = 'nobody'")
+        connection.execute("UPDATE audit_log SET actor = 'forger'")
         connection.commit()
     verdict = json.loads(run("audit", "verify", "--json", code=1).output)
     assert (verdict["Sound"], verdict["BadId"], verdict["Entries"]) == (False, 1, 0)

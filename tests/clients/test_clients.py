@@ -91,7 +91,7 @@ def _whole(digits: str) -> str:
 
 @pytest.fixture(scope="module")
 def outcomes(request: pytest.FixtureRequest) -> Iterator[dict[tuple[str, str, str], dict[str, str]]]:
-    """What came of each call, printed as a table at the end."""
+    """Outcomes of the calls by client, printed as a table at the end."""
     table: dict[tuple[str, str, str], dict[str, str]] = {}
     yield table
     rows = [["action", "version", "call", *DRIVERS]]
@@ -129,7 +129,7 @@ def test_every_action_through_every_client(world: World, outcomes: dict[tuple[st
 
 
 def judge(case: Case, answer: Answer, world: World) -> str:
-    """What is wrong with an answer; empty when it is as it must be."""
+    """The difference between an answer and its case; empty if there is none."""
     if answer.code != case.code:
         return f"{answer.code or 'ok'} {answer.message}"
     if str(uuid.UUID(answer.request_id)) != answer.request_id:

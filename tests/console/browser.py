@@ -119,7 +119,7 @@ class Visit:
 
         Args:
             path: Within the console.
-            role: Whose session; None for nobody's.
+            role: Role of the signed-in user; None for no session.
             size: Of the window.
             theme: ``light``, ``dark`` or ``auto``.
             language: ``en`` or ``zh``.
@@ -184,7 +184,7 @@ def closed(page: Page) -> None:
 
 
 def settled(page: Page) -> None:
-    """Wait until a page has loaded what it shows: pictures, charts, symbols. It takes half a second, for nobody knows what comes next."""
+    """Wait until a page has loaded its pictures, charts and symbols, and has requested nothing for half a second."""
     page.wait_for_load_state("networkidle")
 
 

@@ -65,7 +65,7 @@ def console_world(
 @pytest.fixture(scope="package")
 def browser(console_world: ConsoleWorld) -> Iterator[Browser]:
     """A browser; started after the world, which needs an event loop that the browser's driver would occupy."""
-    # What comes at once on an idle machine may take seconds on a busy one; waiting longer costs only tests that fail.
+    # A step that is immediate on an idle machine may take seconds on a busy one; a longer wait costs only tests that fail.
     expect.set_options(timeout=15_000)
     with sync_playwright() as driver:
         running = driver.chromium.launch(executable_path=chromium(), args=list(FLAGS))

@@ -135,7 +135,7 @@ def test_what_is_typed_meanwhile_is_kept(page: Page) -> None:
 
 
 def test_a_slider_is_told_before_the_button_that_follows(page: Page) -> None:
-    """Where it was let go counts, however soon something is pressed."""
+    """The position at release counts, however soon a button is pressed."""
     page.evaluate("""() => {
         const one = document.querySelector("input[type=range]");
         for (const value of [51, 58, 66, 73]) {

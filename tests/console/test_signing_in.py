@@ -110,7 +110,7 @@ def test_too_many_attempts(console_world: ConsoleWorld) -> None:
     ],
 )
 def test_other_sites_can_do_nothing(console_world: ConsoleWorld, method: str, path: str, headers: dict[str, str], status: int) -> None:
-    """Whatever could change something must come from the console's own pages, even with the session's cookie."""
+    """Requests that could change something must come from the console's own pages, even with the session's cookie."""
     own = {name: console_world.address if value == "own" else value for name, value in headers.items()}
     assert ask(console_world, method, path, {**cookie(console_world), **own}).status == status
 
@@ -119,7 +119,7 @@ def test_other_sites_can_do_nothing(console_world: ConsoleWorld, method: str, pa
     ("origin", "signed_in", "status"), [("elsewhere", True, 403), (None, True, 403), ("own", False, 403), ("own", True, 101)]
 )
 def test_sockets_are_for_own_pages(console_world: ConsoleWorld, origin: str | None, signed_in: bool, status: int) -> None:
-    """A page of another site cannot connect, and nobody can without a session."""
+    """A page of another site cannot connect, nor can a client without a session."""
     headers = {
         "Connection": "Upgrade",
         "Upgrade": "websocket",

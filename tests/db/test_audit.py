@@ -114,7 +114,7 @@ def test_an_empty_log_holds(database: Database) -> None:
 @pytest.mark.parametrize(
     ("statement", "bad"),
     [
-        ("UPDATE audit_log SET actor = 'nobody' WHERE id = 3", 3),
+        ("UPDATE audit_log SET actor = 'forger' WHERE id = 3", 3),
         ("UPDATE audit_log SET act = 'test.ac' WHERE id = 1", 1),
         ("UPDATE audit_log SET subject = 'other' WHERE id = 6", 6),
         ("UPDATE audit_log SET at = datetime(at, '+1 second') WHERE id = 4", 4),

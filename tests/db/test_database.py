@@ -148,7 +148,7 @@ def test_foreign_keys_hold(database: Database) -> None:
         session.add(ActivityRow(id=first_of(now), account_id=4711, created_at=now, updated_at=now, **fields))
 
 
-@pytest.mark.parametrize("statement", ["UPDATE audit_log SET actor = 'nobody'", "DELETE FROM audit_log"])
+@pytest.mark.parametrize("statement", ["UPDATE audit_log SET actor = 'forger'", "DELETE FROM audit_log"])
 def test_the_audit_log_can_only_grow(database: Database, statement: str) -> None:
     log = AuditLog(database)
     log.record("cli:root", "test.act", "subject", {"count": 1})

@@ -34,7 +34,7 @@ class Fault(StrEnum):
 
 
 CREATING = frozenset({"open", "fsync", "mkdir", "rename", "replace", "link", "statement", "commit"})
-"""What needs room; deleting does not."""
+"""Operations that need room; deleting does not."""
 
 
 @dataclass
@@ -125,7 +125,7 @@ class Injector:
         if name in {"statement", "commit"}:
             raise OperationalError(name, None, sqlite3.OperationalError("database or disk is full"))
         if descriptor is not None and name == "fsync" and stat.S_ISREG(os.fstat(descriptor).st_mode):
-            # What did not fit is missing.
+            # The part that did not fit is missing.
             os.ftruncate(descriptor, os.fstat(descriptor).st_size // 2)
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 

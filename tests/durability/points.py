@@ -43,7 +43,7 @@ PLAN = b"plan" * 2000
 
 @dataclass
 class Base:
-    """What is there before a scenario begins."""
+    """An installation before a scenario begins."""
 
     folder: Path
     activity: str
@@ -207,7 +207,7 @@ SCENARIOS: dict[str, Callable[[Base, Promise], None]] = {
 
 
 def check(folder: Path, promises: list[tuple[str, str]], base: Base, scenario: str) -> list[str]:
-    """What is wrong with a data folder, seen from what had been promised."""
+    """Broken promises found in a data folder."""
     wrong: list[str] = []
     with opened_at(folder) as opened:
         with opened.database.connect() as connection:

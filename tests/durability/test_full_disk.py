@@ -137,7 +137,7 @@ def check(site: Site, full: Callable[[], AbstractContextManager[None]]) -> None:
     assert site.upload().status_code == 201
     assert site.admin("POST", f"/materials/{made}/approve").json()["status"] == 1
     assert site.unfinished() == []
-    # Also what was to be recorded meanwhile is there now, and nobody has paid for what failed.
+    # Records made while the disk was full are there now, and no failed call was charged.
     with open_application(site.settings()) as opened:
         assert eventually(lambda: len([usage for _, usage in opened.usage.records() if usage.code]) == 3)
         assert opened.accounts.get("counted").balance == 4

@@ -1,4 +1,4 @@
-"""A result whose deletion is demanded while its call is under way is never delivered."""
+"""A result is never delivered if its deletion is requested during the call."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ RESULT = FusedFile(b"pixels", "jpeg", 1, 1)
 
 
 def finisher(application: Application) -> Finisher:
-    """What delivers results; no pixels are worked on here."""
+    """A finisher without workers; it only delivers."""
     return Services(application, cast(Executor, None)).fusing.finisher
 
 

@@ -1,4 +1,4 @@
-"""Trying degrees on a material: who may, what is written down, and that degrees do something."""
+"""Previews of a material: permission, the stored consent, and the effect of degrees."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def previews(application: Application, bundle_path: Path) -> PreviewService:
 
 @pytest.fixture(scope="module")
 def material(application: Application, bundle_path: Path, hopper: NDArray[np.uint8]) -> Material:
-    """One that nobody has approved, in an activity that requires consents."""
+    """A material without approval, in an activity that requires consents."""
     owner = application.accounts.ensure("acme", actor="test")
     activity = application.activities.create(owner.id, "spring", actor="test", consent_required=True)
     importing = Services(application, Inline.unmarked(bundle_path)).importing

@@ -60,7 +60,7 @@ class Client:
             return Reply(int(re.split(" ", first)[1]), headers, body)
 
     async def closed(self, seconds: float = 10.0) -> bool:
-        """Whether the server ends the connection, with nothing more to read."""
+        """Whether the server closes the connection without sending anything more."""
         try:
             async with asyncio.timeout(seconds):
                 return await self.reader.read(1) == b""
@@ -100,7 +100,7 @@ class Service:
         return await client.reply()
 
     async def eventually(self, condition: Callable[[], bool], seconds: float = 5.0) -> bool:
-        """Whether a condition comes true in time."""
+        """Wait for a condition; return whether it came true in time."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while not condition():
@@ -109,7 +109,7 @@ class Service:
 
 
 def application(seen: list[str], gone: list[str], hold: asyncio.Event) -> ASGIApp:
-    """Tells what it was asked."""
+    """An application that echoes the method, path and body length of a request."""
 
     async def echo(request: Request) -> Response:
         try:
@@ -169,7 +169,7 @@ async def serving(
     server = SideServer(edge, guard, trusted_proxies=trusted_proxies, drain_seconds=1, lifespan=False)
     with listen("127.0.0.1", 0) as listening:
         running = asyncio.create_task(server.serve(sockets=[listening]))
-        # The server's own watch looks once a second, which is long for a test.
+        # The server checks once a second by default, which is long for a test.
         watching = asyncio.create_task(guard.watch(watch_seconds))
         while not server.started:
             await asyncio.sleep(0.01)
@@ -190,7 +190,7 @@ Body = Callable[[Service], Awaitable[None]]
 
 @pytest.fixture
 def check() -> Callable[..., None]:
-    """Runs the body of a test against a server with the limits that are given."""
+    """A function that runs the body of a test against a server with the given limits."""
 
     def run(body: Body, **options: Any) -> None:
         async def main() -> None:

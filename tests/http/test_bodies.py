@@ -1,4 +1,4 @@
-"""Bodies of requests: read whole up to a limit, and given up as soon as they are too long."""
+"""Bodies of requests are read up to a limit, and rejected as soon as they exceed it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from facemeld.http.bodies import announced_bytes, read_bounded
 
 @dataclass
 class Connection:
-    """Delivers chunks of a body; with ``ends`` false, the client disconnects after the last one."""
+    """A connection that delivers chunks of a body; with ``ends`` false, the client disconnects after the last one."""
 
     chunks: Sequence[bytes]
     ends: bool = True

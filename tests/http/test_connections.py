@@ -1,4 +1,4 @@
-"""Bytes that no honest client sends: what is answered, when the connection ends, and that nobody else is held up."""
+"""Bytes that no honest client sends: the answer, the end of the connection, and that other clients are not held up."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_what_is_no_request_is_refused_and_ends_the_connection(check: Check) -> 
             client = await service.connect()
             await client.send(data)
             reply = await client.reply()
-            # Where the body is broken, the application may have been asked already, but never with a whole body.
+            # If the body is broken, the application may have been called already, but never gets a whole body.
             ended, seen, refused = await client.closed(), list(service.seen), service.guard.refused["malformed"]
             await client.close()
             following = await service.ask(b"GET /next HTTP/1.1\r\n" + HOST + b"\r\n")
@@ -145,7 +145,7 @@ def test_the_head_of_a_later_request_must_arrive_in_time_as_well(check: Check) -
         client = await service.connect()
         await client.send(b"GET /first HTTP/1.1\r\n" + HOST + b"\r\n")
         assert (await client.reply()).status == 200
-        # Idle between requests is no offence for as long as the keep-alive lasts.
+        # A client may be idle between requests until the keep-alive ends.
         await asyncio.sleep(0.4)
         await client.send(b"GET /sec")
         assert (await client.reply()).status == 408
@@ -226,7 +226,7 @@ def test_crumbs_of_chunks_are_refused(check: Check) -> None:
         assert (await client.reply()).status == 400
         assert await client.closed()
         assert service.seen == []
-        # Chunks of a common size may be as many as they like, and a few small ones harm nobody.
+        # Chunks of a common size are not limited in number, and a few small ones are harmless.
         many = b"".join(b"400\r\n" + b"a" * 1024 + b"\r\n" for _ in range(3000))
         crumbs = b"1\r\na\r\n" * 1000
         reply = await service.ask(b"POST /chunks HTTP/1.1\r\n" + HOST + CHUNKED + b"\r\n" + crumbs + many + b"0\r\n\r\n")
@@ -266,7 +266,7 @@ def test_one_address_may_not_have_all_connections(check: Check) -> None:
         reply = await refused.reply()
         assert (reply.status, reply.body) == (503, b"too many connections")
         assert (await service.ask(b"GET /other HTTP/1.1\r\n" + HOST + b"\r\n", "127.0.0.3")).status == 200
-        # A trusted proxy has them for its clients.
+        # A trusted proxy may open as many as its clients need.
         for _ in range(4):
             assert (await service.ask(b"GET /proxied HTTP/1.1\r\n" + HOST + b"\r\n", "127.0.0.1")).status == 200
         await idle[0].close()

@@ -1,4 +1,4 @@
-"""Limits on requests whatever they are for: how much is held in memory, how much one client may ask, what is counted."""
+"""Limits on all requests: bytes held in memory, requests of one client, and the counters."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_a_refused_body_is_answered_at_once_and_thrown_away(check: Check) -> Non
     async def body(service: Service) -> None:
         client = await service.connect()
         await client.send(upload("/refuse", 50_000_000) + b"a" * 100_000)
-        # The reply is there long before the body is.
+        # The reply arrives long before the body is complete.
         assert (await client.reply()).status == 413
         for _ in range(50):
             await client.send(b"a" * 100_000)
@@ -85,12 +85,12 @@ def test_bodies_in_memory_are_bounded_for_one_address_and_for_all(check: Check) 
         for client in large:
             await client.send(upload("/much", 500_000) + b"a" * 400_000)
         assert await service.eventually(lambda: service.edge.held == 800_000)
-        # Half of all is the most that one address may have, whether it is announced or not.
+        # An address may use half of the budget at most, with or without a Content-Length.
         assert (await service.ask(upload("/a", 250_000), "127.0.0.4")).status == 503
         assert (await service.ask(upload("/b", 200_000), "127.0.0.2")).status == 503
         chunks = b"POST /c HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n30d40\r\n" + b"a" * 200_000
         assert (await service.ask(chunks, "127.0.0.2")).status == 503
-        # Others still have what is left.
+        # The rest is left for other addresses.
         assert (await service.ask(upload("/d", 150_000) + b"a" * 150_000, "127.0.0.4")).body == b"POST /d 150000"
         assert (await service.ask(upload("/e", 250_000), "127.0.0.4")).status == 503
         for client in large:

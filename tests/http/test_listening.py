@@ -8,7 +8,7 @@ from facemeld.http.server import listen
 
 
 def test_replies_are_not_held_back() -> None:
-    """A reply goes out in parts, and no part waits for the client's acknowledgement of the one before."""
+    """Parts of a reply are sent without waiting for the acknowledgement of the part before (TCP_NODELAY)."""
     with listen("127.0.0.1", 0) as listening:
         listening.listen()
         with socket.create_connection(listening.getsockname()), listening.accept()[0] as accepted:

@@ -1,4 +1,4 @@
-"""The server's addresses: who answers for them, and which methods they have."""
+"""The server's addresses, their owners and their methods."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Signed addresses of materials' pictures: they lead to one picture, for five minutes, and nobody else can make one."""
+"""Signed addresses of materials' pictures: each leads to one picture for five minutes, and cannot be forged."""
 
 from __future__ import annotations
 

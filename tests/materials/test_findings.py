@@ -1,4 +1,4 @@
-"""The automatic review: what is noticed, what fails, how it is told."""
+"""The automatic review: findings, failures and their texts."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_each_fault_of_a_face_is_noticed(change: dict[str, Any], code: str, fail
     (finding,) = assess([replace(GOOD, **change)], LIMITS)
     assert (finding.code, finding.failure, finding.face) == (code, fails, 1)
     assert passes([finding]) is not fails
-    # The same fault of a smaller face never keeps the larger one from being used.
+    # The same fault of a smaller face never makes the larger one unusable.
     (other,) = assess([GOOD, replace(GOOD, **change)], LIMITS)
     assert (other.code, other.failure, other.face) == (code, False, 2)
 
@@ -102,7 +102,7 @@ def test_every_outcome_can_be_told_and_stored(faces: list[FaceQuality], language
 @table("faces", [True, False])
 @table("status", MaterialStatus)
 def test_people_are_offered_what_the_review_allows(status: MaterialStatus, faces: bool) -> None:
-    """Each choice leads somewhere by the table of transitions, and nothing that does is left out."""
+    """The choices offered are exactly the allowed transitions."""
     moment = datetime(2026, 1, 1, tzinfo=UTC)
     shown = (MaterialFace(1, 1, Rect(0, 0, 50, 50)),) if faces else ()
     material = Material(1, 1, "a", status, "", 64, 64, "png", 1, "", None, None, shown, moment, moment, None)

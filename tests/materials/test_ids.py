@@ -1,4 +1,4 @@
-"""Wire ids: what is one, and that nothing else is."""
+"""Ids on the wire: valid forms, and refusal of all others."""
 
 from __future__ import annotations
 

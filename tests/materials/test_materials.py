@@ -368,7 +368,7 @@ def test_a_kill_loses_no_promised_material_and_leaves_no_row_without_files(
         store = MaterialStore(database, files, clock)
         deleted = {line.split()[1] for line in promised if line.startswith("deleted")}
         kept = [line for line in promised if not line.startswith("deleted") and line not in deleted]
-        # The last one may have been deleted without the kill leaving time to say so.
+        # The last material may have been deleted just before the kill, without time to report it.
         for name in kept[:-1]:
             material = store.get(None, name)
             assert hashlib.sha256(files.read_picture(material.number, "png")).hexdigest() == material.sha256

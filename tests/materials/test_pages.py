@@ -1,4 +1,4 @@
-"""Lists of a large catalogue: a page costs what it shows, not what there is."""
+"""Lists of a large catalogue: the cost of a page depends on its length, not on the catalogue's."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ PAGES: dict[str, Look] = {
 def test_a_page_looks_at_what_it_shows(
     database: Database, materials: MaterialStore, activity: Activity, catalogue: list[object], name: str
 ) -> None:
-    """No look at each of thousands of rows: that would take more steps than there are rows."""
+    """Reading each of the thousands of rows would take more steps than there are rows."""
     with counted(database) as steps:
         PAGES[name](materials, activity)
     assert steps.count < MANY

@@ -110,7 +110,7 @@ def test_what_cannot_be_replaced(materials: MaterialStore, stranger_id: int, fil
 
 @contextmanager
 def failing(number: int) -> Iterator[list[int]]:
-    """Let the operation on names of files with this number, counted from 0, fail; yields the count of operations."""
+    """Let file operation ``number``, counted from 0, fail; yields the count of operations."""
     count = [0]
     patch = pytest.MonkeyPatch()
 

@@ -1,4 +1,4 @@
-"""The review: the table of transitions, and what a reviewer's decision does."""
+"""The review: the table of transitions, and the effects of a reviewer's decision."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def call_of(action: str = "FuseFace", version: str = "2022-09-27", faces: int = 
 
 
 def record_of(call: CallInfo | None = None, code: str = "", seconds: float = 0.2, **changes: Any) -> CallRecord:
-    """The record of a call; without a call, of one that was refused before it was verified."""
+    """The record of a call; without ``call``, of a request that was refused before verification."""
     given: dict[str, Any] = {
         "request_id": "00000000-0000-4000-8000-000000000000",
         "code": code,

@@ -1,4 +1,4 @@
-"""The dashboard, the alerts and the page of metrics speak of metrics that exist, and the edge's limits are all documented."""
+"""The dashboard, the alerts and the page of metrics name existing metrics, and all limits of the edge are documented."""
 
 from __future__ import annotations
 

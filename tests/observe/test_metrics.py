@@ -1,4 +1,4 @@
-"""What the metrics say after calls, and who may read them."""
+"""The metrics after calls, and access to them."""
 
 from __future__ import annotations
 

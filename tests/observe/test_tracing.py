@@ -1,4 +1,4 @@
-"""The spans of calls: in the caller's trace, nested as the stages were, with nothing of the caller's in them."""
+"""The spans of calls: part of the caller's trace, nested like the stages, without data from the caller."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Deletion on demand: every file of the calls is gone, the receipt says so, and a crash in between loses neither."""
+"""Deletion on demand: every file of the calls is deleted, the receipt says so, and a crash in between is made up for."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def made(
 
 
 def delete(application: Application, **demand: Any) -> dict[str, Any]:
-    """What the receipt says, whose signature holds."""
+    """Delete, and return the content of the verified receipt."""
     receipt = application.deletion.delete(**demand, actor="test")
     verify_receipt(receipt.body, receipt.signature, application.receipts.public_key)
     body: dict[str, Any] = json.loads(receipt.body)

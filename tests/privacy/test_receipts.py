@@ -1,4 +1,4 @@
-"""Receipts: whoever has the public key can check them, and finds every change."""
+"""Receipts can be verified with the public key, which reveals every change."""
 
 from __future__ import annotations
 

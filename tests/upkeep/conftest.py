@@ -27,7 +27,7 @@ from facemeld.workers.tasks.fuse import ImportTemplate
 
 @dataclass(frozen=True)
 class Installation:
-    """A data folder, and what is in it."""
+    """A data folder and its content."""
 
     data: Path
     secret_id: str
@@ -45,7 +45,7 @@ class Installation:
         return next(self.data.glob(f"materials/*/{number}"))
 
     def run(self, *arguments: str | Path, code: int = 0) -> str:
-        """What a command prints."""
+        """Run a command and return its output."""
         done = CliRunner().invoke(app, [str(argument) for argument in arguments], env={"COLUMNS": "200"}, catch_exceptions=True)
         assert done.exit_code == code, (done.output, done.exception)
         return done.stdout

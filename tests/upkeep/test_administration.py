@@ -1,4 +1,4 @@
-"""What operators do with accounts, keys, results and calls, whatever they do it with."""
+"""Operations on accounts, keys, results and calls that all operators' interfaces share."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_an_account_is_shown_with_all_its_credit(admin: Administration) -> None:
     admin.charges.apply([Reserve("call", number, "FuseFace")])
     view = admin.account("acme")
     assert (view.account.name, len(view.packages), view.calls_under_way) == ("acme", 1, 1)
-    # A charge that is reserved is taken already, from the package first.
+    # A reserved charge counts as used, first from the package.
     assert view.calls_left == 12
     with pytest.raises(AccountNotFound):
         admin.account("nobody")

@@ -1,4 +1,4 @@
-"""Backup and restore: everything comes back, nothing that was damaged does, and nobody is stopped meanwhile."""
+"""Backup and restore: everything comes back, damaged files are rejected, and the service runs on meanwhile."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_everything_comes_back(installation: Installation, tmp_path: Path, name:
 
 
 def test_a_backup_of_an_older_version_is_restored(installation: Installation, tmp_path: Path) -> None:
-    # Written by an earlier release: never make this file anew.
+    # Written by an earlier release; do not regenerate it.
     old = tmp_path / "old.tar"
     old.write_bytes(lzma.decompress((Path(__file__).parents[1] / "data" / "backup-format-1.tar.xz").read_bytes()))
     assert (len(verify(old).entries), verify(old).version) == (10, "0.9")
@@ -240,7 +240,7 @@ def test_damage_of_any_byte_of_a_file_is_found(installation: Installation, tmp_p
             verify(damaged)
         except BackupDamaged:
             return
-        # The byte was in what the format does not use, such as the time of a file, or in the manifest's own blanks.
+        # The byte was in a field that the format ignores, such as a file's time, or in the manifest's padding.
         with tarfile.open(damaged) as archive:
             now = {member.name: archive.extractfile(member).read() for member in archive}  # type: ignore[union-attr] # plain files
         assert {name: now[name] for name in contents if name != NAME} == {name: contents[name] for name in contents if name != NAME}

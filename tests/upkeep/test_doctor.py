@@ -1,4 +1,4 @@
-"""``facemeld doctor``: every kind of damage is found, what can be mended is, and what cannot is told."""
+"""``facemeld doctor`` finds every kind of damage, repairs what it can and reports the rest."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def an_interrupted_replacement(installation: Installation) -> None:
 
 @dataclass(frozen=True)
 class Case:
-    """A damage, which check finds it, by which words, and whether it can be mended."""
+    """A kind of damage: the check that finds it, the message, and whether it can be repaired."""
 
     check: str
     words: str
@@ -91,10 +91,8 @@ CASES = {
         "materials", "1 files are unfinished", lambda here: (here.folder(0) / ".tmp-0123").write_bytes(b"half"), mended=True
     ),
     "files of a deleted material": Case("materials", "1 deleted materials still have files", delete_without_files, mended=True),
-    "a few folders nobody knows": Case(
-        "materials", "1 folders belong to no material", lambda here: copy_of_a_material(here, 4711), mended=True
-    ),
-    "many folders nobody knows": Case(
+    "a few unknown folders": Case("materials", "1 folders belong to no material", lambda here: copy_of_a_material(here, 4711), mended=True),
+    "many unknown folders": Case(
         "materials",
         "3 folders belong to no material in the database, which has 2",
         lambda here: [copy_of_a_material(here, number) for number in (4711, 4712, 4713)],
@@ -183,7 +181,7 @@ CASES = {
     "a changed audit log": Case(
         "audit log",
         "entry 2 does not hold",
-        lambda here: sql(here, "DROP TRIGGER audit_log_refuse_UPDATE; UPDATE audit_log SET actor = 'nobody' WHERE id = 2"),
+        lambda here: sql(here, "DROP TRIGGER audit_log_refuse_UPDATE; UPDATE audit_log SET actor = 'forger' WHERE id = 2"),
         mended=False,
     ),
     "a damaged certificate": Case(
@@ -251,7 +249,7 @@ def test_a_plan_made_anew_is_the_one_of_the_import(installation: Installation) -
     after = arrays(plans[0])
     assert set(after) == set(before)
     for name, array in after.items():
-        # The import ran in this process, with as many threads as its linear algebra likes; sums differ in their last digits.
+        # The import ran in this process, where the number of threads of the linear algebra differs, and with it the last digits of sums.
         np.testing.assert_allclose(array, before[name], atol=1e-4)
 
 

@@ -1,4 +1,4 @@
-"""What the console's first page tells about the data folder."""
+"""The data folder's figures on the console's first page."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from facemeld.usage.types import Usage
 
 
 def test_a_large_store_is_measured_beside_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bundle_path: Path) -> None:
-    """The page waits a moment at most; it shows the last size that is known while a new one is measured."""
+    """The page waits a moment at most; it shows the last known size while a new one is measured."""
     go_on, measure = threading.Event(), overview.folder_size
     settings = Settings(data=tmp_path / "data", model_dir=bundle_path.parent)
 
@@ -110,7 +110,7 @@ def test_health_tells_a_database_that_does_not_answer(
 
 
 def call(at: datetime, account: int, code: str = "") -> Usage:
-    """A call with one face when it succeeded."""
+    """A call, with one face if it succeeded."""
     return Usage(
         at=at,
         request_id=str(uuid.uuid4()),

@@ -1,4 +1,4 @@
-"""Fixtures of the rooms with state."""
+"""Fixtures of a database with accounts."""
 
 from tests.db.state import account_store, clock, database, database_file, vault
 

@@ -1,4 +1,4 @@
-"""The search for records of calls: whatever is asked, the answer is that of looking at every record."""
+"""The search for records of calls finds the same records as a scan of all."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_the_fewer_records_lead_the_search(world: tuple[UsageSearch, Sequence[Us
 
 
 def test_codes_are_those_of_errors(world: tuple[UsageSearch, Sequence[Usage]], database: Database) -> None:
-    """Each once, in order; none without calls."""
+    """Each code once, in order; none without calls."""
     assert world[0].codes() == ("FailedOperation.RpcFail", "InternalError")
     UsageStore(database).purge(datetime.max.replace(tzinfo=world[1][0].at.tzinfo))
     assert world[0].codes() == ()

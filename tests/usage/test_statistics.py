@@ -1,4 +1,4 @@
-"""Counts of calls: each record once, however they come in, and the same as counting them all."""
+"""Counts of calls: each record counts once, in whatever order records arrive, and the counts equal those of a full scan."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_nothing_yet(world: World) -> None:
 
 
 def test_counts(world: World) -> None:
-    """Calls, failures by code, faces, durations; only of the hours that were asked for."""
+    """Calls, failures by code, faces and durations of the requested hours only."""
     world.add(timedelta(hours=5), 10)
     world.add(timedelta(hours=2), 95, milliseconds=40, faces=2)
     world.add(timedelta(hours=2), 3, code="FailedOperation.RpcFail", milliseconds=900, faces=0)
@@ -78,7 +78,7 @@ def test_counts(world: World) -> None:
 
 
 def test_each_call_counts_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However often counts are asked for while calls come in, young and old ones, in small pieces."""
+    """Counts stay right when they are refreshed often, in small pieces, while young and old calls arrive."""
     monkeypatch.setattr(statistics, "CHUNK", 7)
     total = 0
     for step in range(12):
@@ -99,7 +99,7 @@ def test_records_of_another_server_that_come_late(world: World) -> None:
 
 
 def test_counting_takes_no_longer_than_allowed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is left is counted the next time, and it says so."""
+    """A count that ran out of time says that it is incomplete, and goes on the next time."""
     monkeypatch.setattr(statistics, "CHUNK", 10)
     world.add(timedelta(hours=1), 35)
     assert not world.statistics.refresh(0)
@@ -111,7 +111,7 @@ def test_counting_takes_no_longer_than_allowed(world: World, monkeypatch: pytest
 
 
 def test_a_page_does_not_wait_for_a_count_that_is_under_way(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What has been counted so far can be looked at while another thread is at work, and says that it is not all."""
+    """Figures can be read while another thread counts, and are marked as incomplete."""
     monkeypatch.setattr(statistics, "CHUNK", 10)
     world.add(timedelta(hours=1), 35)
     reached, go_on = threading.Event(), threading.Event()

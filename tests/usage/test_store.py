@@ -1,4 +1,4 @@
-"""Usage records: what was stored comes back, is summed up and is forgotten in time."""
+"""Usage records are stored, summed up and deleted on time."""
 
 from __future__ import annotations
 

@@ -26,14 +26,14 @@ VERSIONS = ("2022-09-27", "2018-12-01")
 
 
 class StubRequest(RequestModel):
-    """What the stub is to do."""
+    """The outcome that the stub is to have."""
 
     do: str = "succeed"
 
 
 @dataclass
 class World:
-    """An endpoint with an account named acme, and who asks there."""
+    """An endpoint with an account named acme and its key."""
 
     application: Application
     endpoint: ApiEndpoint
@@ -85,7 +85,7 @@ class Watch:
 
 @pytest.fixture
 def open_world(data_folder: Path) -> Iterator[Callable[..., World]]:
-    """Opens worlds by settings, on one data folder."""
+    """A function that opens a world with the given settings; all share one data folder."""
     with ExitStack() as stack:
 
         def open_world(*observers: Any, now: float = NOW, **settings: Any) -> World:
@@ -99,7 +99,7 @@ def open_world(data_folder: Path) -> Iterator[Callable[..., World]]:
                     case "fail":
                         raise NoFaceDetected()
                     case "crash":
-                        raise RuntimeError("a fault that nobody foresaw")
+                        raise RuntimeError("an unforeseen fault")
                     case "shout":
                         return {"Text": "a" * 3000}
                     case "wait":

@@ -1,4 +1,4 @@
-"""Calls that succeed are charged exactly once, all others not at all, also when many come at once."""
+"""A call that succeeds is charged exactly once, any other not at all, also under concurrency."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def test_a_success_that_cannot_be_booked_is_not_handed_out(
 
 
 async def _burst(world: World, clients: int, calls: int) -> list[str]:
-    """The codes of clients that each call one after the other, all at once."""
+    """The codes that concurrent clients get, each calling several times in sequence."""
     codes: list[str] = []
 
     async def client(number: int) -> None:

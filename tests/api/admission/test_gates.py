@@ -1,4 +1,4 @@
-"""Every check around a call refuses by its trigger, with the code and message of the API version, and lets everything else pass."""
+"""Every check around a call refuses on its own trigger only, with the code and message of the API version."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ def test_a_share_of_calls_gets_a_fault_and_costs_nothing(open_world: Callable[..
     world.change(balance=1000)
     codes = [world.call().code for _ in range(300)]
     assert set(codes) == {"FailedOperation.RpcFail", "InternalError", ""}
-    # Six standard deviations around what is expected of 300 calls.
+    # Six standard deviations around the expected count of 300 calls.
     assert all(
         abs(codes.count(code) - share * 300) < 6 * (300 * share * (1 - share)) ** 0.5 for code, share in (("", 0.4), ("InternalError", 0.3))
     )

@@ -1,4 +1,4 @@
-"""Rates count what they say they count, and tell the caller the count and the limit."""
+"""Rates count by their scope, and their errors state the count and the limit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every call leaves a usage record soon after its reply, and no text of strangers."""
+"""Every call leaves a usage record soon after its reply, without text from unverified callers."""
 
 from __future__ import annotations
 

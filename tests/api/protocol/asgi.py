@@ -1,4 +1,4 @@
-"""Drives an ASGI application in this process, as a server would, and signs requests by the published steps."""
+"""A driver of ASGI applications in this process, and requests signed by the published steps."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ async def send(app: ASGIApp, ask: Ask, chunk: int = 65536, hang_up: anyio.Event 
         app: The application.
         ask: The request.
         chunk: Bytes of the body in one message.
-        hang_up: The client hangs up when this is set; else it waits for the whole reply.
+        hang_up: Disconnects the client when set; without it the client waits for the whole reply.
     """
     scope = {
         "type": "http",

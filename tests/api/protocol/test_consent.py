@@ -1,4 +1,4 @@
-"""The header X-Facemeld-Consent: what it may hold, and that actions get it as it was meant."""
+"""The header X-Facemeld-Consent: valid values, and their way to the actions."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ def test_faults_of_the_caller_are_part_of_the_reply(trial: Trial, code: str) -> 
         ("faults", InArrears, InArrears.code),
         ("rate_limiter", RequestLimitExceeded, RequestLimitExceeded.code),
         ("account", InArrears, InArrears.code),
-        # Keys have permissions and callers have addresses; a user of the console calls with neither.
+        # Permissions belong to keys and networks to addresses; a call from the console has neither.
         ("permissions", AuthFailureUnauthorizedOperation, ""),
         ("addresses", IpInBlacklist, ""),
     ],

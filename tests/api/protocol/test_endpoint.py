@@ -1,4 +1,4 @@
-"""Every request gets status 200, an envelope and a RequestId, and the first failing check decides what it says."""
+"""Every request gets status 200, an envelope and a RequestId; the first failing check decides the code."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_record_holds_what_is_known() -> None:
 
 @dataclass(frozen=True)
 class Fault:
-    """A way to break a request, and the code that answers it."""
+    """A way to break a request, and the code of the reply."""
 
     code: str
     ask: Callable[[Ask], None] = lambda ask: None
@@ -316,9 +316,9 @@ def test_unforeseen_fault_is_logged_but_not_shown(caplog: pytest.LogCaptureFixtu
         answer = Ask(b'{"Name":"SECRET-PICTURE"}', action="Crash").to(Toy().app)
     assert is_proper(answer)
     assert answer.code == "InternalError"
-    assert "nobody foresaw" not in answer.raw.decode()
+    assert "unforeseen fault" not in answer.raw.decode()
     assert answer.response["RequestId"] in caplog.text
-    assert "nobody foresaw" in caplog.text
+    assert "unforeseen fault" in caplog.text
     assert "SECRET-PICTURE" not in caplog.text
 
 
@@ -414,7 +414,7 @@ def test_request_body_is_freed_before_the_action_runs(monkeypatch: pytest.Monkey
     kept: list[Callable[[], object]] = []
 
     async def run_and_keep(function: Callable[[], object]) -> object:
-        # A thread lets go of what it ran a moment after its caller has the answer.
+        # A thread releases its task's objects a moment after the caller has the result.
         kept.append(function)
         return function()
 

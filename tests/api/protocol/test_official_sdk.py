@@ -68,7 +68,7 @@ class Keys:
 
 
 async def fuse(call: Call[FuseRequest]) -> FuseResponse:
-    """Echo the picture, so that the client sees what arrived."""
+    """Echo the picture, so that the client can compare it."""
     info = call.params.merge_infos[0]
     if info.url == "faceless":
         raise NoFaceDetected()

@@ -1,4 +1,4 @@
-"""Parameters mean the same however they are sent, and no body is expensive to refuse."""
+"""Parameters mean the same in every encoding, and refusing a body is cheap."""
 
 from __future__ import annotations
 
@@ -246,7 +246,7 @@ class FuseRequest(RequestModel):
 
 GOOD: dict[str, Any] = {"ProjectId": "at_1", "MergeInfos": [{"Url": "u"}]}
 
-# What is sent, and how it is answered in lenient and in strict mode: values of the model, or an error with the path it names.
+# Name, parameters, and the outcome in lenient and in strict mode: values of the model, or an error with the path it names.
 SCHEMA: list[tuple[str, dict[str, Any], Any, Any]] = [
     ("all right", {}, {}, {}),
     ("integer as text", {"LogoAdd": "0"}, {"logo_add": 0}, (InvalidParameter, "LogoAdd")),

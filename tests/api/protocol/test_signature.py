@@ -44,7 +44,7 @@ def key_of(vector: Vector) -> Credential:
 
 
 def accept(request: RawRequest, credential: Credential | None, now: float = NOW, options: ProtocolOptions = OPTIONS) -> dict[str, Any]:
-    """What a request means, if it is accepted."""
+    """Verify a request and return its meaning."""
     common = read_common(request, options)
     claim = read_claim(request, common, options.service if options.strict else None)
     check_clock(claim, common, now, options.clock_skew)
@@ -149,7 +149,7 @@ def test_mutated_request_is_refused_or_means_the_same(data: st.DataObject, vecto
         meaning = accept(request, key_of(vector))
     except ApiError:
         return
-    # Letter case of hosts and digests, "+" for "%20" and the like may differ without changing what was asked for.
+    # Letter case of hosts and digests, "+" for "%20" and the like may differ without changing the request.
     assert meaning == accept(vector.request(), key_of(vector))
 
 

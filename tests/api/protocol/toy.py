@@ -44,7 +44,7 @@ class EchoRequest(RequestModel):
 
 
 class EchoResponse(ResponseModel):
-    """What an echo says."""
+    """Reply of an echo."""
 
     name: str
     count: int
@@ -54,7 +54,7 @@ class EchoResponse(ResponseModel):
 
 
 class Keys:
-    """Knows one key."""
+    """Credentials with a single key."""
 
     async def find(self, secret_id: str) -> Credential | None:
         return Credential(SECRET_ID, SECRET_KEY, 7) if secret_id == SECRET_ID else None
@@ -62,7 +62,7 @@ class Keys:
 
 @dataclass
 class Refuse:
-    """Refuses every call with an error, if there is one."""
+    """A check that refuses every call if it has an error."""
 
     error: type[ApiError] | None = None
 
@@ -73,7 +73,7 @@ class Refuse:
 
 @dataclass
 class Toy:
-    """The endpoint, and what its observer and its slow action saw."""
+    """The endpoint, with the events that its observer and its slow action noted."""
 
     options: ProtocolOptions = field(default_factory=ProtocolOptions)
     hooks: dict[str, Refuse] = field(default_factory=dict)
@@ -121,7 +121,7 @@ class Toy:
         raise NoFaceDetected()
 
     async def crash(self, call: Call[EchoRequest]) -> Mapping[str, Any]:
-        raise RuntimeError("a fault that nobody foresaw")
+        raise RuntimeError("an unforeseen fault")
 
     async def long(self, call: Call[EchoRequest]) -> Mapping[str, Any]:
         return {"Text": call.params.name * call.params.count}

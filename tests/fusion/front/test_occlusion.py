@@ -25,7 +25,7 @@ SPREAD = 5.0
 """Lab units of one robust standard deviation of the skin."""
 
 Look = Callable[[Atlas], tuple[FloatArray, tuple[float, float, float]]]
-"""What lies on the skin: its strength, float32 (GRID, GRID), 0-1, and its Lab colour."""
+"""Something on the skin: its strength, float32 (GRID, GRID), 0-1, and its Lab colour."""
 
 
 def spot(column: float, row: float, reach: tuple[float, float]) -> FloatArray:
@@ -41,7 +41,7 @@ def top_of(atlas: Atlas) -> float:
 
 
 def band(atlas: Atlas, left: float, right: float, depth: float) -> FloatArray:
-    """What comes down from the border of the forehead with a sharp edge; places and depth in shares of the atlas."""
+    """A shape that comes down from the border of the forehead with a sharp edge; places and depth in shares of the atlas."""
     rows, columns = np.mgrid[:GRID, :GRID] / np.float32(GRID)
     inside = (atlas.inset < depth) & (columns > left) & (columns < right) & (rows < atlas.cells[33, 1] / GRID)
     return f32(inside & atlas.covered)
@@ -58,7 +58,7 @@ def strands(atlas: Atlas) -> FloatArray:
 
 
 def covered(atlas: Atlas, look: Look) -> tuple[FloatArray, NDArray[np.bool_]]:
-    """What is found, and where something was laid on the skin."""
+    """The occlusion found, and the strength of what was laid on the skin."""
     strength, colour = look(atlas)
     bare = np.full((GRID, GRID, 3), SKIN, np.float32)
     texture = f32(bare + strength[..., None] * (vector(*colour) - bare))

@@ -35,7 +35,7 @@ def drawn(line: Line, width: int) -> NDArray[np.bool_]:
 
 
 def found_on(cells: NDArray[np.bool_], colour: tuple[float, float, float], atlas: Atlas) -> FloatArray:
-    """What is found on an even face with something of one colour on it."""
+    """The strands found on an even face with something of one colour on it."""
     bare = np.full((GRID, GRID, 3), SKIN, np.float32)
     texture = f32(np.where(cells[..., None], vector(*colour), bare))
     nothing = np.zeros((GRID, GRID), np.float32)

@@ -20,7 +20,7 @@ BASIS = ExpressionBasis.load()
 
 
 def placed(user: Face, template: Face, atlas: Atlas, correction: Correction | None = None) -> FloatArray:
-    """The target mesh when everybody has the same expression."""
+    """The target mesh when user and template have the same expression."""
     calm = np.zeros(52, np.float32)
     fitting = fit(replace(user, blendshapes=calm), replace(template, blendshapes=calm), atlas, BASIS)
     return target_mesh(fitting, FuseOptions(shape=0.0, features=0.0), atlas, BASIS, correction)
