@@ -35,12 +35,15 @@ class Pid:
 
 @dataclass(frozen=True)
 class Sleep:
-    """Takes its time."""
+    """Takes a number of seconds, or less if a file appears."""
 
     seconds: float
+    until: Path | None = None
 
     def __call__(self, context: WorkerContext) -> int:
-        time.sleep(self.seconds)
+        end = time.monotonic() + self.seconds
+        while (left := end - time.monotonic()) > 0 and not (self.until is not None and self.until.exists()):
+            time.sleep(left if self.until is None else 0.01)
         return os.getpid()
 
 
@@ -324,25 +327,29 @@ def test_long_tasks_of_another_kind_leave_no_mark_on_short_ones(bundle_path: Pat
     check(bundle_path, body, workers=2, queue_seconds=0.2)
 
 
-def test_a_long_task_holds_up_its_own_worker_only(bundle_path: Path) -> None:
+def test_a_long_task_holds_up_its_own_worker_only(bundle_path: Path, tmp_path: Path) -> None:
     async def body(running: LocalExecutor) -> None:
-        for _ in range(5):
-            await running.run(Sleep(0.4), 20)
+        for _ in range(2):
+            await running.run(Sleep(1), 20)
             await running.run(Pid(), 20)
-        long = asyncio.create_task(running.run(Sleep(0.4), 20))
-        await asyncio.sleep(0.01)
+        long = asyncio.create_task(running.run(Sleep(15, until=tmp_path / "first"), 20))
+        await asyncio.sleep(0)
         answers = await asyncio.gather(*(running.run(Pid(), 20) for _ in range(6)))
         assert not long.done()
         assert len(answers) == 6
+        (tmp_path / "first").touch()
+        await long
         # Two of them keep both workers busy for longer than a task may wait: one for each worker waits, and no more.
-        others = [asyncio.create_task(running.run(Sleep(0.4), 20)) for _ in range(3)]
-        await asyncio.sleep(0.01)
+        others = [asyncio.create_task(running.run(Sleep(15, until=tmp_path / "second"), 20)) for _ in range(4)]
+        while running.stats.waiting < 2:
+            await asyncio.sleep(0)
         assert running.stats.places == 2
         with pytest.raises(QueueFull):
             await running.run(Pid(), 20)
-        await asyncio.gather(long, *others)
+        (tmp_path / "second").touch()
+        await asyncio.gather(*others)
 
-    check(bundle_path, body, workers=2, queue_seconds=0.2)
+    check(bundle_path, body, workers=2, queue_seconds=0.5)
 
 
 def test_however_long_tasks_are_one_for_each_worker_may_wait(bundle_path: Path) -> None:
