@@ -31,8 +31,8 @@ from facemeld.materials.types import NewMaterial
 from facemeld.results.types import ResultId
 from facemeld.settings.catalogue import Settings
 from facemeld.upkeep.manifest import DATABASE as COPY
-from facemeld.upkeep.manifest import NAME, BackupDamaged, Entry, Manifest, read_manifest
-from facemeld.upkeep.restore import verify
+from facemeld.upkeep.manifest import NAME, BackupDamaged, Entry, Manifest, RestoreRefused, read_manifest
+from facemeld.upkeep.restore import RestorePlan, restore, verify
 from tests.upkeep.conftest import Installation
 
 DATABASE = "facemeld.sqlite3"
@@ -144,6 +144,14 @@ def test_another_key_is_refused(installation: Installation, tmp_path: Path) -> N
     assert list((tmp_path / "restored").iterdir()) == [tmp_path / "restored" / "in-use.lock"]
 
 
+def test_a_missing_key_file_is_named(installation: Installation, tmp_path: Path) -> None:
+    made, key = backed_up(installation, tmp_path / "backup"), tmp_path / "missing.key"
+    plan = RestorePlan(made, tmp_path / "restored", DATABASE, key_file=key)
+    with pytest.raises(RestoreRefused, match=f"the key file {key} must be readable, got: No such file or directory"):
+        restore(plan, actor="test", clock=utc_now)
+    assert not tree(tmp_path / "restored")
+
+
 def test_a_master_key_in_the_settings_stays_there(installation: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FACEMELD_MASTER_KEY", "a secret of more than thirty-two characters")
     data = tmp_path / "other"
@@ -196,6 +204,8 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
     "database twice": lambda made: change_manifest(made, lambda body: body["entries"].append(body["entries"][0])),
     "file added": lambda made: (made / "materials" / "extra").write_bytes(b"x"),
     "link added": lambda made: (made / "materials" / "extra").symlink_to("/etc/passwd"),
+    "file became a FIFO": lambda made: ((made / "master.key").unlink(), os.mkfifo(made / "master.key")),
+    "manifest became a FIFO": lambda made: ((made / NAME).unlink(), os.mkfifo(made / NAME)),
     "file became a link": lambda made: ((made / "master.key").unlink(), (made / "master.key").symlink_to("/etc/hostname")),
 }
 

@@ -10,6 +10,7 @@ import hashlib
 import os
 import secrets
 import shutil
+import stat
 import tarfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
@@ -137,8 +138,12 @@ def _opened(path: Path) -> Iterator[_Files]:
 
 
 def _open_file(path: Path) -> IO[bytes]:
-    # A symbolic link could lead out of the backup.
-    return os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb")
+    # A symbolic link could lead out of the backup. Without O_NONBLOCK, opening a FIFO would wait for a writer.
+    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise BackupDamaged(f"the backup must hold plain files only, {path.name} is not a plain file")
+    return file
 
 
 def _read_manifest(files: _Files) -> tuple[Manifest, str]:
@@ -192,7 +197,11 @@ def _settle_key(plan: RestorePlan, manifest: Manifest, seal: str, stage: Path) -
     elif not path.exists():
         if plan.key_file is None:
             raise RestoreRefused("this backup does not include the master key; give its file with --key-file")
-        write_synced(path, plan.key_file.read_bytes())
+        try:
+            key = plan.key_file.read_bytes()
+        except OSError as error:
+            raise RestoreRefused(f"the key file {plan.key_file} must be readable, got: {error.strerror}") from error
+        write_synced(path, key)
     try:
         vault = KeyVault.from_file(path) if path.exists() else KeyVault.from_secret(plan.master_key or "")
     except VaultError as error:
