@@ -25,7 +25,8 @@ from facemeld.media.decode import DecodeLimits
 from facemeld.models.store import ensure_bundle
 from facemeld.settings.catalogue import Settings
 from facemeld.workers.pool.context import WorkerConfig, WorkerContext, context_for
-from facemeld.workers.tasks.fuse import Fuse, ImportTemplate
+from facemeld.workers.tasks.fuse import Fuse
+from facemeld.workers.tasks.importing import ImportTemplate
 from facemeld.workers.tasks.marking import Marking
 from facemeld.workers.tasks.photos import ImageSource, PhotoRules, UserPhoto
 from facemeld.workers.tasks.template import StoredTemplate, load

@@ -29,7 +29,7 @@ from facemeld.boxes import Rect
 from facemeld.fusion.types import Assignment, FuseOptions
 from facemeld.library import NoSuchFace, default_engine
 from facemeld.marks import detect, invisible
-from facemeld.workers.tasks.verify import surroundings
+from facemeld.workers.tasks.marking import surroundings
 
 Picture = NDArray[np.uint8]
 KEY = b"measurements only, not a secret."

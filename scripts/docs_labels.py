@@ -28,7 +28,7 @@ from facemeld.media.decode import DecodeLimits
 from facemeld.models.store import ensure_bundle
 from facemeld.verify.service import report
 from facemeld.workers.pool.context import WorkerConfig, context_for
-from facemeld.workers.tasks.verify import VerifyPicture
+from facemeld.workers.tasks.marking import VerifyPicture
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "labels.md"
 KEY = b"a key for this page, not secret."

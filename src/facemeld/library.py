@@ -32,7 +32,7 @@ from facemeld.settings.environment import load_settings
 from facemeld.timing import stage
 from facemeld.upkeep.installation import existing_mark_key, signing_identity
 from facemeld.workers.pool.context import TemplateCache, WorkerContext
-from facemeld.workers.tasks.incoming import FoundMark, IncomingRule, look
+from facemeld.workers.tasks.inputs import FoundMark, IncomingRule, look
 from facemeld.workers.tasks.marking import FusedFile, Inputs, InvisibleScope, Marking, write
 from facemeld.workers.tasks.template import Template
 

@@ -24,7 +24,7 @@ from facemeld.marks import errors as marks_errors
 from facemeld.media import errors as media_errors
 from facemeld.media.errors import DownloadFailed, EncodingFailed
 from facemeld.workers.pool import executor as pool
-from facemeld.workers.tasks import errors as workers_errors
+from facemeld.workers.tasks import inputs as workers_errors
 from tests.tables import table
 
 

@@ -32,8 +32,7 @@ from facemeld.materials.reconcile import compare, remove_orphans, settle_all
 from facemeld.materials.types import MaterialDeleted, NewMaterial
 from facemeld.results.types import ResultId, ResultNotFound
 from facemeld.settings.catalogue import Settings
-from facemeld.upkeep.backup import BackupMaker
-from facemeld.upkeep.manifest import BackupError
+from facemeld.upkeep.backup import BackupError, BackupMaker
 from facemeld.upkeep.restore import RestorePlan, restore, verify
 from tests.durability.faults import DATABASE, Fault, Injector, injected
 

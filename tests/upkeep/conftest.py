@@ -22,7 +22,7 @@ from facemeld.materials.types import Material, NewMaterial
 from facemeld.media.decode import DecodeLimits
 from facemeld.settings.catalogue import Settings
 from facemeld.workers.pool.context import WorkerConfig, context_for
-from facemeld.workers.tasks.fuse import ImportTemplate
+from facemeld.workers.tasks.importing import ImportTemplate
 
 
 @dataclass(frozen=True)

@@ -30,8 +30,8 @@ from facemeld.materials.reconcile import compare
 from facemeld.materials.types import NewMaterial
 from facemeld.results.types import ResultId
 from facemeld.settings.catalogue import Settings
-from facemeld.upkeep.manifest import DATABASE as COPY
-from facemeld.upkeep.manifest import NAME, BackupDamaged, Entry, Manifest, RestoreRefused, read_manifest
+from facemeld.upkeep.backup import DATABASE as COPY
+from facemeld.upkeep.backup import NAME, BackupDamaged, Entry, Manifest, RestoreRefused, read_manifest
 from facemeld.upkeep.restore import RestorePlan, restore, verify
 from tests.upkeep.conftest import Installation
 

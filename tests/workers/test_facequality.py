@@ -16,8 +16,7 @@ from facemeld.fusion.types import Face
 from facemeld.materials.review import ReviewLimits, assess
 from facemeld.media.decode import DecodeLimits
 from facemeld.workers.pool.context import WorkerConfig, context_for
-from facemeld.workers.tasks.fuse import ImportTemplate
-from facemeld.workers.tasks.importing import LONGEST_SIDE, MakeThumbnail, measure
+from facemeld.workers.tasks.importing import LONGEST_SIDE, ImportTemplate, MakeThumbnail, measure
 
 
 @pytest.fixture(scope="module")

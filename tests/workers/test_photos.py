@@ -18,8 +18,7 @@ from facemeld.fusion.mesh import MeshEngine
 from facemeld.fusion.types import Assignment, Face, FuseOptions
 from facemeld.media.decode import DecodeLimits
 from facemeld.workers.pool.context import TemplateCache, WorkerContext
-from facemeld.workers.tasks.errors import FaceTooSmall, NoFaceFound, RectOutsidePicture
-from facemeld.workers.tasks.incoming import IncomingRule
+from facemeld.workers.tasks.inputs import FaceTooSmall, IncomingRule, NoFaceFound, RectOutsidePicture
 from facemeld.workers.tasks.photos import ImageSource, PhotoReader, PhotoRules, UserPhoto
 
 Portrait: TypeAlias = Callable[[float], ImageSource]

@@ -13,7 +13,7 @@ from facemeld.boxes import Rect
 from facemeld.fusion.mesh import MeshEngine
 from facemeld.media.decode import DecodedImage, DecodeLimits
 from facemeld.media.encode import encode
-from facemeld.workers.tasks.errors import FacesMoved
+from facemeld.workers.tasks.inputs import FacesMoved
 from facemeld.workers.tasks.template import StoredTemplate, load, make
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from facemeld.boxes import Rect
 from facemeld.fusion.mesh import MeshEngine
 from facemeld.fusion.types import Face, Picture, Search
-from facemeld.workers.tasks.sent import LARGE, find_faces
+from facemeld.workers.tasks.fuse import LARGE, find_faces
 
 
 class Counting(MeshEngine):

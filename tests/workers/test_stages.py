@@ -15,7 +15,7 @@ from facemeld.errors import FacemeldError
 from facemeld.timing import Stages, collecting, stage
 from facemeld.workers.pool.context import WorkerConfig, WorkerContext
 from facemeld.workers.pool.local import LocalExecutor, PoolLimits
-from facemeld.workers.tasks.errors import NoFaceFound
+from facemeld.workers.tasks.inputs import NoFaceFound
 
 
 @dataclass(frozen=True)

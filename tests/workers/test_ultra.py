@@ -18,10 +18,9 @@ from facemeld.fusion.types import Assignment, Face, FuseOptions, Picture
 from facemeld.media.decode import DecodeLimits
 from facemeld.workers.pool.context import TemplateCache, WorkerContext
 from facemeld.workers.pool.executor import kind_of
-from facemeld.workers.tasks.errors import FaceTooSmall, NoFaceFound, RectOutsidePicture, TemplateEmpty, TemplateTooLarge, TooManyPhotos
-from facemeld.workers.tasks.fuse import CheckPhotos
+from facemeld.workers.tasks.fuse import CheckPhotos, SentTemplate, located, read_template
+from facemeld.workers.tasks.inputs import FaceTooSmall, NoFaceFound, RectOutsidePicture, TemplateEmpty, TemplateTooLarge, TooManyPhotos
 from facemeld.workers.tasks.photos import ImageSource, PhotoRules, UserPhoto, cut_out
-from facemeld.workers.tasks.sent import SentTemplate, located, read_template
 from facemeld.workers.tasks.template import StoredTemplate, Template
 
 LIMITS = DecodeLimits(max_side=7999)

@@ -7,7 +7,7 @@ import pytest
 
 from facemeld.boxes import Rect
 from facemeld.fusion.types import Face, Pose
-from facemeld.workers.tasks.errors import FaceOutsidePicture, LandmarksOutsideBox
+from facemeld.workers.tasks.inputs import FaceOutsidePicture, LandmarksOutsideBox
 from facemeld.workers.tasks.photos import check_whole
 from tests.tables import table
 

@@ -22,7 +22,7 @@ from facemeld.media import errors as media
 from facemeld.privacy import types as privacy
 from facemeld.results.types import ResultNotSaved
 from facemeld.workers.pool import executor as pool
-from facemeld.workers.tasks import errors as tasks
+from facemeld.workers.tasks import inputs as tasks
 
 Failures: TypeAlias = Mapping[type[FacemeldError], type[ApiError]]
 """An API error for each error of the use cases; the entry of the closest base class holds."""

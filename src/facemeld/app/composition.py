@@ -40,10 +40,9 @@ from facemeld.results.local import LocalResultStore
 from facemeld.settings.catalogue import Settings
 from facemeld.settings.groups import split_list
 from facemeld.upkeep.administration import Administration, read_configuration
+from facemeld.upkeep.backup import KEY_PURPOSE
 from facemeld.upkeep.installation import mark_key, signing_identity, vault
-from facemeld.upkeep.manifest import KEY_PURPOSE
 from facemeld.upkeep.overview import Overview
-from facemeld.upkeep.plans import PlanMaker
 from facemeld.usage.store import UsageSearch, UsageStore
 from facemeld.users.signin import SignIn
 from facemeld.users.store import UserStore
@@ -51,7 +50,7 @@ from facemeld.verify.service import VerifyRules, VerifyService
 from facemeld.workers.pool.context import WorkerConfig
 from facemeld.workers.pool.executor import Executor
 from facemeld.workers.pool.local import LocalExecutor, PoolLimits
-from facemeld.workers.tasks.incoming import IncomingRule
+from facemeld.workers.tasks.inputs import IncomingRule
 from facemeld.workers.tasks.photos import PhotoRules
 
 MIB = 1 << 20
@@ -257,13 +256,6 @@ class Services:
             refuse_synthetic=settings.marks.incoming_synthetic == "refuse",
         )
         return MaterialService(application.activities, application.materials, self._executor, rules, application.counts)
-
-    @cached_property
-    def plan_maker(self) -> PlanMaker:
-        """Makes plans of materials anew."""
-        return PlanMaker(
-            self._application.materials.files, self._executor, _material_limits(self._settings), self._settings.workers.task_seconds
-        )
 
     @cached_property
     def verifying(self) -> VerifyService:

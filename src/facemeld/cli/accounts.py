@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, TypeAlias
 
 import typer
 
-from facemeld.accounts.rates import check_actions, check_rates
-from facemeld.accounts.types import (
-    UNLIMITED,
-    Account,
-    AccountChange,
-    AccountInvalid,
-    AccountState,
-    Network,
-    Package,
-    RateChange,
-    parse_actions,
-    parse_networks,
-    parse_rate,
-)
+from facemeld.accounts.rates import check_actions
+from facemeld.accounts.types import Account, AccountState, Package, parse_actions
 from facemeld.app.composition import Application
 from facemeld.cli.common import DEFAULT_ACCOUNT, AccountOption, DataOption, JsonOption, actor, application, moment, show, show_table
+from facemeld.upkeep.administration import account_change
 
 accounts = typer.Typer(help="Manage accounts: state, credit, rates and address lists.", no_args_is_help=True)
 packages = typer.Typer(help="Manage prepaid calls.", no_args_is_help=True)
@@ -63,7 +51,7 @@ def create_account(
     as_json: JsonOption = False,
 ) -> None:
     """Create an account. Its calls are unlimited unless it has a balance or a package."""
-    change = AccountChange(balance=_balance(balance))
+    change = account_change(balance=_balance(balance))
     with application(data) as opened:
         opened.accounts.create(name, actor=actor())
         if change.balance is not None:
@@ -107,13 +95,13 @@ def set_account(
     as_json: JsonOption = False,
 ) -> None:
     """Change an account with immediate effect. Address lists are replaced; rates are changed one by one."""
-    change = AccountChange(
+    change = account_change(
         state=state,
         balance=_balance(balance),
         auto_open=auto_open,
-        rates=_rates(rate or ()),
-        allowed=_networks(allow_ip, ANYWHERE),
-        denied=_networks(deny_ip, NO_NETWORKS),
+        rates={name.strip(): value.strip() for name, _, value in (text.partition("=") for text in rate or ())},
+        allow_ips=_addresses(allow_ip, ANYWHERE),
+        deny_ips=_addresses(deny_ip, NO_NETWORKS),
     )
     with application(data) as opened:
         value = _value(opened, opened.accounts.change(name, change, actor=actor()))
@@ -236,27 +224,12 @@ def enable_key(secret_id: str, data: DataOption = None, as_json: JsonOption = Fa
     _switch_key(secret_id, True, data, as_json)
 
 
-def _balance(text: str | None) -> Any:
-    if text is None or text == UNLIMITED:
-        return text
-    if not text.lstrip("-").isdecimal():
-        raise AccountInvalid(f"the balance must be a number of calls or unlimited, got {text!r}")
-    return int(text)
+def _balance(text: str | None) -> int | str | None:
+    return int(text) if text is not None and text.lstrip("-").isdecimal() else text
 
 
-def _rates(texts: Iterable[str]) -> dict[str, RateChange]:
-    changes: dict[str, RateChange] = {}
-    for text in texts:
-        name, _, value = (part.strip() for part in text.partition("="))
-        changes[name] = parse_rate(name, value)
-    check_rates(changes)
-    return changes
-
-
-def _networks(texts: list[str] | None, empty: str) -> tuple[Network, ...] | None:
-    if not texts:
-        return None
-    return () if texts == [empty] else parse_networks(",".join(texts))
+def _addresses(texts: list[str] | None, empty: str) -> list[str] | None:
+    return [] if texts == [empty] else texts or None
 
 
 def _summary(opened: Application, account: Account) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Protocol, TypeAlias
 import typer
 
 from facemeld.cli.common import DEFAULT_ACCOUNT, AccountOption, DataOption, JsonOption, actor, application, every, moment, show, show_table
-from facemeld.cli.server import fetch_with_progress
+from facemeld.cli.pictures import fetch_with_progress
 from facemeld.materials.service import appeal_material, approve_material, reject_material
 from facemeld.materials.store import MaterialStore
 from facemeld.materials.types import Activity, Material, MaterialStatus

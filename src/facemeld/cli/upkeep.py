@@ -15,10 +15,9 @@ from facemeld.app.composition import Application, open_application
 from facemeld.cli.common import DataOption, JsonOption, actor, application, settings_for, show, show_table
 from facemeld.db.errors import utc_now
 from facemeld.materials.types import Material
-from facemeld.upkeep.backup import BackupMaker
+from facemeld.upkeep.backup import BackupMaker, Manifest
 from facemeld.upkeep.checks import Finding, Installation
 from facemeld.upkeep.doctor import Doctor
-from facemeld.upkeep.manifest import Manifest
 from facemeld.upkeep.restore import RestorePlan, restore, verify
 
 _WITH_KEYS = "THE BACKUP INCLUDES THE KEYS: whoever can read it can read every stored secret and sign results. Keep it like a password."
@@ -75,7 +74,7 @@ def doctor(
 
 async def _renew(application: Application, materials: Sequence[Material]) -> tuple[int, tuple[str, ...]]:
     async with application.working() as services:
-        return await services.plan_maker.renew(materials)
+        return await services.importing.renew_plans(materials)
 
 
 def _lines(finding: Finding) -> Iterator[str]:

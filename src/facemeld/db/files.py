@@ -107,7 +107,7 @@ def create_file(path: Path, data: bytes) -> bool:
     return True
 
 
-NAME = "in-use.lock"
+LOCK_NAME = "in-use.lock"
 """File in the data folder that the locks are on; its content means nothing, and the system frees the lock of a process that ends."""
 
 
@@ -124,7 +124,7 @@ class Occupancy:
     def __init__(self, folder: Path) -> None:
         try:
             make_folder(folder)
-            self._descriptor = os.open(folder / NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE)
+            self._descriptor = os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE)
         except OSError as error:
             raise FolderUnavailable(f"the data folder {folder} must be writable, got: {error.strerror}") from error
         # Waits for a repair that is under way; on a file system without locks, nobody ever counts as alone.

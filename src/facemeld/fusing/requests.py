@@ -15,7 +15,7 @@ from facemeld.marks.metadata import ImplicitLabel
 from facemeld.media.decode import DecodeLimits
 from facemeld.media.errors import ImageTooManyBytes
 from facemeld.media.urls import parse_url
-from facemeld.workers.tasks.errors import TemplateEmpty
+from facemeld.workers.tasks.inputs import TemplateEmpty
 from facemeld.workers.tasks.marking import InvisibleScope, Logo, LogoRule, Marking
 from facemeld.workers.tasks.photos import PhotoRules
 

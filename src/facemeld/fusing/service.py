@@ -41,12 +41,10 @@ from facemeld.results.types import ResultNotFound, ResultStore
 from facemeld.timing import stage
 from facemeld.usage.types import Facts
 from facemeld.workers.pool.executor import Executor, account
-from facemeld.workers.tasks.errors import InputSynthetic
-from facemeld.workers.tasks.fuse import CheckPhotos, Fuse
-from facemeld.workers.tasks.incoming import records
+from facemeld.workers.tasks.fuse import CheckPhotos, Fuse, SentTemplate
+from facemeld.workers.tasks.inputs import InputSynthetic, records
 from facemeld.workers.tasks.marking import FusedFile, Logo, Marking
 from facemeld.workers.tasks.photos import ImageSource, UserPhoto
-from facemeld.workers.tasks.sent import SentTemplate
 from facemeld.workers.tasks.template import StoredTemplate
 
 logger = logging.getLogger(__name__)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from facemeld.counts import Counts, Family
+from facemeld.errors import FacemeldError
 from facemeld.materials.activities import ActivityStore
 from facemeld.materials.review import Language, ReviewLimits, assess, describe, passes
 from facemeld.materials.store import MaterialStore
+from facemeld.materials.templates import numbered_boxes
 from facemeld.materials.types import (
     TRANSITIONS,
     Finding,
@@ -23,10 +25,9 @@ from facemeld.materials.types import (
     ReviewRefused,
 )
 from facemeld.media.decode import DecodeLimits
-from facemeld.workers.pool.executor import OPERATORS, Executor
-from facemeld.workers.tasks.fuse import ImportedTemplate, ImportTemplate
-from facemeld.workers.tasks.importing import MakeThumbnail
-from facemeld.workers.tasks.incoming import describe as describe_mark
+from facemeld.workers.pool.executor import OPERATORS, UPKEEP, Executor
+from facemeld.workers.tasks.importing import ImportedTemplate, ImportTemplate, MakeThumbnail, RebuildPlan
+from facemeld.workers.tasks.inputs import describe as describe_mark
 
 _THUMBNAILS_AT_ONCE = 2
 
@@ -121,6 +122,20 @@ class MaterialService:
             return await asyncio.to_thread(self._materials.replace, None, model_id, new, actor=actor)
 
         return await self._finish(work(), approve, actor)
+
+    async def renew_plans(self, materials: Iterable[Material]) -> tuple[int, tuple[str, ...]]:
+        """Remake plans one after the other; return how many succeeded, and a line about each failure."""
+        files, done, failed = self._materials.files, 0, []
+        for material in materials:
+            try:
+                picture = files.read_picture(material.number, material.format)
+                task = RebuildPlan(picture, self._rules.limits, numbered_boxes(material.faces))
+                files.replace_plan(material.number, await self._executor.run(task, self._rules.seconds, owner=UPKEEP))
+            except FacemeldError as error:
+                failed.append(f"{material.id}: {' '.join(str(error).split())}")
+            else:
+                done += 1
+        return done, tuple(failed)
 
     async def _review(self, picture: bytes, name: str) -> NewMaterial:
         """Analyse a picture and review it automatically."""

@@ -10,7 +10,7 @@ from facemeld.materials.activities import ActivityStore
 from facemeld.materials.store import MaterialStore
 from facemeld.materials.types import Activity, Material, MaterialFace, MaterialRecord
 from facemeld.media.decode import DecodeLimits
-from facemeld.workers.tasks.incoming import from_records
+from facemeld.workers.tasks.inputs import from_records
 from facemeld.workers.tasks.template import StoredTemplate
 
 

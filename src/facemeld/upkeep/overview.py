@@ -22,8 +22,6 @@ from facemeld.usage.statistics import Figures, TallyStore, UsageStatistics
 from facemeld.usage.types import Usage
 from facemeld.workers.pool.executor import Executor
 
-__all__ = ["Figures", "FirstSteps", "Health", "Overview", "Stored", "Usage"]
-
 _RESULTS_KEPT = 300.0
 """Seconds for which the size of the results is not measured again: it takes a look at every file."""
 

@@ -24,13 +24,12 @@ from facemeld.accounts.vault import KeyVault
 from facemeld.db.audit import AuditLog
 from facemeld.db.database import Database
 from facemeld.db.errors import Clock
-from facemeld.db.files import NAME as LOCK
-from facemeld.db.files import PRIVATE_FOLDER, TEMPORARY_PREFIX, create_synced, occupied, sync_folder, sync_tree, write_synced
+from facemeld.db.files import LOCK_NAME, PRIVATE_FOLDER, TEMPORARY_PREFIX, create_synced, occupied, sync_folder, sync_tree, write_synced
 from facemeld.db.inspection import inspect_file, use_wal
 from facemeld.materials.files import MaterialFiles
 from facemeld.materials.reconcile import compare
 from facemeld.materials.types import material_id
-from facemeld.upkeep.manifest import DATABASE, KEY_PURPOSE, MASTER_KEY, NAME, BackupDamaged, Entry, Manifest, RestoreRefused, read_manifest
+from facemeld.upkeep.backup import DATABASE, KEY_PURPOSE, MASTER_KEY, NAME, BackupDamaged, Entry, Manifest, RestoreRefused, read_manifest
 
 _CHUNK = 1 << 20
 _LARGEST_MANIFEST = 1 << 30
@@ -77,7 +76,7 @@ def restore(plan: RestorePlan, *, actor: str, clock: Clock) -> Manifest:
     with occupied(plan.folder) as occupancy, occupancy.alone() as alone, _opened(plan.source) as files:
         if not alone:
             raise RestoreRefused(f"nothing else may use the data folder {plan.folder} during a restore; stop the server first")
-        if found := sorted(path.name for path in plan.folder.iterdir() if path.name != LOCK):
+        if found := sorted(path.name for path in plan.folder.iterdir() if path.name != LOCK_NAME):
             raise RestoreRefused(f"the data folder {plan.folder} must be empty, it holds {', '.join(found[:5])}")
         manifest, seal = _read_manifest(files)
         stage = plan.folder / f"{TEMPORARY_PREFIX}restore-{secrets.token_hex(8)}"

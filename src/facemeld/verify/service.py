@@ -10,8 +10,7 @@ from facemeld.marks.metadata import ImplicitLabel
 from facemeld.media.decode import DecodeLimits
 from facemeld.media.errors import ImageTooManyBytes
 from facemeld.workers.pool.executor import VERIFIERS, Executor
-from facemeld.workers.tasks.marking import mark_identifier
-from facemeld.workers.tasks.verify import ReadMarks, VerifyPicture
+from facemeld.workers.tasks.marking import ReadMarks, VerifyPicture, mark_identifier
 
 if TYPE_CHECKING:
     from facemeld.marks.credentials import Credentials

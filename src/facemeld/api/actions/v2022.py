@@ -24,7 +24,7 @@ from facemeld.fusing.service import FuseService
 from facemeld.fusion.retouch.presets import UltraStrengths
 from facemeld.materials.listing import ListingService, ListRequest
 from facemeld.materials.types import Material, MaterialStatus
-from facemeld.workers.tasks.errors import InputSynthetic, TemplateEmpty, TemplateTooLarge, TooManyPhotos
+from facemeld.workers.tasks.inputs import InputSynthetic, TemplateEmpty, TemplateTooLarge, TooManyPhotos
 
 _FUSE_FACE = "FuseFace"
 VERSION = "2022-09-27"

@@ -1,4 +1,4 @@
-"""The pixel tasks: check photos, fuse them into a template, import a template, plan it again."""
+"""The pixel tasks of a call: check photos, and fuse them into a stored template or into a template that came with the call."""
 
 from __future__ import annotations
 
@@ -12,18 +12,16 @@ from facemeld.boxes import Rect
 from facemeld.fusion.engine import Engine
 from facemeld.fusion.retouch.presets import FaceInResult, RetouchStrengths
 from facemeld.fusion.types import Assignment, Face, FuseOptions, Picture
-from facemeld.marks.provenance import IncomingMark, Ingredient, notice
-from facemeld.media.containers import ImageFormat
+from facemeld.marks.provenance import Ingredient
 from facemeld.media.decode import DecodeLimits, decode
-from facemeld.media.encode import CONTENT_TYPES
+from facemeld.media.errors import EmptyImage, ImageTooLarge
+from facemeld.media.headers import probe
 from facemeld.timing import stage
 from facemeld.workers.pool.context import WorkerContext
-from facemeld.workers.tasks.importing import FaceQuality, covered_shares, measure
-from facemeld.workers.tasks.incoming import FoundMark, look
+from facemeld.workers.tasks import inputs
 from facemeld.workers.tasks.marking import FusedFile, Inputs, Marking, read_logo, write
-from facemeld.workers.tasks.photos import PhotoReader, PhotoRules, UserPhoto, cut_out
-from facemeld.workers.tasks.sent import SentTemplate, located, read_template
-from facemeld.workers.tasks.template import StoredTemplate, Template, make, pack, remake
+from facemeld.workers.tasks.photos import ImageSource, PhotoReader, PhotoRules, UserPhoto, cut_out
+from facemeld.workers.tasks.template import StoredTemplate, Template
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +77,10 @@ class Fuse:
         with stage("sign"):
             digest = ready.digest or hashlib.sha256(ready.data).digest()
             own = Ingredient(digest, tuple(one.mark.kind for one in ready.found))
-            inputs = Inputs(own, photos, ready.found + found)
-        return write(fused, template, self.marking, mark, inputs=inputs, context=context)
+            sources = Inputs(own, photos, ready.found + found)
+        return write(fused, template, self.marking, mark, inputs=sources, context=context)
 
-    def _read(self, context: WorkerContext, ready: _Ready) -> tuple[list[Assignment], tuple[Ingredient, ...], tuple[FoundMark, ...]]:
+    def _read(self, context: WorkerContext, ready: _Ready) -> tuple[list[Assignment], tuple[Ingredient, ...], tuple[inputs.FoundMark, ...]]:
         """Return the users' faces, the photos as the credentials name them, and the marks found in the photos."""
         reader = PhotoReader(context, self.rules)
         faces = dict(enumerate(ready.template.plan.faces))
@@ -104,7 +102,7 @@ class _Ready:
 
     template: Template
     numbers: tuple[int, ...]
-    found: tuple[FoundMark, ...]
+    found: tuple[inputs.FoundMark, ...]
     digest: bytes = b""
     data: bytes = field(default=b"", repr=False)
 
@@ -115,7 +113,7 @@ def _prepare(context: WorkerContext, source: StoredTemplate | SentTemplate, phot
         return _Ready(context.template(source), numbers, source.incoming, digest=bytes.fromhex(source.digest))
     data = source.file()
     template = read_template(context, data, source.limits)
-    found = look(data, template.plan.picture, "template", rules.incoming, context.mark_key)
+    found = inputs.look(data, template.plan.picture, "template", rules.incoming, context.mark_key)
     template, numbers = located(context.engine, template, photos, rules)
     return _Ready(template, numbers, found, data=data)
 
@@ -149,73 +147,167 @@ def _face_now(engine: Engine, fused: Picture, model: Face) -> Face:
     return face if distance < 0.25 * max(model.box.width, model.box.height) else model
 
 
-@dataclass(frozen=True, slots=True)
-class ImportedTemplate:
-    """The result of importing a template.
+MAX_FACES = 24
+"""Largest faces of a template that are planned ahead; a box may name any other."""
 
-    Attributes:
-        width, height: Size in pixels.
-        format: Format of the file.
-        digest: SHA-256 of the file, hexadecimal.
-        faces: Faces, largest first.
-        quality: Quality of each face, in the same order.
-        plan: The packed template, see ``workers.tasks.fuse.template``.
-        incoming: Marks that it already carries, including this installation's invisible mark.
-    """
+LARGE = 4096
+"""Longest side, in pixels, up to which a picture is searched for faces in its own size."""
 
-    width: int
-    height: int
-    format: ImageFormat
-    digest: str
-    faces: tuple[Face, ...]
-    quality: tuple[FaceQuality, ...]
-    plan: bytes = field(repr=False)
-    incoming: tuple[IncomingMark, ...] = ()
+_QUICK = 2048  # longest side to which larger pictures are shrunk for the search
+_FACE_BYTES = 3 << 20  # memory of a plan for one face besides its crop
 
 
 @dataclass(frozen=True, slots=True)
-class ImportTemplate:
-    """Decode a template, find its faces, measure and plan them."""
+class SentTemplate:
+    """A template that came with the call."""
 
-    data: bytes = field(repr=False)
+    source: ImageSource
     limits: DecodeLimits
 
-    def __call__(self, context: WorkerContext) -> ImportedTemplate:
-        """Do the work that a material needs once."""
-        image = decode(self.data, self.limits)
-        template = make(context.engine, image)
-        return ImportedTemplate(
-            width=image.width,
-            height=image.height,
-            format=image.format,
-            digest=hashlib.sha256(self.data).hexdigest(),
-            faces=template.plan.faces,
-            quality=tuple(
-                measure(image.rgb, face, covered) for face, covered in zip(template.plan.faces, covered_shares(template.plan), strict=True)
-            ),
-            plan=pack(context.engine, template),
-            incoming=notice(self.data, CONTENT_TYPES[image.format], rgb=image.rgb, key=context.mark_key),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class RebuildPlan:
-    """Plan a template again that was imported before, perhaps by an older engine.
-
-    Attributes:
-        data: The picture's file.
-        limits: Limits for decoding it.
-        boxes: Its faces in the order of the import.
-    """
-
-    data: bytes = field(repr=False)
-    limits: DecodeLimits
-    boxes: tuple[Rect, ...]
-
-    def __call__(self, context: WorkerContext) -> bytes:
-        """Return the packed template.
+    def file(self) -> bytes:
+        """Return the template's file.
 
         Raises:
-            FacesMoved: a face is not found where it was.
+            TemplateEmpty: it has no bytes.
+            MediaError: the base64 text is not valid.
         """
-        return pack(context.engine, remake(context.engine, decode(self.data, self.limits), self.boxes))
+        try:
+            data = self.source.file()
+            if not data:
+                raise EmptyImage("a picture must have at least one byte, got 0")
+        except EmptyImage as error:
+            raise inputs.TemplateEmpty("the template must be a picture, got no bytes") from error
+        return data
+
+
+def read_template(context: WorkerContext, data: bytes, limits: DecodeLimits) -> Template:
+    """Return the planned template, from memory when the same file was used lately.
+
+    Args:
+        context: The engine and the memory.
+        data: The template's file.
+        limits: Limits for decoding it.
+
+    Raises:
+        TemplateTooLarge: a side of the template has too many pixels.
+        MediaError: the file cannot be decoded or breaks another limit.
+        NoFaceFound: it shows no face.
+    """
+    # Content, not address: the same picture under another URL is the same template.
+    return context.templates.get(f"ultra/{hashlib.sha256(data).hexdigest()}", lambda: _plan(context.engine, data, limits))
+
+
+def _plan(engine: Engine, data: bytes, limits: DecodeLimits) -> tuple[Template, int]:
+    try:
+        image = decode(data, limits)
+    except ImageTooLarge as error:
+        header = probe(data)
+        if max(header.width, header.height) > limits.max_side:
+            raise inputs.TemplateTooLarge(str(error)) from error
+        raise
+    faces = find_faces(engine, image.rgb)
+    if not faces:
+        raise inputs.NoFaceFound("the template must show a face, none was found")
+    # Pixels count twice: a fusion needs them once more, and a worker's memory is limited.
+    size = 2 * image.rgb.nbytes + (image.alpha.nbytes if image.alpha is not None else 0)
+    planned = faces[:MAX_FACES]
+    size += sum(_FACE_BYTES + 4 * face.box.area for face in planned)
+    return Template(engine.plan(image.rgb, planned), image.alpha, image.format), size
+
+
+def located(engine: Engine, template: Template, photos: Sequence[UserPhoto], rules: PhotoRules) -> tuple[Template, tuple[int, ...]]:
+    """Find the face of the template that each photo goes onto.
+
+    A box means the largest face whose centre lies in it; without one, a photo takes the largest face that is still free. A face in a
+    box that the search of the whole picture missed is looked for once more, in the box alone, and added to the plan.
+
+    Returns:
+        The template, with the faces added, and the face's index for each photo.
+
+    Raises:
+        RectOutsidePicture: a box leaves the template.
+        NoFaceFound, FaceTooSmall: there is no face in a box, or one that is too small.
+        TooManyPhotos: two photos for one face, or more photos than faces.
+    """
+    faces = list(template.plan.faces)
+    planned = len(faces)
+    chosen = [_in_box(engine, template.plan.picture, faces, photo.template_face) for photo in photos]
+    named = [number for number in chosen if number is not None]
+    if len(set(named)) < len(named):
+        raise inputs.TooManyPhotos("each face of the template may be meant once")
+    free = iter([number for number in range(planned) if number not in named])
+    numbers = tuple(next(free, -1) if number is None else number for number in chosen)
+    if -1 in numbers:
+        raise inputs.TooManyPhotos(f"the template has {len(faces)} faces, got {len(photos)} photos")
+    for number in numbers:
+        box = faces[number].box
+        if min(box.width, box.height) < rules.min_face:
+            least = rules.min_face
+            raise inputs.FaceTooSmall(f"the template's face must have at least {least}x{least} pixels, got {box.width}x{box.height}")
+    if len(faces) > planned:
+        template = Template(engine.plan(template.plan.picture, faces), template.alpha, template.format)
+    return template, numbers
+
+
+def _in_box(engine: Engine, picture: Picture, faces: list[Face], rect: Rect | int | None) -> int | None:
+    """Return the index of the face in a box, None without a box; a face that was not known yet is appended."""
+    if not isinstance(rect, Rect):
+        return rect
+    height, width = picture.shape[:2]
+    if rect.x < 0 or rect.y < 0 or rect.right > width or rect.bottom > height:
+        raise inputs.RectOutsidePicture(
+            f"the box of the template's face must lie within {width}x{height} pixels, got {rect.width}x{rect.height} at {rect.x},{rect.y}"
+        )
+    for number, face in enumerate(faces):
+        x, y = face.box.x + face.box.width / 2, face.box.y + face.box.height / 2
+        if rect.x <= x < rect.right and rect.y <= y < rect.bottom:
+            return number
+    found = engine.analyse(picture, rect, "largest")
+    if not found:
+        raise inputs.NoFaceFound("the template must show a face in the box, none was found")
+    faces.append(found[0])
+    return len(faces) - 1
+
+
+def find_faces(engine: Engine, picture: Picture, within: Rect | None = None) -> tuple[Face, ...]:
+    """Find faces, largest first.
+
+    A picture beyond ``LARGE`` is searched on a shrunk copy, and each face found is read once more from the picture itself; the picture
+    is searched as a whole only when the copy shows no face. That turns thousands of looks into hundreds: faces under 1/60 of the
+    longest side are passed over, which nobody means when there is a larger one. With a box, nothing is passed over.
+
+    Args:
+        engine: Finds faces in pictures of any size.
+        picture: uint8 (H, W, 3) RGB.
+        within: Only faces whose centre lies in this box.
+    """
+    height, width = picture.shape[:2]
+    if within is not None or max(height, width) <= LARGE:
+        return engine.analyse(picture, within)
+    # Imported here, because the API process imports this module and carries no imaging libraries.
+    import cv2
+
+    factor = _QUICK / max(height, width)
+    size = max(1, round(width * factor)), max(1, round(height * factor))
+    found = engine.analyse(np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8))
+    faces: list[Face] = []
+    for rough in found:
+        face = _exact(engine, picture, rough, factor)
+        if face is not None and all(face.box != other.box for other in faces):
+            faces.append(face)
+    if not faces:
+        return engine.analyse(picture)
+    return tuple(sorted(faces, key=lambda face: (-face.box.area, face.box.x, face.box.y)))
+
+
+def _exact(engine: Engine, picture: Picture, rough: Face, factor: float) -> Face | None:
+    """A face of the shrunk picture as the picture itself shows it; None where it is not found again."""
+    box = rough.box
+    left, top = int(box.x / factor), int(box.y / factor)
+    whole = Rect(left, top, int(box.width / factor) + 1, int(box.height / factor) + 1)
+    middle = rough.landmarks[:, :2].mean(axis=0) / factor
+    near = engine.analyse(picture, whole.intersect(Rect(0, 0, picture.shape[1], picture.shape[0])))
+    distances = [float(np.linalg.norm(face.landmarks[:, :2].mean(axis=0) - middle)) for face in near]
+    if not distances or min(distances) > 0.25 * max(whole.width, whole.height):
+        return None
+    return near[distances.index(min(distances))]

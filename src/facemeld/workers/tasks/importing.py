@@ -1,8 +1,9 @@
-"""What the import of a template measures and makes besides its plan: the quality of its faces, a thumbnail."""
+"""The pixel tasks of materials: import a template, measure its faces, plan it again, make a thumbnail."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,12 @@ import numpy as np
 from facemeld.boxes import Rect
 from facemeld.fusion.engine import Plan
 from facemeld.fusion.types import Face, Picture
+from facemeld.marks.provenance import IncomingMark, notice
+from facemeld.media.containers import ImageFormat
 from facemeld.media.decode import DecodeLimits, decode
-from facemeld.media.encode import encode
+from facemeld.media.encode import CONTENT_TYPES, encode
 from facemeld.workers.pool.context import WorkerContext
+from facemeld.workers.tasks.template import make, pack, remake
 
 SIDE = 128
 """Faces are measured at this size, in pixels of the longer side, so that the figures of small and large faces compare."""
@@ -127,3 +131,75 @@ class MakeThumbnail:
 
             pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
         return encode(pixels, "jpeg", quality=_QUALITY)
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedTemplate:
+    """The result of importing a template.
+
+    Attributes:
+        width, height: Size in pixels.
+        format: Format of the file.
+        digest: SHA-256 of the file, hexadecimal.
+        faces: Faces, largest first.
+        quality: Quality of each face, in the same order.
+        plan: The packed template, see ``template.pack``.
+        incoming: Marks that it already carries, including this installation's invisible mark.
+    """
+
+    width: int
+    height: int
+    format: ImageFormat
+    digest: str
+    faces: tuple[Face, ...]
+    quality: tuple[FaceQuality, ...]
+    plan: bytes = field(repr=False)
+    incoming: tuple[IncomingMark, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ImportTemplate:
+    """Decode a template, find its faces, measure and plan them."""
+
+    data: bytes = field(repr=False)
+    limits: DecodeLimits
+
+    def __call__(self, context: WorkerContext) -> ImportedTemplate:
+        """Do the work that a material needs once."""
+        image = decode(self.data, self.limits)
+        template = make(context.engine, image)
+        return ImportedTemplate(
+            width=image.width,
+            height=image.height,
+            format=image.format,
+            digest=hashlib.sha256(self.data).hexdigest(),
+            faces=template.plan.faces,
+            quality=tuple(
+                measure(image.rgb, face, covered) for face, covered in zip(template.plan.faces, covered_shares(template.plan), strict=True)
+            ),
+            plan=pack(context.engine, template),
+            incoming=notice(self.data, CONTENT_TYPES[image.format], rgb=image.rgb, key=context.mark_key),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RebuildPlan:
+    """Plan a template again that was imported before, perhaps by an older engine.
+
+    Attributes:
+        data: The picture's file.
+        limits: Limits for decoding it.
+        boxes: Its faces in the order of the import.
+    """
+
+    data: bytes = field(repr=False)
+    limits: DecodeLimits
+    boxes: tuple[Rect, ...]
+
+    def __call__(self, context: WorkerContext) -> bytes:
+        """Return the packed template.
+
+        Raises:
+            FacesMoved: a face is not found where it was.
+        """
+        return pack(context.engine, remake(context.engine, decode(self.data, self.limits), self.boxes))

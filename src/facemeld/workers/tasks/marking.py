@@ -1,4 +1,4 @@
-"""The last steps of every result: marks in the pixels, encoding, marks in the file, signature."""
+"""The marks of a result: written into its pixels and its file, signed, and read back when a picture is verified."""
 
 from __future__ import annotations
 
@@ -7,24 +7,28 @@ import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facemeld.boxes import Rect
-from facemeld.fusion.types import Picture
+from facemeld.fusion.types import Face, Picture
 from facemeld.marks.label import Corner, draw_logo, label_patch, shows
-from facemeld.marks.metadata import ImplicitLabel, write_metadata
+from facemeld.marks.metadata import FileMetadata, ImplicitLabel, read_metadata, write_metadata
 from facemeld.marks.provenance import Ingredient, Provenance
 from facemeld.media.containers import ImageFormat
-from facemeld.media.decode import DecodedImage, DecodeLimits
+from facemeld.media.decode import DecodedImage, DecodeLimits, decode
 from facemeld.media.encode import CONTENT_TYPES, encode
 from facemeld.timing import stage
 from facemeld.workers.pool.context import WorkerContext
-from facemeld.workers.tasks.incoming import FoundMark
+from facemeld.workers.tasks.inputs import FoundMark
 from facemeld.workers.tasks.photos import ImageSource
 from facemeld.workers.tasks.template import Template
+
+if TYPE_CHECKING:
+    from facemeld.marks.credentials import Credentials
+    from facemeld.marks.detect import InvisibleMark
 
 _VERSION = version("facemeld")
 
@@ -198,3 +202,62 @@ def _provenance(marking: Marking, inputs: Inputs, context: WorkerContext) -> Pro
         when=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         source_type=marking.implicit.source_type or "compositeSynthetic",
     )
+
+
+_MAX_REGIONS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class ReadMarks:
+    """Everything that was found in a file.
+
+    Attributes:
+        format: The file's format.
+        width, height: Its size in pixels.
+        metadata: The implicit label and a caller's entries.
+        credentials: What its manifest says, or None without one.
+        invisible: The invisible mark of this installation's key, or None.
+    """
+
+    format: ImageFormat
+    width: int
+    height: int
+    metadata: FileMetadata
+    credentials: Credentials | None
+    invisible: InvisibleMark | None
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyPicture:
+    """Read the marks of one file; nothing of it is kept."""
+
+    data: bytes = field(repr=False)
+    limits: DecodeLimits
+    anchors: str = ""
+
+    def __call__(self, context: WorkerContext) -> ReadMarks:
+        """Decode the picture and look for all marks.
+
+        Raises:
+            MediaError: it cannot be decoded or breaks a limit.
+            ContainerInvalid: its metadata is damaged.
+        """
+        # Imported here, because the API process imports this module and carries no imaging libraries.
+        from facemeld.marks.credentials import read_credentials
+        from facemeld.marks.detect import detect as detect_mark
+
+        image = decode(self.data, self.limits)
+        credentials = read_credentials(self.data, CONTENT_TYPES[image.format], self.anchors)
+        invisible = None
+        if context.mark_key:
+            # A mark on the fused faces alone drowns in the rest of the picture.
+            regions = [surroundings(face) for face in context.engine.analyse(image.rgb)[:_MAX_REGIONS]]
+            invisible = detect_mark(image.rgb, context.mark_key, regions=regions)
+        return ReadMarks(image.format, image.width, image.height, read_metadata(self.data), credentials, invisible)
+
+
+def surroundings(face: Face) -> Rect:
+    """The face with forehead, chin and a little more, where a fusion may have changed pixels."""
+    box = face.box
+    left, top = box.x - round(0.15 * box.width), box.y - round(0.25 * box.height)
+    return Rect(left, top, round(1.3 * box.width), round(1.4 * box.height))

@@ -14,8 +14,7 @@ from facemeld.marks.provenance import Ingredient
 from facemeld.media.decode import DecodedImage, DecodeLimits, decode, decode_base64
 from facemeld.timing import stage
 from facemeld.workers.pool.context import WorkerContext
-from facemeld.workers.tasks.errors import FaceOutsidePicture, FaceTooSmall, LandmarksOutsideBox, NoFaceFound, PhotoError, RectOutsidePicture
-from facemeld.workers.tasks.incoming import FoundMark, IncomingRule, look
+from facemeld.workers.tasks import inputs
 
 MAX_OUTSIDE = 0.2
 """Share of a face's area that may lie beyond the edge of its picture."""
@@ -95,7 +94,7 @@ class PhotoRules:
     limits: DecodeLimits
     min_face: int = 34
     whole_face: bool = False
-    incoming: IncomingRule = field(default_factory=IncomingRule)
+    incoming: inputs.IncomingRule = field(default_factory=inputs.IncomingRule)
 
 
 class PhotoReader:
@@ -105,7 +104,7 @@ class PhotoReader:
         self._engine = context.engine
         self._mark_key = context.mark_key
         self._rules = rules
-        self._marks: dict[ImageSource, tuple[FoundMark, ...]] = {}
+        self._marks: dict[ImageSource, tuple[inputs.FoundMark, ...]] = {}
         self._files: dict[ImageSource, bytes] = {}
         self._images: dict[tuple[ImageSource, bool], DecodedImage] = {}
         self._faces: dict[tuple[ImageSource, Rect | None, bool], Face] = {}
@@ -121,7 +120,7 @@ class PhotoReader:
 
         Raises:
             MediaError: the picture cannot be decoded or breaks a limit.
-            RectOutsidePicture, NoFaceFound, FaceTooSmall, InputSynthetic: see ``workers.tasks.fuse.errors``.
+            RectOutsidePicture, NoFaceFound, FaceTooSmall, InputSynthetic: see ``inputs``.
         """
         self._photos += 1
         # The invisible mark is only found at full scale.
@@ -130,7 +129,7 @@ class PhotoReader:
             if image.width < image.source_width:
                 try:
                     face = self._face(photo, image, True)
-                except PhotoError:
+                except inputs.PhotoError:
                     # The face may still be usable at full scale.
                     pass
                 else:
@@ -151,7 +150,7 @@ class PhotoReader:
             image = decode(data, self._rules.limits, reduce_to=ENOUGH_SIDE if reduced else None)
         if source not in self._marks:
             # A photo that is used twice is named once, by its first place.
-            self._marks[source] = look(data, image.rgb, f"photo {self._photos}", self._rules.incoming, self._mark_key)
+            self._marks[source] = inputs.look(data, image.rgb, f"photo {self._photos}", self._rules.incoming, self._mark_key)
         self._images[source, reduced] = image
         if image.width == image.source_width:
             self._images[source, False] = image
@@ -183,7 +182,7 @@ class PhotoReader:
         return Ingredient(hashlib.sha256(self.file(source)).digest(), tuple(one.mark.kind for one in self._marks[source]))
 
     @property
-    def incoming(self) -> tuple[FoundMark, ...]:
+    def incoming(self) -> tuple[inputs.FoundMark, ...]:
         """Marks of all photos read so far."""
         return tuple(one for found in self._marks.values() for one in found)
 
@@ -191,17 +190,17 @@ class PhotoReader:
         if rect is not None:
             width, height = image.source_width, image.source_height
             if rect.x < 0 or rect.y < 0 or rect.right > width or rect.bottom > height:
-                raise RectOutsidePicture(
+                raise inputs.RectOutsidePicture(
                     f"the face's box must lie within {width}x{height} pixels, got {rect.width}x{rect.height} at {rect.x},{rect.y}"
                 )
             rect = _scaled(rect, image)
         faces = self._engine.analyse(image.rgb, rect, "largest")
         if not faces:
-            raise NoFaceFound("the photo must show a face, none was found" + (" in the box" if rect else ""))
+            raise inputs.NoFaceFound("the photo must show a face, none was found" + (" in the box" if rect else ""))
         face = faces[0]
         if _short(face) < self._rules.min_face:
             least = self._rules.min_face
-            raise FaceTooSmall(f"the face must have at least {least}x{least} pixels, got {face.box.width}x{face.box.height}")
+            raise inputs.FaceTooSmall(f"the face must have at least {least}x{least} pixels, got {face.box.width}x{face.box.height}")
         if self._rules.whole_face:
             check_whole(face, rect)
         return face
@@ -243,12 +242,12 @@ def check_whole(face: Face, rect: Rect | None) -> None:
     """
     outside = 1 - face.box.area / Rect.around(face.landmarks).area
     if outside > MAX_OUTSIDE:
-        raise FaceOutsidePicture(f"at most {MAX_OUTSIDE:.0%} of the face may lie outside the picture, got {outside:.0%}")
+        raise inputs.FaceOutsidePicture(f"at most {MAX_OUTSIDE:.0%} of the face may lie outside the picture, got {outside:.0%}")
     box = rect or face.box
     x, y = face.landmarks[:, 0], face.landmarks[:, 1]
     beyond = float(((x < box.x) | (x > box.right) | (y < box.y) | (y > box.bottom)).mean())
     if beyond > MAX_BEYOND_BOX:
-        raise LandmarksOutsideBox(f"at most {MAX_BEYOND_BOX:.0%} of the landmarks may lie outside the face's box, got {beyond:.0%}")
+        raise inputs.LandmarksOutsideBox(f"at most {MAX_BEYOND_BOX:.0%} of the landmarks may lie outside the face's box, got {beyond:.0%}")
 
 
 def cut_out(picture: Picture, face: Face) -> tuple[Picture, Face]:

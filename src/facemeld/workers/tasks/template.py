@@ -19,8 +19,7 @@ from facemeld.fusion.errors import PlanOutdated
 from facemeld.fusion.types import Face
 from facemeld.media.containers import ImageFormat
 from facemeld.media.decode import DecodedImage, DecodeLimits, decode
-from facemeld.workers.tasks.errors import FacesMoved, TemplateMissing
-from facemeld.workers.tasks.incoming import FoundMark
+from facemeld.workers.tasks.inputs import FacesMoved, FoundMark, TemplateMissing
 
 HEAD = "head.json"
 """Name of the part that says which engine made a stored template."""
