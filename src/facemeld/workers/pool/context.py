@@ -43,7 +43,7 @@ class WorkerConfig:
 
 
 class TemplateCache:
-    """A cache of the templates used last, bounded by bytes."""
+    """A cache of recently used templates, bounded by bytes."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -83,7 +83,7 @@ class TemplateCache:
 
 @dataclass(frozen=True, slots=True)
 class WorkerContext:
-    """The loaded engine and the recent templates of one process (one thread at a time), and its second thread for pixels."""
+    """The engine, the recent templates and the second pixel thread of one process; used by one thread at a time."""
 
     engine: Engine
     templates: TemplateCache
@@ -92,7 +92,7 @@ class WorkerContext:
     helper: Executor | None = None
 
     def template(self, file: StoredTemplate) -> Template:
-        """Return the template of a file, from the cache if it was used lately."""
+        """Return the template of a file, from the cache if it was used recently."""
         return self.templates.get(file.key, lambda: load(self.engine, file))
 
 

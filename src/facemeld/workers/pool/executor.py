@@ -1,4 +1,4 @@
-"""The interface of everything that runs pixel tasks, its errors, and the owners in whose name tasks wait."""
+"""The interface of executors of pixel tasks, its errors, and the names of owners, who take turns in the queue."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ T = TypeVar("T")
 
 
 class WorkerError(FacemeldError):
-    """A task could not be run to its end."""
+    """A task could not be completed."""
 
 
 class WorkerDied(WorkerError):
-    """The process that ran the task ended before it answered."""
+    """The worker process ended before it answered."""
 
 
 class DeadlineExceeded(WorkerError):
-    """The task did not finish in its time, waiting included."""
+    """The task did not finish before its deadline, which includes waiting."""
 
 
 class QueueFull(WorkerError):
-    """Too many tasks wait for a worker already."""
+    """Too many tasks are already waiting for a worker."""
 
 
 class NotReady(WorkerError):
@@ -57,10 +57,10 @@ class CacheFigures:
     """Figures of a cache of templates.
 
     Attributes:
-        hits: Lookups that found their template.
-        misses: Lookups after which the template was read or planned.
+        hits: Lookups that found a template.
+        misses: Lookups that had to read or plan it.
         held: Templates in the cache now.
-        size: Their bytes.
+        size: Bytes of these templates.
     """
 
     hits: int = 0
@@ -75,18 +75,18 @@ class ExecutorStats:
 
     Attributes:
         ready: Workers that have loaded their models.
-        busy: Workers at a task.
-        waiting: Tasks that wait for a worker.
-        finished: Tasks answered since start, with a result or an error of their own.
-        died: Workers that ended in the middle of a task.
+        busy: Workers running a task.
+        waiting: Tasks waiting for a worker.
+        finished: Tasks answered since start, with a result or an error.
+        died: Workers that ended during a task.
         overran: Tasks stopped at their deadline.
         refused: Tasks refused because the queue was full.
-        left: Tasks whose caller went away before their end.
-        started: Workers that have come up since start, the first ones included.
-        recycled: Workers replaced after their share of tasks.
-        workers: The number of workers that was set.
-        places: Tasks that may wait now, by the expected length of those that run and wait.
-        templates: Figures of all workers' caches of templates.
+        left: Tasks whose caller disconnected before they ended.
+        started: Workers started, including the first ones.
+        recycled: Workers replaced after their maximum number of tasks.
+        workers: Number of workers in the settings.
+        places: Tasks that may wait now, given the expected lengths of running and waiting tasks.
+        templates: Figures of all template caches together.
     """
 
     ready: int
@@ -108,11 +108,11 @@ class Executor(Protocol):
     """Runs tasks, each with a deadline."""
 
     async def start(self) -> None:
-        """Start the workers and return once every one has loaded its models."""
+        """Start the workers and return once all have loaded their models."""
         ...
 
     async def stop(self, drain_seconds: float) -> None:
-        """Refuse new tasks, wait for running ones, end the workers."""
+        """Refuse new tasks, wait for running ones up to ``drain_seconds``, end the workers."""
         ...
 
     async def run(self, task: Task[T], seconds: float, *, owner: str = "") -> T:
@@ -120,12 +120,12 @@ class Executor(Protocol):
 
         Args:
             task: The work; it and its result must be picklable.
-            seconds: Deadline counted from now, waiting for a worker included.
-            owner: The account or other party that it is run for; owners take turns, so that none keeps the others waiting.
+            seconds: Seconds until the deadline, including waiting for a worker.
+            owner: The account or other party that asks; owners take turns in the queue.
 
         Raises:
-            DeadlineExceeded, WorkerDied, QueueFull, NotReady, OutOfMemory: see above.
-            FacemeldError: an error that the task itself raised.
+            WorkerError: a subclass says why the task was not completed.
+            FacemeldError: the task itself raised it.
         """
         ...
 
@@ -138,11 +138,11 @@ class Executor(Protocol):
 OPERATORS = "operators"
 """Imports, thumbnails and previews."""
 VERIFIERS = "verifiers"
-"""The public page, whoever uses it."""
+"""Users of the public verification page."""
 UPKEEP = "upkeep"
-"""Work that nobody waits for."""
+"""Work in the background."""
 
 
 def account(number: int) -> str:
-    """The owner of an account's calls."""
+    """Return the owner of an account's calls."""
     return f"account {number}"

@@ -1,4 +1,4 @@
-"""An executor over processes on this machine, with deadlines, replacement and a bounded queue."""
+"""An executor that runs tasks in processes on this machine, with deadlines, replacement and a bounded queue."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class PoolLimits:
 
     Attributes:
         workers: Processes.
-        queue: Tasks that may wait; more are refused.
-        queue_seconds: Longest expected wait with which a task is let into the queue; 0 for any. One task for each worker may always wait.
+        queue: Most tasks that may wait; more are refused.
+        queue_seconds: Longest expected wait with which a task may enter the queue; 0 for any. One task per worker may always wait.
         tasks_per_worker: Tasks after which a process is replaced.
         start_seconds: Time a process may take to load its models.
     """
@@ -144,14 +144,14 @@ class LocalExecutor:
         return self._collect(worker, answer)
 
     def _places(self) -> int:
-        """Return how many tasks may wait now: those that are likely to start in time, because a longer queue helps no caller."""
+        """Return how many tasks may wait now: only those likely to start in time, because a longer queue helps no caller."""
         limits = self._limits
         if not limits.queue_seconds:
             return limits.queue
         # Copied, because threads that read figures run beside the event loop.
         now, running = time.monotonic(), tuple(self._running.values())
         left = [self._lengths.remaining(task.kind, task.begun, now) for task in running]
-        # Workers that are just being started will be free in a moment.
+        # Workers that are starting will soon be free.
         left += [0.0] * (limits.workers - len(running))
         waiting = [self._lengths.expect(kind, now) for kind in self._turns.kinds()]
         lengths = [self._lengths.expect(task.kind, now) for task in running] + waiting

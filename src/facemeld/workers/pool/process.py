@@ -1,4 +1,4 @@
-"""A worker process: what runs inside it, the pipes to it, and the handle that the server holds."""
+"""A worker process: its main loop, the pipes to it, and the server's handle on it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ PRELOADED = (
     "facemeld.media.encode",
     "facemeld.workers.pool.process",
 )
-"""Modules that every worker needs and the server does not: the fork server imports them once, and all workers share their memory."""
+"""Modules that workers need and the server does not: the fork server imports them once, and all workers share the memory."""
 
 _LENGTH = struct.Struct("<Q")
 
@@ -62,7 +62,7 @@ def keep_freed_memory() -> bool:
         mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError):
         return False
-    # Both, because setting one of them ends glibc's own fitting of the other.
+    # Both, because setting one stops glibc from adjusting the other.
     return bool(mallopt(_MMAP_THRESHOLD, _LARGEST)) and bool(mallopt(_TRIM_THRESHOLD, _KEPT))
 
 
@@ -106,7 +106,7 @@ def _read_exactly(descriptor: int, count: int) -> bytearray:
     while left:
         taken = os.readv(descriptor, [left])
         if taken == 0:
-            raise EOFError(f"the pipe must bring {count} bytes, {len(left)} before the last it ended")
+            raise EOFError(f"the pipe must bring {count} bytes, it ended {len(left)} bytes early")
         left = left[taken:]
     return data
 
@@ -164,7 +164,7 @@ class Outcome(Generic[T]):
         """
         if self.error is not None:
             raise self.error
-        # Without an error, the result is the task's own, which may be None.
+        # Without an error, the task set the result, which may be None.
         return cast(T, self.result)
 
 

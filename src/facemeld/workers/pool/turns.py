@@ -1,4 +1,4 @@
-"""The queue for workers: owners take turns, and its length follows from how long tasks take."""
+"""The queue for workers: owners take turns, and task lengths decide how many tasks may wait."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ from facemeld.workers.pool.executor import QueueFull
 T = TypeVar("T")
 
 _MEMORY = 0.9
-"""Weight of earlier tasks of a kind against the newest one: about the last ten count."""
+"""Weight of earlier tasks of a kind relative to the newest: about the last ten matter."""
 _HALF_LIFE = 30.0
 """Seconds after which a task counts half."""
 _DOUBT = 0.25
-"""Weight of the assumption that a task takes no time, which is all that is known of a kind that has not run lately."""
+"""Weight of the assumption that a task takes no time, which dominates for kinds that have not run recently."""
 
 
 class Lengths:
-    """Expected lengths of tasks by kind, learned from tasks that ended; old ones are forgotten by count and by time."""
+    """Expected lengths of tasks by kind, learned from finished tasks; old tasks are forgotten by count and by time."""
 
     def __init__(self) -> None:
         self._sums: dict[Hashable, tuple[float, float, float]] = {}
-        """For each kind the weighted sum of seconds, the sum of weights, and the time they are of."""
+        """Per kind: the weighted sum of seconds, the sum of weights, and the time of the last update."""
 
     def learn(self, kind: Hashable, seconds: float, now: float) -> None:
-        """Note that a task took ``seconds`` and ended at ``now``, on any clock that runs evenly."""
+        """Record that a task took ``seconds`` and ended at ``now`` on a monotonic clock."""
         total, weight = self._faded(kind, now)
         self._sums[kind] = (_MEMORY * total + seconds, _MEMORY * weight + 1, now)
 
     def expect(self, kind: Hashable, now: float) -> float:
-        """Return the seconds that a task is likely to take; 0 for a kind that is unknown or forgotten."""
+        """Return the expected seconds of a task; 0 for an unknown or forgotten kind."""
         total, weight = self._faded(kind, now)
         return total / (weight + _DOUBT)
 
     def remaining(self, kind: Hashable, begun: float, now: float) -> float:
-        """Return the seconds that a running task is likely to go on; one that is overdue is expected to take as long again."""
+        """Return the expected seconds left of a running task; an overdue task is expected to take its overtime once more."""
         return abs(self.expect(kind, now) - (now - begun))
 
     def _faded(self, kind: Hashable, now: float) -> tuple[float, float]:
@@ -49,14 +49,14 @@ class Lengths:
 
 
 def starting_in_time(running: Collection[float], waiting: Iterable[float], typical: float, seconds: float, most: int) -> int:
-    """Count the tasks that would start within ``seconds``: first those that wait, in order, then further ones.
+    """Count the tasks that would start within ``seconds``: first the waiting ones in order, then further ones.
 
     Args:
-        running: For each worker the seconds until it is free; at least one worker.
-        waiting: The expected lengths of the tasks that wait, in seconds.
-        typical: The expected length of a further task, in seconds.
-        seconds: The longest wait.
-        most: The largest count.
+        running: Seconds until each worker is free; at least one worker.
+        waiting: Expected lengths of the waiting tasks, in seconds.
+        typical: Expected length of a further task, in seconds.
+        seconds: Longest acceptable wait.
+        most: Upper limit of the result.
     """
     free = list(running)
     heapify(free)
@@ -69,18 +69,17 @@ def starting_in_time(running: Collection[float], waiting: Iterable[float], typic
 
 
 class _Place(NamedTuple, Generic[T]):
-    """A place in the queue: the future that the thing is given to, and the kind of task it is for."""
+    """A place in the queue: the future that receives the thing, and the kind of task that waits."""
 
     future: asyncio.Future[T]
     kind: Hashable
 
 
 class Turns(Generic[T]):
-    """Free things and a bounded queue for them; belongs to one event loop.
+    """Free things, such as workers, and a bounded queue for them; belongs to one event loop.
 
-    Every owner has a line of its own, and the lines are served in turn: who asks for one thing waits for one turn, however many
-    things another has asked for. An owner alone may fill the whole queue. When it is full and another comes who has fewer places,
-    the longest line loses its newest place.
+    Every owner has its own line, and lines are served in turn, so an owner with one request waits for one turn only. An owner may
+    fill the whole queue. If the queue is full and an owner with fewer places arrives, the longest line loses its newest place.
     """
 
     def __init__(self) -> None:
@@ -90,22 +89,22 @@ class Turns(Generic[T]):
 
     @property
     def free(self) -> int:
-        """The number of things that are free."""
+        """The number of free things."""
         return len(self._free)
 
     @property
     def waiting(self) -> int:
-        """The number of places that are taken."""
+        """The number of taken places."""
         return self._waiting
 
     def kinds(self) -> Iterator[Hashable]:
-        """The kinds of the tasks that wait, in the order in which they will be served."""
-        # Copied first: threads that read figures run beside the event loop.
+        """Return the kinds of the waiting tasks in the order of service."""
+        # Copied, because threads that read figures run beside the event loop.
         lines = [tuple(line) for line in tuple(self._lines.values())]
         return (place.kind for turn in zip_longest(*lines) for place in turn if place is not None)
 
     def put(self, thing: T) -> None:
-        """Give a thing to whose turn it is, or keep it for the next one who comes."""
+        """Give a thing to the next owner in turn, or keep it if none waits."""
         while self._lines:
             owner, line = self._lines.popitem(last=False)
             future = line.popleft().future
@@ -119,15 +118,15 @@ class Turns(Generic[T]):
         self._free.append(thing)
 
     async def take(self, owner: str, places: int, kind: Hashable = None) -> T:
-        """Take a thing, waiting for it if none is free; of several the one that was put back last, whose memory is still warm.
+        """Take a thing, waiting if none is free; prefers the one put back last, whose memory is still cached.
 
         Args:
-            owner: In whose line to wait.
-            places: How many may wait now; those that wait already stay.
-            kind: The kind of task that the thing is for; see ``kinds``.
+            owner: Owner of the line to wait in.
+            places: How many may wait now; existing places stay.
+            kind: Kind of the task; see ``kinds``.
 
         Raises:
-            QueueFull: there is no place left for this owner, now or when another owner needs the place.
+            QueueFull: this owner has no place left, now or when another owner needs the place.
         """
         if self._free:
             return self._free.pop()
@@ -140,7 +139,7 @@ class Turns(Generic[T]):
             return await future
         except asyncio.CancelledError:
             if future.done() and not future.cancelled() and future.exception() is None:
-                # Given at the very moment at which the owner left.
+                # The thing was given just as the owner left.
                 self.put(future.result())
             else:
                 self._leave(owner, place)

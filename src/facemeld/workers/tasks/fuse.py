@@ -26,7 +26,7 @@ from facemeld.workers.tasks.template import StoredTemplate, Template
 
 @dataclass(frozen=True, slots=True)
 class CheckPhotos:
-    """Check a sent template and photos in order; raises the error of the first that cannot be used."""
+    """Check a sent template and photos in order; raises the error of the first unusable picture."""
 
     template: StoredTemplate | SentTemplate
     photos: tuple[UserPhoto, ...]
@@ -62,7 +62,7 @@ class Fuse:
     retouch: RetouchStrengths | None = None
 
     def __call__(self, context: WorkerContext) -> FusedFile:
-        """Do the whole work of one call on one template."""
+        """Fuse, mark and encode."""
         with stage("plan"):
             ready = _prepare(context, self.template, self.photos, self.rules)
         template = ready.template
@@ -81,14 +81,14 @@ class Fuse:
         return write(fused, template, self.marking, mark, inputs=sources, context=context)
 
     def _read(self, context: WorkerContext, ready: _Ready) -> tuple[list[Assignment], tuple[Ingredient, ...], tuple[inputs.FoundMark, ...]]:
-        """Return the users' faces, the photos as the credentials name them, and the marks found in the photos."""
+        """Return the users' faces, the photos as ingredients of the credentials, and the marks found in the photos."""
         reader = PhotoReader(context, self.rules)
         faces = dict(enumerate(ready.template.plan.faces))
         assignments = []
         for photo, number in zip(self.photos, ready.numbers, strict=True):
             picture, face = reader.read(photo, faces.get(number))
             if isinstance(self.template, SentTemplate):
-                # Sent templates, and the photos for them, may be so large that a worker cannot hold both whole.
+                # A worker may lack the memory for a large sent template and a large photo at once.
                 picture, face = cut_out(picture, face)
             assignments.append(Assignment(number, picture, face))
         with stage("sign"):
@@ -98,7 +98,7 @@ class Fuse:
 
 @dataclass(frozen=True, slots=True)
 class _Ready:
-    """A template ready for a fusion: its plan, the index of each photo's face, its digest or else its file, and its marks."""
+    """A template ready for a fusion: its plan, the index of each photo's face, its marks, and its digest or its file."""
 
     template: Template
     numbers: tuple[int, ...]
@@ -122,7 +122,7 @@ def fuse_retouched(
     engine: Engine, template: Template, assignments: Sequence[Assignment], options: FuseOptions, strengths: RetouchStrengths
 ) -> Picture:
     """Fuse and retouch: uint8 (H, W, 3) RGB of the template's size."""
-    # Imported here, because the API process imports this module and carries no imaging libraries.
+    # Imported here, because the API process imports this module without imaging libraries.
     from facemeld.fusion.retouch.retouch import retouch
 
     plan = template.plan
@@ -137,7 +137,7 @@ def fuse_retouched(
 
 
 def _face_now(engine: Engine, fused: Picture, model: Face) -> Face:
-    """The face as it is after the fusion; the template's own if it is not found again."""
+    """Return the face after the fusion; the template's own if it is not found again."""
     middle = model.landmarks[:, :2].mean(axis=0)
     near = [
         (float(np.linalg.norm(face.landmarks[:, :2].mean(axis=0) - middle)), order, face)
@@ -148,10 +148,10 @@ def _face_now(engine: Engine, fused: Picture, model: Face) -> Face:
 
 
 MAX_FACES = 24
-"""Largest faces of a template that are planned ahead; a box may name any other."""
+"""Number of faces planned at once, largest first; a box may select any other."""
 
 LARGE = 4096
-"""Longest side, in pixels, up to which a picture is searched for faces in its own size."""
+"""Longest side, in pixels, up to which a picture is searched at full size."""
 
 _QUICK = 2048  # longest side to which larger pictures are shrunk for the search
 _FACE_BYTES = 3 << 20  # memory of a plan for one face besides its crop
@@ -159,7 +159,7 @@ _FACE_BYTES = 3 << 20  # memory of a plan for one face besides its crop
 
 @dataclass(frozen=True, slots=True)
 class SentTemplate:
-    """A template that came with the call."""
+    """A template sent with the call."""
 
     source: ImageSource
     limits: DecodeLimits
@@ -181,19 +181,14 @@ class SentTemplate:
 
 
 def read_template(context: WorkerContext, data: bytes, limits: DecodeLimits) -> Template:
-    """Return the planned template, from memory when the same file was used lately.
-
-    Args:
-        context: The engine and the memory.
-        data: The template's file.
-        limits: Limits for decoding it.
+    """Return the planned template, from the cache if the same file was used recently.
 
     Raises:
         TemplateTooLarge: a side of the template has too many pixels.
         MediaError: the file cannot be decoded or breaks another limit.
         NoFaceFound: it shows no face.
     """
-    # Content, not address: the same picture under another URL is the same template.
+    # Keyed by content, because the same picture may have several URLs.
     return context.templates.get(f"ultra/{hashlib.sha256(data).hexdigest()}", lambda: _plan(context.engine, data, limits))
 
 
@@ -208,7 +203,7 @@ def _plan(engine: Engine, data: bytes, limits: DecodeLimits) -> tuple[Template, 
     faces = find_faces(engine, image.rgb)
     if not faces:
         raise inputs.NoFaceFound("the template must show a face, none was found")
-    # Pixels count twice: a fusion needs them once more, and a worker's memory is limited.
+    # Pixels count twice, because a fusion needs a second copy.
     size = 2 * image.rgb.nbytes + (image.alpha.nbytes if image.alpha is not None else 0)
     planned = faces[:MAX_FACES]
     size += sum(_FACE_BYTES + 4 * face.box.area for face in planned)
@@ -218,8 +213,8 @@ def _plan(engine: Engine, data: bytes, limits: DecodeLimits) -> tuple[Template, 
 def located(engine: Engine, template: Template, photos: Sequence[UserPhoto], rules: PhotoRules) -> tuple[Template, tuple[int, ...]]:
     """Find the face of the template that each photo goes onto.
 
-    A box means the largest face whose centre lies in it; without one, a photo takes the largest face that is still free. A face in a
-    box that the search of the whole picture missed is looked for once more, in the box alone, and added to the plan.
+    A box selects the largest face whose centre is in it; without a box, a photo takes the largest free face. If the search of the whole
+    picture found no face in a box, the box alone is searched, and the face is added to the plan.
 
     Returns:
         The template, with the faces added, and the face's index for each photo.
@@ -250,7 +245,7 @@ def located(engine: Engine, template: Template, photos: Sequence[UserPhoto], rul
 
 
 def _in_box(engine: Engine, picture: Picture, faces: list[Face], rect: Rect | int | None) -> int | None:
-    """Return the index of the face in a box, None without a box; a face that was not known yet is appended."""
+    """Return the index of the face in a box, None without a box; appends a face that is new."""
     if not isinstance(rect, Rect):
         return rect
     height, width = picture.shape[:2]
@@ -272,14 +267,14 @@ def _in_box(engine: Engine, picture: Picture, faces: list[Face], rect: Rect | in
 def find_faces(engine: Engine, picture: Picture, within: Rect | None = None) -> tuple[Face, ...]:
     """Find faces, largest first.
 
-    A picture beyond ``LARGE`` is searched on a shrunk copy, and each face found is read once more from the picture itself; the picture
-    is searched as a whole only when the copy shows no face. That turns thousands of looks into hundreds: faces under 1/60 of the
-    longest side are passed over, which nobody means when there is a larger one. With a box, nothing is passed over.
+    A picture larger than ``LARGE`` is searched in a shrunk copy, and each face is then read from the original; the original is searched
+    only if the copy shows no face. That needs hundreds of detector runs instead of thousands, and misses only faces under 1/60 of the
+    longest side, which matter only if there is no larger face. With a box, the original is searched.
 
     Args:
         engine: Finds faces in pictures of any size.
         picture: uint8 (H, W, 3) RGB.
-        within: Only faces whose centre lies in this box.
+        within: Return only faces whose centre is in this box.
     """
     height, width = picture.shape[:2]
     if within is not None or max(height, width) <= LARGE:
@@ -301,7 +296,7 @@ def find_faces(engine: Engine, picture: Picture, within: Rect | None = None) -> 
 
 
 def _exact(engine: Engine, picture: Picture, rough: Face, factor: float) -> Face | None:
-    """A face of the shrunk picture as the picture itself shows it; None where it is not found again."""
+    """Return a face of the shrunk picture as found in the original; None if it is not found again."""
     box = rough.box
     left, top = int(box.x / factor), int(box.y / factor)
     whole = Rect(left, top, int(box.width / factor) + 1, int(box.height / factor) + 1)

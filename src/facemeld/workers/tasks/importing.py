@@ -24,7 +24,7 @@ SIDE = 128
 
 @dataclass(frozen=True, slots=True)
 class FaceQuality:
-    """What can be measured about one face.
+    """Measurements of one face.
 
     Attributes:
         box: Bounding box of the face, clipped to the picture.
@@ -33,8 +33,8 @@ class FaceQuality:
             have 0.03-0.6, the same blurred by 2 % of their width 0.002-0.014.
         brightness: Mean luminance of the box, 0-255.
         outside: Share of the face's area beyond the picture's edge, 0-1.
-        covered: Share of the face that something in front of it hides, 0-1: hair, a hat, dark glasses, a bar, a mask. It stays in
-            front in every result, as does a full beard, which does not count. Portraits have 0-0.12, with ordinary glasses up to
+        covered: Share of the face hidden by something in front of it, 0-1: hair, a hat, dark glasses, a bar, a mask. It stays in
+            front in every result; so does a full beard, which is not counted. Portraits have 0-0.12, with ordinary glasses up to
             0.18; a dark bar over the eyes makes 0.15-0.4.
     """
 
@@ -48,12 +48,8 @@ class FaceQuality:
 
 
 def covered_shares(plan: Plan) -> tuple[float, ...]:
-    """How much of each face of a template is hidden, see ``FaceQuality``; 0 where the engine does not tell.
-
-    Args:
-        plan: What the engine worked out about the template.
-    """
-    # Imported here, because the API process imports this module and carries no imaging libraries.
+    """Return ``FaceQuality.covered`` of each face of a plan; 0 if the engine does not measure it."""
+    # Imported here, because the API process imports this module without imaging libraries.
     from facemeld.fusion.plan import MeshPlan
 
     if not isinstance(plan, MeshPlan):
@@ -70,7 +66,7 @@ def measure(picture: Picture, face: Face, covered: float = 0.0) -> FaceQuality:
     Args:
         picture: uint8 (H, W, 3) RGB.
         face: A face of that picture.
-        covered: Its share of ``covered_shares``.
+        covered: See ``covered_shares``.
     """
     box = face.box
     crop = picture[box.y : box.bottom, box.x : box.right]
@@ -78,7 +74,7 @@ def measure(picture: Picture, face: Face, covered: float = 0.0) -> FaceQuality:
     outside = 1 - box.area / whole if whole else 1.0
     if crop.size == 0:
         return FaceQuality(box, face.pose.yaw, face.pose.pitch, 0.0, 0.0, outside, covered)
-    # Imported here, because the API process imports this module and carries no imaging libraries.
+    # Imported here, because the API process imports this module without imaging libraries.
     import cv2
 
     grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
@@ -99,7 +95,7 @@ def measure(picture: Picture, face: Face, covered: float = 0.0) -> FaceQuality:
 
 
 LONGEST_SIDE = 360
-"""Pixels of a thumbnail's longer side."""
+"""Longer side of a thumbnail, in pixels."""
 
 _QUALITY = 85
 
@@ -112,7 +108,7 @@ class MakeThumbnail:
     limits: DecodeLimits
 
     def __call__(self, context: WorkerContext) -> bytes:
-        """Do the work.
+        """Return the thumbnail's file.
 
         Raises:
             FileNotFoundError: the picture is gone.
@@ -126,7 +122,7 @@ class MakeThumbnail:
         scale = LONGEST_SIDE / max(image.width, image.height)
         if scale < 1:
             size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-            # Imported here, because the API process imports this module and carries no imaging libraries.
+            # Imported here, because the API process imports this module without imaging libraries.
             import cv2
 
             pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
@@ -144,7 +140,7 @@ class ImportedTemplate:
         faces: Faces, largest first.
         quality: Quality of each face, in the same order.
         plan: The packed template, see ``template.pack``.
-        incoming: Marks that it already carries, including this installation's invisible mark.
+        incoming: Marks already in the file, including this installation's invisible mark.
     """
 
     width: int
@@ -165,7 +161,7 @@ class ImportTemplate:
     limits: DecodeLimits
 
     def __call__(self, context: WorkerContext) -> ImportedTemplate:
-        """Do the work that a material needs once."""
+        """Return everything that a material stores about its picture."""
         image = decode(self.data, self.limits)
         template = make(context.engine, image)
         return ImportedTemplate(
@@ -184,7 +180,7 @@ class ImportTemplate:
 
 @dataclass(frozen=True, slots=True)
 class RebuildPlan:
-    """Plan a template again that was imported before, perhaps by an older engine.
+    """Plan an imported template again, for example for a new engine.
 
     Attributes:
         data: The picture's file.

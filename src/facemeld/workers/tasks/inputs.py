@@ -18,15 +18,15 @@ class TemplateMissing(WorkerError):
 
 
 class FacesMoved(WorkerError):
-    """The engine finds the faces of a stored template elsewhere than when it was imported."""
+    """The engine no longer finds the faces of a stored template where they were at its import."""
 
 
 class PhotoError(FacemeldError):
-    """A photo could be decoded, but not used."""
+    """A photo was decoded but cannot be used."""
 
 
 class NoFaceFound(PhotoError):
-    """There is no face in the photo, or none in the box that was given."""
+    """The photo, or the given box in it, shows no face."""
 
 
 class FaceTooSmall(PhotoError):
@@ -38,15 +38,15 @@ class RectOutsidePicture(PhotoError):
 
 
 class FaceOutsidePicture(PhotoError):
-    """Too much of the face lies beyond the edge of the picture."""
+    """Too much of the face is beyond the edge of the picture."""
 
 
 class LandmarksOutsideBox(PhotoError):
-    """Most landmarks of the face lie outside the box that was given for it."""
+    """Most landmarks of the face are outside the box given for it."""
 
 
 class TemplateError(FacemeldError):
-    """A template that came with the call cannot be used."""
+    """A template sent with the call cannot be used."""
 
 
 class TemplateEmpty(TemplateError):
@@ -62,10 +62,10 @@ class TooManyPhotos(TemplateError):
 
 
 class InputSynthetic(FacemeldError):
-    """A template or photo says of itself that a machine made it, and the operator refuses such pictures.
+    """A template or photo carries a mark of AI-made content, and the settings refuse such pictures.
 
     Attributes:
-        marks: The marks that the picture carries, as usage records keep them.
+        marks: The marks of the picture in the form of usage records.
     """
 
     def __init__(self, message: str, marks: tuple[Mapping[str, str], ...] = ()) -> None:
@@ -78,11 +78,11 @@ class InputSynthetic(FacemeldError):
 
 @dataclass(frozen=True, slots=True)
 class IncomingRule:
-    """What the operator set.
+    """How to treat marks that inputs already carry, from the settings.
 
     Attributes:
-        refuse: Whether inputs that say that a machine made or altered them are refused.
-        invisible: Whether the invisible mark is looked for in what comes with a call, which takes most of a second a picture.
+        refuse: Whether to refuse inputs with a mark of AI-made or AI-altered content.
+        invisible: Whether to look for the invisible mark in inputs of calls, which takes almost a second per picture.
     """
 
     refuse: bool = False
@@ -94,35 +94,34 @@ class FoundMark:
     """A mark of one of a task's inputs.
 
     Attributes:
-        place: Which input: ``template``, or ``photo 1`` and so on in the order of the call.
-        mark: The mark.
+        place: The input: ``template``, or ``photo 1`` and so on in the order of the call.
     """
 
     place: str
     mark: IncomingMark
 
     def record(self) -> dict[str, str]:
-        """As usage records keep it."""
+        """Return the mark in the form of usage records."""
         return {"input": self.place, **describe(self.mark)}
 
 
 def describe(mark: IncomingMark) -> dict[str, str]:
-    """A mark as materials and records keep it."""
+    """Return a mark in the form of materials and records."""
     return {"kind": mark.kind, "detail": mark.detail}
 
 
 def look(data: bytes, picture: Picture, place: str, rule: IncomingRule, key: bytes) -> tuple[FoundMark, ...]:
-    """The marks of an input.
+    """Return the marks of an input.
 
     Args:
         data: Its file.
         picture: Its pixels.
-        place: Which input it is.
-        rule: What the operator set.
-        key: Key of the invisible mark; empty where there is none.
+        place: See ``FoundMark``.
+        rule: How to treat marks.
+        key: Key of the invisible mark; empty if there is none.
 
     Raises:
-        InputSynthetic: it says that it was made or altered by a machine, and the operator refuses such pictures.
+        InputSynthetic: it has a mark of AI-made or AI-altered content, and the rule refuses such pictures.
     """
     kind = sniff(data)
     if kind is None:
@@ -138,10 +137,10 @@ def look(data: bytes, picture: Picture, place: str, rule: IncomingRule, key: byt
 
 
 def records(found: Sequence[FoundMark]) -> tuple[dict[str, str], ...]:
-    """Marks as usage records keep them."""
+    """Return marks in the form of usage records."""
     return tuple(one.record() for one in found)
 
 
 def from_records(place: str, records: Sequence[Mapping[str, str]]) -> tuple[FoundMark, ...]:
-    """Marks that were found when a material was imported, see ``describe``."""
+    """Return the marks that ``describe`` recorded when a material was imported."""
     return tuple(FoundMark(place, IncomingMark(one["kind"], one["detail"])) for one in records)

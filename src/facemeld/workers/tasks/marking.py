@@ -33,16 +33,16 @@ if TYPE_CHECKING:
 _VERSION = version("facemeld")
 
 InvisibleScope: TypeAlias = Literal["auto", "face", "whole", "off"]
-"""Where the invisible mark is written: ``face`` touches nothing but pixels that the fusion changed; ``auto`` does so in PNG files,
-whose other pixels stay exactly the template's, and marks the whole picture where the format is lossy anyway."""
+"""Where the invisible mark is written: ``face`` changes only pixels that the fusion changed; ``auto`` does the same in PNG files, whose
+other pixels stay exactly the template's, and marks the whole picture in lossy formats."""
 
 LogoRule: TypeAlias = Literal["replaces", "when-clear", "beside"]
-"""Whether a caller's logo stands for the label: always, if it is large and visible enough, or never."""
+"""Whether a caller's logo replaces the label: always, only if it is large and visible enough, or never."""
 
 
 @dataclass(frozen=True, slots=True)
 class Logo:
-    """A caller's own mark: its picture, where it goes and the limits of its file."""
+    """A caller's own mark: its picture, its place and the limits of its file."""
 
     source: ImageSource
     rect: Rect
@@ -59,9 +59,9 @@ class Marking:
         implicit: The machine-readable label.
         metadata: The caller's own key and value, or None.
         jpeg_quality: Quality of JPEG results, 1-100.
-        corner: Where the label stands.
-        logo_rule: What a logo means for the label.
-        invisible: Where the invisible mark goes.
+        corner: Place of the label.
+        logo_rule: See ``LogoRule``.
+        invisible: See ``InvisibleScope``.
     """
 
     label: str | None
@@ -76,12 +76,11 @@ class Marking:
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """What a result was made from.
+    """The sources of a result.
 
     Attributes:
-        template: The template.
         photos: The users' photos, in order.
-        found: Marks that they carry already.
+        found: Marks that the sources already carry.
     """
 
     template: Ingredient
@@ -118,7 +117,7 @@ def read_logo(logo: Logo) -> DecodedImage:
 
 
 def mark_identifier(produce_id: str) -> int:
-    """The 64-bit number of the invisible mark: the first half of the result's id, so that either leads to the other.
+    """Return the 64-bit number of the invisible mark: the first half of the result's id, so each can be found from the other.
 
     An id that is no UUID is hashed.
     """
@@ -135,10 +134,10 @@ def write(
 
     Args:
         fused: uint8 (H, W, 3); the marks are written into it.
-        template: What it was fused into.
-        marking: How it is to be marked.
+        template: The template of the fusion.
+        marking: How to mark it.
         mark: The logo's picture, or None.
-        inputs: What the credentials name as its sources.
+        inputs: The sources, for the credentials.
         context: Holds the keys.
 
     Raises:
@@ -147,7 +146,7 @@ def write(
     """
     with stage("marks"):
         fused, alpha = _visible(fused, template.alpha, marking, mark)
-        # After the visible marks, so that no logo covers it, however large.
+        # After the visible marks, so that no logo covers it.
         fused = _invisible(fused, template, marking, context)
     with stage("encode"):
         data = encode(fused, template.format, alpha=alpha, quality=marking.jpeg_quality)
@@ -162,7 +161,7 @@ def write(
 
 
 def _invisible(fused: Picture, template: Template, marking: Marking, context: WorkerContext) -> Picture:
-    # Imported here, because the API process imports this module and carries no imaging libraries.
+    # Imported here, because the API process imports this module without imaging libraries.
     from facemeld.marks.invisible import changed, embed
 
     scope = marking.invisible
@@ -184,7 +183,7 @@ def _visible(
             label = None
     if label is not None:
         patch, box = label_patch(fused, label, corner=marking.corner, alpha=alpha)
-        fused[box.window] = patch  # its owner needs no copy of the picture
+        fused[box.window] = patch  # in place: the caller needs no unlabelled copy
         if alpha is not None:
             alpha = alpha.copy()
             alpha[box.window] = 255
@@ -209,13 +208,13 @@ _MAX_REGIONS = 6
 
 @dataclass(frozen=True, slots=True)
 class ReadMarks:
-    """Everything that was found in a file.
+    """The marks found in a file.
 
     Attributes:
         format: The file's format.
         width, height: Its size in pixels.
         metadata: The implicit label and a caller's entries.
-        credentials: What its manifest says, or None without one.
+        credentials: The content of its manifest, or None without a manifest.
         invisible: The invisible mark of this installation's key, or None.
     """
 
@@ -229,20 +228,20 @@ class ReadMarks:
 
 @dataclass(frozen=True, slots=True)
 class VerifyPicture:
-    """Read the marks of one file; nothing of it is kept."""
+    """Read the marks of one file, which is not stored."""
 
     data: bytes = field(repr=False)
     limits: DecodeLimits
     anchors: str = ""
 
     def __call__(self, context: WorkerContext) -> ReadMarks:
-        """Decode the picture and look for all marks.
+        """Return all marks of the picture.
 
         Raises:
             MediaError: it cannot be decoded or breaks a limit.
             ContainerInvalid: its metadata is damaged.
         """
-        # Imported here, because the API process imports this module and carries no imaging libraries.
+        # Imported here, because the API process imports this module without imaging libraries.
         from facemeld.marks.credentials import read_credentials
         from facemeld.marks.detect import detect as detect_mark
 
@@ -250,14 +249,14 @@ class VerifyPicture:
         credentials = read_credentials(self.data, CONTENT_TYPES[image.format], self.anchors)
         invisible = None
         if context.mark_key:
-            # A mark on the fused faces alone drowns in the rest of the picture.
+            # A mark in the fused faces alone is too weak to find in the whole picture.
             regions = [surroundings(face) for face in context.engine.analyse(image.rgb)[:_MAX_REGIONS]]
             invisible = detect_mark(image.rgb, context.mark_key, regions=regions)
         return ReadMarks(image.format, image.width, image.height, read_metadata(self.data), credentials, invisible)
 
 
 def surroundings(face: Face) -> Rect:
-    """The face with forehead, chin and a little more, where a fusion may have changed pixels."""
+    """Return a box around a face, its forehead and chin: the region that a fusion may have changed."""
     box = face.box
     left, top = box.x - round(0.15 * box.width), box.y - round(0.25 * box.height)
     return Rect(left, top, round(1.3 * box.width), round(1.4 * box.height))

@@ -17,30 +17,30 @@ from facemeld.workers.pool.context import WorkerContext
 from facemeld.workers.tasks import inputs
 
 MAX_OUTSIDE = 0.2
-"""Share of a face's area that may lie beyond the edge of its picture."""
+"""Largest share of a face's area beyond the edge of its picture."""
 
 MAX_BEYOND_BOX = 0.5
-"""Share of a face's landmarks that may lie outside the box given for it."""
+"""Largest share of a face's landmarks outside the box given for it."""
 
 ENOUGH_SIDE = 1200
-"""Pixels that the longer side of a photo keeps when it is decoded at reduced scale, at least."""
+"""Least longer side of a photo decoded at reduced scale, in pixels."""
 
 ENOUGH_FACE = 256
-"""Shorter side of a face's box, in pixels, above which landmarks get no better: the landmark network's input has this size."""
+"""Shorter side of a face's box, in pixels, above which landmarks do not improve: the input size of the landmark network."""
 
 ENOUGH_MARGIN = 1.25
-"""Smallest size of a face at reduced scale, in sizes of the template's face: the fusion then only shrinks it."""
+"""Least size of a face at reduced scale relative to the template's face, so that the fusion only shrinks it."""
 
 _LARGE_PIXELS = 16_000_000  # photos above this are cut down to the face before the fusion
 
 
 @dataclass(frozen=True, slots=True)
 class ImageSource:
-    """A picture as it came: a downloaded file, or base64 text that is still to be decoded.
+    """A picture as received: a downloaded file, or base64 text.
 
     Attributes:
         data: The file, or None.
-        text: The base64 text where there is no file.
+        text: The base64 text if there is no file.
         max_text: Longest text accepted, in characters.
     """
 
@@ -52,12 +52,12 @@ class ImageSource:
         """Decode the picture.
 
         Raises:
-            MediaError: see ``media.decode.decode`` and ``media.base64.decode_base64``.
+            MediaError: see ``decode`` and ``decode_base64``.
         """
         return decode(self.file(), limits)
 
     def file(self) -> bytes:
-        """The file.
+        """Return the file.
 
         Raises:
             MediaError: the base64 text is not valid.
@@ -67,12 +67,12 @@ class ImageSource:
 
 @dataclass(frozen=True, slots=True)
 class UserPhoto:
-    """A user's photo, the face meant in it and the template's face that it goes onto.
+    """A user's photo, the face to use from it, and the template's face to replace.
 
     Attributes:
         source: The picture.
         rect: Box around the face; None means the largest.
-        template_face: Index of the template's face, or in a sent template a box around it or None for the largest that is free.
+        template_face: Index of the template's face; for a sent template a box around it, or None for the largest free face.
     """
 
     source: ImageSource
@@ -87,7 +87,7 @@ class PhotoRules:
     Attributes:
         limits: Limits of the file.
         min_face: Smallest width and height of the face's box, in pixels.
-        whole_face: Whether a face that leaves the picture, or the box given for it, is refused (2018-12-01).
+        whole_face: Whether to refuse a face that leaves the picture or the box given for it (2018-12-01).
         incoming: Handling of marks that photos and sent templates already carry.
     """
 
@@ -98,7 +98,7 @@ class PhotoRules:
 
 
 class PhotoReader:
-    """Reads the photos of one call; a photo that comes twice is decoded and searched once."""
+    """Reads the photos of one call; a photo that is used twice is decoded and searched once."""
 
     def __init__(self, context: WorkerContext, rules: PhotoRules) -> None:
         self._engine = context.engine
@@ -111,12 +111,12 @@ class PhotoReader:
         self._photos = 0
 
     def read(self, photo: UserPhoto, template: Face | None = None) -> tuple[Picture, Face]:
-        """Return the photo's pixels and the face that is meant.
+        """Return the photo's pixels and the selected face.
 
         Args:
             photo: The photo.
-            template: The face that it is fused into. If it is much smaller than the photo's face, the photo is decoded at a reduced
-                scale that still has every pixel the fusion can use. None decodes at full scale.
+            template: The template's face. If it is much smaller than the photo's face, the photo is decoded at a reduced scale that
+                still has every pixel the fusion can use. None decodes at full scale.
 
         Raises:
             MediaError: the picture cannot be decoded or breaks a limit.
@@ -141,7 +141,7 @@ class PhotoReader:
         return image.rgb, self._face(photo, image, False)
 
     def _image(self, source: ImageSource, reduced: bool) -> DecodedImage:
-        """The photo's pixels, at reduced scale where that is possible and wanted."""
+        """Return the photo's pixels, at reduced scale if wanted and possible."""
         image = self._images.get((source, reduced))
         if image is not None:
             return image
@@ -157,7 +157,7 @@ class PhotoReader:
         return image
 
     def _face(self, photo: UserPhoto, image: DecodedImage, reduced: bool) -> Face:
-        """The face that is meant, in the pixels at hand."""
+        """Return the selected face in the coordinates of ``image``."""
         key = (photo.source, photo.rect, reduced)
         face = self._faces.get(key)
         if face is None:
@@ -166,7 +166,7 @@ class PhotoReader:
         return face
 
     def file(self, source: ImageSource) -> bytes:
-        """The file of a photo.
+        """Return the file of a photo.
 
         Raises:
             MediaError: the base64 text is not valid.
@@ -178,7 +178,7 @@ class PhotoReader:
         return data
 
     def ingredient(self, source: ImageSource) -> Ingredient:
-        """A photo that was read, as the content credentials name it."""
+        """Return a photo that was read, as an ingredient of the credentials."""
         return Ingredient(hashlib.sha256(self.file(source)).digest(), tuple(one.mark.kind for one in self._marks[source]))
 
     @property
@@ -207,12 +207,12 @@ class PhotoReader:
 
 
 def _short(face: Face) -> int:
-    """Pixels of the shorter side of a face's box."""
+    """Return the shorter side of a face's box, in pixels."""
     return min(face.box.width, face.box.height)
 
 
 def _enlarged(face: Face, image: DecodedImage) -> Face:
-    """A face of a reduced picture in the pixels of the whole one."""
+    """Convert a face from the reduced picture to the file's coordinates."""
     across, down = image.source_width / image.width, image.source_height / image.height
     box = face.box
     left, top = round(box.x * across), round(box.y * down)
@@ -222,7 +222,7 @@ def _enlarged(face: Face, image: DecodedImage) -> Face:
 
 
 def _scaled(rect: Rect, image: DecodedImage) -> Rect:
-    """A box of the file's picture in the pixels at hand; nothing of it is lost."""
+    """Convert a box from the file's coordinates to those of ``image``, rounded outwards."""
     across, down = image.width / image.source_width, image.height / image.source_height
     left, top = math.floor(rect.x * across), math.floor(rect.y * down)
     right, bottom = min(image.width, math.ceil(rect.right * across)), min(image.height, math.ceil(rect.bottom * down))
@@ -230,15 +230,15 @@ def _scaled(rect: Rect, image: DecodedImage) -> Rect:
 
 
 def check_whole(face: Face, rect: Rect | None) -> None:
-    """Refuse a face of which too much is cut off (spec 4.2, ``FaceExceedBorder`` and ``FaceBorderCheckFailed``).
+    """Refuse a face of which too much is missing (spec 4.2, ``FaceExceedBorder`` and ``FaceBorderCheckFailed``).
 
     Args:
         face: The face; its box is clipped to the picture, its landmarks are not.
-        rect: Box that the caller gave for the face; None for the face's own.
+        rect: The caller's box for the face; None for the face's own.
 
     Raises:
-        FaceOutsidePicture: more than a fifth of the face's area lies beyond the picture's edge.
-        LandmarksOutsideBox: more than half of its landmarks lie outside the box.
+        FaceOutsidePicture: more than a fifth of the face's area is beyond the picture's edge.
+        LandmarksOutsideBox: more than half of its landmarks are outside the box.
     """
     outside = 1 - face.box.area / Rect.around(face.landmarks).area
     if outside > MAX_OUTSIDE:
@@ -251,10 +251,10 @@ def check_whole(face: Face, rect: Rect | None) -> None:
 
 
 def cut_out(picture: Picture, face: Face) -> tuple[Picture, Face]:
-    """Copy the surroundings of a face out of a very large photo, so that the photo's memory is free before the fusion.
+    """Copy a face with its surroundings out of a very large photo, so that the photo's memory is freed before the fusion.
 
     Returns:
-        The part and the face in its pixels; both unchanged for photos of common size.
+        The part, and the face in its coordinates; both unchanged for photos of common size.
     """
     height, width = picture.shape[:2]
     if height * width <= _LARGE_PIXELS:

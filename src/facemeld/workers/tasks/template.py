@@ -1,4 +1,4 @@
-"""Templates as workers use them, stored ones with their plan in a file: the engine's plan, the transparency and the format."""
+"""Planned templates (the engine's plan, the transparency and the format), and their form in files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from facemeld.media.decode import DecodedImage, DecodeLimits, decode
 from facemeld.workers.tasks.inputs import FacesMoved, FoundMark, TemplateMissing
 
 HEAD = "head.json"
-"""Name of the part that says which engine made a stored template."""
+"""Part of a stored template that names its engine."""
 
 _PLAN, _ALPHA = "plan", "alpha.npy"
 
@@ -36,7 +36,7 @@ class Template:
     Attributes:
         plan: The engine's plan.
         alpha: Transparency, uint8 (H, W), 0 = transparent, or None.
-        format: Format of the template's file, and so of every result.
+        format: Format of the template's file and of every result.
     """
 
     plan: Plan
@@ -46,7 +46,7 @@ class Template:
 
 @dataclass(frozen=True, slots=True)
 class StoredTemplate:
-    """The files of a template that was imported as a material.
+    """The files of a template imported as a material.
 
     Attributes:
         key: Identifies the content; equal keys mean equal files.
@@ -55,7 +55,7 @@ class StoredTemplate:
         limits: Limits for decoding the picture.
         digest: SHA-256 of the picture's file, hexadecimal.
         incoming: Marks that the picture already carries.
-        boxes: Its faces in the order that clients know, from the import; a new plan keeps this order.
+        boxes: Its faces in the order of the import, which clients rely on; a new plan keeps this order.
     """
 
     key: str
@@ -76,7 +76,7 @@ def remake(engine: Engine, image: DecodedImage, boxes: Sequence[Rect]) -> Templa
     """Analyse and plan a decoded picture again, with its faces in the order of an earlier analysis.
 
     Args:
-        boxes: Where each face was then; another version of the engine may find more faces, or find them in another order.
+        boxes: Boxes of the faces then; another engine version may find more faces, or the same in another order.
 
     Raises:
         FacesMoved: a face is not found where it was.
@@ -93,13 +93,13 @@ def _match(box: Rect, faces: Sequence[Face]) -> Face:
 
 
 def _overlap(one: Rect, other: Rect) -> float:
-    """Intersection over union."""
+    """Return intersection over union."""
     common = one.intersect(other).area
     return common / max(1, one.area + other.area - common)
 
 
 def pack(engine: Engine, template: Template) -> bytes:
-    """A template as bytes; ``unpack`` reads them back."""
+    """Return a template as bytes for ``unpack``."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         _add(archive, HEAD, json.dumps({"engine": engine.name, "format": template.format}).encode())
@@ -112,7 +112,7 @@ def pack(engine: Engine, template: Template) -> bytes:
 
 
 def _add(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
-    # A fixed time keeps the same template at the same bytes.
+    # With a fixed time, equal templates have equal bytes.
     archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), data)
 
 
@@ -120,7 +120,7 @@ def unpack(engine: Engine, data: bytes) -> Template:
     """Read a template back.
 
     Raises:
-        PlanOutdated: another engine version made it, or it is damaged.
+        PlanOutdated: it is damaged, or another engine version made it.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -164,11 +164,11 @@ def plan_state(plan: Path, engine: str) -> PlanState:
 
 
 def load(engine: Engine, file: StoredTemplate) -> tuple[Template, int]:
-    """A template and the bytes it takes; made anew from its picture when the stored one does not fit this engine.
+    """Return a template and its size in bytes; planned again from its picture if the stored plan does not fit this engine.
 
     Raises:
-        TemplateMissing: neither the plan nor the picture is there.
-        FacesMoved: it was made anew, and a face is not where it was.
+        TemplateMissing: neither the plan nor the picture exists.
+        FacesMoved: it was planned again, and a face is not where it was.
     """
     try:
         template = unpack(engine, file.plan.read_bytes())
@@ -182,7 +182,7 @@ def load(engine: Engine, file: StoredTemplate) -> tuple[Template, int]:
 
 
 def weight(value: object) -> int:
-    """Bytes of all arrays in a value, through dataclasses, tuples, lists and dictionaries; an array that is met twice counts twice."""
+    """Return the bytes of all arrays in a value, including nested ones; an array that occurs twice counts twice."""
     if isinstance(value, np.ndarray):
         return int(value.nbytes)
     if is_dataclass(value):
