@@ -1,4 +1,4 @@
-"""The append-only, hash-chained audit log of administrative acts, written in the transaction of the act itself."""
+"""The append-only, hash-chained audit log of administrative acts, written in the transaction of each act."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from facemeld.db.models import AuditRow
 from facemeld.db.newest import FEW, apart, led, newest, span, values
 
 Detail: TypeAlias = Mapping[str, str | int | bool | None]
-"""Facts of an act: never a secret, never a picture."""
+"""Details of an act, without secrets and pictures."""
 
 _ADVISORY_LOCK = 0x666D61756474  # any number that other programs on the same PostgreSQL server are unlikely to lock
 _READ_AT_ONCE = 1000
@@ -28,7 +28,7 @@ _MOST_ACTS = 500
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """One act: who (``actor``) did what (``act``, such as ``material.review``) to which object (``subject``) and when."""
+    """One act, such as ``material.review``, of an actor on an object, ``subject``."""
 
     id: int
     at: datetime
@@ -40,7 +40,7 @@ class AuditEntry:
 
 @dataclass(frozen=True, slots=True)
 class AuditHead:
-    """The newest entry: its number and its hash, which vouches for the whole log up to it; 0 and zeros for an empty log."""
+    """Number and hash of the newest entry; the hash covers the whole log. 0 and zeros for an empty log."""
 
     id: int
     hash: str
@@ -48,13 +48,13 @@ class AuditHead:
 
 @dataclass(frozen=True, slots=True)
 class AuditVerdict:
-    """What a check of the whole log found.
+    """The result of checking the whole log.
 
     Attributes:
-        entries: Entries that hold.
-        head: The last entry that holds.
-        bad: Number of the first entry that does not; None if all do.
-        fault: What is wrong; empty if nothing is.
+        entries: Number of valid entries.
+        head: The last valid entry.
+        bad: Number of the first invalid entry; None if all are valid.
+        fault: The fault; empty if there is none.
     """
 
     entries: int
@@ -64,25 +64,25 @@ class AuditVerdict:
 
     @property
     def sound(self) -> bool:
-        """Whether nothing is wrong."""
+        """Whether there is no fault."""
         return not self.fault
 
 
 def record(session: Session, at: datetime, actor: str, act: str, subject: str, detail: Detail | None = None) -> None:
     """Add an entry to the caller's transaction, so that an act and its entry are stored together or not at all.
 
-    From here to the end of the transaction nobody else can add an entry: each must know the one before it.
+    Until the transaction ends, other writers cannot add entries, because each entry contains the hash of the one before.
 
     Args:
         session: The writing session of the act.
-        at: When it happened.
-        actor: Who did it, such as ``cli:root``, ``account:acme`` or ``system``.
+        at: Time of the act.
+        actor: Such as ``cli:root``, ``account:acme`` or ``system``.
         act: Object and verb, such as ``key.disable``.
         subject: Id of the object.
         detail: Further facts.
     """
     if session.get_bind().dialect.name == "postgresql":
-        # SQLite has one writer at a time anyway.
+        # SQLite has only one writer at a time.
         session.execute(select(func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
     head = _head(session)
     fields: dict[str, Any] = {"at": at, "actor": actor, "act": act, "subject": subject, "detail": dict(detail or {})}
@@ -97,14 +97,14 @@ def _head(session: Session) -> AuditHead:
 
 
 class AuditLog:
-    """Reads the log, and writes acts that change nothing else in the database."""
+    """Reads the log, and records acts that change nothing else in the database."""
 
     def __init__(self, database: Database, clock: Clock = utc_now) -> None:
         self._database = database
         self._clock = clock
 
     def record(self, actor: str, act: str, subject: str, detail: Detail | None = None) -> None:
-        """Add an entry in a transaction of its own; the arguments are those of the function ``record``."""
+        """Add an entry in its own transaction; for the arguments see the function ``record``."""
         with self._database.transaction() as session:
             record(session, self._clock(), actor, act, subject, detail)
 
@@ -119,15 +119,15 @@ class AuditLog:
         before: int | None = None,
         limit: int = 100,
     ) -> tuple[AuditEntry, ...]:
-        """The newest entries first; every search follows one index and reads little more than it returns.
+        """Return entries, newest first; every search follows one index and reads little more than it returns.
 
         Args:
             subject: Only the acts on this object.
             actor: Only the acts of this actor, such as ``user:ann``.
             act: Only acts of this name, such as ``key.disable``, or of this kind of object, such as ``key``.
-            since: Only acts from this moment on.
-            until: Only acts before this moment.
-            before: Only entries with a smaller id: the last one of the page before.
+            since: Only acts from this time on.
+            until: Only acts before this time.
+            before: Only entries with a smaller id, for the next page.
             limit: Size of the page, at least 1.
         """
         named = [(column, value) for column, value in ((AuditRow.subject, subject), (AuditRow.actor, actor)) if value is not None]
@@ -139,18 +139,18 @@ class AuditLog:
             return tuple(AuditEntry(row.id, row.at, row.actor, row.act, row.subject, row.detail) for row in rows)
 
     def head(self) -> AuditHead:
-        """The newest entry; its hash, kept elsewhere, shows later whether the log was cut off or rewritten."""
+        """Return the newest entry; with its hash, stored elsewhere, ``verify`` detects that the log was cut off or rewritten."""
         with self._database.session() as session:
             return _head(session)
 
     def verify(self, anchor: str | None = None) -> AuditVerdict:
         """Check the chain from its beginning.
 
-        An entry that was changed, removed from the middle or put elsewhere is found. Entries removed from the end, or a log that was
-        made anew as a whole, are found only with an anchor.
+        Detects entries that were changed, moved, or removed from the middle. Only an anchor detects entries removed from the end, and a
+        log that was rewritten as a whole.
 
         Args:
-            anchor: A hash that ``head`` once gave; it must still be the hash of an entry, or zeros for the empty log.
+            anchor: An earlier hash from ``head``, which must still be the hash of an entry; zeros for the empty log.
         """
         head, count, anchored = AuditHead(0, GENESIS), 0, anchor in (None, GENESIS)
         with self._database.session() as session:
@@ -168,26 +168,26 @@ class AuditLog:
 def _newest(
     connection: Connection, named: Sequence[tuple[InstrumentedAttribute[str], str]], act: str | None, rest: Sequence[Any], limit: int
 ) -> Sequence[int]:
-    """Numbers of the newest entries; see ``AuditLog.entries``."""
+    """Return the numbers of the newest entries; see ``AuditLog.entries``."""
     conditions, leading = led(connection, AuditRow.id, named)
     if act is None:
         return newest(connection, AuditRow.id, [*conditions, *rest], limit)
     acts = [one for one in values(connection, AuditRow.act, _MOST_ACTS) if one == act or one.startswith(f"{act}.")]
     if leading < FEW:
         return newest(connection, AuditRow.id, [*conditions, apart(AuditRow.act).in_(acts), *rest], limit)
-    # The newest of each act come from the index one after the other; those of all together would have to be sorted.
+    # The index returns the newest entries of one act in order; entries of several acts would have to be sorted.
     others = [apart(column) == value for column, value in named]
     found = [newest(connection, AuditRow.id, [AuditRow.act == one, *others, *rest], limit) for one in acts]
     return heapq.nlargest(limit, (number for numbers in found for number in numbers))
 
 
 def _page(session: Session, after: int) -> list[tuple[int, AuditRow | None]]:
-    """The next entries with their numbers; None stands for one that cannot be read, and ends the page."""
+    """Return the next entries with their numbers; None for an unreadable entry, which ends the page."""
     query = select(AuditRow).where(AuditRow.id > after).order_by(AuditRow.id)
     try:
         return [(row.id, row) for row in session.scalars(query.limit(_READ_AT_ONCE))]
     except (ValueError, TypeError):
-        # A moment or a detail was changed into something that is none. Which one shows when they are read one by one.
+        # A time or a detail was made unreadable; reading entries one by one shows which entry it is in.
         numbers = session.scalars(select(AuditRow.id).where(AuditRow.id > after).order_by(AuditRow.id).limit(_READ_AT_ONCE)).all()
     page: list[tuple[int, AuditRow | None]] = []
     for number in numbers:
@@ -206,27 +206,18 @@ def _fault(row: AuditRow | None, previous: str) -> str:
     fields = {name: getattr(row, name) for name in ("at", "actor", "act", "subject", "detail")}
     if any(value is None for value in fields.values()):
         return "a part of it is missing"
-    return "" if entry_hash(number=row.id, previous=previous, **fields) == row.hash else "its content is not what its hash was made of"
+    return "" if entry_hash(number=row.id, previous=previous, **fields) == row.hash else "its content does not match its hash"
 
 
 GENESIS = "0" * 64
-"""What the first entry names as the hash of the entry before it."""
+"""Previous hash in the first entry."""
 
 
 def entry_hash(*, number: int, at: datetime, actor: str, act: str, subject: str, detail: Mapping[str, Any], previous: str) -> str:
-    """The hash of an entry: SHA-256 over its canonical JSON.
+    """Return the hash of an entry: SHA-256 over its canonical JSON, 64 hexadecimal digits.
 
-    The form must never change, because stored chains were made with it: keys in the order of their names, no blanks, characters
-    outside ASCII escaped, the moment in UTC with six decimals of a second.
-
-    Args:
-        number: Id of the entry.
-        at: When it happened, aware.
-        actor, act, subject, detail: See ``audit.AuditEntry``.
-        previous: Hash of the entry before; ``GENESIS`` for the first.
-
-    Returns:
-        64 hexadecimal digits.
+    The form must never change, because stored chains depend on it: sorted keys, no blanks, non-ASCII characters escaped, the time in
+    UTC with six decimals of a second. ``previous`` is the hash of the entry before, ``GENESIS`` for the first.
     """
     fields = {
         "act": act,

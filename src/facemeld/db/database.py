@@ -9,10 +9,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.util.exc import CommandError
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, select, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, InterfaceError, OperationalError
@@ -24,8 +22,11 @@ from facemeld.db.errors import Clock, DatabaseUnavailable, DatabaseUrlInvalid, S
 from facemeld.db.files import PRIVATE_FILE, make_folder
 from facemeld.db.models import SnowflakeRow
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
 HEAD_REVISION = "0005"
-"""The newest migration. Known here so that opening a database that is up to date need not load Alembic."""
+"""The newest migration. Known here, so that an up-to-date database opens without loading Alembic, which takes 70 ms."""
 
 LOCK_SECONDS = 15
 """How long a statement waits for another writer of the same SQLite file."""
@@ -36,16 +37,16 @@ _ADVISORY_LOCK = 0x666D656C64  # any number that other programs on the same Post
 
 
 class Database:
-    """One database, SQLite or any other that SQLAlchemy knows, shared by all stores and all threads of a process.
+    """One database, SQLite or another that SQLAlchemy supports, shared by all stores and threads of a process.
 
-    SQLite runs in WAL mode with ``synchronous=FULL``: what was committed survives a power cut, and readers do not wait for writers.
+    SQLite runs in WAL mode with ``synchronous=FULL``: commits survive a power cut, and readers do not wait for writers.
 
     Args:
         url: SQLAlchemy URL, such as ``sqlite:////var/lib/facemeld/facemeld.db``.
-        clock: The present moment in UTC.
+        clock: Returns the current time in UTC.
 
     Raises:
-        DatabaseUrlInvalid: the URL is malformed or names a database in memory, which other processes could not see.
+        DatabaseUrlInvalid: the URL is malformed or names a database in memory, which other processes cannot see.
     """
 
     def __init__(self, url: str, clock: Clock = utc_now) -> None:
@@ -62,7 +63,7 @@ class Database:
 
     @classmethod
     def at(cls, file: Path, clock: Clock = utc_now) -> Database:
-        """The SQLite database in a file, which is created by ``upgrade``."""
+        """Return the SQLite database in a file, which ``upgrade`` creates."""
         return cls(URL.create("sqlite", database=str(file.absolute())).render_as_string(hide_password=False), clock)
 
     @property
@@ -72,12 +73,12 @@ class Database:
 
     @property
     def engine(self) -> Engine:
-        """The engine, for reads on the hot path that go without a session."""
+        """The engine, for frequent reads without a session."""
         return self._engine
 
     @contextmanager
     def session(self) -> Iterator[Session]:
-        """A session that sees one consistent state and stores nothing.
+        """A read-only session that sees one consistent state.
 
         Raises:
             DatabaseUnavailable: the database cannot be reached or is locked for too long.
@@ -87,27 +88,27 @@ class Database:
 
     @contextmanager
     def connect(self) -> Iterator[Connection]:
-        """A plain connection for reading, cheaper than a session; the same guarantees."""
+        """A read-only connection, cheaper than a session, with the same guarantees."""
         with _translated(), self._engine.connect() as connection:
             yield connection
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
-        """A session that is committed at the end of the block and rolled back by an exception; durable after the block.
+        """A session that is committed at the end of the block, or rolled back on an exception; durable after the block.
 
         Raises:
-            DatabaseUnavailable: the database cannot be reached, is locked for too long or has no room left.
+            DatabaseUnavailable: the database cannot be reached, is locked for too long or is full.
         """
         with _translated(), self._writers.begin() as session:
             yield session
 
     def next_snowflake(self) -> int:
-        """A new id, larger than every one before, also of other processes; used up when this returns."""
+        """Return a new id, larger than all earlier ones of any process."""
         with self.transaction() as session:
             return next_snowflake(session, self._clock())
 
     def revision(self) -> str | None:
-        """The migration that the database is at; None when it is empty or not there yet."""
+        """Return the migration of the database; None if it is empty or does not exist yet."""
         if self._file and not self._file.exists():
             return None
         with self.connect() as connection:
@@ -116,7 +117,7 @@ class Database:
             return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
 
     def upgrade(self) -> None:
-        """Create the database or bring it to the newest schema; safe when several processes do so at once.
+        """Create the database or upgrade it to the newest schema; several processes may do so at once.
 
         Raises:
             SchemaMismatch: a newer version of Facemeld has already changed the schema.
@@ -124,8 +125,6 @@ class Database:
         """
         if self.revision() == HEAD_REVISION:
             return
-        # Alembic takes longer to import than everything else here, and most starts do not need it.
-
         with self._exclusive(), _translated():
             if self._file:
                 with closing(sqlite3.connect(self._file, timeout=LOCK_SECONDS)) as plain:
@@ -134,11 +133,10 @@ class Database:
                 migrate(connection)
 
     def clear_history(self) -> bool:
-        """Clear SQLite's write-ahead log, which holds pages as they were before they were overwritten.
+        """Clear SQLite's write-ahead log, which still contains overwritten pages.
 
         Returns:
-            False when others use the database so much that it could not be done in a moment; the log is then cleared by its next
-            turn. True also for other databases, whose history is a matter of their own.
+            False if the database was too busy; SQLite clears the log later. True for other databases, which manage their own history.
         """
         if self._file is None:
             return True
@@ -150,19 +148,19 @@ class Database:
             try:
                 busy, _, _ = plain.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
             except sqlite3.OperationalError:
-                # Locked beyond waiting, or a full disk; nothing that was stored is lost.
+                # Locked for too long, or the disk is full; no stored data is lost.
                 return False
             finally:
                 plain.execute(f"PRAGMA busy_timeout={int(LOCK_SECONDS * 1000)}")
         return not busy
 
     def close(self) -> None:
-        """Close all connections that are not in use."""
+        """Close all idle connections."""
         self._engine.dispose()
 
     @contextmanager
     def _exclusive(self) -> Iterator[None]:
-        """Keep other processes from migrating the same database meanwhile."""
+        """Keep other processes from migrating the same database during a block."""
         if self._file is None:
             with _translated(), self._engine.connect() as connection:
                 if connection.dialect.name == "postgresql":
@@ -171,7 +169,7 @@ class Database:
             return
         try:
             make_folder(self._file.parent)
-            # SQLite would create the file by the umask; its WAL takes the mode of the file.
+            # SQLite would apply the umask; its write-ahead log gets the mode of the file.
             os.close(os.open(self._file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE))
             descriptor = os.open(f"{self._file}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE)
         except OSError as error:
@@ -194,16 +192,16 @@ def _parse(url: str) -> URL:
 
 
 def _set_up_connection(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
-    # The driver would open transactions on its own and too late; _begin does it.
+    # The driver would begin transactions too late; _begin does it.
     connection.isolation_level = None
     connection.execute("PRAGMA foreign_keys=ON")
     connection.execute("PRAGMA synchronous=FULL")
-    # What is deleted or blanked, such as a person's consent reference, must not stay readable in the file.
+    # Deleted data, such as a person's consent reference, must not stay readable in the file.
     connection.execute("PRAGMA secure_delete=ON")
 
 
 def _begin(connection: Connection) -> None:
-    # A transaction that reads first and writes later cannot wait for another writer, it fails: writers take their lock at once.
+    # A transaction that reads first and writes later fails instead of waiting for another writer, so writers lock at once.
     connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get(_WRITING) else "BEGIN")
 
 
@@ -214,7 +212,7 @@ def _translated() -> Iterator[None]:
     except (OperationalError, InterfaceError) as error:
         raise DatabaseUnavailable(f"the database must answer, got: {error.orig}") from error
     except DatabaseError as error:
-        # Its subclasses are faults of a statement; the class itself is how SQLite reports a damaged file.
+        # Subclasses are faults of a statement; the class itself means a damaged SQLite file.
         if type(error) is not DatabaseError:
             raise
         raise DatabaseUnavailable(f"the database must be whole, got: {error.orig}") from error
@@ -226,20 +224,25 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def configuration(connection: Connection | None = None) -> Config:
-    """Alembic's configuration for the migrations of this package, run over an open connection."""
+    """Return Alembic's configuration for the migrations of this package, run over an open connection."""
+    from alembic.config import Config
+
     config = Config()
-    # Alembic reads its options through a parser that gives the percent sign a meaning.
+    # Alembic's option parser interprets percent signs.
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
     return config
 
 
 def migrate(connection: Connection) -> None:
-    """Bring the schema to the newest migration.
+    """Upgrade the schema to the newest migration.
 
     Raises:
-        SchemaMismatch: the database is at a migration that this version does not know.
+        SchemaMismatch: this version does not know the database's migration.
     """
+    from alembic import command
+    from alembic.util.exc import CommandError
+
     try:
         command.upgrade(configuration(connection), "head")
     except CommandError as error:
@@ -254,21 +257,21 @@ _COUNTER_ROW = 1
 
 
 def first_of(moment: datetime) -> int:
-    """The smallest snowflake of a moment's millisecond."""
+    """Return the smallest snowflake id of a time's millisecond."""
     return ((moment - _UNIX_EPOCH) // timedelta(milliseconds=1) - EPOCH_MS) << SERIAL_BITS
 
 
 def moment_of(snowflake: int) -> datetime:
-    """The moment in UTC, to the millisecond, that a snowflake was made from."""
+    """Return the time of a snowflake id, in UTC, to the millisecond."""
     return _UNIX_EPOCH + timedelta(milliseconds=(snowflake >> SERIAL_BITS) + EPOCH_MS)
 
 
 def next_snowflake(session: Session, now: datetime) -> int:
-    """Take the next id; it is used up when the session commits.
+    """Return the next id; it is used up when the session commits.
 
     Args:
-        session: A writing session; until it ends, others wait for their ids.
-        now: The present moment. When it lies before the last id's moment, ids go on from the last one.
+        session: A writing session; until it ends, other writers wait for their ids.
+        now: The current time. If it is before the time of the last id, ids continue from the last id.
 
     Raises:
         SchemaMismatch: the counter row is missing.

@@ -1,4 +1,4 @@
-"""Errors of stored state, and the clock that every store takes."""
+"""Errors of stored state, and the type of clocks."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ class FolderUnavailable(StateError):
 
 
 class DatabaseUrlInvalid(StateError):
-    """The database URL is not one that Facemeld can use."""
+    """Facemeld cannot use the database URL."""
 
 
 class SchemaMismatch(StateError):
-    """The database was made by another version of Facemeld and cannot be brought to this one."""
+    """Another version of Facemeld made the database, and this version cannot upgrade it."""
 
 
 Clock: TypeAlias = Callable[[], datetime]
-"""Gives the present moment as an aware ``datetime`` in UTC."""
+"""Returns the current time as an aware ``datetime`` in UTC."""
 
 
 def utc_now() -> datetime:
-    """The system's time in UTC."""
+    """Return the system time in UTC."""
     return datetime.now(UTC)

@@ -16,7 +16,7 @@ from facemeld.db.errors import FolderUnavailable
 PRIVATE_FILE = 0o600
 PRIVATE_FOLDER = 0o700
 TEMPORARY_PREFIX = ".tmp-"
-"""Names of unfinished files and folders begin with this; whoever lists a folder skips them."""
+"""Prefix of unfinished files and folders; code that lists a folder skips them."""
 
 
 def sync_folder(folder: Path) -> None:
@@ -46,13 +46,13 @@ def make_folder(folder: Path) -> None:
 
 
 def temporary_beside(path: Path) -> Path:
-    """A fresh name in the folder of ``path`` that marks unfinished work."""
+    """Return a fresh name for an unfinished file in the folder of ``path``."""
     return path.with_name(f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}")
 
 
 @contextmanager
 def create_synced(path: Path) -> Iterator[IO[bytes]]:
-    """Open a new private file for writing; its content is on the disk at the end of the block."""
+    """Open a new private file for writing; its content is on disk at the end of the block."""
     with open(path, "xb", opener=partial(os.open, mode=PRIVATE_FILE)) as file:
         yield file
         file.flush()
@@ -60,17 +60,13 @@ def create_synced(path: Path) -> Iterator[IO[bytes]]:
 
 
 def write_synced(path: Path, data: bytes) -> None:
-    """Create a private file that must not exist yet, and wait until its content is on the disk."""
+    """Create a private file that must not exist yet; its content is on disk on return."""
     with create_synced(path) as file:
         file.write(data)
 
 
 def replace_file(path: Path, data: bytes) -> None:
-    """Write a file so that readers see the old content or the whole new content; durable on return.
-
-    Args:
-        path: Its folder must exist.
-        data: The whole content.
+    """Write a file so that readers see either the old or the complete new content; durable on return. Its folder must exist.
 
     Raises:
         OSError: the disk is full or cannot be written; ``path`` is unchanged.
@@ -86,10 +82,7 @@ def replace_file(path: Path, data: bytes) -> None:
 
 
 def create_file(path: Path, data: bytes) -> bool:
-    """Write a file unless it exists already; of several processes exactly one wins, and none sees a partial file.
-
-    Returns:
-        True when this call created the file; False when it was there before.
+    """Write a file unless it exists; return whether this call created it. No process sees a partial file.
 
     Raises:
         OSError: the disk is full or cannot be written.
@@ -97,7 +90,7 @@ def create_file(path: Path, data: bytes) -> bool:
     temporary = temporary_beside(path)
     try:
         write_synced(temporary, data)
-        # A hard link fails when the name is taken, whereas a rename would silently replace the winner's file.
+        # A hard link fails if the name exists, whereas a rename would silently replace the file.
         path.hardlink_to(temporary)
     except FileExistsError:
         return False
@@ -108,14 +101,11 @@ def create_file(path: Path, data: bytes) -> bool:
 
 
 LOCK_NAME = "in-use.lock"
-"""File in the data folder that the locks are on; its content means nothing, and the system frees the lock of a process that ends."""
+"""Empty lock file in the data folder; the system releases the locks of a process that ends."""
 
 
 class Occupancy:
-    """A process's share in a data folder, held until ``close``.
-
-    Args:
-        folder: The data folder; created when it is missing.
+    """A shared lock on a data folder, held until ``close``. The folder is created if it is missing.
 
     Raises:
         FolderUnavailable: the folder cannot be created or written.
@@ -127,22 +117,22 @@ class Occupancy:
             self._descriptor = os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE)
         except OSError as error:
             raise FolderUnavailable(f"the data folder {folder} must be writable, got: {error.strerror}") from error
-        # Waits for a repair that is under way; on a file system without locks, nobody ever counts as alone.
+        # Waits for a repair in progress. Without locks in the file system, no process ever counts as alone.
         self._locks = self._lock(fcntl.LOCK_SH)
 
     @contextmanager
     def alone(self) -> Iterator[bool]:
-        """A block of work; True when nobody else has the folder open, and then nobody can open it before the end of the block."""
+        """Yield whether no other process has the folder open; if so, none can open it before the end of the block."""
         exclusive = self._locks and self._lock(fcntl.LOCK_EX | fcntl.LOCK_NB)
         try:
             yield exclusive
         finally:
-            # A failed try gives up the shared lock too, so it is taken again in any case.
+            # A failed attempt releases the shared lock too, so it is always taken again.
             if self._locks:
                 self._lock(fcntl.LOCK_SH)
 
     def close(self) -> None:
-        """Give the share back."""
+        """Release the lock."""
         os.close(self._descriptor)
 
     def _lock(self, kind: int) -> bool:
@@ -155,7 +145,7 @@ class Occupancy:
 
 @contextmanager
 def occupied(folder: Path) -> Iterator[Occupancy]:
-    """Hold a share in a data folder during a block; see ``Occupancy``."""
+    """Hold a shared lock on a data folder during a block; see ``Occupancy``."""
     occupancy = Occupancy(folder)
     try:
         yield occupancy

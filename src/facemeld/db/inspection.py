@@ -1,4 +1,4 @@
-"""What SQLite itself can tell about the soundness of a database, and whole copies of one that is in use."""
+"""Integrity checks and consistent copies of SQLite databases, and repairs of the counter of ids."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class FileState:
     """State of a SQLite file.
 
     Attributes:
-        faults: What ``PRAGMA integrity_check`` and ``PRAGMA foreign_key_check`` found; empty when the database is sound.
-        journal: Journal mode; ``wal`` is what Facemeld sets.
+        faults: Results of ``PRAGMA integrity_check`` and ``PRAGMA foreign_key_check``; empty if the database is sound.
+        journal: Journal mode; Facemeld sets ``wal``.
         wal_bytes: Size of the write-ahead log.
     """
 
@@ -35,10 +35,10 @@ class FileState:
 
 
 def inspect_file(file: Path) -> FileState:
-    """Look through a whole SQLite file.
+    """Check a whole SQLite file.
 
     Raises:
-        DatabaseUnavailable: it cannot be opened at all.
+        DatabaseUnavailable: it cannot be opened.
     """
     with _opened(file) as connection:
         try:
@@ -55,7 +55,7 @@ def inspect_file(file: Path) -> FileState:
 
 
 def use_wal(file: Path) -> None:
-    """Set the journal mode that Facemeld needs, and empty the log as far as readers allow.
+    """Set WAL mode, and empty the log as far as readers allow.
 
     Raises:
         DatabaseUnavailable: the file cannot be changed, or is in use in another mode.
@@ -71,11 +71,9 @@ def use_wal(file: Path) -> None:
 
 
 def snapshot(source: Path, target: Path) -> None:
-    """Copy a SQLite database that may be in use: one consistent state, durable on return, in one file without a log beside it.
+    """Copy one consistent state of a SQLite database into a new file without a log; durable on return.
 
-    Args:
-        source: The database; readers and writers go on meanwhile.
-        target: Must not exist yet.
+    Readers and writers of ``source`` may continue. ``target`` must not exist yet.
 
     Raises:
         DatabaseUnavailable: the source cannot be read or the target cannot be written.
@@ -95,13 +93,13 @@ def snapshot(source: Path, target: Path) -> None:
 
 
 def last_snowflake(database: Database) -> int | None:
-    """The highest snowflake handed out; None when the counter is missing."""
+    """Return the last id handed out; None if the counter is missing."""
     with database.connect() as connection:
         return connection.execute(select(SnowflakeRow.last)).scalar_one_or_none()
 
 
 def raise_snowflake(database: Database, least: int) -> None:
-    """Let the next snowflake be larger than ``least``; creates the counter when it is missing."""
+    """Make the next id larger than ``least``; create the counter if it is missing."""
     with database.transaction() as session:
         counter = session.get(SnowflakeRow, 1)
         if counter is None:

@@ -10,18 +10,18 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from sqlalchemy.types import LargeBinary, TypeDecorator
 
-# SQLite numbers rows by itself only in a column that is exactly INTEGER; its integers have 64 bits anyway.
+# SQLite numbers rows only in columns of type INTEGER, which have 64 bits.
 RowNumber = BigInteger().with_variant(Integer, "sqlite")
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An aware moment, kept in UTC also by databases that have no time zones."""
+    """An aware time, stored in UTC also by databases without time zones."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Convert to UTC and refuse a moment whose zone is unknown."""
+        """Convert to UTC; refuse a time without a zone."""
         if value is None:
             return None
         if value.tzinfo is None:
@@ -29,7 +29,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Give the zone back to what the database returned."""
+        """Add the zone to the time from the database."""
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
@@ -50,7 +50,7 @@ class Base(DeclarativeBase):
 
 
 def _some(condition: str, *columns: str) -> Index:
-    """An index of the rows that meet a condition; queries must repeat it in the same words to follow it."""
+    """Return an index of the rows that meet a condition; queries must repeat the condition verbatim to use it."""
     return Index(None, *columns, sqlite_where=text(condition), postgresql_where=text(condition))
 
 
@@ -89,7 +89,7 @@ class AccessKeyRow(Base):
 
 
 class PackageRow(Base):
-    """A number of calls that an account has bought in advance."""
+    """Prepaid calls of an account."""
 
     __tablename__ = "packages"
 
@@ -103,7 +103,7 @@ class PackageRow(Base):
 
 
 class ChargeRow(Base):
-    """The charge of one call: reserved before the work, then settled or released; kept a while so that neither happens twice."""
+    """The charge of one call: reserved before the work, then settled or released; kept for a while so that neither happens twice."""
 
     __tablename__ = "charges"
     __table_args__ = (_some("state = 'reserved'", "account_id"),)
@@ -116,7 +116,7 @@ class ChargeRow(Base):
 
 
 class UsageRow(Base):
-    """One call, after its reply; no foreign keys, because the record outlives what it names."""
+    """One call, after its reply; without foreign keys, because the record outlives the objects it names."""
 
     __tablename__ = "usage_records"
     __table_args__ = (Index(None, "project_id", "id"), Index(None, "code", "id"), Index(None, "account_id", "id"))
@@ -143,7 +143,7 @@ class UsageRow(Base):
 
 
 class ConsentRow(Base):
-    """The reference to a person's consent that a call brought; blank once the person's results were deleted."""
+    """The consent reference of a call; blank after the person's results were deleted."""
 
     __tablename__ = "consents"
 
@@ -157,7 +157,7 @@ class ConsentRow(Base):
 
 
 class DeletionReceiptRow(Base):
-    """A signed statement of what was deleted on somebody's demand."""
+    """A signed receipt of a deletion on demand."""
 
     __tablename__ = "deletion_receipts"
 
@@ -188,7 +188,7 @@ class ActivityRow(Base):
 
 
 class MaterialRow(Base):
-    """A template picture; its files lie beside the database under the same snowflake."""
+    """A template picture; its files are stored beside the database under the same id."""
 
     __tablename__ = "materials"
     __table_args__ = (
@@ -246,7 +246,7 @@ class UserRow(Base):
 
 
 class UserTokenRow(Base):
-    """A bearer token of a user, known by its digest only."""
+    """A bearer token of a user; only its digest is stored."""
 
     __tablename__ = "user_tokens"
 
@@ -263,7 +263,7 @@ class UserTokenRow(Base):
 
 
 class AuditRow(Base):
-    """One administrative act; the migration adds triggers that refuse to change or delete it."""
+    """One administrative act; triggers from the migration refuse changes and deletions."""
 
     __tablename__ = "audit_log"
     __table_args__ = (Index(None, "subject", "id"), Index(None, "actor", "id"), Index(None, "act", "id"))
@@ -279,7 +279,7 @@ class AuditRow(Base):
 
 
 class SnowflakeRow(Base):
-    """The highest snowflake handed out; the table has one row."""
+    """The last id handed out; the table has one row."""
 
     __tablename__ = "snowflakes"
 

@@ -1,4 +1,7 @@
-"""Finds the newest rows among millions: the condition that fewest rows meet leads along its index, whatever the database would guess."""
+"""Queries for the newest of millions of rows that follow the index of the most selective condition.
+
+Query planners often choose a worse index, so the other conditions are written such that no index fits them.
+"""
 
 from __future__ import annotations
 
@@ -10,42 +13,42 @@ from sqlalchemy import ColumnElement, Connection, func, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 FEW = 5000
-"""Rows that can be looked through one by one."""
+"""Number of rows that can be scanned one by one."""
 
 OUT_OF_ORDER = timedelta(hours=1)
-"""How much later than a younger one a row may be stored, such as by a server that could not reach the database."""
+"""How late a row may be stored after a newer one, for example by a server that could not reach the database."""
 
 Number = InstrumentedAttribute[int]
 
 
 def newest(connection: Connection, number: Number, conditions: Sequence[ColumnElement[bool]], limit: int) -> Sequence[int]:
-    """Numbers of the newest rows that meet all conditions, newest first."""
+    """Return the numbers of the newest rows that meet all conditions, newest first."""
     return connection.execute(select(number).where(*conditions).order_by(number.desc()).limit(limit)).scalars().all()
 
 
 def size(connection: Connection, number: Number, condition: ColumnElement[bool], most: int = FEW) -> int:
-    """How many rows meet a condition, counted up to ``most``."""
+    """Return how many rows meet a condition, counted up to ``most``."""
     some = select(number).where(condition).limit(most).subquery()
     return connection.execute(select(func.count()).select_from(some)).scalar_one()
 
 
 def apart(column: InstrumentedAttribute[Any]) -> ColumnElement[Any]:
-    """A column as an expression that no index holds: a condition on it never leads."""
+    """Return a column as an expression that no index covers, so that the query does not follow the column's index."""
     return func.coalesce(column, column, type_=column.type)
 
 
 def led(
     connection: Connection, number: Number, named: Sequence[tuple[InstrumentedAttribute[Any], object]]
 ) -> tuple[list[ColumnElement[bool]], int]:
-    """Conditions that columns have values, of which the most telling one leads along an index of its column and the number.
+    """Return equality conditions, of which only the most selective can use an index.
 
     Args:
-        connection: Where rows are counted.
-        number: What rows are ordered by.
-        named: Columns with such an index, and their values.
+        connection: Connection for counting rows.
+        number: Column of the order.
+        named: Columns and their values; each column has an index together with ``number``.
 
     Returns:
-        The conditions, and how many rows meet the leading one, counted up to ``FEW``; ``FEW`` without any.
+        The conditions, and how many rows meet the most selective one, counted up to ``FEW``; ``FEW`` without conditions.
     """
     sizes = [size(connection, number, column == value) for column, value in named]
     leader = sizes.index(min(sizes)) if sizes else None
@@ -56,15 +59,7 @@ def led(
 def span(
     connection: Connection, number: Number, at: InstrumentedAttribute[datetime], since: datetime | None, until: datetime | None
 ) -> Iterator[ColumnElement[bool]]:
-    """Conditions on the time: exact ones, and bounds of the numbers, which grow with the time but for ``OUT_OF_ORDER``.
-
-    Args:
-        connection: Where the bounds are looked up.
-        number: What rows are ordered by.
-        at: The time, with an index.
-        since: Only rows from this moment on.
-        until: Only rows before this moment.
-    """
+    """Yield conditions on the indexed time ``at``, and bounds of ``number``, which grows with time except for ``OUT_OF_ORDER``."""
     if since is not None:
         yield apart(at) >= since
         earlier = select(number).where(at < since - OUT_OF_ORDER).order_by(at.desc()).limit(1)
@@ -80,7 +75,7 @@ def span(
 
 
 def values(connection: Connection, column: InstrumentedAttribute[str], most: int) -> Iterator[str]:
-    """The values of a column that begins an index, without the empty one, each found from the one before it; up to ``most``."""
+    """Yield up to ``most`` distinct non-empty values of a column that begins an index, with one index lookup each."""
     last = ""
     for _ in range(most):
         found = connection.execute(select(func.min(column)).where(column > last)).scalar_one_or_none()

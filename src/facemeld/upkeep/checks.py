@@ -33,10 +33,10 @@ MOST_DETAILS = 50
 """Most ids or names listed by one check."""
 
 LARGEST_WAL = 256 << 20
-"""Size in bytes from which a write-ahead log counts as never emptied."""
+"""Size in bytes above which a write-ahead log is reported as never emptied."""
 
 SOON = timedelta(days=30)
-"""Time before its end from which a certificate is reported."""
+"""Time before its expiry from which a certificate is reported."""
 
 _ROUNDS = 3
 _ANY_CLOCK = timedelta(days=365)
@@ -56,9 +56,9 @@ class Trouble:
 
     Attributes:
         text: The fault, in one line.
-        advice: What the operator can do, also if a repair is possible.
+        advice: Advice for the operator, also if a repair is possible.
         details: Ids or names of the objects concerned.
-        repair: Repairs the fault and returns what it did; None if a program cannot.
+        repair: Repairs the fault and returns a description; None if a program cannot.
     """
 
     text: str
@@ -69,7 +69,7 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The result of looking once: what is there, the faults, if any, and notes on what is no fault."""
+    """The result of one check before repairs: a summary, faults, and notes that are not faults."""
 
     found: str
     troubles: tuple[Trouble, ...] = ()
@@ -82,8 +82,8 @@ class Check:
 
     Attributes:
         name: Name for people and programs.
-        look: Looks without changing anything.
-        advice: What to do if looking itself fails.
+        look: Performs the check without changing anything.
+        advice: Advice if ``look`` itself fails.
     """
 
     name: str
@@ -98,11 +98,11 @@ class Finding:
     Attributes:
         check: Name of the check.
         ok: Whether everything is in order now.
-        found: What is there, or what is wrong.
-        advice: What to do about the remaining faults.
-        details: Ids or names of the objects that the remaining faults concern.
-        repaired: What was repaired.
-        notes: What a person should know although it is no fault.
+        found: Summary of the state or of the remaining faults.
+        advice: Advice on the remaining faults.
+        details: Ids or names of the objects with remaining faults.
+        repaired: Descriptions of repairs.
+        notes: Remarks that are not faults.
     """
 
     check: str

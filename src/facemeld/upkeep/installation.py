@@ -1,4 +1,4 @@
-"""The keys with which an installation marks its results, as settings and data folder give them."""
+"""The keys that mark the results of an installation, from the settings or the data folder."""
 
 from __future__ import annotations
 
@@ -14,13 +14,12 @@ _MARK_PURPOSE = "invisible-mark"
 
 
 def signing_identity(settings: Settings) -> SigningIdentity | None:
-    """Who signs results: the operator's certificate, else the local development authority of the data folder, made on first use.
+    """Return the signer of results, or None if results are not signed.
 
-    Returns:
-        None where results are not to be signed.
+    It is the certificate in the settings, else the local authority in the data folder, made on first use.
 
     Raises:
-        SigningUnavailable: what the operator set cannot be used, or the data folder cannot be written.
+        SigningUnavailable: the certificate cannot be used, or the data folder cannot be written.
     """
     if not settings.marks.credentials:
         return None
@@ -30,12 +29,12 @@ def signing_identity(settings: Settings) -> SigningIdentity | None:
 
 
 def vault(settings: Settings) -> KeyVault:
-    """The vault of the master key, whose file is made on first use.
+    """Return the vault of the master key, whose file is made on first use.
 
     Raises:
         VaultError: the key is too short or its file cannot be used.
     """
-    # Imported here, because it brings the database's libraries along, which a fusion without a server seldom needs.
+    # Imported here, because a fusion without a server seldom needs the database libraries that come with it.
     from facemeld.accounts.vault import KeyVault
 
     if settings.master_key is not None:
@@ -44,15 +43,15 @@ def vault(settings: Settings) -> KeyVault:
 
 
 def mark_key(keys: KeyVault) -> bytes:
-    """The key of the invisible mark, 32 bytes."""
+    """Return the key of the invisible mark, 32 bytes."""
     return keys.derive(_MARK_PURPOSE)
 
 
 def existing_mark_key(settings: Settings) -> bytes:
-    """The key of the invisible mark where the installation has a master key already; empty where it has none.
+    """Return the key of the invisible mark if the installation has a master key, else empty.
 
     Raises:
-        VaultError: there is one, but it cannot be used.
+        VaultError: the master key cannot be used.
     """
     if settings.master_key is None and not (settings.data / "master.key").exists():
         return b""

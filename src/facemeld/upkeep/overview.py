@@ -1,4 +1,4 @@
-"""The use case of looking after the service: how calls go, what is stored, whether everything runs, what to do first."""
+"""The data of the console's first page: figures of calls, storage, health and first steps."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from facemeld.usage.types import Usage
 from facemeld.workers.pool.executor import Executor
 
 _RESULTS_KEPT = 300.0
-"""Seconds for which the size of the results is not measured again: it takes a look at every file."""
+"""Seconds between measurements of the storage, which read the size of every file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How the parts of the service do.
+    """The state of the parts of the service.
 
     Attributes:
         workers: Workers that are ready.
-        busy: Workers at a task.
-        waiting: Tasks that wait for a worker.
-        died: Workers that ended in the middle of a task since the start.
-        database_ms: How long the database took to answer; None if it did not.
-        free_bytes: Room left where results are stored.
-        started: When this server started.
+        busy: Workers running a task.
+        waiting: Tasks waiting for a worker.
+        died: Workers that ended during a task since the start.
+        database_ms: Response time of the database; None if it did not answer.
+        free_bytes: Free disk space for results.
+        started: Start time of this server.
     """
 
     workers: int
@@ -51,11 +51,7 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What lies in the data folder, in bytes.
-
-    Attributes:
-        files: Number of files of results.
-    """
+    """Sizes of the parts of the data folder in bytes, and the number of result files, ``files``."""
 
     results: int
     files: int
@@ -64,17 +60,13 @@ class Stored:
 
     @property
     def total(self) -> int:
-        """Everything together."""
+        """The sum of all sizes."""
         return self.results + self.materials + self.database
 
 
 @dataclass(frozen=True, slots=True)
 class FirstSteps:
-    """What has been done of what leads to the first fused picture.
-
-    Attributes:
-        activity: Id of an activity; None if there is none.
-    """
+    """Completed steps to the first fused picture; ``activity`` is the id of an activity, or None."""
 
     activity: str | None
     material: bool
@@ -83,17 +75,13 @@ class FirstSteps:
 
     @property
     def done(self) -> bool:
-        """Whether nothing is left to do."""
+        """Whether all steps are completed."""
         return self.activity is not None and self.material and self.key and self.fused
 
 
 @dataclass
 class Overview:
-    """Answers the questions of the console's first page; every method is quick.
-
-    Attributes:
-        data: The data folder.
-    """
+    """Returns the data of the console's first page; every method is quick. ``data`` is the data folder."""
 
     administration: Administration
     database: Database
@@ -114,25 +102,25 @@ class Overview:
         self.started = self.clock()
 
     def figures(self, since: datetime, until: datetime) -> Figures:
-        """Calls in the hours that begin within a span."""
+        """Return the calls of the hours that begin in a period."""
         return self.statistics.figures(since, until)
 
     def hours(self, until: datetime, count: int) -> tuple[tuple[datetime, Figures], ...]:
-        """The last hours one by one, oldest first; the last one is the hour that runs at ``until``."""
+        """Return figures of the last ``count`` hours, oldest first; the last hour contains ``until``."""
         first = until.replace(minute=0, second=0, microsecond=0) - timedelta(hours=count - 1)
         beginnings = [first + timedelta(hours=number) for number in range(count)]
         return tuple((beginning, self.figures(beginning, beginning + timedelta(hours=1))) for beginning in beginnings)
 
     def days(self, midnights: tuple[datetime, ...]) -> tuple[tuple[datetime, Figures], ...]:
-        """The days between consecutive moments; days begin at different times in different places, so the caller says when."""
+        """Return figures between consecutive midnights, which depend on the caller's time zone."""
         return tuple((start, self.figures(start, end)) for start, end in pairwise(midnights))
 
     def failures(self, limit: int) -> tuple[Usage, ...]:
-        """The newest failed calls."""
+        """Return the newest failed calls."""
         return tuple(usage for _, usage in self.tallies.failures(limit=limit))
 
     def health(self) -> Health:
-        """How the parts do at this moment."""
+        """Return the current state of the parts."""
         stats, start, took = self.executor.stats, time.perf_counter(), None
         try:
             with self.database.connect() as connection:
@@ -144,10 +132,10 @@ class Overview:
         return Health(stats.ready, stats.busy, stats.waiting, stats.died, took, free, self.started)
 
     def stored(self, patience: float = 0.1) -> Stored | None:
-        """How much is stored, as it was some minutes ago at most when it was asked for before; None while it is first measured.
+        """Return the sizes, at most some minutes old if read regularly; None during the first measurement.
 
         Args:
-            patience: Seconds to wait for a measurement that is under way; it takes a look at every file.
+            patience: Seconds to wait for the first measurement.
         """
         with self._lock:
             if self._measuring is None and (self._stored is None or time.monotonic() - self._measured > _RESULTS_KEPT):
@@ -169,7 +157,7 @@ class Overview:
             self._measuring = None
 
     def first_steps(self) -> FirstSteps:
-        """How far a new installation has come."""
+        """Return the completed steps of a new installation."""
         admin = self.administration
         activities = admin.activities.activities(None, limit=1).items
         usable = admin.materials.count([status for status in MaterialStatus if status.usable], most=1) > 0
@@ -180,7 +168,7 @@ class Overview:
 
 
 def folder_size(folder: Path) -> tuple[int, int]:
-    """Bytes and number of the files below a folder; what goes away meanwhile does not count."""
+    """Return bytes and number of the files below a folder; files that disappear meanwhile are not counted."""
     total = files = 0
     try:
         with os.scandir(folder) as entries:

@@ -170,7 +170,7 @@ def _content(files: _Files, entry: Entry) -> Iterator[bytes]:
     digest, size = hashlib.sha256(), 0
     try:
         with files[entry.path]() as file:
-            # Not a byte more than one chunk past the size: a sparse member can be as long as it likes.
+            # Stop one chunk past the size at most, because a sparse member can be of any length.
             while size <= entry.size and (chunk := file.read(_CHUNK)):
                 digest.update(chunk)
                 size += len(chunk)
