@@ -22,7 +22,6 @@ from facemeld.db.inspection import inspect_file, last_snowflake, raise_snowflake
 from facemeld.errors import FacemeldError
 from facemeld.marks.authority import SigningIdentity
 from facemeld.materials import reconcile
-from facemeld.materials.reconcile import Differences, settle_all
 from facemeld.materials.store import MaterialStore
 from facemeld.materials.types import Material, MaterialDeleted, MaterialNotSaved, material_id
 from facemeld.results.local import LocalResultStore
@@ -354,7 +353,7 @@ class _StoreChecks:
         if deleted.orphans or deleted.unfinished:
             names = (*map(material_id, deleted.orphans), *(path.name for path in deleted.unfinished))
             text = f"{len(deleted.orphans)} deleted materials still have files, {len(deleted.unfinished)} files are unfinished"
-            troubles.append(Trouble(text, _REPAIR, names, partial(self._remove, Differences.without_strangers)))
+            troubles.append(Trouble(text, _REPAIR, names, partial(self._remove, reconcile.Differences.without_strangers)))
         if found.strangers:
             troubles.append(self._strangers(found))
         if found.replaced:
@@ -367,7 +366,7 @@ class _StoreChecks:
             troubles.append(Trouble(text, advice, tuple(map(material_id, found.lost)), repair))
         return Report(f"{found.known} in the database, including deleted ones; the others all have their pictures", tuple(troubles))
 
-    def _strangers(self, found: Differences) -> Trouble:
+    def _strangers(self, found: reconcile.Differences) -> Trouble:
         # A crash leaves a few such folders; many mean that the database does not belong to the store.
         few = len(found.strangers) <= found.known
         advice = _REPAIR
@@ -378,13 +377,13 @@ class _StoreChecks:
         return Trouble(text, advice, tuple(map(material_id, found.strangers)), repair)
 
     def _settle(self) -> str:
-        return f"settled {len(settle_all(self.here.database, self.here.materials.files))} replacements"
+        return f"settled {len(reconcile.settle_all(self.here.database, self.here.materials.files))} replacements"
 
-    def _retire(self, found: Differences) -> str:
+    def _retire(self, found: reconcile.Differences) -> str:
         reconcile.retire_lost(self.here.database, found, actor=self.here.actor, clock=self.here.clock)
         return f"marked {len(found.lost)} materials as deleted"
 
-    def _remove(self, choose: Callable[[Differences], Differences]) -> str:
+    def _remove(self, choose: Callable[[reconcile.Differences], reconcile.Differences]) -> str:
         # Compares again, now that no import can begin.
         with self._since() as before:
             doomed = choose(self._compare_before(before))
@@ -424,11 +423,11 @@ class _StoreChecks:
 
         return Report("", (Trouble(f"{len(found)} files are unfinished or expired", _REPAIR, tuple(path.name for path in found), repair),))
 
-    def _compare(self) -> Differences:
+    def _compare(self) -> reconcile.Differences:
         with self._since() as before:
             return self._compare_before(before)
 
-    def _compare_before(self, before: datetime) -> Differences:
+    def _compare_before(self, before: datetime) -> reconcile.Differences:
         here = self.here
         return reconcile.compare(here.database, here.materials.files, grace=here.clock() - before, clock=here.clock)
 

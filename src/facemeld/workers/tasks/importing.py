@@ -12,9 +12,7 @@ from facemeld.boxes import Rect
 from facemeld.fusion.engine import Plan
 from facemeld.fusion.types import Face, Picture
 from facemeld.marks.provenance import IncomingMark, notice
-from facemeld.media.containers import ImageFormat
-from facemeld.media.decode import DecodeLimits, decode
-from facemeld.media.encode import CONTENT_TYPES, encode
+from facemeld.media import containers, decode, encode
 from facemeld.workers.pool.context import WorkerContext
 from facemeld.workers.tasks.template import make, pack, remake
 
@@ -105,7 +103,7 @@ class MakeThumbnail:
     """Shrink a picture to ``LONGEST_SIDE`` and encode it as JPEG, on white where it is transparent."""
 
     picture: Path
-    limits: DecodeLimits
+    limits: decode.DecodeLimits
 
     def __call__(self, context: WorkerContext) -> bytes:
         """Return the thumbnail's file.
@@ -114,7 +112,7 @@ class MakeThumbnail:
             FileNotFoundError: the picture is gone.
             MediaError: it cannot be decoded.
         """
-        image = decode(self.picture.read_bytes(), self.limits)
+        image = decode.decode(self.picture.read_bytes(), self.limits)
         pixels = image.rgb
         if image.alpha is not None:
             share = image.alpha[..., None].astype(np.float32) / 255
@@ -126,7 +124,7 @@ class MakeThumbnail:
             import cv2
 
             pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
-        return encode(pixels, "jpeg", quality=_QUALITY)
+        return encode.encode(pixels, "jpeg", quality=_QUALITY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +143,7 @@ class ImportedTemplate:
 
     width: int
     height: int
-    format: ImageFormat
+    format: containers.ImageFormat
     digest: str
     faces: tuple[Face, ...]
     quality: tuple[FaceQuality, ...]
@@ -158,11 +156,11 @@ class ImportTemplate:
     """Decode a template, find its faces, measure and plan them."""
 
     data: bytes = field(repr=False)
-    limits: DecodeLimits
+    limits: decode.DecodeLimits
 
     def __call__(self, context: WorkerContext) -> ImportedTemplate:
         """Return everything that a material stores about its picture."""
-        image = decode(self.data, self.limits)
+        image = decode.decode(self.data, self.limits)
         template = make(context.engine, image)
         return ImportedTemplate(
             width=image.width,
@@ -174,7 +172,7 @@ class ImportTemplate:
                 measure(image.rgb, face, covered) for face, covered in zip(template.plan.faces, covered_shares(template.plan), strict=True)
             ),
             plan=pack(context.engine, template),
-            incoming=notice(self.data, CONTENT_TYPES[image.format], rgb=image.rgb, key=context.mark_key),
+            incoming=notice(self.data, encode.CONTENT_TYPES[image.format], rgb=image.rgb, key=context.mark_key),
         )
 
 
@@ -189,7 +187,7 @@ class RebuildPlan:
     """
 
     data: bytes = field(repr=False)
-    limits: DecodeLimits
+    limits: decode.DecodeLimits
     boxes: tuple[Rect, ...]
 
     def __call__(self, context: WorkerContext) -> bytes:
@@ -198,4 +196,4 @@ class RebuildPlan:
         Raises:
             FacesMoved: a face is not found where it was.
         """
-        return pack(context.engine, remake(context.engine, decode(self.data, self.limits), self.boxes))
+        return pack(context.engine, remake(context.engine, decode.decode(self.data, self.limits), self.boxes))

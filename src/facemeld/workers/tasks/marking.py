@@ -17,9 +17,7 @@ from facemeld.fusion.types import Face, Picture
 from facemeld.marks.label import Corner, draw_logo, label_patch, shows
 from facemeld.marks.metadata import FileMetadata, ImplicitLabel, read_metadata, write_metadata
 from facemeld.marks.provenance import Ingredient, Provenance
-from facemeld.media.containers import ImageFormat
-from facemeld.media.decode import DecodedImage, DecodeLimits, decode
-from facemeld.media.encode import CONTENT_TYPES, encode
+from facemeld.media import containers, decode, encode
 from facemeld.timing import stage
 from facemeld.workers.pool.context import WorkerContext
 from facemeld.workers.tasks.inputs import FoundMark
@@ -46,7 +44,7 @@ class Logo:
 
     source: ImageSource
     rect: Rect
-    limits: DecodeLimits
+    limits: decode.DecodeLimits
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +98,13 @@ class FusedFile:
     """
 
     data: bytes = field(repr=False)
-    format: ImageFormat
+    format: containers.ImageFormat
     width: int
     height: int
     incoming: tuple[FoundMark, ...] = ()
 
 
-def read_logo(logo: Logo) -> DecodedImage:
+def read_logo(logo: Logo) -> decode.DecodedImage:
     """Decode a caller's own mark.
 
     Raises:
@@ -128,7 +126,7 @@ def mark_identifier(produce_id: str) -> int:
 
 
 def write(
-    fused: Picture, template: Template, marking: Marking, mark: DecodedImage | None, *, inputs: Inputs, context: WorkerContext
+    fused: Picture, template: Template, marking: Marking, mark: decode.DecodedImage | None, *, inputs: Inputs, context: WorkerContext
 ) -> FusedFile:
     """Mark a fused picture, encode it in the template's format, and sign it.
 
@@ -149,14 +147,14 @@ def write(
         # After the visible marks, so that no logo covers it.
         fused = _invisible(fused, template, marking, context)
     with stage("encode"):
-        data = encode(fused, template.format, alpha=alpha, quality=marking.jpeg_quality)
+        data = encode.encode(fused, template.format, alpha=alpha, quality=marking.jpeg_quality)
     with stage("marks"):
         entries = dict([marking.metadata]) if marking.metadata is not None else {}
         data = write_metadata(data, label=marking.implicit, entries=entries)
     if context.signer is not None:
         with stage("sign"):
             # Last: every later change to the file would break the signature.
-            data = context.signer.sign(data, CONTENT_TYPES[template.format], _provenance(marking, inputs, context))
+            data = context.signer.sign(data, encode.CONTENT_TYPES[template.format], _provenance(marking, inputs, context))
     return FusedFile(data, template.format, fused.shape[1], fused.shape[0], inputs.found)
 
 
@@ -173,7 +171,7 @@ def _invisible(fused: Picture, template: Template, marking: Marking, context: Wo
 
 
 def _visible(
-    fused: Picture, alpha: NDArray[np.uint8] | None, marking: Marking, mark: DecodedImage | None
+    fused: Picture, alpha: NDArray[np.uint8] | None, marking: Marking, mark: decode.DecodedImage | None
 ) -> tuple[Picture, NDArray[np.uint8] | None]:
     label = marking.label
     if mark is not None and marking.logo is not None:
@@ -218,7 +216,7 @@ class ReadMarks:
         invisible: The invisible mark of this installation's key, or None.
     """
 
-    format: ImageFormat
+    format: containers.ImageFormat
     width: int
     height: int
     metadata: FileMetadata
@@ -231,7 +229,7 @@ class VerifyPicture:
     """Read the marks of one file, which is not stored."""
 
     data: bytes = field(repr=False)
-    limits: DecodeLimits
+    limits: decode.DecodeLimits
     anchors: str = ""
 
     def __call__(self, context: WorkerContext) -> ReadMarks:
@@ -245,8 +243,8 @@ class VerifyPicture:
         from facemeld.marks.credentials import read_credentials
         from facemeld.marks.detect import detect as detect_mark
 
-        image = decode(self.data, self.limits)
-        credentials = read_credentials(self.data, CONTENT_TYPES[image.format], self.anchors)
+        image = decode.decode(self.data, self.limits)
+        credentials = read_credentials(self.data, encode.CONTENT_TYPES[image.format], self.anchors)
         invisible = None
         if context.mark_key:
             # A mark in the fused faces alone is too weak to find in the whole picture.
