@@ -13,7 +13,7 @@ from facemeld.counts import Counts
 from facemeld.http.connections import ConnectionLimits, Guard
 from facemeld.http.edge import Edge, EdgeLimits
 from facemeld.observe.calls import UsageLog
-from facemeld.observe.metrics import CallMetrics, Sources, register_rooms
+from facemeld.observe.telemetry import CallMetrics, Sources, register_rooms
 from facemeld.timing import STAGES
 from facemeld.usage.store import UsageStore
 from facemeld.workers.pool.context import WorkerConfig

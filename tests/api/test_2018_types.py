@@ -14,7 +14,7 @@ from facemeld.api.actions.v2018 import DescribeMaterialListRequest, activity_id,
 from facemeld.api.actions.v2022 import china_time
 from facemeld.api.protocol.errors.common import InvalidParameter
 from facemeld.api.protocol.errors.facefusion import InvalidParameterValueParameterValueError, RequestEntityTooLarge
-from facemeld.api.protocol.schema import to_model
+from facemeld.api.protocol.messages import to_model
 from facemeld.materials.types import parse_activity_id, parse_face_id, parse_model_id
 from tests.tables import table
 

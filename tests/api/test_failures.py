@@ -16,7 +16,7 @@ from facemeld.api.actions.v2022 import FAILURES_ULTRA, DescribeMaterialList, Fus
 from facemeld.api.failures import FACE_FUSION_FAILURES, FAILURES_2018, FAILURES_2022, LISTING_FAILURES, LISTING_FAILURES_2018
 from facemeld.api.protocol.call import Action, Call
 from facemeld.api.protocol.errors.base import ANY, V2018, V2022, ApiError
-from facemeld.api.protocol.schema import to_model
+from facemeld.api.protocol.messages import to_model
 from facemeld.errors import FacemeldError
 from facemeld.fusion import errors as fusion_errors
 from facemeld.fusion.errors import FusionError

@@ -10,7 +10,7 @@ from typing import Any
 from scripts.docs_dashboard import ROWS
 from scripts.docs_metrics import all_metrics, series_names
 
-from facemeld.observe.metrics import REFUSALS
+from facemeld.observe.telemetry import REFUSALS
 from facemeld.settings.catalogue import SETTINGS
 from tests.tables import table
 

@@ -23,7 +23,7 @@ from facemeld.http.edge import Edge, EdgeLimits
 from facemeld.media.errors import DownloadFailed, IllegalUrl
 from facemeld.media.fetch import Fetcher, FetchPolicy
 from facemeld.observe.calls import UsageLog
-from facemeld.observe.metrics import REFUSALS, CallMetrics, MetricsPage, Sources, register_rooms
+from facemeld.observe.telemetry import REFUSALS, CallMetrics, MetricsPage, Sources, register_rooms
 from facemeld.timing import STAGES
 from facemeld.usage.store import UsageStore
 from facemeld.workers.pool.context import WorkerConfig

@@ -16,9 +16,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Route
 
-from facemeld.public.files import ResultFiles
+from facemeld.public.routes import ResultFiles
 from facemeld.results.local import LocalResultStore
 from facemeld.results.types import ResultId
 from tests.db.state import SettableClock
@@ -179,6 +181,31 @@ def test_every_range_is_what_slicing_gives(site: Site, first: int, last: int | N
         assert (reply.status_code, reply.content) == (416, b"")
     else:
         assert (reply.status_code, reply.content) == (206, content[first : None if last is None else last + 1])
+
+
+@table("method", ["GET", "HEAD"])
+@table("headers", [{}, {"Range": "bytes=0-9"}], ids=str)
+def test_a_result_that_is_erased_before_it_is_sent_is_not_found(site: Site, method: str, headers: dict[str, str]) -> None:
+    result, address = site.put()
+    files = ResultFiles(site.store, site.served)
+
+    async def serve(request: Request) -> Response:
+        file = await files.serve(request)
+        site.store.erase(result)
+        return file
+
+    app = Starlette(routes=[Route(files.path, serve, methods=["GET"])])
+
+    async def ask() -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://results") as client:
+            return await client.request(method, address, headers=headers)
+
+    reply = asyncio.run(ask())
+    if method == "GET":
+        assert (reply.status_code, reply.text) == (404, "There is no such result.")
+        assert reply.headers["Cache-Control"] == "no-store"
+    else:
+        assert reply.status_code == 200
 
 
 def test_an_address_ends_by_the_clock_of_the_api_whatever_the_files_say(site: Site) -> None:

@@ -17,7 +17,7 @@ from PIL import Image
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from facemeld.public.verifier import VerifyPage
+from facemeld.public.routes import VerifyPage
 from facemeld.workers.pool.executor import DeadlineExceeded, QueueFull, WorkerDied
 from tests.api.conftest import jpeg
 from tests.tables import table

@@ -10,8 +10,7 @@ from typing import Any, Literal, Protocol
 
 from facemeld.api.protocol.call import CLIENT_GONE, ActionRegistry, CallInfo, Dispatcher, Exchange, Hooks
 from facemeld.api.protocol.errors.base import V2022
-from facemeld.api.protocol.options import ProtocolOptions
-from facemeld.api.protocol.request import Parameters, check_consent
+from facemeld.api.protocol.request import Parameters, ProtocolOptions, check_consent
 from facemeld.timing import collecting
 
 

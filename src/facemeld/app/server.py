@@ -1,4 +1,4 @@
-"""The HTTP server: routes, credentials for the protocol, start, purge and orderly stop."""
+"""The HTTP server: its routes, the checks around a call, start, chores and orderly stop."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import re
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -20,30 +21,31 @@ from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
 from facemeld import __version__
-from facemeld.admin.api import PATH as ADMIN_PATH
-from facemeld.admin.api import create_admin
-from facemeld.api.actions.v2018 import OFFLINE, FaceFusion
-from facemeld.api.actions.v2018 import DescribeMaterialList as DescribeMaterialList2018
-from facemeld.api.actions.v2018 import FuseFace as FuseFace2018
-from facemeld.api.actions.v2022 import VIDEO_ACTIONS, DescribeMaterialList, FuseFace, FuseFaceUltra
+from facemeld.accounts import types as accounts
+from facemeld.accounts.credit import BillingService
+from facemeld.accounts.rates import default_rates
+from facemeld.accounts.store import AccountStore
+from facemeld.admin import api as admin
+from facemeld.api import checks
+from facemeld.api.actions import v2018, v2022
 from facemeld.api.calls import DirectCalls
-from facemeld.api.protocol.call import Action, ActionRegistry
+from facemeld.api.protocol import signature
+from facemeld.api.protocol.call import Action, ActionRegistry, CallRecord, Hooks, Observer
+from facemeld.api.protocol.decoding import MIB, ProtocolLimits
 from facemeld.api.protocol.endpoint import ApiEndpoint
-from facemeld.api.protocol.options import MIB
+from facemeld.api.protocol.request import ProtocolOptions
 from facemeld.app.composition import Application, Services, open_application
-from facemeld.app.wiring import StoredCredentials, build_hooks, connection_limits, edge_limits, protocol_options
-from facemeld.db.errors import utc_now
+from facemeld.db.errors import StateError, utc_now
 from facemeld.errors import FacemeldError
-from facemeld.http.connections import Guard
-from facemeld.http.edge import Edge
+from facemeld.http.connections import ConnectionLimits, Guard, parse_proxies
+from facemeld.http.edge import Edge, EdgeLimits
 from facemeld.http.server import HttpServer, address_of, listen
 from facemeld.materials.reconcile import remove_leftovers
 from facemeld.observe.calls import CallLog, UsageLog, set_up_logging
-from facemeld.observe.metrics import Sources
-from facemeld.observe.observing import Observing
-from facemeld.public.files import MaterialPictures, ResultFiles
-from facemeld.public.verifier import VerifyPage
+from facemeld.observe.telemetry import Sources, Telemetry
+from facemeld.public.routes import MaterialPictures, ResultFiles, VerifyPage
 from facemeld.settings.catalogue import Settings
+from facemeld.settings.groups import split_list
 from facemeld.users.passwords import generate_password
 
 logger = logging.getLogger("facemeld")
@@ -60,7 +62,7 @@ class Server:
         self._usage = UsageLog(application.usage, application.accounts, application.settings.log.clients)
         self._public_url = application.settings.server.public_url.rstrip("/")
         self.guard = Guard(connection_limits(application.settings))
-        self.observing = Observing(application.settings)
+        self.observing = Telemetry(application.settings)
         self.address = ""
         self.failure: FacemeldError | None = None
         self.gave_up = asyncio.Event()
@@ -69,7 +71,7 @@ class Server:
     def asgi(self) -> ASGIApp:
         """The ASGI application."""
         settings = self._application.settings
-        registry = ActionRegistry([*self._actions(), *self._legacy_actions(), *VIDEO_ACTIONS], offline=OFFLINE)
+        registry = ActionRegistry([*self._actions(), *self._legacy_actions(), *v2022.VIDEO_ACTIONS], offline=v2018.OFFLINE)
         observers = self.observing.observers((action.version, action.name) for action in registry)
         options = protocol_options(settings)
         hooks = build_hooks(self._application, CallLog(settings.log.clients), self._usage, *observers)
@@ -84,7 +86,7 @@ class Server:
             Route(pictures.path, pictures.serve, methods=["GET"]),
             *self.observing.routes(),
             *self._verify_page(),
-            _mount(ADMIN_PATH, self._admin()),
+            _mount(admin.PATH, self._admin()),
             *self._console_mount(calls),
             Route("/", endpoint),
         ]
@@ -106,14 +108,14 @@ class Server:
     def _actions(self) -> Iterator[Action[Any]]:
         """The actions of 2022-09-27."""
         services = self._services
-        yield FuseFace(services.fusing, self._public_url).action
-        yield FuseFaceUltra(services.fusing_ultra, self._public_url).action
-        yield DescribeMaterialList(services.listing, self._application.settings.api.strict).action
+        yield v2022.FuseFace(services.fusing, self._public_url).action
+        yield v2022.FuseFaceUltra(services.fusing_ultra, self._public_url).action
+        yield v2022.DescribeMaterialList(services.listing, self._application.settings.api.strict).action
 
     def _admin(self) -> ASGIApp:
         """The operators' REST API."""
         upload_bytes = self._application.settings.materials.max_mb * MIB
-        return create_admin(self._services.administration, version=__version__, upload_bytes=upload_bytes)
+        return admin.create_admin(self._services.administration, version=__version__, upload_bytes=upload_bytes)
 
     def _console_mount(self, calls: DirectCalls) -> Iterator[Mount | Route]:
         """The operators' console; its library takes memory and time that servers without it do not pay."""
@@ -133,10 +135,10 @@ class Server:
         """The actions of 2018-12-01."""
         application, settings = self._application, self._application.settings
         service = self._services.legacy_fusing
-        yield FuseFace2018(service, settings.photos.legacy_request_mb * MIB, self._public_url).action
-        yield FaceFusion(service, settings.photos.legacy_request_mb * MIB, self._public_url).action
+        yield v2018.FuseFace(service, settings.photos.legacy_request_mb * MIB, self._public_url).action
+        yield v2018.FaceFusion(service, settings.photos.legacy_request_mb * MIB, self._public_url).action
         sign = application.material_addresses.sign
-        yield DescribeMaterialList2018(self._services.listing, sign, settings.api.strict, self._public_url).action
+        yield v2018.DescribeMaterialList(self._services.listing, sign, settings.api.strict, self._public_url).action
 
     @asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
@@ -266,3 +268,108 @@ async def run_server(settings: Settings, announce: Callable[[str], None]) -> Non
                 watch.cancel()
             if server.failure is not None:
                 raise server.failure
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCredentials:
+    """Access keys of the account store, as the protocol looks them up."""
+
+    store: AccountStore
+
+    async def find(self, secret_id: str) -> signature.Credential | None:
+        """The key with this name, or None.
+
+        Raises:
+            CredentialsUnavailable: the store cannot be read.
+        """
+        try:
+            found = await asyncio.to_thread(self.store.credential, secret_id)
+        except StateError as error:
+            raise signature.CredentialsUnavailable(f"the account store must answer, got: {error}") from error
+        if found is None:
+            return None
+        return signature.Credential(
+            secret_id=found.secret_id,
+            secret_key=found.secret_key,
+            account_id=found.account_id,
+            token=found.token,
+            expires_at=None if found.expires_at is None else found.expires_at.timestamp(),
+            kind=signature.KeyKind.CONSOLE if found.kind is accounts.KeyKind.CONSOLE else signature.KeyKind.API,
+            enabled=found.enabled,
+            policy=found.policy,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Observers:
+    """Tells several observers of every call."""
+
+    observers: tuple[Observer, ...]
+
+    def record(self, record: CallRecord) -> None:
+        """Tell each of them."""
+        for observer in self.observers:
+            observer.record(record)
+
+
+def build_hooks(application: Application, *observers: Observer) -> Hooks:
+    """The hooks of the API endpoint.
+
+    Args:
+        application: The opened stores and the settings.
+        observers: Who learns of every call.
+
+    Raises:
+        FacemeldError: a setting about rates, addresses or faults makes no sense.
+    """
+    settings = application.settings
+    with settings.naming("api.faults"):
+        faults = checks.parse_faults(split_list(settings.api.faults))
+    with settings.naming("rates.limits"):
+        rates = default_rates(settings.rates.limits, strict=settings.api.strict)
+    return Hooks(
+        faults=checks.FaultGate(faults, settings.api.fault_header),
+        permissions=checks.PermissionGate(),
+        rate_limiter=checks.RateGate(application.limiter, rates),
+        addresses=checks.AddressGate(accounts.parse_networks(settings.api.allow_ips), accounts.parse_networks(settings.api.deny_ips)),
+        account=checks.StateGate(),
+        billing=checks.CreditGate(BillingService(application.charges)),
+        observer=Observers(observers),
+    )
+
+
+def protocol_options(settings: Settings) -> ProtocolOptions:
+    """What the operator set about the protocol."""
+    return ProtocolOptions(
+        strict=settings.api.strict,
+        language=settings.api.language,
+        clock_skew=settings.api.clock_skew_seconds,
+        public_hosts=split_list(settings.api.extra_hosts),
+        limits=ProtocolLimits(body_bytes=settings.api.max_body_mb * MIB, body_seconds=settings.server.body_seconds),
+    )
+
+
+def connection_limits(settings: Settings) -> ConnectionLimits:
+    """What the operator set about connections."""
+    return ConnectionLimits(
+        connections=settings.server.max_connections,
+        per_address=settings.server.max_per_address,
+        header_seconds=settings.server.header_seconds,
+        header_bytes=settings.server.max_header_kb * 1024,
+        headers=settings.server.max_headers,
+        slow_bytes=settings.server.slow_bytes,
+        slow_seconds=settings.server.slow_seconds,
+        proxies=parse_proxies(split_list(settings.server.trusted_proxies)),
+    )
+
+
+def edge_limits(settings: Settings) -> EdgeLimits:
+    """What the operator set about requests of any kind."""
+    return EdgeLimits(
+        # A little more than the API allows, which has an answer of its own.
+        body_seconds=settings.server.body_seconds + 5,
+        slow_bytes=settings.server.slow_bytes,
+        slow_seconds=settings.server.slow_seconds,
+        bodies=settings.server.max_bodies_mb * MIB,
+        per_address=settings.server.max_per_address,
+    )

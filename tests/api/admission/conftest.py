@@ -13,12 +13,13 @@ import pytest
 
 from facemeld.accounts.types import AccountChange, NewKey
 from facemeld.api.protocol.call import Action, ActionRegistry, Call, CallRecord
+from facemeld.api.protocol.decoding import ProtocolLimits
 from facemeld.api.protocol.endpoint import ApiEndpoint
 from facemeld.api.protocol.errors.facefusion import NoFaceDetected
-from facemeld.api.protocol.options import ProtocolLimits, ProtocolOptions
-from facemeld.api.protocol.schema import RequestModel
+from facemeld.api.protocol.messages import RequestModel
+from facemeld.api.protocol.request import ProtocolOptions
 from facemeld.app.composition import Application, open_application
-from facemeld.app.wiring import StoredCredentials, build_hooks
+from facemeld.app.server import StoredCredentials, build_hooks
 from facemeld.settings.catalogue import Settings
 from tests.api.protocol.asgi import NOW, Answer, Ask, send
 

@@ -17,7 +17,7 @@ from facemeld.api.protocol.call import Action, ActionRegistry, Call, CallRecord,
 from facemeld.api.protocol.errors.base import ApiError
 from facemeld.api.protocol.errors.common import AuthFailureUnauthorizedOperation, IpInBlacklist, RequestLimitExceeded
 from facemeld.api.protocol.errors.facefusion import InArrears
-from facemeld.api.protocol.options import ProtocolOptions
+from facemeld.api.protocol.request import ProtocolOptions
 
 from .toy import EchoRequest, Refuse
 

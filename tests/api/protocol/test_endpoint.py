@@ -15,10 +15,11 @@ import anyio
 import pytest
 
 from facemeld.api.protocol.call import CLIENT_GONE, Action, ActionRegistry
+from facemeld.api.protocol.decoding import ProtocolLimits
 from facemeld.api.protocol.errors.base import ApiError
 from facemeld.api.protocol.errors.common import AuthFailureUnauthorizedOperation, IpInBlacklist, RequestLimitExceeded
 from facemeld.api.protocol.errors.facefusion import Freeze
-from facemeld.api.protocol.options import ProtocolLimits, ProtocolOptions
+from facemeld.api.protocol.request import ProtocolOptions
 from tests.tables import table
 
 from .asgi import Answer, Ask, send

@@ -24,10 +24,10 @@ from tencentcloud.common.profile.http_profile import HttpProfile
 from tencentcloud.facefusion.v20220927 import facefusion_client, facefusion_client_async, models
 
 from facemeld.api.protocol.call import Action, ActionRegistry, Call
-from facemeld.api.protocol.credentials import Credential
 from facemeld.api.protocol.endpoint import ApiEndpoint
 from facemeld.api.protocol.errors.facefusion import NoFaceDetected
-from facemeld.api.protocol.schema import RequestModel, ResponseModel
+from facemeld.api.protocol.messages import RequestModel, ResponseModel
+from facemeld.api.protocol.signature import Credential
 from tests.api.live import versioned_client
 from tests.tables import table
 

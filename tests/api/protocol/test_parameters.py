@@ -14,10 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field
 
-from facemeld.api.protocol.decoding import decode_json, decode_multipart, flat_pairs, unflatten
+from facemeld.api.protocol.decoding import ProtocolLimits, decode_json, decode_multipart, flat_pairs, unflatten
 from facemeld.api.protocol.errors.common import InvalidParameter, InvalidRequest, MissingParameter, UnknownParameter
-from facemeld.api.protocol.options import ProtocolLimits
-from facemeld.api.protocol.schema import RequestModel, ResponseModel, to_model
+from facemeld.api.protocol.messages import RequestModel, ResponseModel, to_model
 from tests.tables import table
 
 LIMITS = ProtocolLimits()

@@ -15,7 +15,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facemeld.api.protocol.credentials import Credential, KeyKind
 from facemeld.api.protocol.errors.base import ApiError
 from facemeld.api.protocol.errors.common import (
     InvalidAuthorization,
@@ -27,9 +26,8 @@ from facemeld.api.protocol.errors.common import (
     SignatureFailure,
     TokenFailure,
 )
-from facemeld.api.protocol.options import ProtocolOptions
-from facemeld.api.protocol.request import RawRequest, read_common, read_parameters
-from facemeld.api.protocol.signature import canonical_requests, check_clock, read_claim, signing_key, verify
+from facemeld.api.protocol.request import ProtocolOptions, RawRequest, read_common, read_parameters
+from facemeld.api.protocol.signature import Credential, KeyKind, canonical_requests, check_clock, read_claim, signing_key, verify
 from tests.tables import table
 
 from .api_vectors import NOW, PUBLIC, SECRET_ID, SECRET_KEY, SIGNING_KEY, VECTORS, Vector

@@ -10,12 +10,12 @@ from typing import Any
 import anyio
 
 from facemeld.api.protocol.call import Action, ActionRegistry, Call, CallInfo, CallRecord, Hooks
-from facemeld.api.protocol.credentials import Credential
 from facemeld.api.protocol.endpoint import ApiEndpoint
 from facemeld.api.protocol.errors.base import ApiError
 from facemeld.api.protocol.errors.facefusion import NoFaceDetected
-from facemeld.api.protocol.options import ProtocolOptions
-from facemeld.api.protocol.schema import RequestModel, ResponseModel
+from facemeld.api.protocol.messages import RequestModel, ResponseModel
+from facemeld.api.protocol.request import ProtocolOptions
+from facemeld.api.protocol.signature import Credential
 
 from .asgi import NOW, SECRET_ID, SECRET_KEY
 

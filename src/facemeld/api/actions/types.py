@@ -7,7 +7,7 @@ from pydantic import Field
 from facemeld.api.protocol.errors.base import Language
 from facemeld.api.protocol.errors.common import InvalidParameter
 from facemeld.api.protocol.errors.facefusion import InvalidParameterValueParameterValueError, ParameterValueError
-from facemeld.api.protocol.schema import RequestModel, ResponseModel
+from facemeld.api.protocol.messages import RequestModel, ResponseModel
 from facemeld.boxes import Rect
 from facemeld.fusing.requests import LogoRequest, MarkRequest, NamedImage, UserFace
 from facemeld.materials.types import Material

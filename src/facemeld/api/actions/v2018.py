@@ -15,7 +15,7 @@ from facemeld.api.actions.types import MAX_MERGE_INFOS, FaceRect, FuseParam, Mat
 from facemeld.api.failures import FACE_FUSION_FAILURES, FAILURES_2018, LISTING_FAILURES_2018, translated
 from facemeld.api.protocol.call import Action, Call
 from facemeld.api.protocol.errors.facefusion import ImageEmpty, ParameterValueError, RequestEntityTooLarge
-from facemeld.api.protocol.schema import RequestModel, ResponseModel
+from facemeld.api.protocol.messages import RequestModel, ResponseModel
 from facemeld.fusing.requests import FuseRequest, NamedImage, StoredMaterial, UserFace
 from facemeld.fusing.service import FuseService
 from facemeld.materials.listing import ListedMaterial, ListingService, ListRequest

@@ -17,7 +17,7 @@ from facemeld.api.protocol.call import Action, Call
 from facemeld.api.protocol.errors.base import ApiError, Language, Text
 from facemeld.api.protocol.errors.common import UnsupportedOperation
 from facemeld.api.protocol.errors.facefusion import ImagePixelExceed, MediaDataError, ModerationFailed, ParameterValueError
-from facemeld.api.protocol.schema import RequestModel, ResponseModel
+from facemeld.api.protocol.messages import RequestModel, ResponseModel
 from facemeld.errors import FacemeldError
 from facemeld.fusing.requests import MODEL_TYPES, FuseRequest, NamedImage, SentImage, StoredMaterial, UserFace
 from facemeld.fusing.service import FuseService

@@ -13,12 +13,10 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel
 
-from facemeld.api.protocol import envelope
 from facemeld.api.protocol.errors.base import ApiError, Language
 from facemeld.api.protocol.errors.common import ActionOffline, InternalError, InvalidAction, NoSuchVersion
-from facemeld.api.protocol.options import ProtocolOptions
-from facemeld.api.protocol.request import Parameters, Scheme
-from facemeld.api.protocol.schema import to_model
+from facemeld.api.protocol.messages import failure, success, to_model
+from facemeld.api.protocol.request import Parameters, ProtocolOptions, Scheme
 from facemeld.timing import Span, Stages, stage
 
 logger = logging.getLogger(__name__)
@@ -340,7 +338,7 @@ class Exchange(ABC):
     def failure(self, error: ApiError) -> bytes:
         """Note an error and return its envelope."""
         self.code = error.code
-        return envelope.failure(error, self.language, self.request_id)
+        return failure(error, self.language, self.request_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -374,7 +372,7 @@ class Dispatcher:
         async with self.hooks.billing.charge(call):
             result = await action.handle(call)
             with stage("reply"):
-                return envelope.success(result, exchange.request_id, self.options.limits.reply_bytes)
+                return success(result, exchange.request_id, self.options.limits.reply_bytes)
 
     async def _prepare(self, exchange: Exchange) -> tuple[Action[Any], Call[Any]]:
         hooks, options = self.hooks, self.options

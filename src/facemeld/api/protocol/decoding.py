@@ -6,8 +6,9 @@ import math
 import re
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 from urllib.parse import unquote_to_bytes
 
 from pydantic_core import from_json
@@ -15,8 +16,8 @@ from pydantic_core import from_json
 from facemeld.api.protocol.errors.base import ApiError, Text
 from facemeld.api.protocol.errors.common import InvalidParameter, InvalidRequest, RequestSizeLimitExceeded
 
-if TYPE_CHECKING:
-    from facemeld.api.protocol.options import ProtocolLimits
+KIB = 1024
+MIB = 1024 * KIB
 
 Tree: TypeAlias = dict[str, Any]
 """Parameters by name: objects are dictionaries, lists are lists, leaves are str, int, float or bool; never None in an object."""
@@ -34,6 +35,31 @@ _NOT_SPLIT = Text("参数的键和值应以 `=` 分隔。", "Url key and value s
 _PART_NAME = re.compile(r';\s*name="([^"\r\n]*)"', re.IGNORECASE)
 _PART_FILE = re.compile(r";\s*filename\*?=", re.IGNORECASE)
 _BOUNDARY = re.compile(r';\s*boundary=(?:"([^"\r\n]{1,70})"|([^\s;,"]{1,70}))', re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class ProtocolLimits:
+    """Sizes that bound the work done for a request.
+
+    Attributes:
+        query_bytes: Query string of a GET.
+        v1_body_bytes: Body of a POST with signature v1.
+        body_bytes: Body of any other POST. The published 10 MB cannot hold the pictures that FuseFaceUltra allows.
+        body_seconds: Time in which a body must arrive.
+        reply_bytes: Largest reply.
+        depth: Nesting of objects and lists.
+        values: Objects, lists and members in one request.
+        index: Largest list index in flattened parameters.
+    """
+
+    query_bytes: int = 32 * KIB
+    v1_body_bytes: int = MIB
+    body_bytes: int = 64 * MIB
+    body_seconds: float = 120.0
+    reply_bytes: int = 50 * MIB
+    depth: int = 16
+    values: int = 10_000
+    index: int = 99
 
 
 def _unparsable(detail: str | Text) -> ApiError:

@@ -15,25 +15,14 @@ import anyio.to_thread
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
-from facemeld.api.protocol import envelope
+from facemeld.api.protocol import request as incoming
+from facemeld.api.protocol import signature
 from facemeld.api.protocol.call import CLIENT_GONE, ActionRegistry, CallInfo, Dispatcher, Exchange, Hooks
-from facemeld.api.protocol.credentials import Credential, Credentials, CredentialsUnavailable
-from facemeld.api.protocol.decoding import check_query_size
+from facemeld.api.protocol.decoding import ProtocolLimits, check_query_size
+from facemeld.api.protocol.errors import common as errors
 from facemeld.api.protocol.errors.base import V2018, ApiError
-from facemeld.api.protocol.errors.common import (
-    InternalError,
-    InvalidParameterValue,
-    InvalidRequest,
-    MissingParameter,
-    RequestSizeLimitExceeded,
-    SignatureFailure,
-    UnsupportedProtocol,
-    UnsupportedRegion,
-)
 from facemeld.api.protocol.errors.facefusion import GetAuthInfoError
-from facemeld.api.protocol.options import ProtocolLimits, ProtocolOptions
-from facemeld.api.protocol.request import Common, Parameters, RawRequest, is_v1, language_of, read_common, read_consent, read_parameters
-from facemeld.api.protocol.signature import ALGORITHM, Verified, check_clock, read_claim, verify
+from facemeld.api.protocol.messages import reply
 from facemeld.errors import FacemeldError
 from facemeld.http.bodies import read_bounded
 from facemeld.timing import collecting, stage
@@ -45,15 +34,15 @@ class ClientGone(FacemeldError):
     """The client hung up; there is nobody left to answer."""
 
 
-def head_of(scope: Scope) -> RawRequest:
+def head_of(scope: Scope) -> incoming.RawRequest:
     """The request without its body."""
     query: bytes = scope.get("query_string", b"")
     target = "/?" + query.decode("latin-1") if query else "/"
     client = scope.get("client")
-    return RawRequest.of(scope["method"], target, scope["headers"], client=client[0] if client else "")
+    return incoming.RawRequest.of(scope["method"], target, scope["headers"], client=client[0] if client else "")
 
 
-def base_url(scope: Scope, head: RawRequest) -> str:
+def base_url(scope: Scope, head: incoming.RawRequest) -> str:
     """Scheme and host under which the client reached the server; clients that send a URL as host are understood."""
     host = head.headers.get("host", "")
     if host.lower().startswith(("http://", "https://")):
@@ -64,7 +53,7 @@ def base_url(scope: Scope, head: RawRequest) -> str:
     return f"{scope.get('scheme', 'http')}://{host}"
 
 
-async def read_body(head: RawRequest, receive: Receive, limits: ProtocolLimits) -> bytes:
+async def read_body(head: incoming.RawRequest, receive: Receive, limits: ProtocolLimits) -> bytes:
     """Read the body of a request.
 
     Raises:
@@ -74,7 +63,7 @@ async def read_body(head: RawRequest, receive: Receive, limits: ProtocolLimits) 
         InvalidRequest: The body did not arrive in time.
         ClientGone: The client hung up before the end of the body.
     """
-    v1 = is_v1(head)
+    v1 = incoming.is_v1(head)
     limit = limits.v1_body_bytes if v1 else limits.body_bytes
     arrived, body = False, None
     try:
@@ -84,13 +73,15 @@ async def read_body(head: RawRequest, receive: Receive, limits: ProtocolLimits) 
     except ClientDisconnect as error:
         raise ClientGone("The client must send the whole body, but hung up before its end") from error
     if head.method not in ("GET", "POST"):
-        raise UnsupportedProtocol()
+        raise errors.UnsupportedProtocol()
     if head.method == "GET":
         check_query_size(head.query, limits)
     if not arrived:
-        raise InvalidRequest(seconds=f"{limits.body_seconds:g}")
+        raise errors.InvalidRequest(seconds=f"{limits.body_seconds:g}")
+    if body is None and v1:
+        raise errors.SignatureFailure(method=signature.ALGORITHM)
     if body is None:
-        raise SignatureFailure(method=ALGORITHM) if v1 else RequestSizeLimitExceeded(detail=f"A body must have at most {limit} bytes.")
+        raise errors.RequestSizeLimitExceeded(detail=f"A body must have at most {limit} bytes.")
     return body
 
 
@@ -134,9 +125,9 @@ class ApiEndpoint:
     def __init__(
         self,
         registry: ActionRegistry,
-        credentials: Credentials,
+        credentials: signature.Credentials,
         *,
-        options: ProtocolOptions | None = None,
+        options: incoming.ProtocolOptions | None = None,
         hooks: Hooks | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -149,7 +140,7 @@ class ApiEndpoint:
             hooks: Checks and observer around every call.
             clock: Time of the server, UNIX seconds.
         """
-        self._dispatcher = Dispatcher(registry, hooks or Hooks(), options or ProtocolOptions())
+        self._dispatcher = Dispatcher(registry, hooks or Hooks(), options or incoming.ProtocolOptions())
         self._credentials = credentials
         self._clock = clock
 
@@ -157,7 +148,7 @@ class ApiEndpoint:
         """Answer one HTTP request."""
         options, head = self._dispatcher.options, head_of(scope)
         exchange = _SignedCall(
-            language=language_of(head.headers.get("x-tc-language"), options.language),
+            language=incoming.language_of(head.headers.get("x-tc-language"), options.language),
             client_address=head.client,
             traceparent=head.headers.get("traceparent", "")[:_LONGEST_TRACEPARENT],
             base_url=base_url(scope, head),
@@ -171,7 +162,7 @@ class ApiEndpoint:
             with collecting(exchange.stages):
                 body = await self._serve(exchange, receive)
                 with stage("reply"):
-                    answer = envelope.reply(body, head.headers.get("accept-encoding", ""), options.gzip_minimum)
+                    answer = reply(body, head.headers.get("accept-encoding", ""), options.gzip_minimum)
                     await send({"type": "http.response.start", "status": 200, "headers": list(answer.headers)})
                     await send({"type": "http.response.body", "body": answer.body})
             sent = len(answer.body)
@@ -196,17 +187,17 @@ class ApiEndpoint:
 class _SignedCall(Exchange):
     """A request over HTTP, which must be signed with a key."""
 
-    request: RawRequest
+    request: incoming.RawRequest
     base_url: str
-    options: ProtocolOptions
-    credentials: Credentials
+    options: incoming.ProtocolOptions
+    credentials: signature.Credentials
     clock: Callable[[], float]
-    common: Common | None = None
+    common: incoming.Common | None = None
     dotted: bool = False
 
     async def identify(self) -> CallInfo:
         request = self.request
-        common = self.common = read_common(request, self.options)
+        common = self.common = incoming.read_common(request, self.options)
         self.language, self.sdk = common.language, common.client
         self.action, self.version = common.action[:64], common.version[:64]
         verified = await self._authenticate(request, common)
@@ -228,50 +219,50 @@ class _SignedCall(Exchange):
 
     def read_consent(self) -> str | None:
         _check_region(self._known(), self.options)
-        return read_consent(self.request)
+        return incoming.read_consent(self.request)
 
-    def take_parameters(self) -> Parameters:
-        parameters = read_parameters(self.request, self._known(), self.options.limits, dotted=self.dotted)
+    def take_parameters(self) -> incoming.Parameters:
+        parameters = incoming.read_parameters(self.request, self._known(), self.options.limits, dotted=self.dotted)
         # The action may run for seconds, and the parameters hold all that it needs of the body.
         self.request = self.request.with_body(b"")
         return parameters
 
-    def _known(self) -> Common:
+    def _known(self) -> incoming.Common:
         if self.common is None:
             raise RuntimeError("a call must be identified before it is read")
         return self.common
 
-    async def _authenticate(self, request: RawRequest, common: Common) -> Verified:
+    async def _authenticate(self, request: incoming.RawRequest, common: incoming.Common) -> signature.Verified:
         options = self.options
-        claim = read_claim(request, common, options.service if options.strict else None)
+        claim = signature.read_claim(request, common, options.service if options.strict else None)
         now = self.clock()
-        check_clock(claim, common, now, options.clock_skew)
+        signature.check_clock(claim, common, now, options.clock_skew)
         credential = await self._find(claim.secret_id, common)
         held = [request]
 
-        def check() -> Verified:
+        def check() -> signature.Verified:
             # A thread keeps the arguments of its last job until the next one; it must not keep the body.
-            return verify(held.pop(), common, claim, credential, now=now, public_hosts=options.public_hosts)
+            return signature.verify(held.pop(), common, claim, credential, now=now, public_hosts=options.public_hosts)
 
         return await anyio.to_thread.run_sync(check) if len(request.body) > _LARGE else check()
 
-    async def _find(self, secret_id: str, common: Common) -> Credential | None:
+    async def _find(self, secret_id: str, common: incoming.Common) -> signature.Credential | None:
         try:
             with stage("credentials"):
                 return await self.credentials.find(secret_id)
-        except CredentialsUnavailable:
+        except signature.CredentialsUnavailable:
             logger.exception("The key of a call could not be looked up")
             # Only the older version has a code of its own for this.
-            raise (GetAuthInfoError() if common.version == V2018 else InternalError()) from None
+            raise (GetAuthInfoError() if common.version == V2018 else errors.InternalError()) from None
 
 
-def _check_region(common: Common, options: ProtocolOptions) -> None:
+def _check_region(common: incoming.Common, options: incoming.ProtocolOptions) -> None:
     name = "X-TC-Region" if common.scheme == "v3" else "Region"
     if not common.region:
         if options.strict:
-            raise MissingParameter(name=name) if common.region is None else InvalidParameterValue(name=name)
+            raise errors.MissingParameter(name=name) if common.region is None else errors.InvalidParameterValue(name=name)
         return
     if not _REGION.fullmatch(common.region):
-        raise InvalidParameterValue(name=name)
+        raise errors.InvalidParameterValue(name=name)
     if options.strict and options.regions and common.region not in options.regions:
-        raise UnsupportedRegion()
+        raise errors.UnsupportedRegion()

@@ -6,15 +6,11 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
-from facemeld.api.protocol.decoding import Tree, decode_json, decode_multipart, flat_pairs, unflatten
+from facemeld.api.protocol.decoding import KIB, ProtocolLimits, Tree, decode_json, decode_multipart, flat_pairs, unflatten
 from facemeld.api.protocol.errors.base import Language
 from facemeld.api.protocol.errors.common import InvalidAuthorization, InvalidParameter, InvalidParameterValue, MissingParameter
-from facemeld.api.protocol.options import ProtocolLimits
-
-if TYPE_CHECKING:
-    from facemeld.api.protocol.options import ProtocolOptions
 
 FORM = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data"
@@ -24,6 +20,31 @@ CONSENT_HEADER = "X-Facemeld-Consent"
 1-128 printable ASCII characters."""
 
 _REFERENCE = re.compile(r"[ -~]{1,128}")
+
+
+@dataclass(frozen=True, slots=True)
+class ProtocolOptions:
+    """Choices of the protocol.
+
+    Attributes:
+        strict: Check types, unknown parameters, regions and the service name as the cloud does; otherwise be lenient.
+        service: Name of the service in messages and, in strict mode, in the scope of signatures.
+        language: Language of messages when the request names none.
+        clock_skew: Seconds that a timestamp may differ from the server's time.
+        public_hosts: Further names under which clients sign, for servers behind a gateway that rewrites ``Host``.
+        regions: Regions offered in strict mode; empty for all well-formed ones.
+        gzip_minimum: Smallest reply, in bytes, that is compressed for clients that accept it.
+        limits: Sizes.
+    """
+
+    strict: bool = False
+    service: str = "facefusion"
+    language: Language = "zh-CN"
+    clock_skew: int = 300
+    public_hosts: tuple[str, ...] = ()
+    regions: frozenset[str] = frozenset()
+    gzip_minimum: int = KIB
+    limits: ProtocolLimits = field(default_factory=ProtocolLimits)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,19 +12,13 @@ from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from enum import StrEnum
 from hashlib import sha256
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
-from facemeld.api.protocol.credentials import Credential, KeyKind
-from facemeld.api.protocol.errors.common import (
-    InvalidAuthorization,
-    InvalidSecretId,
-    SecretIdNotFound,
-    SignatureExpire,
-    SignatureFailure,
-    TokenFailure,
-)
+from facemeld.api.protocol.errors import common as errors
 from facemeld.api.protocol.request import Common, RawRequest
+from facemeld.errors import FacemeldError
 
 ALGORITHM = "TC3-HMAC-SHA256"
 UNSIGNED = "UNSIGNED-PAYLOAD"
@@ -34,6 +28,56 @@ _SECRET_ID = re.compile(r"[!-~]{1,128}")
 _MAX_SIGNED_HEADERS = 32
 # Signs in place of the secret of a key that does not exist, so that both cases cost the same.
 _NOBODY = "0" * 32
+
+
+class CredentialsUnavailable(FacemeldError):
+    """Keys cannot be looked up at the moment."""
+
+
+class KeyKind(StrEnum):
+    """What a key is for."""
+
+    API = "api"
+    """May call the API."""
+    CONSOLE = "console"
+    """Signs in to the console only; calls are refused with InvalidSecretId."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """An access key.
+
+    Attributes:
+        secret_id: Public name of the key.
+        secret_key: The secret that signs.
+        account_id: The account that owns the key.
+        token: Session token that must come with a temporary key; None for permanent keys.
+        expires_at: UNIX seconds at which a temporary key ends; None for never.
+        kind: What the key is for.
+        enabled: False for a key that was disabled; it is answered like an unknown one.
+        policy: Whatever the hooks need to know about the key and its account; the protocol passes it on with the call.
+    """
+
+    secret_id: str
+    secret_key: str = field(repr=False)
+    account_id: int
+    token: str | None = field(default=None, repr=False)
+    expires_at: float | None = None
+    kind: KeyKind = KeyKind.API
+    enabled: bool = True
+    policy: object = field(default=None, repr=False)
+
+
+class Credentials(Protocol):
+    """Where keys are looked up."""
+
+    async def find(self, secret_id: str) -> Credential | None:
+        """The key with this name, or None if there never was one or it was deleted.
+
+        Raises:
+            CredentialsUnavailable: They cannot be looked up at the moment.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,17 +137,17 @@ def read_claim(request: RawRequest, common: Common, service: str | None = None) 
 def _read_authorization(header: str, service: str | None) -> ClaimV3:
     match = _AUTHORIZATION.fullmatch(header)
     if match is None:
-        raise InvalidAuthorization()
+        raise errors.InvalidAuthorization()
     credential, signed, signature = match.groups()
     parts = credential.split("/")
     if len(parts) < 4 or parts[-1] != "tc3_request" or not _SECRET_ID.fullmatch(parts[0]):
-        raise InvalidAuthorization(part="`Credential`")
+        raise errors.InvalidAuthorization(part="`Credential`")
     names = tuple(signed.split(";"))
     if not {"content-type", "host"} <= set(names) or len(names) > _MAX_SIGNED_HEADERS:
-        raise InvalidAuthorization(part="`SignedHeaders`")
+        raise errors.InvalidAuthorization(part="`SignedHeaders`")
     named = "/".join(parts[2:-1])
     if service is not None and named != service:
-        raise InvalidAuthorization(part="`Service` in Credential")
+        raise errors.InvalidAuthorization(part="`Service` in Credential")
     return ClaimV3(parts[0], parts[1], named, names, signature)
 
 
@@ -122,9 +166,9 @@ def check_clock(claim: Claim, common: Common, now: float, skew: int) -> None:
     """
     timestamp = int(common.timestamp)
     if abs(now - timestamp) > skew:
-        raise SignatureExpire(detail=f"Timestamp is {timestamp}, the server's time is {int(now)}.")
+        raise errors.SignatureExpire(detail=f"Timestamp is {timestamp}, the server's time is {int(now)}.")
     if isinstance(claim, ClaimV3) and f"{datetime.fromtimestamp(timestamp, UTC):%Y-%m-%d}" != claim.date:
-        raise InvalidAuthorization(part="`Date` in Credential")
+        raise errors.InvalidAuthorization(part="`Date` in Credential")
 
 
 def verify(
@@ -162,12 +206,12 @@ def verify(
     else:
         matched = _match_v1(request, common, claim, secret, hosts)
     if credential is None or not credential.enabled:
-        raise SecretIdNotFound()
+        raise errors.SecretIdNotFound()
     if credential.kind is not KeyKind.API:
-        raise InvalidSecretId()
+        raise errors.InvalidSecretId()
     _check_token(common.token, credential, now)
     if not matched:
-        raise SignatureFailure()
+        raise errors.SignatureFailure()
     return Verified(credential, dotted=matched == "dotted")
 
 
@@ -175,7 +219,7 @@ def _check_token(token: str, credential: Credential, now: float) -> None:
     expected = credential.token or ""
     expired = credential.expires_at is not None and now >= credential.expires_at
     if not hmac.compare_digest(token.encode(), expected.encode()) or expired:
-        raise TokenFailure()
+        raise errors.TokenFailure()
 
 
 def _host_forms(host: str, public_hosts: tuple[str, ...]) -> tuple[str, ...]:

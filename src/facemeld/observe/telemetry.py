@@ -1,10 +1,13 @@
-"""Metrics in the format of Prometheus, and the address under which they are read."""
+"""Metrics of a server in the format of Prometheus, the address under which they are read, and the start of traces."""
 
 from __future__ import annotations
 
+import asyncio
 import hmac
+import logging
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
@@ -14,21 +17,28 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessColl
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
+from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
 
 from facemeld import __version__
-from facemeld.api.protocol.call import CLIENT_GONE, CallRecord
+from facemeld.api.protocol.call import CLIENT_GONE, CallRecord, Observer
 from facemeld.counts import Counts, Family
-from facemeld.http.connections import Guard
+from facemeld.errors import FacemeldError
+from facemeld.http.connections import ConnectionLimits, Guard
 from facemeld.http.edge import Edge
+from facemeld.http.server import SideServer, address_of, listen
 from facemeld.observe.calls import UsageLog
+from facemeld.settings.catalogue import Settings
 from facemeld.timing import STAGES
 from facemeld.workers.pool.executor import ExecutorStats
 from facemeld.workers.pool.local import LocalExecutor
 
+logger = logging.getLogger("facemeld")
+
 REFUSALS = ("malformed", "slow head", "slow body", "slow reader", "connections", "address", "requests", "bodies")
-"""Reasons for which the HTTP edge refuses or cuts off."""
+"""Reasons for which the server refuses a request or closes a connection."""
 
 Labels: TypeAlias = tuple[tuple[str, str], ...]
 Numbers: TypeAlias = Mapping[Labels, float]
@@ -44,14 +54,102 @@ _FAMILIES = (
     (Family.MATERIALS, "facemeld_materials_imported", "Materials by how their import ended."),
     (Family.SIGN_INS, "facemeld_sign_ins", "Attempts of operators to sign in."),
 )
+_METRICS_CONNECTIONS = 32
+
+
+class TracingUnavailable(FacemeldError):
+    """The settings ask for traces, but the libraries for them are not installed."""
+
+
+class Telemetry:
+    """Metrics and traces of one server, as the settings want them."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._registry = CollectorRegistry()
+        self._end_tracing: Callable[[], None] = lambda: None
+
+    def observers(self, actions: Iterable[tuple[str, str]]) -> Iterator[Observer]:
+        """Yield the observers of calls; call it only once.
+
+        Args:
+            actions: Versions and names of the actions on offer.
+
+        Raises:
+            TracingUnavailable: the extra ``otel`` is needed and not installed.
+        """
+        names = tuple(actions)
+        if self._settings.metrics.enabled:
+            yield CallMetrics(self._registry, names)
+        if self._settings.trace.endpoint:
+            try:
+                from facemeld.observe.tracing import CallTracer, open_tracing
+            except ImportError as error:
+                raise TracingUnavailable("FACEMELD_TRACE_ENDPOINT needs the extra otel: install facemeld[otel]") from error
+            provider = open_tracing(self._settings.trace.endpoint, self._settings.trace.share)
+            self._end_tracing = provider.shutdown
+            yield CallTracer(provider, names)
+
+    def read_from(self, sources: Sources) -> None:
+        """Add the numbers that other parts of the server keep."""
+        register_rooms(self._registry, sources)
+
+    def routes(self) -> list[Route]:
+        """Return the route of the metrics on the server itself; none if they are off or have an address of their own."""
+        return [] if self._settings.metrics.bind else self._pages()
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator[None]:
+        """Serve the metrics under their own address, if they have one, until the block ends.
+
+        Raises:
+            OSError: the address cannot be listened on.
+        """
+        pages, (name, _, port) = self._pages(), self._settings.metrics.bind.rpartition(":")
+        if not pages or not port:
+            yield
+            return
+        host = name.strip("[]")
+        with listen(host, int(port)) as listening:
+            server = SideServer(Starlette(routes=pages), Guard(ConnectionLimits(connections=_METRICS_CONNECTIONS)), lifespan=False)
+            running = asyncio.create_task(server.serve(sockets=[listening]))
+            logger.info("Metrics are served on %s%s", address_of(listening, host), MetricsPage.path)
+            try:
+                yield
+            finally:
+                server.stop()
+                await running
+
+    async def close(self) -> None:
+        """Send the traces that are still waiting."""
+        await asyncio.to_thread(self._end_tracing)
+
+    def _pages(self) -> list[Route]:
+        settings = self._settings
+        if not settings.metrics.enabled:
+            return []
+        token = settings.metrics.token.get_secret_value() if settings.metrics.token is not None else ""
+        page = MetricsPage(self._registry, token, anyone=bool(settings.metrics.bind))
+        return [Route(page.path, page.show, methods=["GET"])]
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The objects that keep the numbers."""
+
+    executor: LocalExecutor
+    guard: Guard
+    edge: Edge
+    counts: Counts
+    usage: UsageLog
 
 
 class CallMetrics:
-    """Observes calls.
+    """Counts calls.
 
     Args:
-        registry: Where the metrics are registered.
-        actions: Versions and names of the actions on offer; what callers make up beside them counts as ``other``.
+        registry: Registers the metrics.
+        actions: Versions and names of the actions on offer; any other name counts as ``other``.
     """
 
     def __init__(self, registry: CollectorRegistry, actions: Iterable[tuple[str, str]]) -> None:
@@ -75,7 +173,7 @@ class CallMetrics:
     def record(self, record: CallRecord) -> None:
         """Count a finished call."""
         call = record.call
-        # Before a call is verified its names are anybody's text, and afterwards they are still the caller's.
+        # The names are the caller's text, even after the call is verified.
         known = call is not None and (call.version, call.action) in self._known
         names = (record.version, record.action) if known else ("other", "other")
         self._bytes.labels("in").inc(record.bytes_in)
@@ -93,28 +191,49 @@ class CallMetrics:
 
 
 @dataclass(frozen=True, slots=True)
-class Sources:
-    """Who keeps the numbers."""
+class MetricsPage:
+    """The route of the metrics.
 
-    executor: LocalExecutor
-    guard: Guard
-    edge: Edge
-    counts: Counts
-    usage: UsageLog
-
-
-class RoomMetrics(Collector):
-    """Reads the numbers of the rooms whenever somebody asks for them.
-
-    Args:
-        sources: Who keeps the numbers.
+    Attributes:
+        registry: The metrics.
+        token: Bearer token that readers must send; empty for none.
+        anyone: Without a token, also serve other machines; set where the metrics have an address of their own.
     """
+
+    registry: CollectorRegistry
+    token: str = ""
+    anyone: bool = False
+
+    path = "/metrics"
+
+    async def show(self, request: Request) -> Response:
+        """Return the metrics, 401 without the token, or 404 to other machines."""
+        if self.token:
+            scheme, _, token = request.headers.get("authorization", "").partition(" ")
+            if scheme.lower() != "bearer" or not hmac.compare_digest(token.strip().encode(), self.token.encode()):
+                return PlainTextResponse("Unauthorized", 401, headers={"WWW-Authenticate": "Bearer"})
+        elif not self.anyone and not _local(request):
+            return PlainTextResponse("Not Found", 404)
+        write, kind = choose_encoder(request.headers.get("accept", ""))
+        headers = {"Content-Type": kind, "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+        # Runs in the event loop, which owns the numbers.
+        return Response(write(self.registry), headers=headers)
+
+
+def register_rooms(registry: CollectorRegistry, sources: Sources) -> None:
+    """Add the numbers of the sources and of this process to a registry."""
+    registry.register(_RoomMetrics(sources))
+    ProcessCollector(registry=registry)
+
+
+class _RoomMetrics(Collector):
+    """Reads the numbers when the metrics are scraped."""
 
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
 
     def collect(self) -> Iterator[Metric]:
-        """All numbers as they are now."""
+        """Yield all numbers as they are now."""
         stats = self._sources.executor.stats
         yield _gauge("facemeld_info", "The version that runs.", _by("version", {__version__: 1}))
         yield from _queue(stats)
@@ -145,10 +264,11 @@ class RoomMetrics(Collector):
         yield _gauge("facemeld_usage_records_waiting", "Usage records that are not yet in the database.", {(): usage.waiting})
 
 
-def register_rooms(registry: CollectorRegistry, sources: Sources) -> None:
-    """Add the numbers of the rooms and of this process to a registry."""
-    registry.register(RoomMetrics(sources))
-    ProcessCollector(registry=registry)
+def _local(request: Request) -> bool:
+    try:
+        return request.client is not None and ip_address(request.client.host).is_loopback
+    except ValueError:
+        return False
 
 
 def _queue(stats: ExecutorStats) -> Iterator[Metric]:
@@ -183,7 +303,7 @@ def _templates(stats: ExecutorStats) -> Iterator[Metric]:
 
 
 def _resident(pid: int) -> int:
-    """Resident memory of a process in bytes; 0 when it is gone."""
+    """Return the resident memory of a process in bytes; 0 if it has ended."""
     try:
         return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE
     except (OSError, IndexError, ValueError):
@@ -191,7 +311,7 @@ def _resident(pid: int) -> int:
 
 
 def _by(name: str, numbers: Mapping[str, float]) -> Numbers:
-    """Numbers by the values of one label."""
+    """Return numbers by the values of one label."""
     return {((name, value.replace(" ", "-")),): number for value, number in numbers.items()}
 
 
@@ -211,40 +331,3 @@ def _filled(family: GaugeMetricFamily | CounterMetricFamily, numbers: Numbers) -
     for labels, number in numbers.items():
         family.add_metric([value for _, value in labels], number)
     return family
-
-
-@dataclass(frozen=True, slots=True)
-class MetricsPage:
-    """The address of the metrics.
-
-    Attributes:
-        registry: The metrics.
-        token: Bearer token that readers must bring; empty for none.
-        anyone: Whether those who need no token may come from other machines, because the address is the operator's own.
-    """
-
-    registry: CollectorRegistry
-    token: str = ""
-    anyone: bool = False
-
-    path = "/metrics"
-
-    async def show(self, request: Request) -> Response:
-        """The metrics, or 401 without the token, or 404 for strangers."""
-        if self.token:
-            scheme, _, token = request.headers.get("authorization", "").partition(" ")
-            if scheme.lower() != "bearer" or not hmac.compare_digest(token.strip().encode(), self.token.encode()):
-                return PlainTextResponse("Unauthorized", 401, headers={"WWW-Authenticate": "Bearer"})
-        elif not self.anyone and not _local(request):
-            return PlainTextResponse("Not Found", 404)
-        write, kind = choose_encoder(request.headers.get("accept", ""))
-        headers = {"Content-Type": kind, "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-        # In the event loop, because the rooms' numbers belong to it.
-        return Response(write(self.registry), headers=headers)
-
-
-def _local(request: Request) -> bool:
-    try:
-        return request.client is not None and ip_address(request.client.host).is_loopback
-    except ValueError:
-        return False
