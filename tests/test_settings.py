@@ -12,8 +12,7 @@ import pytest
 from pydantic import ValidationError
 
 from facemeld.errors import SettingsError
-from facemeld.settings.catalogue import GROUPS, SETTINGS, Settings
-from facemeld.settings.environment import load_settings
+from facemeld.settings.catalogue import GROUPS, SETTINGS, Settings, load_settings
 
 FACEMELD = Path(sys.executable).with_name("facemeld")
 

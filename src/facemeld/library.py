@@ -27,8 +27,7 @@ from facemeld.marks.provenance import Ingredient
 from facemeld.media.containers import ImageFormat
 from facemeld.media.decode import DecodeLimits, decode
 from facemeld.models.store import ensure_bundle
-from facemeld.settings.catalogue import Settings
-from facemeld.settings.environment import load_settings
+from facemeld.settings.catalogue import Settings, load_settings
 from facemeld.timing import stage
 from facemeld.upkeep.installation import existing_mark_key, signing_identity
 from facemeld.workers.pool.context import TemplateCache, WorkerContext

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from facemeld.db.errors import utc_now
-from facemeld.settings.catalogue import SETTINGS
-from facemeld.settings.environment import load_settings
+from facemeld.settings.catalogue import SETTINGS, load_settings
 from facemeld.upkeep.administration import HIDDEN, Source, read_configuration
 from facemeld.users.types import Role
 from tests.admin.test_objects import usage

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeAlias, TypeVar
 
 import typer
 
-from facemeld.settings.catalogue import Settings
-from facemeld.settings.environment import load_settings
+from facemeld.settings.catalogue import Settings, load_settings
 
 if TYPE_CHECKING:
     from facemeld.app.composition import Application

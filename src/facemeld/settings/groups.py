@@ -13,7 +13,7 @@ Language = Literal["zh-CN", "en-US"]
 
 
 def default_data_directory() -> Path:
-    """``$XDG_DATA_HOME/facemeld``, or ``~/.local/share/facemeld``."""
+    """Return ``$XDG_DATA_HOME/facemeld``, or ``~/.local/share/facemeld``."""
     base = os.environ.get("XDG_DATA_HOME")
     return (Path(base) if base else Path.home() / ".local" / "share") / "facemeld"
 
@@ -27,35 +27,26 @@ def _threads() -> int:
 
 
 def setting(
-    default: Any,
-    description: str,
-    *,
-    old: str = "",
-    short: str = "",
-    option: str = "",
-    expected: str = "",
-    default_text: str = "",
-    **limits: Any,
+    default: Any, description: str, *, short: str = "", option: str = "", expected: str = "", default_text: str = "", **limits: Any
 ) -> Any:
-    """A field of a group.
+    """Return a field of a group.
 
     Args:
         default: The value, or a function that makes it.
-        description: What the setting does, its unit, and what empty or 0 means.
-        old: Former environment variable, without the prefix; still read, with a warning.
+        description: The effect of the setting, its unit, and the meaning of empty or 0.
         short: Short environment variable, without the prefix; read without a warning.
         option: Command-line option that overrides the variable.
-        expected: Which values are valid, for error messages; derived from the type and the limits where it is empty.
-        default_text: The default for people, where it is computed.
+        expected: The valid values, for error messages; derived from the type and the limits if empty.
+        default_text: The default in words, where it is computed.
         limits: Limits that pydantic checks.
     """
-    start = {"default_factory": default} if callable(default) else {"default": default}
-    extra = {"old": old, "short": short, "option": option, "expected": expected, "default_text": default_text}
-    return Field(**start, description=description, json_schema_extra=dict(extra), **limits)
+    given = {"default_factory": default} if callable(default) else {"default": default}
+    extra = {"short": short, "option": option, "expected": expected, "default_text": default_text}
+    return Field(**given, description=description, json_schema_extra=dict(extra), **limits)
 
 
 def split_list(value: str) -> tuple[str, ...]:
-    """The parts of a comma-separated setting, trimmed, empty ones dropped."""
+    """Return the parts of a comma-separated setting, trimmed and without empty parts."""
     return tuple(piece for piece in (part.strip() for part in value.split(",")) if piece)
 
 
@@ -86,48 +77,32 @@ class Server(Group):
 
     host: str = setting("127.0.0.1", "Address to listen on.", short="HOST", option="--host")
     port: int = setting(8080, "Port to listen on. 0: any free port.", short="PORT", option="--port", ge=0, le=65535)
-    public_url: str = setting(
-        "", "Address under which clients reach the server. Empty: the Host header of each request tells it.", old="PUBLIC_URL"
-    )
+    public_url: str = setting("", "Address under which clients reach the server. Empty: the Host header of each request tells it.")
     trusted_proxies: str = setting(
         "127.0.0.1",
         "Comma-separated addresses of proxies whose X-Forwarded-For header names the caller's address. Empty: no proxy is trusted.",
-        old="TRUSTED_PROXIES",
     )
-    drain_seconds: float = setting(
-        20.0, "Seconds that a stopping server waits for calls in flight. 0: it does not wait.", old="DRAIN_SECONDS", ge=0
-    )
-    max_connections: int = setting(
-        512, "Most connections at the same time; further ones are refused with status 503.", old="MAX_CONNECTIONS", ge=1
-    )
+    drain_seconds: float = setting(20.0, "Seconds that a stopping server waits for calls in flight. 0: it does not wait.", ge=0)
+    max_connections: int = setting(512, "Most connections at the same time; further ones are refused with status 503.", ge=1)
     max_per_address: int = setting(
-        256,
-        "Most connections, and most requests in flight, from one address. Trusted proxies may open any number of connections.",
-        old="MAX_PER_ADDRESS",
-        ge=1,
+        256, "Most connections, and most requests in flight, from one address. Trusted proxies may open any number of connections.", ge=1
     )
-    keep_alive_seconds: float = setting(
-        15.0, "Seconds that an idle connection is kept open for the next request.", old="KEEP_ALIVE_SECONDS", ge=1
-    )
-    header_seconds: float = setting(10.0, "Seconds in which the head of a request must arrive.", old="HEADER_SECONDS", gt=0)
-    max_header_kb: int = setting(64, "Largest head of a request, in KiB.", old="MAX_HEADER_KB", ge=40)
-    max_headers: int = setting(100, "Most lines in the head of a request.", old="MAX_HEADERS", ge=20)
-    body_seconds: float = setting(120.0, "Seconds in which the body of a request must arrive.", old="BODY_SECONDS", gt=0)
+    keep_alive_seconds: float = setting(15.0, "Seconds that an idle connection is kept open for the next request.", ge=1)
+    header_seconds: float = setting(10.0, "Seconds in which the head of a request must arrive.", gt=0)
+    max_header_kb: int = setting(64, "Largest head of a request, in KiB.", ge=40)
+    max_headers: int = setting(100, "Most lines in the head of a request.", ge=20)
+    body_seconds: float = setting(120.0, "Seconds in which the body of a request must arrive.", gt=0)
     slow_bytes: int = setting(
         1024,
         "Lowest speed in bytes a second at which a client may send a body or read a reply; after FACEMELD_SERVER_SLOW_SECONDS below it "
         "the connection is closed. 0: any speed is accepted.",
-        old="SLOW_BYTES",
         ge=0,
     )
-    slow_seconds: float = setting(
-        20.0, "Seconds for which a client may be slower than FACEMELD_SERVER_SLOW_BYTES.", old="SLOW_SECONDS", gt=0
-    )
+    slow_seconds: float = setting(20.0, "Seconds for which a client may be slower than FACEMELD_SERVER_SLOW_BYTES.", gt=0)
     max_bodies_mb: int = setting(
         1024,
         "Memory for the bodies of all requests in flight, in MiB. One address may use half of it; requests beyond it are refused with "
         "status 503.",
-        old="MAX_BODIES_MB",
         ge=1,
     )
 
@@ -144,7 +119,7 @@ class Log(Group):
 class Metrics(Group):
     """Figures about the server for Prometheus."""
 
-    enabled: bool = setting(True, "Keep metrics and serve them under /metrics in the Prometheus format.", old="METRICS")
+    enabled: bool = setting(True, "Keep metrics and serve them under /metrics in the Prometheus format.")
     token: SecretStr | None = setting(None, "Bearer token for reading the metrics. Unset: only callers on this machine may read them.")
     bind: str = setting(
         "",
@@ -166,8 +141,7 @@ class Trace(Group):
     """Traces of calls for OpenTelemetry."""
 
     endpoint: str = setting(
-        "",
-        "Where traces are sent, such as http://127.0.0.1:4318/v1/traces (OTLP over HTTP; needs the extra otel). Empty: none are sent.",
+        "", "Where traces are sent, such as http://127.0.0.1:4318/v1/traces (OTLP over HTTP; needs the extra otel). Empty: none are sent."
     )
     share: float = setting(1.0, "Share of calls that are traced when their callers do not ask for it or against it.", ge=0, le=1)
 
@@ -175,38 +149,24 @@ class Trace(Group):
 class Api(Group):
     """Who may call the API, and how strictly calls are read."""
 
-    strict: bool = setting(
-        False, "Refuse what the cloud refuses: unknown parameters, text in place of numbers, empty regions.", old="STRICT"
-    )
-    language: Language = setting("zh-CN", "Language of messages and labels for callers that name none.", old="DEFAULT_LANGUAGE")
-    max_body_mb: int = setting(64, "Largest body of a call signed with TC3, in MiB.", old="MAX_BODY_MB", ge=1)
-    clock_skew_seconds: int = setting(
-        300, "Most seconds between a call's timestamp and the server's clock.", old="CLOCK_SKEW_SECONDS", ge=1
-    )
+    strict: bool = setting(False, "Refuse what the cloud refuses: unknown parameters, text in place of numbers, empty regions.")
+    language: Language = setting("zh-CN", "Language of messages and labels for callers that name none.")
+    max_body_mb: int = setting(64, "Largest body of a call signed with TC3, in MiB.", ge=1)
+    clock_skew_seconds: int = setting(300, "Most seconds between a call's timestamp and the server's clock.", ge=1)
     extra_hosts: str = setting(
         "facefusion.tencentcloudapi.com,facefusion.intl.tencentcloudapi.com",
         "Comma-separated host names that a client behind a gateway may sign instead of the host that it calls. Empty: none.",
-        old="EXTRA_HOSTS",
     )
-    allow_ips: _Networks = setting(
-        "", "Comma-separated networks that every call must come from. Empty: all networks.", old="ALLOW_IPS", expected=_NETWORKS
-    )
-    deny_ips: _Networks = setting(
-        "", "Comma-separated networks that calls may not come from. Empty: none.", old="DENY_IPS", expected=_NETWORKS
-    )
-    consent_required: bool = setting(
-        False, "Refuse every fusion without the header X-Facemeld-Consent, whatever its activity says.", old="CONSENT_REQUIRED"
-    )
+    allow_ips: _Networks = setting("", "Comma-separated networks that every call must come from. Empty: all networks.", expected=_NETWORKS)
+    deny_ips: _Networks = setting("", "Comma-separated networks that calls may not come from. Empty: none.", expected=_NETWORKS)
+    consent_required: bool = setting(False, "Refuse every fusion without the header X-Facemeld-Consent, whatever its activity says.")
     faults: str = setting(
         "",
         "Errors to return on purpose, to test clients: codes and shares of calls, such as FailedOperation.RpcFail=0.1,InternalError=0.01. "
         "Empty: none.",
-        old="FAULTS",
         option="--fault",
     )
-    fault_header: bool = setting(
-        False, "Let a call ask for an error with its header X-Facemeld-Fault, to test clients.", old="FAULT_HEADER"
-    )
+    fault_header: bool = setting(False, "Let a call ask for an error with its header X-Facemeld-Fault, to test clients.")
 
 
 class Rates(Group):
@@ -217,12 +177,9 @@ class Rates(Group):
         "Calls a second, such as FuseFace=20,account=100: by action and key (2018-12-01:FuseFace is for one version), by account in one "
         "region (account) or in all regions (global), by address (address), and by published or unpublished activity of version "
         "2018-12-01. Empty: no limits, or with FACEMELD_API_STRICT the documented rates.",
-        old="RATES",
     )
     storage: str = setting(
-        "memory://",
-        "Where calls are counted: memory:// is for this server alone, redis://HOST:PORT/NUMBER is shared by all servers.",
-        old="RATE_STORAGE",
+        "memory://", "Where calls are counted: memory:// is for this server alone, redis://HOST:PORT/NUMBER is shared by all servers."
     )
 
 
@@ -231,70 +188,49 @@ class Usage(Group):
 
     days: float = setting(90.0, "Days that usage records are kept.", gt=0)
     charge_lease_seconds: float = setting(
-        600.0,
-        "Seconds after which the charge of a call that never ended is given back. Must be longer than any call takes.",
-        old="CHARGE_LEASE_SECONDS",
-        ge=60,
+        600.0, "Seconds after which the charge of a call that never ended is given back. Must be longer than any call takes.", ge=60
     )
 
 
 class Console(Group):
     """The console and its users."""
 
-    enabled: bool = setting(True, "Serve the operators' console under /console.", old="CONSOLE")
+    enabled: bool = setting(True, "Serve the operators' console under /console.")
     first_owner: Literal["auto", "print", "off"] = setting(
         "auto",
         "Whether the first start creates the user owner and prints the password once: auto does so only at a terminal, print always, off "
         "never.",
-        old="FIRST_OWNER",
     )
-    session_hours: float = setting(12.0, "Hours that a user stays signed in.", old="SESSION_HOURS", gt=0, le=720)
+    session_hours: float = setting(12.0, "Hours that a user stays signed in.", gt=0, le=720)
     sign_in_attempts: int = setting(
-        10,
-        "Passwords that may be tried for one user within five minutes; one address may try five times as many.",
-        old="SIGN_IN_ATTEMPTS",
-        ge=1,
+        10, "Passwords that may be tried for one user within five minutes; one address may try five times as many.", ge=1
     )
 
 
 class Workers(Group):
     """Processes that work on pictures."""
 
-    count: int = setting(
-        _usable_cores, "Number of processes that decode, fuse and encode.", old="WORKERS", default_text="one per usable core", ge=1
-    )
+    count: int = setting(_usable_cores, "Number of processes that decode, fuse and encode.", default_text="one per usable core", ge=1)
     threads: int = setting(
         _threads,
         "Threads for the pixels of one task. 2 is faster while a core is free; 1 uses less processor time.",
-        old="WORKER_THREADS",
         default_text="2, or 1 on one core",
         ge=1,
         le=2,
     )
-    memory_mb: int = setting(3072, "Memory limit of one worker process, in MiB.", old="WORKER_MEMORY_MB", ge=256)
+    memory_mb: int = setting(3072, "Memory limit of one worker process, in MiB.", ge=256)
     cpu_seconds: float = setting(
-        45.0,
-        "Processor time of one task, in seconds, after which the system ends its worker process. 0: no limit.",
-        old="WORKER_CPU_SECONDS",
-        ge=0,
+        45.0, "Processor time of one task, in seconds, after which the system ends its worker process. 0: no limit.", ge=0
     )
-    tasks: int = setting(2000, "Number of tasks after which a worker process is replaced.", old="WORKER_TASKS", ge=1)
+    tasks: int = setting(2000, "Number of tasks after which a worker process is replaced.", ge=1)
     queue_limit: int = setting(
-        64,
-        "Most tasks that may wait for a worker; further ones are refused at once. 0: a task that finds no free worker is refused.",
-        old="QUEUE_LIMIT",
-        ge=0,
+        64, "Most tasks that may wait for a worker; further ones are refused at once. 0: a task that finds no free worker is refused.", ge=0
     )
     queue_seconds: float = setting(
-        2.0,
-        "Longest expected wait for a worker, in seconds; a task that would wait longer is refused at once. 0: no limit.",
-        old="QUEUE_SECONDS",
-        ge=0,
+        2.0, "Longest expected wait for a worker, in seconds; a task that would wait longer is refused at once. 0: no limit.", ge=0
     )
-    task_seconds: float = setting(50.0, "Seconds in which a fusion must end, including its wait for a worker.", old="TASK_SECONDS", gt=0)
-    plan_cache_mb: int = setting(
-        256, "Memory in each worker for the plans of templates, in MiB. 0: plans are not kept.", old="PLAN_CACHE_MB", ge=0
-    )
+    task_seconds: float = setting(50.0, "Seconds in which a fusion must end, including its wait for a worker.", gt=0)
+    plan_cache_mb: int = setting(256, "Memory in each worker for the plans of templates, in MiB. 0: plans are not kept.", ge=0)
 
 
 class Materials(Group):
@@ -303,31 +239,24 @@ class Materials(Group):
     review: Literal["manual", "auto"] = setting(
         "manual",
         "What happens to a material that passes the automatic review: manual waits for a person's approval, auto lets it be used at once.",
-        old="REVIEW",
     )
-    max_side: int = setting(8000, "Longest side of a material, in pixels.", old="MATERIAL_MAX_SIDE", ge=64)
-    max_mb: int = setting(20, "Largest file of a material, in MiB.", old="MATERIAL_MAX_MB", ge=1)
+    max_side: int = setting(8000, "Longest side of a material, in pixels.", ge=64)
+    max_mb: int = setting(20, "Largest file of a material, in MiB.", ge=1)
 
 
 class Photos(Group):
     """Photos and logos that come with a call; names with ultra_ are for FuseFaceUltra, with legacy_ for version 2018-12-01."""
 
-    min_side: int = setting(64, "Shortest side of a user photo, in pixels.", old="USER_MIN_SIDE", ge=1)
-    max_side: int = setting(4095, "Longest side of a user photo, in pixels.", old="USER_MAX_SIDE", ge=64)
-    min_face: int = setting(34, "Smallest width and height of a user's face, in pixels.", old="USER_MIN_FACE", ge=1)
-    base64_mb: int = setting(5, "Longest base64 text of a photo or logo, in MiB.", old="IMAGE_BASE64_MB", ge=1)
-    url_mb: int = setting(10, "Largest file behind the URL of a photo or logo, in MiB.", old="IMAGE_URL_MB", ge=1)
-    ultra_max_side: int = setting(7999, "FuseFaceUltra: longest side of templates and photos, in pixels.", old="ULTRA_MAX_SIDE", ge=64)
-    ultra_base64_mb: int = setting(
-        10, "FuseFaceUltra: longest base64 text of a template, photo or logo, in MiB.", old="ULTRA_BASE64_MB", ge=1
-    )
-    ultra_url_mb: int = setting(
-        20, "FuseFaceUltra: largest file behind the URL of a template, photo or logo, in MiB.", old="ULTRA_URL_MB", ge=1
-    )
-    legacy_max_side: int = setting(3000, "Version 2018-12-01: longest side of a user photo, in pixels.", old="LEGACY_MAX_SIDE", ge=64)
-    legacy_request_mb: int = setting(
-        10, "Version 2018-12-01: longest base64 text of all pictures of a call together, in MiB.", old="LEGACY_REQUEST_MB", ge=1
-    )
+    min_side: int = setting(64, "Shortest side of a user photo, in pixels.", ge=1)
+    max_side: int = setting(4095, "Longest side of a user photo, in pixels.", ge=64)
+    min_face: int = setting(34, "Smallest width and height of a user's face, in pixels.", ge=1)
+    base64_mb: int = setting(5, "Longest base64 text of a photo or logo, in MiB.", ge=1)
+    url_mb: int = setting(10, "Largest file behind the URL of a photo or logo, in MiB.", ge=1)
+    ultra_max_side: int = setting(7999, "FuseFaceUltra: longest side of templates and photos, in pixels.", ge=64)
+    ultra_base64_mb: int = setting(10, "FuseFaceUltra: longest base64 text of a template, photo or logo, in MiB.", ge=1)
+    ultra_url_mb: int = setting(20, "FuseFaceUltra: largest file behind the URL of a template, photo or logo, in MiB.", ge=1)
+    legacy_max_side: int = setting(3000, "Version 2018-12-01: longest side of a user photo, in pixels.", ge=64)
+    legacy_request_mb: int = setting(10, "Version 2018-12-01: longest base64 text of all pictures of a call together, in MiB.", ge=1)
 
 
 class Fetch(Group):
@@ -351,10 +280,10 @@ class Fetch(Group):
 class Results(Group):
     """Results that are stored and delivered by URL, and their quality."""
 
-    hours: float = setting(168.0, "Hours for which the URL of a FuseFace result works.", old="RESULT_HOURS", gt=0)
-    ultra_hours: float = setting(24.0, "Hours for which the URL of a FuseFaceUltra result works.", old="ULTRA_RESULT_HOURS", gt=0)
-    purge_minutes: float = setting(10.0, "Minutes between two deletions of expired results.", old="PURGE_MINUTES", gt=0)
-    jpeg_quality: int = setting(95, "Quality of JPEG results.", old="JPEG_QUALITY", ge=50, le=100)
+    hours: float = setting(168.0, "Hours for which the URL of a FuseFace result works.", gt=0)
+    ultra_hours: float = setting(24.0, "Hours for which the URL of a FuseFaceUltra result works.", gt=0)
+    purge_minutes: float = setting(10.0, "Minutes between two deletions of expired results.", gt=0)
+    jpeg_quality: int = setting(95, "Quality of JPEG results.", ge=50, le=100)
 
 
 _PRINTABLE = "a line of 1 to 64 printable characters"
@@ -389,24 +318,21 @@ class Label(Group):
 class Marks(Group):
     """Content credentials and the invisible mark of results, and marks of pictures that come in."""
 
-    credentials: bool = setting(True, "Sign every result with content credentials (C2PA).", old="CONTENT_CREDENTIALS")
+    credentials: bool = setting(True, "Sign every result with content credentials (C2PA).")
     invisible: Literal["auto", "face", "whole", "off"] = setting(
         "auto",
         "Pixels that carry the invisible mark: face means those that the fusion changed, whole the whole picture, off none; auto means "
         "face for PNG results and whole for lossy ones.",
-        old="INVISIBLE_MARK",
     )
     incoming_synthetic: Literal["record", "refuse"] = setting(
         "record",
         "What happens to photos, templates and new materials that carry a mark of AI-made content: the mark is recorded, or the picture "
         "is refused.",
-        old="INCOMING_SYNTHETIC",
     )
     incoming_invisible: bool = setting(
         False,
         "Also look for this installation's invisible mark in photos and templates that come with a call, which takes up to a second for "
         "each. New materials are always searched.",
-        old="INCOMING_INVISIBLE",
     )
 
 
