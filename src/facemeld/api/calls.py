@@ -6,117 +6,28 @@ import asyncio
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from facemeld.api.protocol.call import CLIENT_GONE, ActionRegistry, CallInfo, Dispatcher, Exchange, Hooks
 from facemeld.api.protocol.errors.base import V2022
 from facemeld.api.protocol.request import Parameters, ProtocolOptions, check_consent
 from facemeld.timing import collecting
 
-
-class DirectCalls:
-    """Answers calls; implements ``api.calls.Caller``.
-
-    Args:
-        registry: The actions.
-        hooks: Checks, charges and observers of all calls.
-        policy: Returns the policy of an account, by its number.
-        options: Choices of the operator.
-    """
-
-    def __init__(self, registry: ActionRegistry, hooks: Hooks, policy: Callable[[int], object], options: ProtocolOptions) -> None:
-        self._dispatcher = Dispatcher(registry, hooks.for_users(), options)
-        self._policy = policy
-
-    async def call(self, trial: Trial) -> Tried:
-        """See ``api.calls.Caller.call``."""
-        policy = await asyncio.to_thread(self._policy, trial.account_id)
-        exchange = _DirectCall(
-            language=trial.language,
-            client_address=CONSOLE,
-            action=trial.action,
-            version=V2022,
-            sdk=CONSOLE,
-            trial=trial,
-            policy=policy,
-            bytes_in=json_size(trial.parameters),
-        )
-        body = b""
-        try:
-            with collecting(exchange.stages):
-                body = await self._dispatcher.answer(exchange)
-        except asyncio.CancelledError:
-            exchange.code = CLIENT_GONE
-            raise
-        finally:
-            record = exchange.record(len(body))
-            self._dispatcher.hooks.observer.record(record)
-        return Tried(
-            request_id=record.request_id,
-            code=record.code,
-            reply=json.loads(body),
-            milliseconds=record.seconds * 1000,
-            stages=dict(record.stages),
-        )
-
-
-@dataclass(slots=True, kw_only=True)
-class _DirectCall(Exchange):
-    """A call of a user whom the console signed in."""
-
-    trial: Trial
-    policy: object = field(repr=False)
-
-    async def identify(self) -> CallInfo:
-        return CallInfo(
-            request_id=self.request_id,
-            account_id=self.trial.account_id,
-            secret_id="",
-            action=self.action,
-            version=self.version,
-            region="",
-            language=self.language,
-            scheme="v3",
-            client_address=self.client_address,
-            base_url=self.trial.base_url,
-            policy=self.policy,
-        )
-
-    def read_consent(self) -> str | None:
-        if self.trial.consent is not None:
-            check_consent(self.trial.consent)
-        return self.trial.consent
-
-    def take_parameters(self) -> Parameters:
-        return Parameters(dict(self.trial.parameters), strings=False)
-
-
-def json_size(value: object) -> int:
-    """Bytes of a value as JSON, counted without writing it: base64 text of a photo has megabytes. Escapes count as one byte."""
-    if isinstance(value, str):
-        return len(value) + 2
-    if isinstance(value, Mapping):
-        return 2 * max(1, len(value)) + sum(json_size(name) + 2 + json_size(item) for name, item in value.items())
-    if isinstance(value, list | tuple):
-        return 2 * max(1, len(value)) + sum(json_size(item) for item in value)
-    return len(json.dumps(value))
-
-
 CONSOLE = "console"
-"""What records of such calls have as their caller's address."""
+"""The caller's address in records of direct calls."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trial:
-    """One call.
+class DirectCall:
+    """A call to make.
 
     Attributes:
-        account_id: Whose call it is: its state, credit and rates count, and the record names it.
+        account_id: Account of the call: its state, credit and rates count, and the record names it.
         action: Name of the action, of version 2022-09-27.
         parameters: As a program would send them.
         consent: Reference to the consent of the people shown, or None.
         language: Language of messages and of texts in results.
-        base_url: Address under which the result can be fetched, without a slash at its end.
+        base_url: Address under which the result can be fetched, without a trailing slash.
     """
 
     account_id: int
@@ -128,15 +39,15 @@ class Trial:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tried:
-    """What came of it.
+class DirectReply:
+    """The reply to a direct call.
 
     Attributes:
         request_id: RequestId of the call, under which its record is found.
         code: Code of the error; empty for success.
         reply: The envelope as a program gets it.
-        milliseconds: How long it took.
-        stages: How long the parts of the work took, in milliseconds by their names.
+        milliseconds: Duration of the call.
+        stages: Milliseconds by stage.
     """
 
     request_id: str
@@ -146,13 +57,93 @@ class Tried:
     stages: Mapping[str, float]
 
 
-class Caller(Protocol):
-    """Makes calls without a signature: whoever uses it must have checked who asks."""
+class DirectCalls:
+    """Makes calls without a signature; users of this class must have checked who asks.
 
-    async def call(self, trial: Trial) -> Tried:
-        """Do a call as the API does: the same checks, charges, marks and records. Errors of the API are part of the reply.
+    Args:
+        registry: The actions.
+        hooks: Checks, charges and observers of all calls.
+        policy: Returns the policy of an account, by its number.
+        options: The operator's choices.
+    """
+
+    def __init__(self, registry: ActionRegistry, hooks: Hooks, policy: Callable[[int], object], options: ProtocolOptions) -> None:
+        self._dispatcher = Dispatcher(registry, hooks.for_users(), options)
+        self._policy = policy
+
+    async def call(self, call: DirectCall) -> DirectReply:
+        """Answer a call as the API does, with the same checks, charges, marks and records. Errors of the API are part of the reply.
 
         Raises:
             AccountNotFound: there is no such account.
         """
-        ...
+        policy = await asyncio.to_thread(self._policy, call.account_id)
+        exchange = _DirectExchange(
+            language=call.language,
+            client_address=CONSOLE,
+            action=call.action,
+            version=V2022,
+            sdk=CONSOLE,
+            direct=call,
+            policy=policy,
+            bytes_in=json_size(call.parameters),
+        )
+        body = b""
+        try:
+            with collecting(exchange.stages):
+                body = await self._dispatcher.answer(exchange)
+        except asyncio.CancelledError:
+            exchange.code = CLIENT_GONE
+            raise
+        finally:
+            record = exchange.record(len(body))
+            self._dispatcher.hooks.observer.record(record)
+        return DirectReply(
+            request_id=record.request_id,
+            code=record.code,
+            reply=json.loads(body),
+            milliseconds=record.seconds * 1000,
+            stages=dict(record.stages),
+        )
+
+
+@dataclass(slots=True, kw_only=True)
+class _DirectExchange(Exchange):
+    """A direct call on its way to a reply."""
+
+    direct: DirectCall
+    policy: object = field(repr=False)
+
+    async def identify(self) -> CallInfo:
+        return CallInfo(
+            request_id=self.request_id,
+            account_id=self.direct.account_id,
+            secret_id="",
+            action=self.action,
+            version=self.version,
+            region="",
+            language=self.language,
+            scheme="v3",
+            client_address=self.client_address,
+            base_url=self.direct.base_url,
+            policy=self.policy,
+        )
+
+    def read_consent(self) -> str | None:
+        if self.direct.consent is not None:
+            check_consent(self.direct.consent)
+        return self.direct.consent
+
+    def take_parameters(self) -> Parameters:
+        return Parameters(dict(self.direct.parameters), strings=False)
+
+
+def json_size(value: object) -> int:
+    """Return the size of a value as JSON, in bytes, without encoding it, because photos are megabytes. Escapes count as one byte."""
+    if isinstance(value, str):
+        return len(value) + 2
+    if isinstance(value, Mapping):
+        return 2 * max(1, len(value)) + sum(json_size(name) + 2 + json_size(item) for name, item in value.items())
+    if isinstance(value, list | tuple):
+        return 2 * max(1, len(value)) + sum(json_size(item) for item in value)
+    return len(json.dumps(value))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from facemeld.api.calls import Caller
+from facemeld.api.calls import DirectCalls
 from facemeld.console.files import TemporaryFiles, Uploads
 from facemeld.fusing.preview import PreviewService
 from facemeld.settings.catalogue import Settings
@@ -20,6 +20,6 @@ class UseCases:
     overview: Overview
     previews: PreviewService
     settings: Settings
-    calls: Caller
+    calls: DirectCalls
     uploads: Uploads = field(default_factory=Uploads)
     temporary_files: TemporaryFiles = field(default_factory=TemporaryFiles)

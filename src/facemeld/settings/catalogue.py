@@ -42,7 +42,7 @@ _FORMER_NAMES = """
     results.hours=RESULT_HOURS results.ultra_hours=ULTRA_RESULT_HOURS marks.credentials=CONTENT_CREDENTIALS
     marks.invisible=INVISIBLE_MARK
 """
-_FORMER = dict(pair.split("=") if "=" in pair else (pair, pair.partition(".")[2].upper()) for pair in _FORMER_NAMES.split())
+_FORMER = {name: old or name.partition(".")[2].upper() for name, _, old in (pair.partition("=") for pair in _FORMER_NAMES.split())}
 _FOR_TESTS = re.compile(PREFIX + "(AXE|REQUIRE_CHROMIUM|SCREENSHOTS|TEST_[A-Z_]+)")
 _SERVICE_LINK = re.compile(
     PREFIX + r"([A-Z0-9_]+_)?(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)"

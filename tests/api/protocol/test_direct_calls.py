@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from facemeld.accounts.types import AccountState, CallPolicy
-from facemeld.api.calls import DirectCalls, Trial, Tried
+from facemeld.api.calls import DirectCall, DirectCalls, DirectReply
 from facemeld.api.protocol.call import Action, ActionRegistry, Call, CallRecord, Hooks
 from facemeld.api.protocol.errors.base import ApiError
 from facemeld.api.protocol.errors.common import AuthFailureUnauthorizedOperation, IpInBlacklist, RequestLimitExceeded
@@ -22,7 +22,7 @@ from facemeld.api.protocol.request import ProtocolOptions
 from .toy import EchoRequest, Refuse
 
 POLICY = CallPolicy(account_id=7, state=AccountState.NORMAL, metered=False, auto_open=False, rates={}, allowed=(), denied=(), actions=None)
-TRIAL = Trial(account_id=7, action="Measure", parameters={"Name": "abc"})
+CALL = DirectCall(account_id=7, action="Measure", parameters={"Name": "abc"})
 
 
 async def measure(call: Call[EchoRequest]) -> Mapping[str, Any]:
@@ -40,35 +40,35 @@ class Desk:
     def record(self, record: CallRecord) -> None:
         self.records.append(record)
 
-    def call(self, trial: Trial) -> Tried:
-        return asyncio.run(self.calls.call(trial))
+    def call(self, call: DirectCall) -> DirectReply:
+        return asyncio.run(self.calls.call(call))
 
 
 def test_the_reply_and_the_record_are_those_of_a_call() -> None:
     desk = Desk()
-    tried = desk.call(TRIAL)
-    assert tried.code == ""
-    assert tried.reply == {"Response": {"Length": 3, "Account": 7, "RequestId": tried.request_id}}
+    answer = desk.call(CALL)
+    assert answer.code == ""
+    assert answer.reply == {"Response": {"Length": 3, "Account": 7, "RequestId": answer.request_id}}
     (record,) = desk.records
     assert (record.action, record.version, record.client_address, record.sdk) == ("Measure", "2022-09-27", "console", "console")
-    assert record.request_id == tried.request_id
-    assert record.bytes_out == len(json.dumps(tried.reply, separators=(",", ":")))
+    assert record.request_id == answer.request_id
+    assert record.bytes_out == len(json.dumps(answer.reply, separators=(",", ":")))
     assert record.call is not None
     assert record.call.policy is POLICY
 
 
 @pytest.mark.parametrize(
-    ("trial", "code"),
+    ("call", "code"),
     [
-        (replace(TRIAL, action="Other"), "InvalidAction"),
-        (replace(TRIAL, parameters={}), "MissingParameter"),
-        (replace(TRIAL, consent="form\n1"), "InvalidParameterValue"),
+        (replace(CALL, action="Other"), "InvalidAction"),
+        (replace(CALL, parameters={}), "MissingParameter"),
+        (replace(CALL, consent="form\n1"), "InvalidParameterValue"),
     ],
 )
-def test_faults_of_the_caller_are_part_of_the_reply(trial: Trial, code: str) -> None:
+def test_faults_of_the_caller_are_part_of_the_reply(call: DirectCall, code: str) -> None:
     desk = Desk()
-    tried = desk.call(trial)
-    assert tried.code == tried.reply["Response"]["Error"]["Code"] == desk.records[0].code == code
+    answer = desk.call(call)
+    assert answer.code == answer.reply["Response"]["Error"]["Code"] == desk.records[0].code == code
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_faults_of_the_caller_are_part_of_the_reply(trial: Trial, code: str) -> 
     ],
 )
 def test_all_checks_hold_but_those_of_keys_and_addresses(check: str, error: type[ApiError], code: str) -> None:
-    assert Desk(**{check: Refuse(error)}).call(TRIAL).code == code
+    assert Desk(**{check: Refuse(error)}).call(CALL).code == code
 
 
 def test_the_size_of_a_request_is_counted_without_writing_it_out() -> None:
@@ -93,10 +93,10 @@ def test_the_size_of_a_request_is_counted_without_writing_it_out() -> None:
     tracemalloc.start()
     try:
         before, _ = tracemalloc.get_traced_memory()
-        tried = desk.call(replace(TRIAL, parameters=parameters))
+        answer = desk.call(replace(CALL, parameters=parameters))
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert tried.reply["Response"]["Length"] == len(photo)
+    assert answer.reply["Response"]["Length"] == len(photo)
     assert peak - before < len(photo) / 2
     assert desk.records[0].bytes_in == len(json.dumps(parameters))

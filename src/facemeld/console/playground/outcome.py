@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from facemeld.api.calls import Trial, Tried
+from facemeld.api.calls import DirectCall, DirectReply
 from facemeld.console.parts.calls import beside, outcome_badge, request_address, stage_bar
 from facemeld.console.parts.materials import picture_address
 from facemeld.console.parts.widgets import CodeTabs, Compare, button, id_chip, link, section, tag
@@ -74,7 +74,7 @@ class Outcome:
         )
         files = {photo.name: photo.data for photo in draft.photos} | {draft.template: template}
         parameters = await asyncio.to_thread(draft.parameters, lambda name: base64.b64encode(files[name]).decode("ascii"))
-        trial = Trial(
+        call = DirectCall(
             account_id=activity.account_id,
             action=draft.action,
             parameters=parameters,
@@ -82,32 +82,32 @@ class Outcome:
             language=context.texts.tag,
             base_url=_server(self._bench),
         )
-        tried = await context.call(Act.EDIT, lambda cases: cases.calls.call(trial))
+        answer = await context.call(Act.EDIT, lambda cases: cases.calls.call(call))
         self._drop()
         self._area.clear()
         with self._area:
-            self._show(tried, parameters, material)
+            self._show(answer, parameters, material)
         context.client.run_javascript(f"getHtmlElement({self._area.id}).scrollIntoView({{ block: 'start' }})")
 
-    def _show(self, tried: Tried, parameters: Mapping[str, Any], material: Material) -> None:
+    def _show(self, answer: DirectReply, parameters: Mapping[str, Any], material: Material) -> None:
         context = self._bench.context
         texts = context.texts
-        reply = tried.reply["Response"]
+        reply = answer.reply["Response"]
         with section(texts("playground.result"), wide=True):
             with tag("div", classes="fm-row"):
-                outcome_badge(context, tried.code)
-                id_chip(context, tried.request_id)
-                link(texts("playground.record"), request_address(context, tried.request_id))
-            if tried.code:
+                outcome_badge(context, answer.code)
+                id_chip(context, answer.request_id)
+                link(texts("playground.record"), request_address(context, answer.request_id))
+            if answer.code:
                 tag("p", reply["Error"]["Message"], "fm-alert")
             else:
                 self._picture(reply["FusedImage"], material)
-            if tried.stages:
+            if answer.stages:
                 tag("h3", texts("playground.timing"))
-                stage_bar(context, tried.stages, max(tried.milliseconds, sum(tried.stages.values())))
+                stage_bar(context, answer.stages, max(answer.milliseconds, sum(answer.stages.values())))
         with section(texts("playground.wire"), wide=True):
             tabs = CodeTabs(context, texts("playground.wire"))
-            tabs.show({texts("playground.request"): _json(parameters), texts("playground.reply"): _json(tried.reply)})
+            tabs.show({texts("playground.request"): _json(parameters), texts("playground.reply"): _json(answer.reply)})
 
     def _picture(self, fused: str, material: Material) -> None:
         context = self._bench.context
