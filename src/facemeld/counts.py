@@ -1,4 +1,4 @@
-"""What rooms count for the operator's metrics: plain numbers by family and outcome, and no knowledge of who reads them."""
+"""Counters for the operator's metrics: plain numbers by family and outcome."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 
 class Family(StrEnum):
-    """Kinds of things that are counted."""
+    """Kinds of events that are counted."""
 
     FETCHES = "fetches"
     FETCHED_BYTES = "fetched bytes"
@@ -30,18 +30,18 @@ OUTCOMES: Mapping[Family, tuple[str, ...]] = MappingProxyType(
         Family.SIGN_INS: ("ok", "wrong", "too many"),
     }
 )
-"""Every outcome of each kind, so that readers know those that have not happened yet."""
+"""All outcomes of each family, so that metrics show outcomes that have not happened yet."""
 
 
 class Counts:
-    """Numbers that only grow; threads may share them."""
+    """Thread-safe numbers that only grow."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._numbers: Counter[tuple[Family, str]] = Counter()
 
     def add(self, family: Family, outcome: str = "", amount: int = 1) -> None:
-        """Count something.
+        """Count an event.
 
         Raises:
             ValueError: the family has no such outcome.
@@ -52,6 +52,6 @@ class Counts:
             self._numbers[family, outcome] += amount
 
     def of(self, family: Family) -> dict[str, int]:
-        """The numbers of a family by outcome, those that are still 0 included."""
+        """Return the numbers of a family by outcome, including zeros."""
         with self._lock:
             return {outcome: self._numbers[family, outcome] for outcome in OUTCOMES[family]}

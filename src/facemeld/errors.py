@@ -1,4 +1,4 @@
-"""The root of every error that Facemeld raises on purpose, and the error of its settings."""
+"""The base of every error that Facemeld raises on purpose, and the error of its settings."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Mapping
 
 
 class FacemeldError(Exception):
-    """Something expected went wrong; the message says what was expected and what came."""
+    """An expected failure; the message states the expectation and the fact."""
 
 
 class SettingsError(FacemeldError):
-    """Settings are not valid; the message has one line for each.
+    """Settings are not valid; the message has a line for each problem.
 
     Attributes:
-        problems: What is wrong, by the name of the setting, variable or option.
+        problems: The problems, by the name of the setting, variable or option.
     """
 
     def __init__(self, problems: Mapping[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""Shares pixel work that falls into independent parts with a second thread, where there is one."""
+"""Shares independent parts of pixel work with a second thread, if there is one."""
 
 from __future__ import annotations
 
@@ -11,18 +11,14 @@ from typing import TypeVar
 Part = TypeVar("Part")
 
 WORTH_SHARING = 1_500_000
-"""Pixels from which two threads are quicker than one."""
+"""Number of pixels from which two threads are faster than one."""
 
 _helper: ContextVar[Executor | None] = ContextVar("helper", default=None)
 
 
 @contextmanager
 def helped(helper: Executor | None) -> Iterator[None]:
-    """Within the block, ``each`` shares its work with a helper.
-
-    Args:
-        helper: Has one thread, which the block keeps to itself; None for no help.
-    """
+    """Let ``each`` share its work within the block with a helper that has one thread; None for no help."""
     token = _helper.set(helper)
     try:
         yield
@@ -31,25 +27,25 @@ def helped(helper: Executor | None) -> Iterator[None]:
 
 
 def each(work: Callable[[Part], None], parts: Iterable[Part], pixels: int) -> None:
-    """Do some work on every part; nothing may depend on the order.
+    """Do some work on every part, in any order.
 
-    OpenCV and NumPy let other threads run while they work on pixels. So two threads take half the time where a core is free, and
-    give the same pixels as one. Small pictures are not worth the way from one thread to the other and back.
+    OpenCV and NumPy release the interpreter lock while they work on pixels, so two threads take half the time if a core is free, and
+    give the same pixels as one. For small pictures the handover costs more than it saves.
 
     Args:
-        work: What to do.
-        parts: On what.
-        pixels: How many pixels all parts have together.
+        work: Called with each part.
+        parts: The parts.
+        pixels: Number of pixels of all parts together; decides whether the work is shared.
 
     Raises:
-        Exception: what the work raised on the first part that failed.
+        Exception: the exception of the first part that failed.
     """
     helper, todo = _helper.get(), list(parts)
     half = len(todo) // 2
     if helper is None or not half or pixels < WORTH_SHARING:
         _all(work, todo)
         return
-    # The helper's own context holds no helper: what it calls is not shared again.
+    # The helper's own context has no helper, so its work is not shared again.
     other = helper.submit(_all, work, todo[half:])
     try:
         _all(work, todo[:half])

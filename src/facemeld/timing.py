@@ -1,4 +1,4 @@
-"""Tells where the time of one call went: named stages, clocked where they happen and collected for the whole call."""
+"""Time of a call by stage: stages are timed where they run and collected for the whole call."""
 
 from __future__ import annotations
 
@@ -38,17 +38,16 @@ STAGES: Mapping[str, str] = {
 }
 """Names and meanings of the stages, in the order in which a call goes through them."""
 
-
 _MOST_SPANS = 256
 
 
 class Span(NamedTuple):
-    """One block that was clocked.
+    """One timed block.
 
     Attributes:
         name: The stage.
-        started: When it began, on the clock ``time.perf_counter``, which all processes of a machine share.
-        seconds: How long it took, with the blocks inside it.
+        started: Its start, on the clock ``time.perf_counter``, which all processes of a machine share.
+        seconds: Its duration, including the blocks inside it.
     """
 
     name: str
@@ -57,7 +56,7 @@ class Span(NamedTuple):
 
 
 class Stages:
-    """Seconds by stage. One flow of control at a time adds to it, be it in several threads or processes one after the other."""
+    """Seconds by stage. Not thread-safe: one thread or process at a time may add to it."""
 
     __slots__ = ("_seconds", "_spans", "inner")
 
@@ -71,17 +70,12 @@ class Stages:
         self._seconds[name] = self._seconds.get(name, 0.0) + seconds
 
     def note(self, span: Span) -> None:
-        """Remember when a block ran; those beyond the first few hundred of a call are forgotten."""
+        """Keep a block; only the first 256 blocks of a call are kept."""
         if len(self._spans) < _MOST_SPANS:
             self._spans.append(span)
 
     def merge(self, others: Mapping[str, float], spans: Iterable[Span] = ()) -> None:
-        """Add what was clocked elsewhere, such as in a worker; it counts as inside the stage that runs now.
-
-        Args:
-            others: Seconds by stage.
-            spans: The blocks.
-        """
+        """Add times taken elsewhere, such as in a worker: seconds by stage, and the blocks. They count as inside the current stage."""
         for name, seconds in others.items():
             self.add(name, seconds)
             self.inner += seconds
@@ -104,7 +98,7 @@ class Stages:
         return {name: round(seconds * 1000, 3) for name, seconds in self._seconds.items()}
 
     def total(self) -> float:
-        """Seconds of all stages together."""
+        """Return the seconds of all stages together."""
         return sum(self._seconds.values())
 
 
@@ -112,13 +106,13 @@ _current: ContextVar[Stages | None] = ContextVar("stages", default=None)
 
 
 def current_stages() -> Stages | None:
-    """The collector of the call that runs here; None when nobody collects."""
+    """Return the collector of the current call; None if there is none."""
     return _current.get()
 
 
 @contextmanager
 def collecting(stages: Stages) -> Iterator[Stages]:
-    """Let every ``stage`` of this block, its tasks and its threads add to one collector."""
+    """Collect the time of every ``stage`` in this block, its tasks and its threads."""
     token = _current.set(stages)
     try:
         yield stages
@@ -127,7 +121,7 @@ def collecting(stages: Stages) -> Iterator[Stages]:
 
 
 class _Block:
-    """A block that is being clocked."""
+    """A block that is being timed."""
 
     __slots__ = ("_name", "_outer", "_stages", "_started")
 
@@ -150,10 +144,10 @@ class _Block:
 
 
 def stage(name: str) -> AbstractContextManager[None]:
-    """Clock a block as a stage of the call that runs here; does next to nothing when nobody collects.
+    """Time a block as a stage of the current call; costs next to nothing without a collector.
 
-    A stage inside another one counts for itself alone, so that all stages add up to the time they took together. A block that raises
-    counts as well.
+    The time of an inner stage does not count for the outer stage, so that all stages add up to the total. A block that raises an
+    exception counts as well.
 
     Example:
         >>> with collecting(Stages()) as stages:

@@ -24,16 +24,15 @@ _CHUNK_BYTES = 32
 
 @dataclass(frozen=True, slots=True)
 class ConnectionLimits:
-    """What a connection may do.
+    """Limits on connections.
 
     Attributes:
         connections: Connections at the same time.
-        per_address: Of them from one address; proxies that are trusted may have all.
+        per_address: Connections from one address; trusted proxies may have all.
         header_seconds: Time in which the head of a request must arrive.
         header_bytes: Size of a head.
         headers: Lines of a head.
-        slow_bytes: Bytes a second that a client must take of a reply, once it has been slower for ``slow_seconds``.
-        slow_seconds: See above.
+        slow_bytes, slow_seconds: A client may read a reply more slowly than this many bytes a second for this many seconds.
         proxies: Networks of trusted proxies.
     """
 
@@ -48,7 +47,7 @@ class ConnectionLimits:
 
 
 def parse_proxies(names: Iterable[str]) -> tuple[Network, ...]:
-    """Networks of trusted proxies; ``*`` trusts every address, and names that are no addresses match none."""
+    """Return the networks of trusted proxies; ``*`` trusts every address, and names that are not addresses are skipped."""
     found: list[Network] = []
     for name in names:
         if name == "*":
@@ -57,40 +56,40 @@ def parse_proxies(names: Iterable[str]) -> tuple[Network, ...]:
         try:
             found.append(ip_network(name, strict=False))
         except ValueError:
-            # The server also knows sockets by name.
+            # uvicorn also accepts names of sockets here.
             continue
     return tuple(found)
 
 
 class Watched(Protocol):
-    """A connection that a guard keeps an eye on."""
+    """A connection that a guard watches."""
 
     def look(self, now: float) -> None:
-        """Cut the connection off if it holds up the server."""
+        """Close the connection if it holds up the server."""
         ...
 
 
 class Guard:
-    """Keeps count of connections and cuts off those that hold up the server; belongs to one event loop."""
+    """Counts connections and closes those that hold up the server; belongs to one event loop."""
 
     def __init__(self, limits: ConnectionLimits) -> None:
         self.limits = limits
         self.refused: Counter[str] = Counter()
-        """Connections and requests that were refused or cut off, by reason."""
+        """Refused requests and closed connections, by reason."""
         self._open: set[Watched] = set()
         self._by_address: Counter[str] = Counter()
 
     @property
     def open(self) -> int:
-        """Connections that are open now."""
+        """Number of open connections."""
         return len(self._open)
 
     def protocol(self) -> type[GuardedProtocol]:
-        """The protocol class for a server whose connections this guard watches."""
+        """Return the protocol class for a server whose connections this guard watches."""
         return type("WatchedProtocol", (GuardedProtocol,), {"guard": self})
 
     def admit(self, connection: Watched, address: str) -> bool:
-        """Whether one more connection from an address may be served; if so, it counts until ``release``."""
+        """Count a connection until ``release``; return False if there is no room for it."""
         if len(self._open) >= self.limits.connections:
             self.refused["connections"] += 1
             return False
@@ -110,7 +109,7 @@ class Guard:
                 del self._by_address[address]
 
     async def watch(self, every: float = 1.0) -> None:
-        """Look after all connections again and again, until cancelled."""
+        """Check all connections repeatedly, until cancelled."""
         while True:
             await asyncio.sleep(every)
             now = asyncio.get_running_loop().time()
@@ -126,17 +125,17 @@ class Guard:
 
 
 class GuardedConnection(h11.Connection):
-    """Reads requests more strictly: heads within limits, one way of saying where a body ends, no crumbs of chunks."""
+    """Reads requests more strictly: limits on heads, one statement of a body's length, no tiny chunks."""
 
     def __init__(self, limits: ConnectionLimits) -> None:
         super().__init__(h11.SERVER, limits.header_bytes)
         self.refusal = 400
-        """Status to answer with, once a rule was broken."""
+        """Status of the reply once a rule is broken."""
         self._limits = limits
         self._chunks = self._chunk_bytes = 0
 
     def next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
-        """The next event.
+        """Return the next event.
 
         Raises:
             RemoteProtocolError: the client broke a rule.
@@ -156,7 +155,7 @@ class GuardedConnection(h11.Connection):
         elif isinstance(event, h11.Data):
             self._chunks += event.chunk_start
             self._chunk_bytes += len(event.data)
-            # Each chunk costs the server far more than the client; honest ones are kilobytes long.
+            # A chunk costs the server far more than the client; ordinary chunks are kilobytes long.
             if self._chunks > _FREE_CHUNKS + self._chunk_bytes // _CHUNK_BYTES:
                 raise h11.RemoteProtocolError("chunks are too small", error_status_hint=400)
 
@@ -188,7 +187,7 @@ class GuardedProtocol(H11Protocol):
         self._unsent: tuple[float, int] | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in the base class
-        """Serve the connection if there is room for it."""
+        """Serve the connection if there is room."""
         super().connection_made(transport)
         self._address = self.client[0] if self.client else ""
         if self.guard.admit(self, self._address):
@@ -202,7 +201,7 @@ class GuardedProtocol(H11Protocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Read on, and note whether the head of a request is waiting for its rest."""
+        """Read on, and note since when the head of a request has been incomplete."""
         if self._lingering:
             self._left_to_discard -= len(data)
             if self._left_to_discard < 0:
@@ -215,28 +214,24 @@ class GuardedProtocol(H11Protocol):
             self._head_since = self.loop.time()
 
     def handle_websocket_upgrade(self, event: h11.Request) -> None:
-        """Hand the connection over to a protocol for websockets, which the guard watches in this one's place."""
+        """Hand the connection over to the websocket protocol, which the guard watches instead."""
         self.guard.release(self, self._address)
         super().handle_websocket_upgrade(event)
 
     def send_400_response(self, msg: str) -> None:
-        """Answer a request that is none."""
+        """Answer a malformed request."""
         self.guard.refused["malformed"] += 1
         self._refuse(self._strict.refusal, msg)
 
     def shutdown(self) -> None:
-        """Close in good order when the server stops."""
+        """Close the connection when the server stops."""
         if self._lingering:
             self.transport.abort()
         else:
             super().shutdown()
 
     def look(self, now: float) -> None:
-        """Cut the connection off if it holds up the server.
-
-        Args:
-            now: Time of the event loop.
-        """
+        """Close the connection if it holds up the server; ``now`` is the time of the event loop."""
         limits = self.guard.limits
         if self._head_since is not None and now - self._head_since > limits.header_seconds:
             self.guard.refused["slow head"] += 1
@@ -254,7 +249,7 @@ class GuardedProtocol(H11Protocol):
             self._unsent = (now, size)
 
     def _refuse(self, status: int, text: str) -> None:
-        """Answer outside of any application and close, but not before the client had a chance to read the answer."""
+        """Reply without the application and close, once the client has had time to read the reply."""
         if self._lingering or self.transport.is_closing():
             return
         self._lingering = True
@@ -271,7 +266,7 @@ class GuardedProtocol(H11Protocol):
                 f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
             )
             self.transport.write(head.encode("ascii") + body)
-        # Closing on unread bytes would reset the connection, and the client might never see the answer.
+        # Closing with unread bytes would reset the connection, and the client might not see the reply.
         self.flow.resume_reading()
         if self.transport.can_write_eof():
             self.transport.write_eof()
@@ -279,16 +274,16 @@ class GuardedProtocol(H11Protocol):
 
 
 LARGEST_MESSAGE = 1 << 20
-"""Bytes of a message that a page may send; files take another way."""
+"""Largest websocket message of a page, in bytes; files are uploaded by HTTP."""
 
 
 def watched_sockets(guard: Guard) -> type[asyncio.Protocol]:
-    """The protocol class for websockets whose connections a guard counts."""
+    """Return the protocol class for websockets that a guard watches."""
     return type("WatchedSocket", (GuardedSocket,), {"guard": guard})
 
 
 class GuardedSocket(WSProtocol):
-    """One websocket, counted by a guard."""
+    """One websocket, watched by a guard."""
 
     guard: ClassVar[Guard]
 
@@ -298,7 +293,7 @@ class GuardedSocket(WSProtocol):
         self._unsent: tuple[float, int] | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in the base class
-        """Serve the connection if there is room for it."""
+        """Serve the connection if there is room."""
         super().connection_made(transport)
         self._address = self.client[0] if self.client else ""
         if not self.guard.admit(self, self._address):
@@ -310,11 +305,7 @@ class GuardedSocket(WSProtocol):
         super().connection_lost(exc)
 
     def look(self, now: float) -> None:
-        """Cut off a reader that takes nothing of what waits for it; browsers answer pings, so the rest is the server's own business.
-
-        Args:
-            now: Time of the event loop.
-        """
+        """Close the connection if its client has stopped reading; ``now`` is the time of the event loop."""
         size = self.transport.get_write_buffer_size()
         if not size or self._unsent is None or size < self._unsent[1]:
             self._unsent = (now, size) if size else None

@@ -1,4 +1,4 @@
-"""The outermost layer of the server: bodies that come too slowly or are too many, clients that ask too much at once, a count of it all."""
+"""The outermost layer of the server: limits on slow and large bodies and on requests of one client, and a count of replies."""
 
 from __future__ import annotations
 
@@ -13,20 +13,19 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 MIB = 1 << 20
 
 _LATE_SECONDS = 1.0
-"""How long a client that was cut off for being slow may still send, so that it gets to see the reply."""
+"""Time in which a slow client may still send after it was refused, so that it sees the reply."""
 
 
 @dataclass(frozen=True, slots=True)
 class EdgeLimits:
-    """What requests may do, whatever they are for.
+    """Limits on requests of any kind.
 
     Attributes:
         body_seconds: Time in which a body must arrive.
-        slow_bytes: Bytes a second that must arrive of a body, once it has been slower for ``slow_seconds``.
-        slow_seconds: See above.
-        bodies: Bytes of all bodies that are held at the same time; one address may hold half of them.
+        slow_bytes, slow_seconds: A body may be slower than this many bytes a second for this many seconds.
+        bodies: Bytes of all bodies held at the same time; one address may hold half of them.
         per_address: Requests of one address at the same time.
-        discard_bytes: Bytes that are read and thrown away of a body that nobody wants, so that the client gets to see the reply.
+        discard_bytes: Bytes of a refused body that are read and thrown away, so that the client sees the reply.
     """
 
     body_seconds: float = 120.0
@@ -39,7 +38,7 @@ class EdgeLimits:
 
 @dataclass(frozen=True, slots=True)
 class _Refusal:
-    """An answer that the application does not give."""
+    """A reply that the edge gives in place of the application."""
 
     reason: str
     status: int
@@ -52,18 +51,18 @@ _SLOW = _Refusal("slow body", 408, "the body did not arrive in time")
 
 
 class _Shares:
-    """What each address has of something, and all of them together."""
+    """Amounts by address, and their total."""
 
     def __init__(self) -> None:
         self.total = 0
         self._parts: dict[str, int] = {}
 
     def of(self, address: str) -> int:
-        """What an address has."""
+        """Return the amount of an address."""
         return self._parts.get(address, 0)
 
     def add(self, address: str, amount: int) -> None:
-        """Give an address more, or take back what it had; addresses that have nothing are forgotten."""
+        """Change the amount of an address; addresses with nothing left are forgotten."""
         left = self._parts.get(address, 0) + amount
         self.total += amount
         if left:
@@ -77,7 +76,7 @@ class Edge:
 
     Args:
         app: The application.
-        limits: What requests may do.
+        limits: Limits on requests.
         refused: Counts refusals by reason.
     """
 
@@ -88,16 +87,16 @@ class Edge:
         self._held = _Shares()
         self._running = _Shares()
         self.answered: Counter[tuple[str, int]] = Counter()
-        """Replies by kind of address and status."""
+        """Replies by kind of path and status."""
 
     @property
     def held(self) -> int:
-        """Bytes of bodies that are held now."""
+        """Bytes of bodies held at present."""
         return self._held.total
 
     @property
     def running(self) -> int:
-        """Requests that are being answered now."""
+        """Requests in flight."""
         return self._running.total
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -107,7 +106,7 @@ class Edge:
             return
         address = _address(scope)
         if not address:
-            # A proxy may pass on what its client made up; nobody behind this takes it for an address.
+            # A proxy may pass on an invented name; the application must not take it for an address.
             scope = {**scope, "client": None}
         exchange = _Exchange(self, scope, address, receive, send)
         self._running.add(address, 1)
@@ -118,27 +117,27 @@ class Edge:
             self._held.add(address, -exchange.held)
 
     def refuses(self, address: str, announced: int) -> _Refusal | None:
-        """Why a request may not even begin, or None."""
+        """Return the reason why a request may not begin, or None."""
         if self._running.of(address) > self._limits.per_address:
             return _TOO_MANY
-        # What could never fit is for the application to refuse, which knows its own limits and has words for it.
+        # A body larger than half the budget can never fit; the application rejects it with its own error code.
         room = announced > self._limits.bodies // 2 or self._fits(address, announced)
         return None if room else _NO_ROOM
 
     def hold(self, address: str, size: int) -> bool:
-        """Whether there is room for more of a body; if so, it counts until the request ends."""
+        """Reserve room for a part of a body until the request ends; return False if there is none."""
         if not self._fits(address, size):
             return False
         self._held.add(address, size)
         return True
 
     def count_refusal(self, reason: str) -> None:
-        """Count a request that is refused here."""
+        """Count a refused request."""
         self._refused[reason] += 1
 
     @property
     def limits(self) -> EdgeLimits:
-        """What requests may do."""
+        """Limits on requests."""
         return self._limits
 
     def _fits(self, address: str, size: int) -> bool:
@@ -168,13 +167,13 @@ class _Exchange:
         self.held = 0
 
     async def run(self, app: ASGIApp) -> None:
-        """Let an application answer, or refuse in its place."""
+        """Let the application answer, or refuse in its place."""
         self._refusal = self._edge.refuses(self._address, self._announced)
         try:
             if self._refusal is None:
                 await app(self._scope, self.receive, self.send)
         except Exception:
-            # It was told that the client had gone, and may say so as it likes.
+            # We told the application that the client disconnected, so any exception it raises now is expected.
             if self._refusal is None:
                 self._status = self._status or 500
                 raise
@@ -184,7 +183,7 @@ class _Exchange:
             self._edge.answered[kind_of(self._scope["path"]), self._status] += 1
 
     async def receive(self) -> Message:
-        """What the application gets: once a body is refused, the client is gone as far as the application knows."""
+        """Return the next message for the application; once the body is refused, it learns that the client disconnected."""
         if self._refusal is not None:
             return {"type": "http.disconnect"}
         if self._whole:
@@ -199,7 +198,7 @@ class _Exchange:
         return {"type": "http.disconnect"}
 
     async def _next(self) -> Message | None:
-        """The next part of the body, or None if it takes too long."""
+        """Return the next part of the body, or None if it takes too long."""
         clock, limits = asyncio.get_running_loop().time, self._limits
         asked = clock()
         patience = min(limits.slow_seconds - self._waited, self._begun + limits.body_seconds - asked)
@@ -224,13 +223,13 @@ class _Exchange:
         return True
 
     async def send(self, message: Message) -> None:
-        """Send what the application answers, unless the request was refused."""
+        """Send a message of the application, unless the request was refused."""
         if self._refusal is not None and not self._status:
             return
         if message["type"] == "http.response.start":
             self._status = message["status"]
             if not self._whole:
-                # What the client still sends would be taken for its next request.
+                # The rest of the body would be taken for the next request.
                 message = {**message, "headers": [*message.get("headers", ()), (b"connection", b"close")]}
         elif message["type"] == "http.response.body" and not message.get("more_body", False) and not self._whole:
             await self._send({**message, "more_body": True})
@@ -251,7 +250,7 @@ class _Exchange:
         await self._send({"type": "http.response.body"})
 
     async def _discard(self) -> None:
-        """Read a body to its end that nobody wants: a client that is still sending when the connection closes never sees the reply."""
+        """Read the rest of the body: a client that is still sending when the connection closes never sees the reply."""
         if self._asked_first:
             return
         left = self._limits.discard_bytes
@@ -266,7 +265,7 @@ class _Exchange:
 
 
 def _address(scope: Scope) -> str:
-    """The client's address; empty if it is unknown or is none."""
+    """Return the client's address; empty if unknown or not an IP address."""
     client = scope.get("client")
     try:
         return str(ip_address(client[0])) if client else ""
@@ -287,7 +286,7 @@ _KINDS: tuple[tuple[str, str], ...] = (
 
 
 def kind_of(path: str) -> str:
-    """What a path is for, in a word; every path has one of few."""
+    """Return the kind of a path, one of a few words."""
     if path == "/":
         return "api"
     return next((kind for start, kind in _KINDS if path.startswith(start)), "other")

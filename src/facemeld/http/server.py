@@ -1,4 +1,4 @@
-"""Runs an ASGI application on a socket: signals, orderly stop, connections under guard."""
+"""Runs an ASGI application on a socket: signals, graceful stop, guarded connections."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from facemeld.http.connections import LARGEST_MESSAGE, Guard, watched_sockets
 
 
 class HttpServer(uvicorn.Server):
-    """A server whose signals we handle: an orderly stop ends with exit status 0.
+    """A server that handles signals itself, so that a graceful stop ends with exit status 0.
 
     Args:
         app: The application.
         guard: Watches the connections.
-        keep_alive_seconds: How long an idle connection is kept.
-        trusted_proxies: Whose ``X-Forwarded-For`` is believed, comma separated; empty for none.
-        drain_seconds: How long a stop waits for requests in flight.
-        lifespan: Whether the application is to be told of start and stop.
-        websockets: Whether the application takes websockets.
+        keep_alive_seconds: Time for which an idle connection is kept.
+        trusted_proxies: Comma-separated proxies whose ``X-Forwarded-For`` is trusted; empty for none.
+        drain_seconds: Longest wait for requests in flight when the server stops.
+        lifespan: Send lifespan events to the application.
+        websockets: The application accepts websockets.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class HttpServer(uvicorn.Server):
         self._guard = guard
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
-        """Serve until a signal comes or ``stop`` is called."""
+        """Serve until a signal arrives or ``stop`` is called."""
         watch = asyncio.create_task(self._guard.watch())
         try:
             await super().serve(sockets)
@@ -68,7 +68,7 @@ class HttpServer(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Stop accepting calls and drain on the first SIGTERM or SIGINT."""
+        """Stop on the first SIGTERM or SIGINT."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
@@ -79,17 +79,17 @@ class HttpServer(uvicorn.Server):
                 loop.remove_signal_handler(number)
 
     async def stop_when(self, event: asyncio.Event) -> None:
-        """Stop in good order once something has happened."""
+        """Stop once an event is set."""
         await event.wait()
         self.stop()
 
     def stop(self) -> None:
-        """Stop accepting calls and drain."""
+        """Stop accepting connections, and end when the requests in flight are done."""
         self.should_exit = True
 
 
 class SideServer(HttpServer):
-    """A server beside another one, which has the signals and stops this one."""
+    """A server beside another one, which handles the signals and stops this one."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -98,7 +98,7 @@ class SideServer(HttpServer):
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that is bound but does not accept yet.
+    """Return a bound socket that does not accept connections yet.
 
     Raises:
         OSError: the address cannot be listened on.
@@ -107,7 +107,7 @@ def listen(host: str, port: int) -> socket.socket:
     listening = socket.socket(family, socket.SOCK_STREAM)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        # Accepted sockets inherit it. Else the body of a reply waits until the client has acknowledged its head: 40 ms.
+        # Accepted sockets inherit this. Otherwise the body of a reply waits 40 ms for the client to acknowledge the head.
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         listening.bind((host, port))
     except OSError as error:
@@ -117,6 +117,6 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def address_of(listening: socket.socket, host: str) -> str:
-    """The address of a socket as clients write it."""
+    """Return the URL of a socket."""
     name = f"[{host}]" if ":" in host else host
     return f"http://{name}:{listening.getsockname()[1]}"

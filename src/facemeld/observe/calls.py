@@ -17,17 +17,22 @@ from facemeld.db.errors import Clock, DatabaseUnavailable, utc_now
 from facemeld.settings.catalogue import Settings
 from facemeld.usage.types import Usage
 
+logger = logging.getLogger("facemeld")
 _calls = logging.getLogger("facemeld.calls")
-# What callers name may be any text, such as one that looks like another line of the log.
-_NAME = re.compile(r"[A-Za-z0-9._:%@/-]{0,64}")
+
+FLUSH_SECONDS = 0.5
+"""Longest wait of a record; a crash loses no more than this."""
+MOST_WAITING = 20_000
+"""Records that may wait while the database is unavailable; further records are dropped, and the log says how many."""
+
+_STORED_NAME = re.compile(r"[A-Za-z0-9._-]{0,64}")
+_ADDRESS = re.compile(r"[A-Za-z0-9._:%-]{0,64}")
+# Names that callers send may be any text, such as a forged line of the log.
+_LOGGED_NAME = re.compile(r"[A-Za-z0-9._:%@/-]{0,64}")
 
 
 class CallLog:
-    """Observes calls and writes a line for each.
-
-    Args:
-        clients: Whether the lines name the callers' addresses.
-    """
+    """Writes a line for each call, with the callers' addresses if ``clients`` is set."""
 
     def __init__(self, clients: bool = True) -> None:
         self._clients = clients
@@ -55,14 +60,14 @@ class CallLog:
 
 
 def _shown(text: str) -> str:
-    return text if _NAME.fullmatch(text) else "?"
+    return text if _LOGGED_NAME.fullmatch(text) else "?"
 
 
 class JsonLines(logging.Formatter):
     """A log record as one line of JSON."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line; calls bring their fields, other records their text."""
+        """Return the line: the fields of a call, or the text of any other record."""
         moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         line: dict[str, object] = {"time": moment, "level": record.levelname.lower(), "logger": record.name}
         line.update(getattr(record, "fields", None) or {"message": record.getMessage()})
@@ -80,43 +85,32 @@ def set_up_logging(settings: Settings) -> None:
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
     logging.getLogger("facemeld").setLevel(logging.INFO)
-    # It has a line for every malformed request, which strangers can send as many as they like of; the metrics count them.
+    # uvicorn logs every malformed request, and strangers can send any number of them; the metrics count them.
     logging.getLogger("uvicorn").setLevel(logging.ERROR)
 
 
-logger = logging.getLogger("facemeld")
-
-FLUSH_SECONDS = 0.5
-"""How long a record waits at most; a crash loses no more than that."""
-MOST_WAITING = 20_000
-"""Records that may wait while the database does not take them; more are dropped, and the log says how many."""
-
-_LONGEST_NAME_PATTERN = re.compile(r"[A-Za-z0-9._-]{0,64}")
-_ADDRESS = re.compile(r"[A-Za-z0-9._:%-]{0,64}")
-
-
 class UsageRecords(Protocol):
-    """Takes usage records."""
+    """A store of usage records."""
 
     def add(self, records: Sequence[Usage]) -> None:
         """Store records; see ``UsageStore.add``."""
 
 
 class KeyUses(Protocol):
-    """Takes the last use of keys."""
+    """A store of the last use of keys."""
 
     def record_use(self, uses: Mapping[str, datetime]) -> None:
         """Note when keys were last used; see ``KeyStore.record_use``."""
 
 
 class UsageLog:
-    """Observes calls; never waits and never fails.
+    """Keeps a usage record of each call; recording never waits and never fails.
 
     Args:
-        usage: Where records go.
-        accounts: Where the last use of a key is noted.
-        clients: Whether records keep the callers' addresses.
-        clock: The present moment in UTC.
+        usage: Stores the records.
+        accounts: Stores the last use of each key.
+        clients: Keep the callers' addresses in the records.
+        clock: Returns the present moment in UTC.
         most_waiting: See ``MOST_WAITING``.
     """
 
@@ -136,15 +130,15 @@ class UsageLog:
         self._waiting: list[Usage] = []
         self._dropped = 0
         self.lost = 0
-        """Records that could not be kept."""
+        """Number of records that could not be kept."""
 
     @property
     def waiting(self) -> int:
-        """Records that are not yet in the database."""
+        """Number of records that are not yet in the database."""
         return len(self._waiting)
 
     def record(self, record: CallRecord) -> None:
-        """Take note of a finished call."""
+        """Queue the record of a finished call."""
         if len(self._waiting) >= self._most_waiting:
             self._dropped += 1
             self.lost += 1
@@ -157,7 +151,7 @@ class UsageLog:
                 request_id=record.request_id,
                 account_id=None if call is None else call.account_id,
                 secret_id=None if call is None else call.secret_id or None,
-                # Names that were not authenticated are anybody's text.
+                # Without authentication these names may be any text.
                 action="" if call is None else _name(record.action),
                 version="" if call is None else _name(record.version),
                 code=record.code,
@@ -176,12 +170,12 @@ class UsageLog:
         )
 
     def _client(self, address: str) -> str:
-        # Which calls came from the console tells nothing about anybody's address.
+        # The console's mark is not a person's address.
         kept = self._clients or address == CONSOLE
         return address if kept and _ADDRESS.fullmatch(address) else ""
 
     async def run(self) -> None:
-        """Write what was noted, again and again, until cancelled."""
+        """Store the waiting records twice a second, until cancelled."""
         while True:
             await asyncio.sleep(FLUSH_SECONDS)
             try:
@@ -190,7 +184,7 @@ class UsageLog:
                 logger.exception("Usage records could not be stored and are lost")
 
     async def flush(self) -> None:
-        """Write everything that was noted so far; what the database does not take waits for the next time."""
+        """Store the waiting records; they stay in the queue while the database is unavailable."""
         batch, self._waiting = self._waiting, []
         if not batch:
             return
@@ -200,7 +194,7 @@ class UsageLog:
             logger.error("Usage of %d calls could not be stored yet: %s", len(batch), error)
             self._waiting = batch + self._waiting
         except Exception:
-            # Records that the database refuses for good are given up, so that those after them are stored.
+            # The database refused these records for good; give them up so that later records are stored.
             self.lost += len(batch)
             raise
         if self._dropped:
@@ -209,9 +203,9 @@ class UsageLog:
 
     def _store(self, batch: Sequence[Usage]) -> None:
         self._usage.add(batch)
-        # Records come in the order of time, so the last one of each key stays.
+        # Records are in order of time, so the last use of each key wins.
         self._accounts.record_use({usage.secret_id: usage.at for usage in batch if usage.secret_id is not None})
 
 
 def _name(text: str) -> str:
-    return text if _LONGEST_NAME_PATTERN.fullmatch(text) else ""
+    return text if _STORED_NAME.fullmatch(text) else ""

@@ -25,11 +25,11 @@ _SERVERS_FAILURES = frozenset({"RpcFail", "RequestTimeout", "InnerError", "Serve
 
 
 def open_tracing(endpoint: str, share: float) -> TracerProvider:
-    """What sends spans to a collector, in batches beside the calls.
+    """Return a provider that sends spans to a collector, in batches.
 
     Args:
-        endpoint: Where the collector takes OTLP over HTTP, e.g. ``http://127.0.0.1:4318/v1/traces``.
-        share: Share of calls that are traced when the caller does not say, 0 to 1.
+        endpoint: Address of the collector for OTLP over HTTP, e.g. ``http://127.0.0.1:4318/v1/traces``.
+        share: Share of calls, 0 to 1, that are traced if the caller does not decide.
     """
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
@@ -37,7 +37,7 @@ def open_tracing(endpoint: str, share: float) -> TracerProvider:
 
 
 def make_provider(processor: SpanProcessor, share: float = 1.0) -> TracerProvider:
-    """A provider of its own, which leaves the process's global one alone."""
+    """Return a provider that is independent of the process's global provider."""
     resource = Resource.create({"service.name": "facemeld", "service.version": __version__})
     provider = TracerProvider(sampler=ParentBased(TraceIdRatioBased(share)), resource=resource, shutdown_on_exit=False)
     provider.add_span_processor(processor)
@@ -45,12 +45,12 @@ def make_provider(processor: SpanProcessor, share: float = 1.0) -> TracerProvide
 
 
 class CallTracer:
-    """Observes calls and makes spans of them; a caller's own trace (``traceparent``) goes on.
+    """Makes spans of calls; continues the caller's own trace (``traceparent``).
 
-    Nothing that a caller sent gets into a span: no parameters, no addresses of pictures, no names but those of actions on offer.
+    A span contains nothing that a caller sent: no parameters, no addresses of pictures, and no names except those of actions on offer.
 
     Args:
-        provider: Takes the spans.
+        provider: Receives the spans.
         actions: Versions and names of the actions on offer.
     """
 
@@ -61,10 +61,10 @@ class CallTracer:
 
     def record(self, record: CallRecord) -> None:
         """Make the spans of a finished call."""
-        # Spans need the time of day; stages are clocked on a clock that is never set.
+        # OpenTelemetry wants wall-clock time; stages use the monotonic clock. One offset converts them.
         offset = time.time_ns() - time.perf_counter_ns()
         end = time.perf_counter()
-        # A moment has passed since the record was made; no stage may stand out of its call.
+        # The record was made a moment ago; no stage may start before its call.
         begin = min([end - record.seconds, *(stage.started for stage in record.spans)])
         parent = self._propagator.extract({"traceparent": record.traceparent}) if record.traceparent else Context()
         call = record.call
@@ -84,7 +84,7 @@ class CallTracer:
         span.end(_moment(end, offset))
 
     def _stages(self, spans: Iterable[Span], call: Context, offset: int) -> None:
-        """A span for each stage, inside that of the stage which it was part of."""
+        """Make a span for each stage, inside the span of the enclosing stage."""
         around: list[tuple[Span, OpenSpan]] = []
         for stage in sorted(spans, key=lambda stage: (stage.started, -stage.seconds)):
             while around and around[-1][0].started + around[-1][0].seconds < stage.started + stage.seconds:

@@ -282,7 +282,7 @@ SETTINGS: Mapping[str, Setting] = MappingProxyType(_catalogue())
 
 GROUPS: Mapping[str, str] = MappingProxyType(
     {
-        "Installation": "What every command needs.",
+        "Installation": "Settings that every command needs.",
         **{
             field.title or "": (kind.__doc__ or "").strip()
             for field in Settings.model_fields.values()

@@ -67,13 +67,13 @@ class Group(BaseModel):
 
 
 class Database(Group):
-    """Where data about accounts, materials and calls are stored."""
+    """Storage of data about accounts, materials and calls."""
 
     url: str = setting("", "SQLAlchemy URL of the database. Empty: a SQLite file in the data folder.")
 
 
 class Server(Group):
-    """Where the server listens, and what a client may demand of a connection."""
+    """Address of the server, and limits on its connections."""
 
     host: str = setting("127.0.0.1", "Address to listen on.", short="HOST", option="--host")
     port: int = setting(8080, "Port to listen on. 0: any free port.", short="PORT", option="--port", ge=0, le=65535)
@@ -108,7 +108,7 @@ class Server(Group):
 
 
 class Log(Group):
-    """What the log keeps of calls."""
+    """Form and content of the log."""
 
     format: Literal["human", "json"] = setting(
         "human", "Form of the log, which has one line per call: human is for people, json for programs."
@@ -147,7 +147,7 @@ class Trace(Group):
 
 
 class Api(Group):
-    """Who may call the API, and how strictly calls are read."""
+    """Access to the API, and how strictly calls are read."""
 
     strict: bool = setting(False, "Refuse what the cloud refuses: unknown parameters, text in place of numbers, empty regions.")
     language: Language = setting("zh-CN", "Language of messages and labels for callers that name none.")
@@ -170,7 +170,7 @@ class Api(Group):
 
 
 class Rates(Group):
-    """How many calls a second are allowed."""
+    """Limits on calls a second."""
 
     limits: str = setting(
         "",
