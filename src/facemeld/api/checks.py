@@ -41,14 +41,14 @@ STATE_ERRORS: Mapping[AccountState, tuple[type[ApiError], type[ApiError]]] = Map
 
 
 def policy_of(call: CallInfo) -> CallPolicy:
-    """What the credential of a call brought along."""
+    """Return the policy that came with the credential of a call."""
     if not isinstance(call.policy, CallPolicy):
         raise TypeError(f"a credential must come with the policy of its account, got {type(call.policy).__name__}")
     return call.policy
 
 
 class PermissionGate:
-    """May the key call the action?"""
+    """Checks that the key may call the action."""
 
     async def check(self, call: CallInfo) -> None:
         """Refuse actions that the key is not allowed.
@@ -66,15 +66,15 @@ class RateGate:
     """Counts calls by address, by key, action and region, by account and region, and by account.
 
     Attributes:
-        limiter: Where calls are counted.
-        rates: Rates of all accounts that have none of their own.
+        limiter: Counts the calls.
+        rates: Rates of accounts that have none of their own.
     """
 
     limiter: RateLimiter
     rates: Rates = field(default_factory=lambda: MappingProxyType({}))
 
     async def check(self, call: CallInfo) -> None:
-        """Count a call; the first rate that it exceeds refuses it, and the later ones do not count it.
+        """Count a call; the first rate that it exceeds refuses it, and later rates do not count it.
 
         Raises:
             common.RequestLimitExceeded: or one of its subclasses, by the rate.
@@ -99,7 +99,7 @@ class RateGate:
 
 
 def _rate(sources: tuple[Rates, ...], names: tuple[str, ...]) -> int | None:
-    """The first rate under one of the names; an account's own goes before the settings', whatever it says."""
+    """Return the first rate under one of the names; earlier sources take precedence."""
     for source in sources:
         for name in names:
             if name in source:
@@ -109,7 +109,7 @@ def _rate(sources: tuple[Rates, ...], names: tuple[str, ...]) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class AddressGate:
-    """Compares the caller's address with the lists of the account and of the whole service.
+    """Checks the caller's address against the lists of the account and of the service.
 
     Attributes:
         allowed: Networks that every call must come from; empty for all.
@@ -120,10 +120,11 @@ class AddressGate:
     denied: tuple[Network, ...] = ()
 
     async def check(self, call: CallInfo) -> None:
-        """Refuse addresses that are on a block list, or not on an allow list that there is.
+        """Refuse addresses that are on a deny list, or missing from an allow list.
 
         Raises:
-            common.IpInBlacklist, common.IpNotInWhitelist: so it is.
+            common.IpInBlacklist: a deny list has the address.
+            common.IpNotInWhitelist: an allow list lacks the address.
         """
         policy, address = policy_of(call), call.client_address
         if any(denied and includes(denied, address) for denied in (self.denied, policy.denied)):
@@ -133,7 +134,7 @@ class AddressGate:
 
 
 class StateGate:
-    """Is the account open for business?"""
+    """Checks the state of the account."""
 
     async def check(self, call: CallInfo) -> None:
         """Refuse calls of accounts that are not in the state ``normal``.
@@ -149,11 +150,7 @@ class StateGate:
 
 @dataclass(frozen=True, slots=True)
 class CreditGate:
-    """Charges the calls of accounts that are counted.
-
-    Attributes:
-        billing: Keeps the books.
-    """
+    """Charges the calls of metered accounts."""
 
     billing: BillingService
 
@@ -163,7 +160,7 @@ class CreditGate:
 
         Raises:
             codes.InArrears, codes.BalanceInsufficient: no credit is left (codes.ChargeStatusException and codes.LowBalance in 2018-12-01).
-            codes.InnerError: the books cannot be reached (codes.GetAuthInfoError in 2018-12-01).
+            codes.InnerError: the database cannot be reached (codes.GetAuthInfoError in 2018-12-01).
         """
         policy = policy_of(call)
         if not policy.metered or call.action in FREE_ACTIONS:
@@ -189,17 +186,17 @@ HEADER = "X-Facemeld-Fault"
 
 
 class FaultInvalid(FacemeldError):
-    """A fault to force makes no sense."""
+    """A fault to force is not valid."""
 
 
 @dataclass(frozen=True, slots=True)
 class FaultGate:
-    """Answers a share of all calls, or those that ask for it, with an error of the catalogue.
+    """Answers a share of all calls, or calls that ask for it, with an error of the catalogue.
 
     Attributes:
-        shares: Class of an error to the share of calls that get it, 0 to 1.
+        shares: Share of calls, 0 to 1, for each class of error.
         header: Whether a call may ask for a code with the header ``X-Facemeld-Fault``.
-        chance: A number from 0 up to 1 for each call.
+        chance: Returns a random number from 0 up to 1.
     """
 
     shares: Mapping[type[ApiError], float] = field(default_factory=dict)
@@ -207,10 +204,10 @@ class FaultGate:
     chance: Callable[[], float] = secrets.SystemRandom().random
 
     async def check(self, call: CallInfo) -> None:
-        """Force an error.
+        """Raise the error that the call asks for or draws.
 
         Raises:
-            ApiError: the call is one of those that get it.
+            ApiError: the forced error.
         """
         if self.header and call.fault:
             kind = BY_CODE.get(call.fault)
@@ -230,7 +227,7 @@ def parse_faults(texts: tuple[str, ...]) -> Mapping[type[ApiError], float]:
     """Read faults such as ``FailedOperation.RpcFail=0.1``.
 
     Raises:
-        FaultInvalid: a text has another form, a code is not in the catalogue, or the shares make more than all calls.
+        FaultInvalid: a text has another form, a code is not in the catalogue, or the shares add up to more than 1.
     """
     shares: dict[type[ApiError], float] = {}
     for text in texts:

@@ -1,4 +1,4 @@
-"""Which API error stands for which error of the use cases, in each version."""
+"""The API error for each error of the use cases, by version."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from facemeld.workers.pool import executor as pool
 from facemeld.workers.tasks import inputs as tasks
 
 Failures: TypeAlias = Mapping[type[FacemeldError], type[ApiError]]
-"""An API error for each error of the use cases; the entry of the closest base class holds."""
+"""API errors by errors of the use cases; subclasses follow their nearest base class in the table."""
 
 FAILURES_2022: Failures = MappingProxyType(
     {
@@ -65,7 +65,7 @@ FAILURES_2022: Failures = MappingProxyType(
         DatabaseUnavailable: codes.InnerError,
     }
 )
-"""Errors of the rooms below and the code that a caller of 2022-09-27 gets; subclasses follow their nearest entry."""
+"""Errors of version 2022-09-27."""
 
 FAILURES_2018: Failures = MappingProxyType(
     {
@@ -86,21 +86,21 @@ FAILURES_2018: Failures = MappingProxyType(
         DatabaseUnavailable: codes.FuseInnerError,
     }
 )
-"""The same for 2018-12-01, whose lists have codes of their own and lack a few."""
+"""Errors of version 2018-12-01, which has some codes of its own and lacks a few."""
 
 FACE_FUSION_FAILURES: Failures = MappingProxyType({**FAILURES_2018, tasks.NoFaceFound: codes.NoFaceInPhoto})
-"""The same for FaceFusion of 2018-12-01."""
+"""Errors of FaceFusion of 2018-12-01."""
 
 LISTING_FAILURES: Failures = MappingProxyType({**FAILURES_2022, DatabaseUnavailable: codes.ServerError})
-"""The same for DescribeMaterialList of 2022-09-27."""
+"""Errors of DescribeMaterialList of 2022-09-27."""
 
 LISTING_FAILURES_2018: Failures = MappingProxyType({**FAILURES_2018, DatabaseUnavailable: codes.ServerError})
-"""The same for DescribeMaterialList of 2018-12-01."""
+"""Errors of DescribeMaterialList of 2018-12-01."""
 
 _NAMED: Mapping[type[FacemeldError], str] = MappingProxyType(
     {privacy.ConsentMissing: CONSENT_HEADER, privacy.ConsentWithdrawn: CONSENT_HEADER}
 )
-"""The parameter that an error is about, where the message of its code names one."""
+"""The parameter that the message of an error names, where it names one."""
 
 _EXPLAINED = frozenset(
     {
@@ -118,10 +118,10 @@ _EXPLAINED = frozenset(
 
 @contextmanager
 def translated(table: Failures) -> Iterator[None]:
-    """Turn errors of the use cases into the API's, by a table.
+    """Turn errors of the use cases into API errors by a table.
 
     Raises:
-        ApiError: the entry of the nearest class; errors without an entry pass unchanged.
+        ApiError: the entry of the nearest base class; errors without an entry pass unchanged.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""The composition root: settings in, wired application out. The only module that knows every room."""
+"""The composition root: builds the stores and use cases from the settings, each once."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ LEGACY_MATERIAL_SIDE = 1080
 
 @dataclass(frozen=True)
 class Application:
-    """The stores of one data folder, and everything else that needs no worker; each is built once."""
+    """The stores of a data folder, and all other objects that need no worker; each is built once."""
 
     settings: Settings
     occupancy: Occupancy
@@ -82,18 +82,18 @@ class Application:
 
     @property
     def templates(self) -> Templates:
-        """Reads materials for fusions."""
+        """The reader of materials for fusions."""
         return Templates(self.activities, self.materials)
 
     @cached_property
     def limiter(self) -> RateLimiter:
-        """Counts calls against all rates: those of keys, accounts and activities."""
+        """The counter of calls for all rates: of keys, accounts and activities."""
         with self.settings.naming("rates.storage"):
             return RateLimiter(self.settings.rates.storage)
 
     @cached_property
     def sign_in(self) -> SignIn:
-        """The use case of signing in; it counts attempts wherever users sign in."""
+        """The use case of signing in; one counter of attempts for the console and the admin API."""
         settings = self.settings
         return SignIn(
             self.users,
@@ -111,11 +111,11 @@ class Application:
         )
 
     def signing_identity(self) -> SigningIdentity | None:
-        """Who signs results; see ``installation.signing_identity``."""
+        """Return the identity that signs results; see ``installation.signing_identity``."""
         return signing_identity(self.settings)
 
     def executor(self, workers: int | None = None) -> LocalExecutor:
-        """An executor for pixel tasks; not started yet. ``workers`` overrides the setting."""
+        """Return an executor for pixel tasks, not yet started. ``workers`` overrides the setting."""
         settings = self.settings
         config = WorkerConfig(
             bundle=ensure_bundle(settings.model_dir),
@@ -136,7 +136,7 @@ class Application:
 
     @asynccontextmanager
     async def working(self) -> AsyncIterator[Services]:
-        """The use cases with a worker of their own, for commands; it ends with the block."""
+        """Run a worker for the use cases of a command until the block ends."""
         executor = self.executor(workers=1)
         await executor.start()
         try:
@@ -198,7 +198,7 @@ class Services:
 
     @cached_property
     def finisher(self) -> Finisher:
-        """Marks and stores results of FuseFace and previews."""
+        """The use case that marks and stores results of FuseFace and previews."""
         return self._finisher(_fuse_rules(self._settings))
 
     def _finisher(self, rules: FuseRules) -> Finisher:
@@ -207,7 +207,7 @@ class Services:
 
     @cached_property
     def administration(self) -> Administration:
-        """What operators do."""
+        """The use cases of operators."""
         application = self._application
         return Administration(
             accounts=application.accounts,
@@ -230,12 +230,12 @@ class Services:
 
     @cached_property
     def overview(self) -> Overview:
-        """What the console's first page shows."""
+        """The data of the console's first page."""
         return Overview(self.administration, self._application.database, self._executor, self._settings.data, utc_now)
 
     @cached_property
     def previewing(self) -> PreviewService:
-        """The use case of trying degrees on a material."""
+        """The use case of previewing a material."""
         application = self._application
         return PreviewService(application.templates, self._executor, self.finisher, application.audit)
 
@@ -337,7 +337,7 @@ def _ultra_rules(settings: Settings) -> FuseRules:
 
 @contextmanager
 def open_application(settings: Settings) -> Iterator[Application]:
-    """Open the stores of a data folder, bringing its database up to date first; closed at the end of the block."""
+    """Open the stores of a data folder until the block ends; upgrades the database first."""
     # Everything in the data folder is private to the user who runs the service.
     os.umask(0o077)
     with occupied(settings.data) as occupancy, closing(Database(settings.resolved_database_url)) as database:
@@ -368,7 +368,7 @@ def open_application(settings: Settings) -> Iterator[Application]:
 
 def _keys(settings: Settings, database: Database) -> KeyVault:
     path = settings.data / "master.key"
-    # Never replaced by a new one in silence: nothing that was stored under the lost key could be read again.
+    # Never replace a lost key silently: data stored under it could not be read again.
     if settings.master_key is None and not path.exists() and database.file is not None and database.revision() is not None:
         raise VaultError(f"the key file {path} must be there, because {database.file.name} was made with it; put it back")
     return vault(settings)

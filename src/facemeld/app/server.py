@@ -52,7 +52,7 @@ logger = logging.getLogger("facemeld")
 
 
 class Server:
-    """Everything that lives as long as the server runs."""
+    """The objects that live as long as the server runs."""
 
     def __init__(self, application: Application, announce: Callable[[str], None]) -> None:
         self._application = application
@@ -69,7 +69,7 @@ class Server:
         self._console_running: Callable[[], AbstractAsyncContextManager[None]] = nullcontext
 
     def asgi(self) -> ASGIApp:
-        """The ASGI application."""
+        """Return the ASGI application; call it only once."""
         settings = self._application.settings
         registry = ActionRegistry([*self._actions(), *self._legacy_actions(), *v2022.VIDEO_ACTIONS], offline=v2018.OFFLINE)
         observers = self.observing.observers((action.version, action.name) for action in registry)
@@ -99,26 +99,26 @@ class Server:
         if settings.verify.page:
             page = VerifyPage(self._services.verifying, settings.verify.max_mb * MIB, settings.verify.per_minute)
 
-            # One route, because the framework tells a client whose method is refused the methods of one route alone.
+            # One route, because the reply to a wrong method lists the methods of one route only.
             async def serve(request: Request) -> Response:
                 return await (page.verify if request.method == "POST" else page.show)(request)
 
             yield Route(page.path, serve, methods=["GET", "POST"])
 
     def _actions(self) -> Iterator[Action[Any]]:
-        """The actions of 2022-09-27."""
+        """Yield the actions of 2022-09-27."""
         services = self._services
         yield v2022.FuseFace(services.fusing, self._public_url).action
         yield v2022.FuseFaceUltra(services.fusing_ultra, self._public_url).action
         yield v2022.DescribeMaterialList(services.listing, self._application.settings.api.strict).action
 
     def _admin(self) -> ASGIApp:
-        """The operators' REST API."""
+        """Return the operators' REST API."""
         upload_bytes = self._application.settings.materials.max_mb * MIB
         return admin.create_admin(self._services.administration, version=__version__, upload_bytes=upload_bytes)
 
     def _console_mount(self, calls: DirectCalls) -> Iterator[Mount | Route]:
-        """The operators' console; its library takes memory and time that servers without it do not pay."""
+        """Yield the routes of the operators' console, whose library is loaded only if the console is on."""
         services, settings = self._services, self._application.settings
         if not settings.console.enabled:
             return
@@ -132,7 +132,7 @@ class Server:
         yield Mount(PATH, console.asgi)
 
     def _legacy_actions(self) -> Iterator[Action[Any]]:
-        """The actions of 2018-12-01."""
+        """Yield the actions of 2018-12-01."""
         application, settings = self._application, self._application.settings
         service = self._services.legacy_fusing
         yield v2018.FuseFace(service, settings.photos.legacy_request_mb * MIB, self._public_url).action
@@ -161,7 +161,7 @@ class Server:
             self.failure = error
             self.gave_up.set()
             return
-        # What has been loaded stays: looking through its 200,000 objects time and again would hold up calls and pages for 100 ms each.
+        # The 200,000 objects loaded so far stay; scanning them in each garbage collection would stop calls and pages for 100 ms.
         gc.collect()
         gc.freeze()
         self._announce(f"Facemeld is ready on {self.address}")
@@ -171,12 +171,12 @@ class Server:
             logger.exception("The first user could not be created; `facemeld user create NAME --role owner` does so")
 
     def _welcome(self) -> None:
-        """On the first start, create an owner and show the password, but only where it does not end up in a log by surprise."""
+        """On the first start, create an owner and show the password, except where the output may be a log."""
         policy, users = self._application.settings.console.first_owner, self._application.users
         if policy == "off" or users.users(limit=1):
             return
         if policy == "auto" and not sys.stdout.isatty():
-            logger.info("Nobody can sign in yet: create a user with `facemeld user create NAME --role owner`")
+            logger.info("There are no users yet: create one with `facemeld user create NAME --role owner`")
             return
         password = generate_password()
         if users.create_first("owner", password, actor="system") is not None:
@@ -188,14 +188,14 @@ class Server:
                 try:
                     count = await asyncio.to_thread(delete)
                 except (FacemeldError, OSError):
-                    logger.exception("%s could not be cleared; the next try comes in a while", what)
+                    logger.exception("%s could not be purged; the next attempt follows later", what)
                 else:
                     if count:
-                        logger.info("%s cleared: %d", what, count)
+                        logger.info("%s purged: %d", what, count)
             await asyncio.sleep(self._application.settings.results.purge_minutes * 60)
 
     def _chores(self) -> Iterator[tuple[str, Callable[[], int]]]:
-        """What is to be cleared away now and then, and how; each returns a count."""
+        """Yield the things to purge from time to time, and the functions that do it; each returns a count."""
         application, now = self._application, utc_now()
         kept = timedelta(days=application.settings.usage.days)
         yield "Expired results", partial(application.results.purge, now)
@@ -223,23 +223,23 @@ class Server:
 
 
 def _mount(path: str, app: ASGIApp) -> Mount:
-    """A mount that is handed every path below its own: the framework's does not know one with a line break for its own."""
+    """Return a mount for every path below its own; the framework's mount does not match paths with a line break."""
     mount = Mount(path, app)
     mount.path_regex = re.compile(mount.path_regex.pattern, re.DOTALL)
     return mount
 
 
 async def _add_slash(request: Request) -> Response:
-    # Relative, so that it leads to the right place also behind a proxy that adds a prefix.
+    # Relative, so that it also works behind a proxy that adds a prefix.
     return RedirectResponse(request.url.path.rpartition("/")[2] + "/", 307)
 
 
 async def run_server(settings: Settings, announce: Callable[[str], None]) -> None:
-    """Serve until a signal comes.
+    """Serve until a signal arrives.
 
     Args:
-        settings: What the operator set.
-        announce: Told once, in a line, when the server is ready and under which address.
+        settings: The operator's settings.
+        announce: Called with a line of text once the server is ready, which names its address.
 
     Raises:
         OSError: the address cannot be listened on.
@@ -272,12 +272,12 @@ async def run_server(settings: Settings, announce: Callable[[str], None]) -> Non
 
 @dataclass(frozen=True, slots=True)
 class StoredCredentials:
-    """Access keys of the account store, as the protocol looks them up."""
+    """Looks up access keys in the account store for the protocol."""
 
     store: AccountStore
 
     async def find(self, secret_id: str) -> signature.Credential | None:
-        """The key with this name, or None.
+        """Return the key with this name, or None.
 
         Raises:
             CredentialsUnavailable: the store cannot be read.
@@ -302,25 +302,21 @@ class StoredCredentials:
 
 @dataclass(frozen=True, slots=True)
 class Observers:
-    """Tells several observers of every call."""
+    """Passes every call to several observers."""
 
     observers: tuple[Observer, ...]
 
     def record(self, record: CallRecord) -> None:
-        """Tell each of them."""
+        """Pass a call to each observer."""
         for observer in self.observers:
             observer.record(record)
 
 
 def build_hooks(application: Application, *observers: Observer) -> Hooks:
-    """The hooks of the API endpoint.
-
-    Args:
-        application: The opened stores and the settings.
-        observers: Who learns of every call.
+    """Return the hooks of every call.
 
     Raises:
-        FacemeldError: a setting about rates, addresses or faults makes no sense.
+        FacemeldError: a setting about rates, addresses or faults is not valid.
     """
     settings = application.settings
     with settings.naming("api.faults"):
@@ -339,7 +335,7 @@ def build_hooks(application: Application, *observers: Observer) -> Hooks:
 
 
 def protocol_options(settings: Settings) -> ProtocolOptions:
-    """What the operator set about the protocol."""
+    """Return the operator's choices for the protocol."""
     return ProtocolOptions(
         strict=settings.api.strict,
         language=settings.api.language,
@@ -350,7 +346,7 @@ def protocol_options(settings: Settings) -> ProtocolOptions:
 
 
 def connection_limits(settings: Settings) -> ConnectionLimits:
-    """What the operator set about connections."""
+    """Return the operator's limits on connections."""
     return ConnectionLimits(
         connections=settings.server.max_connections,
         per_address=settings.server.max_per_address,
@@ -364,9 +360,9 @@ def connection_limits(settings: Settings) -> ConnectionLimits:
 
 
 def edge_limits(settings: Settings) -> EdgeLimits:
-    """What the operator set about requests of any kind."""
+    """Return the operator's limits on requests of any kind."""
     return EdgeLimits(
-        # A little more than the API allows, which has an answer of its own.
+        # A little more than the API allows, so that the API answers with its own error.
         body_seconds=settings.server.body_seconds + 5,
         slow_bytes=settings.server.slow_bytes,
         slow_seconds=settings.server.slow_seconds,

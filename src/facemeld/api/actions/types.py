@@ -27,12 +27,12 @@ class FaceRect(RequestModel):
     height: int
 
     def rect(self) -> Rect:
-        """The box as the program uses it."""
+        """Return the box."""
         return Rect(self.x, self.y, self.width, self.height)
 
 
 class MergeInfo(RequestModel):
-    """Spec 3.1: one user's photo and which faces are meant."""
+    """Spec 3.1: the photo of a user, the face in it, and the template's face that it replaces."""
 
     image: str = Field(default="", repr=False)
     url: str = Field(default="", repr=False)
@@ -41,7 +41,7 @@ class MergeInfo(RequestModel):
     template_face_rect: FaceRect | None = None
 
     def user_face(self) -> UserFace:
-        """The entry as the use case knows it.
+        """Return the entry for the use case.
 
         Raises:
             ParameterValueError: there is neither an Image nor a Url.
@@ -53,14 +53,14 @@ class MergeInfo(RequestModel):
 
 
 class LogoParam(RequestModel):
-    """Spec 3.5: a caller's own mark."""
+    """Spec 3.5: the caller's logo."""
 
     logo_rect: FaceRect
     logo_url: str = Field(default="", repr=False)
     logo_image: str = Field(default="", repr=False)
 
     def logo(self) -> LogoRequest:
-        """The mark as the use case knows it.
+        """Return the logo for the use case.
 
         Raises:
             ParameterValueError: no picture, a negative side, or one over 2160 pixels.
@@ -92,7 +92,7 @@ class FuseParam(RequestModel):
     image_codec_param: ImageCodecParam | None = None
 
     def metadata(self) -> tuple[str, str] | None:
-        """The one entry of metadata, or None.
+        """Return the entry of metadata, or None.
 
         Raises:
             ParameterValueError: more than one entry, or one that is too long.
@@ -109,7 +109,7 @@ class FuseParam(RequestModel):
 
 
 def users(merge_infos: tuple[MergeInfo, ...]) -> tuple[UserFace, ...]:
-    """The users of a request.
+    """Return the users of a request.
 
     Raises:
         ParameterValueError: none, more than six, or one without a photo.
@@ -120,7 +120,7 @@ def users(merge_infos: tuple[MergeInfo, ...]) -> tuple[UserFace, ...]:
 
 
 def degree(value: int | None, name: str) -> int | None:
-    """A degree of 0 to 100, or None for the material's own.
+    """Return a degree of 0 to 100, or None for the material's own.
 
     Raises:
         ParameterValueError: it is outside 0 to 100.
@@ -131,7 +131,7 @@ def degree(value: int | None, name: str) -> int | None:
 
 
 def wants_url(rsp_img_type: str) -> bool:
-    """Whether the reply is an address (and not base64); upper and lower case are the same (spec 5.6).
+    """Return True for a reply by URL, False for base64; case does not matter (spec 5.6).
 
     Raises:
         ParameterValueError: it is neither.
@@ -143,7 +143,7 @@ def wants_url(rsp_img_type: str) -> bool:
 
 
 def marks(logo_add: int | None, logo: LogoParam | None, param: FuseParam | None, *, language: Language, request_id: str) -> MarkRequest:
-    """How a result is to be marked (spec 2.1: LogoAdd 0 means no visible mark, any other number means one)."""
+    """Return the marks of a result (spec 2.1: LogoAdd 0 means no visible mark, any other number a visible mark)."""
     return MarkRequest(
         visible=logo_add != 0,
         logo=logo.logo() if logo is not None else None,
@@ -158,7 +158,7 @@ MAX_LIMIT = 20
 
 
 class FaceInfo(ResponseModel):
-    """Spec 3.3: where a face is, in pixels."""
+    """Spec 3.3: the box of a face, in pixels."""
 
     x: int
     y: int
@@ -174,7 +174,7 @@ class MaterialFace(ResponseModel):
 
 
 def faces(material: Material) -> tuple[MaterialFace, ...]:
-    """The faces of a material in the form of the wire."""
+    """Return the faces of a material for a reply."""
     return tuple(
         MaterialFace(face_id=face.id, face_info=FaceInfo(x=face.box.x, y=face.box.y, width=face.box.width, height=face.box.height))
         for face in material.faces
@@ -182,9 +182,9 @@ def faces(material: Material) -> tuple[MaterialFace, ...]:
 
 
 def paging(limit: int | None, offset: int | None, *, strict: bool) -> tuple[int, int]:
-    """Size of the page and how many to skip (spec 2.3).
+    """Return the size of the page and the number of items to skip (spec 2.3).
 
-    A Limit over 20 or of 0 is refused in strict mode; otherwise it means 20, as if none had been given.
+    A Limit of 0 or over 20 is refused in strict mode; otherwise it means 20.
 
     Raises:
         InvalidParameter: a negative number.

@@ -24,7 +24,7 @@ from facemeld.materials.types import Material
 VERSION = "2018-12-01"
 
 OFFLINE = ((VERSION, "FaceFusionLite"),)
-"""Actions that the version once had."""
+"""Actions that the version no longer offers."""
 
 
 _DIGITS = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
@@ -42,31 +42,31 @@ def _number(value: Any) -> Any:
 
 
 IdText = Annotated[str, BeforeValidator(_text)]
-"""An id that may come as a number or as a text, in strict mode too: the published page says one and shows the other."""
+"""An id that may be a number or a text, in strict mode too: the published page says one and shows the other."""
 
 NumberOrText = Annotated[int, BeforeValidator(_number)]
-"""A number that may come as a text, in strict mode too, for the same reason."""
+"""A number that may be a text, in strict mode too, for the same reason."""
 
 
 def activity_id(text: str) -> str:
-    """Wire form of an activity's id: digits get their prefix."""
+    """Return the wire form of an activity's id; an id of digits gets its prefix."""
     return f"at_{text}" if _DIGITS.fullmatch(text) else text
 
 
 def model_id(text: str) -> str:
-    """Wire form of a material's id, with or without a face's number: digits get their prefix."""
+    """Return the wire form of a material's id, with or without a face's number; an id of digits gets its prefix."""
     return f"mt_{text}" if _MODEL.fullmatch(text) else text
 
 
 def face_id(text: str, model: str) -> str:
-    """Wire form of a face's id: digits get their prefix, a short number is a face of the call's material."""
+    """Return the wire form of a face's id; an id of digits gets its prefix, and a short number is a face of the call's material."""
     if _FACE_NUMBER.fullmatch(text):
         return f"{'_'.join(model.split('_')[:2])}_{text}"
     return model_id(text)
 
 
 class MergeInfo(RequestModel):
-    """Spec 3.1 without ``TemplateFaceRect``, which came later."""
+    """Spec 3.1 without ``TemplateFaceRect``, which was added later."""
 
     image: str = Field(default="", repr=False)
     url: str = Field(default="", repr=False)
@@ -74,7 +74,7 @@ class MergeInfo(RequestModel):
     template_face_id: IdText = Field(default="", alias="TemplateFaceID")
 
     def user_face(self, model: str) -> UserFace:
-        """The entry as the use case knows it.
+        """Return the entry for the use case.
 
         Raises:
             ImageEmpty: there is neither an Image nor a Url.
@@ -96,7 +96,7 @@ class ReviewDetail(ResponseModel):
 
 
 class ReviewResult(ResponseModel):
-    """Spec 3.8; nothing is recognised here, so every picture passes."""
+    """Spec 3.8; pictures are not reviewed, so every picture passes."""
 
     category: str = "Politics"
     code: str = "0"
@@ -107,19 +107,15 @@ class ReviewResult(ResponseModel):
 
 
 def review(celebrity_identify: int | None, pictures: int) -> tuple[ReviewResult, ...]:
-    """``ReviewResultSet``: empty, or one item for each picture when ``CelebrityIdentify`` is 1."""
+    """Return ``ReviewResultSet``: an item for each picture if ``CelebrityIdentify`` is 1, else empty."""
     return (ReviewResult(),) * pictures if celebrity_identify == 1 else ()
 
 
 def check_size(images: tuple[str, ...], limit: int) -> None:
-    """Refuse a request whose pictures are too long together.
-
-    Args:
-        images: Base64 texts.
-        limit: Characters that all of them may have.
+    """Check the total length of base64 texts.
 
     Raises:
-        RequestEntityTooLarge: they have more.
+        RequestEntityTooLarge: they have more than ``limit`` characters together.
     """
     size = sum(len(image) for image in images)
     if size > limit:
@@ -143,7 +139,7 @@ class FuseFaceRequest(RequestModel):
 
 
 class FuseFaceResponse(ResponseModel):
-    """Answer of the action: an address, or base64 without prefix."""
+    """The result: a URL, or base64 without prefix."""
 
     fused_image: str = Field(repr=False)
     review_result_set: tuple[ReviewResult, ...]
@@ -151,12 +147,12 @@ class FuseFaceResponse(ResponseModel):
 
 @dataclass(frozen=True, slots=True)
 class FuseFace:
-    """Answers calls.
+    """Answers calls of the action.
 
     Attributes:
         service: The use case, with the rules of the version.
         request_chars: Characters that the pictures of a request may have together.
-        public_url: Address under which clients reach the server; empty takes that of each call.
+        public_url: Address under which clients reach the server; empty for the address of each call.
     """
 
     service: FuseService
@@ -190,7 +186,7 @@ class FuseFace:
 
     @property
     def action(self) -> Action[FuseFaceRequest]:
-        """The action as the registry takes it."""
+        """The action for the registry."""
         return Action(_FUSE_FACE, VERSION, FuseFaceRequest, self.handle)
 
 
@@ -211,7 +207,7 @@ class FaceFusionRequest(RequestModel):
 
 
 class FaceFusionResponse(ResponseModel):
-    """Answer of the action: an address, or base64 without prefix."""
+    """The result: a URL, or base64 without prefix."""
 
     image: str = Field(repr=False)
     review_result_set: tuple[ReviewResult, ...]
@@ -219,12 +215,12 @@ class FaceFusionResponse(ResponseModel):
 
 @dataclass(frozen=True, slots=True)
 class FaceFusion:
-    """Answers calls.
+    """Answers calls of the action.
 
     Attributes:
         service: The use case, with the rules of the version.
         request_chars: Characters that the picture of a request may have.
-        public_url: Address under which clients reach the server; empty takes that of each call.
+        public_url: Address under which clients reach the server; empty for the address of each call.
     """
 
     service: FuseService
@@ -252,7 +248,7 @@ class FaceFusion:
 
     @property
     def action(self) -> Action[FaceFusionRequest]:
-        """The action as the registry takes it."""
+        """The action for the registry."""
         return Action(_FACE_FUSION, VERSION, FaceFusionRequest, self.handle)
 
 
@@ -266,7 +262,7 @@ class DescribeMaterialListRequest(RequestModel):
 
 
 class MaterialInfo(ResponseModel):
-    """Spec 3.10, members of 2018; both algorithms of that time get the same two degrees."""
+    """Spec 3.10, members of 2018; both algorithms of that version get the same two degrees."""
 
     material_id: str
     material_status: int
@@ -281,7 +277,7 @@ class MaterialInfo(ResponseModel):
 
 
 class DescribeMaterialListResponse(ResponseModel):
-    """Answer of the action; ``Count`` is the length of the whole list."""
+    """A page of materials; ``Count`` is the length of the whole list."""
 
     material_infos: tuple[MaterialInfo, ...]
     count: int
@@ -289,13 +285,13 @@ class DescribeMaterialListResponse(ResponseModel):
 
 @dataclass(frozen=True, slots=True)
 class DescribeMaterialList:
-    """Answers calls.
+    """Answers calls of the action.
 
     Attributes:
         service: The use case.
-        sign: Path and query of an address that leads to a material's picture for five minutes.
-        strict: Refuse a Limit out of range instead of moving it into the range.
-        public_url: Address under which clients reach the server; empty takes that of each call.
+        sign: Returns the path and query of an address that shows a material's picture for five minutes.
+        strict: Refuse a Limit out of range instead of using 20.
+        public_url: Address under which clients reach the server; empty for the address of each call.
     """
 
     service: ListingService
@@ -330,10 +326,10 @@ class DescribeMaterialList:
 
     @property
     def action(self) -> Action[DescribeMaterialListRequest]:
-        """The action as the registry takes it."""
+        """The action for the registry."""
         return Action(NAME, VERSION, DescribeMaterialListRequest, self.handle)
 
 
 def iso_time(moment: datetime) -> str:
-    """A moment as ``YYYY-MM-DDTHH:MM:SS.mmmZ``."""
+    """Return a moment as ``YYYY-MM-DDTHH:MM:SS.mmmZ``."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

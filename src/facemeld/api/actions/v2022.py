@@ -45,18 +45,18 @@ class FuseFaceRequest(RequestModel):
 
 
 class FuseFaceResponse(ResponseModel):
-    """Answer of the action: an address, or base64 without prefix."""
+    """The result: a URL, or base64 without prefix."""
 
     fused_image: str = Field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class FuseFace:
-    """Answers calls.
+    """Answers calls of the action.
 
     Attributes:
         service: The use case.
-        public_url: Address under which clients reach the server; empty takes that of each call.
+        public_url: Address under which clients reach the server; empty for the address of each call.
     """
 
     service: FuseService
@@ -85,7 +85,7 @@ class FuseFace:
 
     @property
     def action(self) -> Action[FuseFaceRequest]:
-        """The action as the registry takes it."""
+        """The action for the registry."""
         return Action(_FUSE_FACE, VERSION, FuseFaceRequest, self.handle)
 
 
@@ -100,7 +100,7 @@ FAILURES_ULTRA: Mapping[type[FacemeldError], type[ApiError]] = MappingProxyType(
         InputSynthetic: ModerationFailed,
     }
 )
-"""Errors of the rooms below and the code that a caller of this action gets."""
+"""Errors of FuseFaceUltra."""
 
 
 class FusionUltraParam(RequestModel):
@@ -114,10 +114,10 @@ class FusionUltraParam(RequestModel):
     makeup_transfer_radio: float | None = None
 
     def strengths(self) -> UltraStrengths:
-        """The strengths, with the defaults of spec 3.7 where none are given.
+        """Return the strengths, with the defaults of spec 3.7 for missing values.
 
         Raises:
-            ParameterValueError: one is outside 0 to 1.
+            ParameterValueError: a strength is outside 0 to 1.
         """
         given = {
             "warp": self.warp_radio,
@@ -146,18 +146,18 @@ class FuseFaceUltraRequest(RequestModel):
 
 
 class FuseFaceUltraResponse(ResponseModel):
-    """Answer of the action: an address, or base64 without prefix."""
+    """The result: a URL, or base64 without prefix."""
 
     fused_image: str = Field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class FuseFaceUltra:
-    """Answers calls.
+    """Answers calls of the action.
 
     Attributes:
         service: The use case.
-        public_url: Address under which clients reach the server; empty takes that of each call.
+        public_url: Address under which clients reach the server; empty for the address of each call.
     """
 
     service: FuseService
@@ -185,12 +185,12 @@ class FuseFaceUltra:
 
     @property
     def action(self) -> Action[FuseFaceUltraRequest]:
-        """The action as the registry takes it."""
+        """The action for the registry."""
         return Action(_FUSE_FACE_ULTRA, VERSION, FuseFaceUltraRequest, self.handle)
 
 
 def ultra_users(merge_infos: tuple[MergeInfo, ...]) -> tuple[UserFace, ...]:
-    """The users of a request; ``TemplateFaceID`` has no meaning for templates without ids.
+    """Return the users of a request; ``TemplateFaceID`` is ignored because sent templates have no ids.
 
     Raises:
         ParameterValueError: none, more than six, or one without a photo.
@@ -202,7 +202,7 @@ def ultra_users(merge_infos: tuple[MergeInfo, ...]) -> tuple[UserFace, ...]:
 
 
 def model_type(value: int | None) -> int:
-    """A model type; 1 when none is given.
+    """Return a model type; 1 by default.
 
     Raises:
         ParameterValueError: there is no such type.
@@ -256,7 +256,7 @@ class MaterialInfo(ResponseModel):
 
 
 class DescribeMaterialListResponse(ResponseModel):
-    """Answer of the action; ``Count`` is the length of the whole list."""
+    """A page of materials; ``Count`` is the length of the whole list."""
 
     material_infos: tuple[MaterialInfo, ...]
     count: int
@@ -264,11 +264,11 @@ class DescribeMaterialListResponse(ResponseModel):
 
 @dataclass(frozen=True, slots=True)
 class DescribeMaterialList:
-    """Answers calls.
+    """Answers calls of the action.
 
     Attributes:
         service: The use case.
-        strict: Refuse a Limit out of range instead of moving it into the range.
+        strict: Refuse a Limit out of range instead of using 20.
     """
 
     service: ListingService
@@ -286,12 +286,12 @@ class DescribeMaterialList:
 
     @property
     def action(self) -> Action[DescribeMaterialListRequest]:
-        """The action as the registry takes it."""
+        """The action for the registry."""
         return Action(NAME, VERSION, DescribeMaterialListRequest, self.handle)
 
 
 def china_time(moment: datetime) -> str:
-    """A moment as ``YYYY-MM-DD HH:MM:SS`` of UTC+8, to the nearest second (spec 5.1)."""
+    """Return a moment as ``YYYY-MM-DD HH:MM:SS`` of UTC+8, to the nearest second (spec 5.1)."""
     return f"{(moment + timedelta(milliseconds=500)).astimezone(_CHINA):%Y-%m-%d %H:%M:%S}"
 
 
@@ -308,7 +308,7 @@ def _info(material: Material, language: Language) -> MaterialInfo:
 
 
 class VideoRequest(RequestModel):
-    """Parameters of both actions; whatever they hold, the answer is the same."""
+    """Parameters of both actions; they do not change the reply."""
 
     project_id: Any = None
     model_id: Any = None
