@@ -38,16 +38,16 @@ from facemeld.workers.tasks.template import Template
 
 @dataclass(frozen=True, slots=True)
 class ResultMarks:
-    """What a result's file says about itself.
+    """The marks of a result's file.
 
     Attributes:
         label: Text of the visible label; None for none.
-        corner: Where it stands.
-        producer: Producer named in the implicit label, which every file carries.
-        invisible: Where the invisible mark goes.
-        key: Its key, 32 bytes; empty writes none.
-        identity: Who signs the content credentials; None leaves the file unsigned.
-        incoming: What becomes of inputs that are marked as AI-made themselves.
+        corner: Corner of the visible label.
+        producer: Producer named in the implicit label, which every file has.
+        invisible: Pixels that carry the invisible mark.
+        key: Key of the invisible mark, 32 bytes; empty for no mark.
+        identity: Signs the content credentials; None leaves the file unsigned.
+        incoming: Treatment of inputs that carry marks of AI-made content.
         jpeg_quality: Quality of JPEG and WebP files, 1-100.
     """
 
@@ -62,16 +62,16 @@ class ResultMarks:
 
     @classmethod
     def of(cls, settings: Settings, *, label: bool = True, signed: bool = True, invisible: bool = True) -> ResultMarks:
-        """The marks that an operator's settings ask for, with the keys of the data folder.
+        """Return the marks that an operator's settings ask for, with the keys of the data folder.
 
-        Without a certificate in the settings the local authority of the data folder signs, which is made on first use. The invisible
-        mark needs a master key, which ``facemeld serve`` makes on its first start.
+        Without a certificate in the settings, a local authority signs; it is created in the data folder on first use. The invisible
+        mark needs a master key, which ``facemeld serve`` creates on its first start.
 
         Args:
             settings: The operator's settings.
-            label: Draw the visible label; drawn in any case where the settings require it.
-            signed: Sign content credentials, where the settings allow it.
-            invisible: Write the invisible mark, where the settings allow it.
+            label: Draw the visible label; it is always drawn if the settings require it.
+            signed: Sign content credentials if the settings allow it.
+            invisible: Write the invisible mark if the settings allow it.
 
         Raises:
             SigningUnavailable, VaultError: a key cannot be used, or the data folder cannot be written.
@@ -88,7 +88,7 @@ class ResultMarks:
         )
 
     def marking(self) -> Marking:
-        """How one new result is marked; its id is drawn here."""
+        """Return the marking of a new result, with a new id."""
         return Marking(
             label=self.label,
             logo=None,
@@ -107,17 +107,17 @@ _FILE_LIMITS = DecodeLimits(min_side=16, max_side=16000, max_pixels=200_000_000,
 
 
 class NoSuchFace(FacemeldError):
-    """A picture has no face, or none with the number that was asked for."""
+    """A picture has no face with the given number."""
 
 
 def read_picture(picture: PictureLike) -> Picture:
-    """Pixels of a picture given as an array, as the bytes of a file or as a path.
+    """Return the pixels of a picture given as an array, as the bytes of a file or as a path.
 
     Returns:
         uint8 (H, W, 3), RGB, upright.
 
     Raises:
-        ValueError: an array of another shape or type.
+        ValueError: an array has another shape or type.
         FileNotFoundError: no such file.
         facemeld.media.errors.MediaError: the file is not a usable picture.
     """
@@ -131,7 +131,7 @@ def read_picture(picture: PictureLike) -> Picture:
 
 @functools.lru_cache(maxsize=1)
 def default_engine() -> Engine:
-    """The mesh engine with the landmark bundle of this machine, fetched when it is not there yet."""
+    """Return the mesh engine with the landmark bundle of this machine, which is downloaded on first use."""
     return MeshEngine(ensure_bundle())
 
 
@@ -139,7 +139,7 @@ def detect(picture: PictureLike) -> tuple[Face, ...]:
     """Find the faces in a picture.
 
     Returns:
-        Faces, largest first; a face's number for ``fuse`` is its place in this tuple plus one.
+        Faces, largest first; the number of a face for ``fuse`` is its index plus one.
     """
     return default_engine().analyse(read_picture(picture), search="every")
 
@@ -156,25 +156,24 @@ def fuse(
 ) -> Picture:
     """Put the user's face into the template.
 
-    What is returned are pixels: they carry no mark but the visible label, if one is asked for. ``fuse_file`` returns a file with all
-    marks.
+    The pixels carry no mark except the visible label, if any; ``fuse_file`` returns a file with all marks.
 
     Args:
         template: The picture that stays.
-        user: The picture whose face is wanted, or several of one person: the one that suits the template best is used (by pose,
-            sharpness, light, expression and what covers the face; see ``facemeld.fusion.finding.views``).
+        user: The picture of the user, or several pictures, of which the best match for the template is used (by pose, sharpness,
+            light, expression and occlusion; see ``facemeld.fusion.finding.views``).
         profile_degree: Outline of the face, 0 (the user's) to 100 (the template's).
         feature_degree: Eyes, brows, nose and mouth, 0 (the user's) to 100 (the template's).
-        user_face: Which face of the user's picture, 1 for the largest.
-        template_face: Which face of the template, 1 for the largest.
+        user_face: Number of the face in the user's picture, 1 for the largest.
+        template_face: Number of the face in the template, 1 for the largest.
         label: Text of a visible label in the lower right corner; None for none.
 
     Returns:
         uint8 (H, W, 3), RGB, of the template's size.
 
     Raises:
-        NoSuchFace: the template has no face of that number, or no picture of the user has.
-        ValueError: a degree outside 0-100, no picture of the user, or an array that is not a picture.
+        NoSuchFace: the template or all pictures of the user lack a face with the given number.
+        ValueError: a degree is outside 0-100, there is no picture of the user, or an array is not a picture.
         facemeld.media.errors.MediaError: a file is not a usable picture.
     """
     options = _options(profile_degree, feature_degree)
@@ -193,18 +192,18 @@ def fuse_file(
     user_face: int = 1,
     template_face: int = 1,
 ) -> FusedFile:
-    """Put the user's face into the template and write a file with all marks, as the service does.
+    """Put the user's face into the template and return a file with all marks, as the service does.
 
     Args:
         template, user, profile_degree, feature_degree, user_face, template_face: See ``fuse``.
         image_format: ``jpeg``, ``png`` or ``webp``.
-        marks: How it is marked; None means as the settings in the environment say.
+        marks: Marks of the file; None takes the settings of the environment.
 
     Returns:
-        The file (``data``) and which marks its inputs carried already (``incoming``).
+        The file (``data``) and the marks that its inputs carried (``incoming``).
 
     Raises:
-        InputSynthetic: an input says of itself that it is AI-made, and the settings refuse such pictures.
+        InputSynthetic: an input is marked as AI-made, and the settings refuse marked pictures.
         MarkError: a mark cannot be written or the signing key cannot be used.
         Exception: see ``fuse``.
     """
@@ -236,7 +235,7 @@ def _options(profile_degree: int, feature_degree: int) -> FuseOptions:
 def _fused(
     ground: Picture, users: Sequence[PictureLike], options: FuseOptions, user_face: int, template_face: int
 ) -> tuple[Picture, Plan, int]:
-    """The fused picture, the template's plan, and which of the user's pictures was used."""
+    """Return the fused picture, the template's plan, and the index of the user's picture that was used."""
     with stage("load"):
         engine = default_engine()
     with stage("analyse"):
@@ -251,7 +250,7 @@ def _fused(
 
 @dataclass(frozen=True, slots=True)
 class _Opened:
-    """A picture and the file it comes from; an array stands for its own bytes."""
+    """A picture and the bytes of its file, or of its array."""
 
     data: bytes
     picture: Picture
@@ -272,10 +271,10 @@ def _ingredient(opened: _Opened, found: Sequence[FoundMark]) -> Ingredient:
 
 
 def find_face(picture: PictureLike, number: int = 1) -> Face:
-    """One face of a picture, 1 for the largest.
+    """Return a face of a picture by its number, 1 for the largest.
 
     Raises:
-        NoSuchFace: the picture has no face of that number.
+        NoSuchFace: the picture has no face with this number.
     """
     faces = detect(picture)
     _require(faces, number, "picture")
@@ -283,15 +282,12 @@ def find_face(picture: PictureLike, number: int = 1) -> Face:
 
 
 def choose_view(template: Face, users: Sequence[PictureLike], user_face: int = 1) -> tuple[int, tuple[Picture, Face]]:
-    """Which of several pictures of one person suits a template's face best.
+    """Return the picture of a person that suits a template's face best: its index in ``users``, its pixels and the person's face.
 
-    Pictures without a face of that number are passed over.
-
-    Returns:
-        The place in ``users``, and the picture with the person's face in it.
+    Pictures without a face of that number are skipped.
 
     Raises:
-        NoSuchFace: no picture has a face of that number.
+        NoSuchFace: no picture has a face with this number.
         ValueError: there are no pictures.
     """
     if not users:
@@ -313,12 +309,12 @@ def choose_view(template: Face, users: Sequence[PictureLike], user_face: int = 1
 
 
 def _search_for(number: int) -> Search:
-    """Faces are numbered by size, so that nothing but the first is needed to know the first."""
+    """Return the search that finds a face; faces are numbered by size, so the largest face is enough for number 1."""
     return "largest" if number == 1 else "every"
 
 
 def _several(user: PictureLike | Sequence[PictureLike]) -> Sequence[PictureLike]:
-    """The pictures of a user, where one is as good as a list of one."""
+    """Return the pictures of a user as a sequence."""
     if isinstance(user, np.ndarray | bytes | str | PathLike):
         return [user]
     return list(user)

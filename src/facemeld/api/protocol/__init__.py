@@ -1,1 +1,1 @@
-"""The cloud API 3.0 on the wire: authentication, decoding, envelope, errors. Knows no action."""
+"""The protocol of the cloud API 3.0: authentication, decoding, envelope, errors; independent of actions."""

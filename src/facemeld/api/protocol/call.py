@@ -26,14 +26,13 @@ P = TypeVar("P", bound=BaseModel)
 
 @dataclass(slots=True)
 class Notes:
-    """Facts about a call that actions and hooks note for its record.
+    """Facts about a call that actions and hooks add to its record.
 
     Attributes:
-        project_id: Activity that the call named.
-        model_id: Material that the call named.
+        project_id, model_id: Activity and material that the call named.
         faces: Number of fused faces.
-        charged: Whether the call was paid for.
-        consent: Reference to a person's consent under which the result was made.
+        charged: Whether credit was taken.
+        consent: Reference to the consent under which the result was made.
         incoming: Marks found in the inputs, see ``fusing.requests.Facts``.
     """
 
@@ -47,7 +46,7 @@ class Notes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallInfo:
-    """The caller, the action and the circumstances of a call, all verified.
+    """A verified call without its parameters.
 
     Attributes:
         request_id: Lower-case UUID of the reply.
@@ -60,10 +59,10 @@ class CallInfo:
         scheme: Which signature the request carried.
         client_address: Address of the caller; empty if unknown.
         base_url: Scheme and host under which the caller reached the server, e.g. ``http://127.0.0.1:8080``.
-        fault: Code that the caller asks to be answered with (``X-Facemeld-Fault``); empty if none. Only a hook can grant it.
-        policy: Data for the hooks from the credential; the protocol does not look into it.
-        consent: Reference to the consent of the people shown (``X-Facemeld-Consent``); None if the call brings none.
-        notes: Facts noted while the call runs.
+        fault: Code of the error that the caller asks for (``X-Facemeld-Fault``); empty if none. Only a hook can grant it.
+        policy: Data of the credential for the hooks; opaque to the protocol.
+        consent: Reference to the consent of the people shown (``X-Facemeld-Consent``); None without the header.
+        notes: Facts added while the call runs.
     """
 
     request_id: str
@@ -84,17 +83,13 @@ class CallInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call(CallInfo, Generic[P]):
-    """A call with its typed parameters.
-
-    Attributes:
-        params: The request, decoded into the action's model.
-    """
+    """A call with its parameters, decoded into the action's model."""
 
     params: P = field(repr=False)
 
     @classmethod
     def of(cls, info: CallInfo, params: P) -> Call[P]:
-        """A call with its parameters added."""
+        """Return a call with its parameters added."""
         return cls(params=params, **{member.name: getattr(info, member.name) for member in fields(info)})
 
 
@@ -119,11 +114,7 @@ class ActionRegistry:
     """The actions of every API version."""
 
     def __init__(self, actions: Iterable[Action[Any]], *, offline: Iterable[tuple[str, str]] = ()) -> None:
-        """Collect actions.
-
-        Args:
-            actions: All actions on offer.
-            offline: Version and name of actions that once existed.
+        """Collect actions, and the versions and names of actions that are no longer offered.
 
         Raises:
             ValueError: Two actions have the same version and name.
@@ -141,7 +132,7 @@ class ActionRegistry:
         return iter(self._actions.values())
 
     def resolve(self, version: str, name: str, service: str) -> Action[Any]:
-        """The action with a version and a name.
+        """Return the action with a version and a name.
 
         Raises:
             NoSuchVersion: No action has the version.
@@ -159,27 +150,27 @@ class ActionRegistry:
 
 
 class Check(Protocol):
-    """A check of a verified call that raises an ``ApiError`` to refuse it."""
+    """A check of a verified call."""
 
     async def check(self, call: CallInfo) -> None:
-        """Return to let the call pass."""
+        """Return to let the call pass; raise an ``ApiError`` to refuse it."""
         ...
 
 
 class Billing(Protocol):
-    """Charges calls for their work."""
+    """Charges calls."""
 
     def charge(self, call: CallInfo) -> AbstractAsyncContextManager[None]:
-        """A block around the work of a call: it charges when the work succeeds and does not when it fails or is cancelled.
+        """Return a context manager around the work of a call, which charges only if the work succeeds.
 
-        Entering raises an ``ApiError`` to refuse the call.
+        Entering it raises an ``ApiError`` to refuse the call.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallRecord:
-    """A call after its reply, for logs, metrics and usage; never its parameters.
+    """A call after its reply, without its parameters, for logs, metrics and usage records.
 
     Attributes:
         request_id: Lower-case UUID of the reply.
@@ -187,14 +178,13 @@ class CallRecord:
         seconds: From the first byte read to the last byte sent.
         bytes_in: Size of the body and the query.
         bytes_out: Size of the reply as sent.
-        action: Name of the action as sent; not verified unless ``call`` is set. Empty if unreadable.
-        version: API version as sent; not verified unless ``call`` is set. Empty if unreadable.
+        action, version: As sent, not verified unless ``call`` is set; empty if unreadable.
         client_address: Address of the caller; empty if unknown.
         sdk: Name of the client's SDK as sent.
         stages: Milliseconds by stage, see ``facemeld.timing``.
-        spans: Times at which these stages ran.
-        traceparent: The caller's trace as sent (W3C Trace Context); empty if there was none.
-        call: The verified call; None if it was refused before that.
+        spans: The times of these stages.
+        traceparent: The caller's trace as sent (W3C Trace Context); empty if none.
+        call: The verified call; None if it was refused earlier.
     """
 
     request_id: str
@@ -213,19 +203,19 @@ class CallRecord:
 
 
 CLIENT_GONE = "ClientGone"
-"""Code in records of calls whose client hung up; it never goes over the wire."""
+"""Code in records of calls whose client hung up; never sent."""
 
 
 class Observer(Protocol):
-    """Learns of every call after its reply."""
+    """Receives the record of every call after its reply."""
 
     def record(self, record: CallRecord) -> None:
-        """Take note of a call; must not block."""
+        """Take the record of a call; must not block."""
         ...
 
 
 class _Pass:
-    """Lets every call pass and takes no notes."""
+    """Lets every call pass, charges nothing and records nothing."""
 
     async def check(self, call: CallInfo) -> None:
         """Let the call pass."""
@@ -240,16 +230,16 @@ class _Pass:
 
 @dataclass(frozen=True, slots=True)
 class Hooks:
-    """Checks and observers that the composition root adds to every call; by default each lets everything pass.
+    """Checks and observers of every call; by default each lets everything pass.
 
     Attributes:
-        faults: Raises any error, so that clients can be tested; runs first after authentication.
-        permissions: May the key call the action? Raises ``AuthFailureUnauthorizedOperation``.
+        faults: Raises errors to test clients; runs first after authentication.
+        permissions: Raises ``AuthFailureUnauthorizedOperation`` if the key may not call the action.
         rate_limiter: Raises ``RequestLimitExceeded`` or one of its subclasses.
         addresses: Raises ``IpInBlacklist`` or ``IpNotInWhitelist``.
-        account: State of the account; runs after the parameters were checked. Raises ``ResourceUnavailable`` codes.
+        account: Raises ``ResourceUnavailable`` codes by the account's state; runs after the parameters are checked.
         billing: Charges calls that no check refused.
-        observer: Learns of every call.
+        observer: Receives the record of every call.
     """
 
     faults: Check = field(default_factory=_Pass)
@@ -261,18 +251,17 @@ class Hooks:
     observer: Observer = field(default_factory=_Pass)
 
     def for_users(self) -> Hooks:
-        """The hooks for calls of signed-in users, who have neither a key with permissions nor an address of their own."""
+        """Return the hooks for calls of signed-in users, which have neither a key nor a network address to check."""
         return replace(self, permissions=_Pass(), addresses=_Pass())
 
 
 @dataclass(slots=True, kw_only=True)
 class Exchange(ABC):
-    """A request on its way to a reply; subclasses know where the request comes from.
+    """A request on its way to a reply; a subclass for each kind of request.
 
     Attributes:
         language: Language of messages.
-        request_id: Lower-case UUID of the reply.
-        client_address, action, version, sdk, traceparent: See ``CallRecord``.
+        client_address, action, version, sdk, traceparent, request_id: See ``CallRecord``.
         started: Time of the first byte, on the clock ``time.perf_counter``.
         bytes_in: Size of the request.
         code: Code of the error; empty while there is none.
@@ -298,12 +287,12 @@ class Exchange(ABC):
         """Return the verified call, still without its consent and parameters.
 
         Raises:
-            ApiError: The caller is not known.
+            ApiError: The caller is unknown.
         """
 
     @abstractmethod
     def read_consent(self) -> str | None:
-        """Return the consent reference of a call whose action is known; other headers are checked here, too.
+        """Return the consent reference of a call whose action is known; also check its other headers.
 
         Raises:
             ApiError: A header is malformed.
@@ -311,7 +300,7 @@ class Exchange(ABC):
 
     @abstractmethod
     def take_parameters(self) -> Parameters:
-        """Return the parameters of a call that all checks let pass; the request no longer holds its body afterwards.
+        """Return the parameters of a call that passed all checks, and release the body.
 
         Raises:
             ApiError: They cannot be decoded.
@@ -343,13 +332,7 @@ class Exchange(ABC):
 
 @dataclass(frozen=True, slots=True)
 class Dispatcher:
-    """Answers every call, signed or not, with the same checks in the same order; the first failure wins.
-
-    Attributes:
-        registry: The actions.
-        hooks: Checks, charges and observers.
-        options: Choices of the operator.
-    """
+    """Answers every call, signed or not, with the same checks in the same order; the first failure wins."""
 
     registry: ActionRegistry
     hooks: Hooks = field(default_factory=Hooks)

@@ -1,4 +1,4 @@
-"""Request parameters from JSON, a query string, a form or a multipart body into one nested dictionary, within fixed limits."""
+"""Decodes parameters from JSON, a query string, a form or a multipart body into a nested dictionary, within fixed limits."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MIB = 1024 * KIB
 Tree: TypeAlias = dict[str, Any]
 """Parameters by name: objects are dictionaries, lists are lists, leaves are str, int, float or bool; never None in an object."""
 
-# The largest integer of the API has 19 digits; a little more is left so that the schema can name the field.
+# The largest integer of the API has 19 digits; with a few more, the model can still name the field in its error.
 _MAX_DIGITS = 24
 _LONG_NUMBER = re.compile(rb"[0-9]{25}")
 _STRUCTURE_BYTES = 32
@@ -39,12 +39,12 @@ _BOUNDARY = re.compile(r';\s*boundary=(?:"([^"\r\n]{1,70})"|([^\s;,"]{1,70}))', 
 
 @dataclass(frozen=True, slots=True)
 class ProtocolLimits:
-    """Sizes that bound the work done for a request.
+    """Limits on the size of a request and its reply.
 
     Attributes:
         query_bytes: Query string of a GET.
         v1_body_bytes: Body of a POST with signature v1.
-        body_bytes: Body of any other POST. The published 10 MB cannot hold the pictures that FuseFaceUltra allows.
+        body_bytes: Body of any other POST. The published limit of 10 MB is too small for the pictures of FuseFaceUltra.
         body_seconds: Time in which a body must arrive.
         reply_bytes: Largest reply.
         depth: Nesting of objects and lists.
@@ -67,7 +67,7 @@ def _unparsable(detail: str | Text) -> ApiError:
 
 
 def decode_json(body: bytes, limits: ProtocolLimits) -> Tree:
-    """Decode a JSON object; an empty body is an empty object, and members that are null are left out.
+    """Decode a JSON object without its null members; an empty body is an empty object.
 
     Raises:
         InvalidParameter: The body is not one JSON object in UTF-8, repeats a member, or exceeds a limit.
@@ -82,7 +82,7 @@ def decode_json(body: bytes, limits: ProtocolLimits) -> Tree:
 
 def _loads(body: bytes, limits: ProtocolLimits) -> Any:
     body = body.removeprefix(_BOM)
-    # Looked at before parsing: a few bytes such as "[],[],..." would otherwise become objects of a hundred bytes each.
+    # Counted before parsing, because a few bytes such as "[],[],..." become objects of a hundred bytes each.
     structure = _structure(body, limits)
     if sum(structure.count(mark) for mark in (b",", b"[", b"{")) > limits.values:
         raise _unparsable(f"JSON must hold at most {limits.values} values.")
@@ -98,9 +98,9 @@ def _loads(body: bytes, limits: ProtocolLimits) -> Any:
 
 
 def _structure(body: bytes, limits: ProtocolLimits) -> bytes:
-    """JSON without the content of its strings: every string becomes one quotation mark.
+    """Return JSON with every string replaced by a quotation mark.
 
-    Pictures are megabytes in a single string, so searching for quotation marks passes them at the speed of memory.
+    Pictures are strings of megabytes; the search for quotation marks passes over them at the speed of memory.
     """
     pieces: list[bytes] = []
     begin, size = 0, 0
@@ -115,7 +115,7 @@ def _structure(body: bytes, limits: ProtocolLimits) -> bytes:
 
 
 def _quotation_marks(body: bytes, limit: int) -> Iterator[int]:
-    """Positions of the quotation marks that no backslash escapes."""
+    """Yield the positions of quotation marks that are not escaped."""
     at = -1
     for _ in range(limit):
         at = body.find(b'"', at + 1)
@@ -138,7 +138,7 @@ def _count_members(value: Any) -> int:
 
 
 def _clean(value: Any, depth: int) -> Any:
-    """Leave out null members, and refuse what is nested too deep or is not text."""
+    """Leave out null members, and refuse values that are nested too deep or not valid text."""
     if depth < 0:
         raise _unparsable("JSON is nested too deep.")
     if isinstance(value, dict):
@@ -151,7 +151,7 @@ def _clean(value: Any, depth: int) -> Any:
 
 
 def _text(value: str) -> str:
-    """Refuse half surrogate pairs, which JSON can spell but UTF-8 cannot, and NUL, which databases refuse."""
+    """Refuse lone surrogates, which JSON can spell but UTF-8 cannot, and NUL, which databases refuse."""
     if not value.isascii():
         try:
             value.encode()
@@ -214,7 +214,7 @@ def unflatten(pairs: Mapping[str, str] | Iterable[tuple[str, Any]], limits: Prot
 
 
 def _listed(node: Any, path: str, limits: ProtocolLimits) -> Any:
-    """Make lists of the objects whose members are all numbered."""
+    """Turn objects with numbered members into lists."""
     if not isinstance(node, dict):
         return node
     if not any(name[:1].isdigit() for name in node):
@@ -229,11 +229,6 @@ def _listed(node: Any, path: str, limits: ProtocolLimits) -> Any:
 
 def decode_multipart(content_type: str, body: bytes, limits: ProtocolLimits) -> Tree:
     """Decode a multipart body: a part is a parameter; JSON parts are decoded, parts with a file name become base64 text.
-
-    Args:
-        content_type: Value of the header, with the boundary.
-        body: Raw bytes.
-        limits: Bounds on names and nesting.
 
     Raises:
         InvalidRequest: The body does not follow the boundary or a part has no name.

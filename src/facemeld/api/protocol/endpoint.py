@@ -1,4 +1,4 @@
-"""The ASGI application behind path ``/``: from the raw request to the reply, with the checks in a fixed order."""
+"""The ASGI application behind path ``/``, which answers signed requests."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ T = TypeVar("T")
 
 
 class ClientGone(FacemeldError):
-    """The client hung up; there is nobody left to answer."""
+    """The client hung up before the reply."""
 
 
 def head_of(scope: Scope) -> incoming.RawRequest:
-    """The request without its body."""
+    """Return the request without its body."""
     query: bytes = scope.get("query_string", b"")
     target = "/?" + query.decode("latin-1") if query else "/"
     client = scope.get("client")
@@ -43,7 +43,7 @@ def head_of(scope: Scope) -> incoming.RawRequest:
 
 
 def base_url(scope: Scope, head: incoming.RawRequest) -> str:
-    """Scheme and host under which the client reached the server; clients that send a URL as host are understood."""
+    """Return the scheme and host under which the client reached the server; some clients send a URL as their host."""
     host = head.headers.get("host", "")
     if host.lower().startswith(("http://", "https://")):
         return host.rstrip("/")
@@ -89,8 +89,8 @@ async def unless_gone(receive: Receive, work: Callable[[], Awaitable[T]]) -> T:
     """Do some work, but cancel it as soon as the client hangs up.
 
     Args:
-        receive: The connection, after the whole body was read from it.
-        work: What to do; must not raise.
+        receive: The connection, after the whole body was read.
+        work: Must not raise.
 
     Raises:
         ClientGone: The client hung up before the work was done.
@@ -115,12 +115,12 @@ logger = logging.getLogger(__name__)
 
 _LONGEST_TRACEPARENT = 256
 _REGION = re.compile(r"[A-Za-z0-9._-]{1,64}")
-# Hashing more than this would hold up other calls for longer than handing it to a thread does.
+# Hashing a larger body would delay other calls for longer than the handover to a thread.
 _LARGE = 1024 * 1024
 
 
 class ApiEndpoint:
-    """Answers cloud API 3.0 requests; mount it at ``/`` for all methods."""
+    """Answers cloud API 3.0 requests; mount it at ``/`` for all methods. ``clock`` returns UNIX seconds."""
 
     def __init__(
         self,
@@ -131,15 +131,6 @@ class ApiEndpoint:
         hooks: Hooks | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Wire the endpoint.
-
-        Args:
-            registry: The actions.
-            credentials: The access keys.
-            options: Limits and choices.
-            hooks: Checks and observer around every call.
-            clock: Time of the server, UNIX seconds.
-        """
         self._dispatcher = Dispatcher(registry, hooks or Hooks(), options or incoming.ProtocolOptions())
         self._credentials = credentials
         self._clock = clock
@@ -185,7 +176,7 @@ class ApiEndpoint:
 
 @dataclass(slots=True, kw_only=True)
 class _SignedCall(Exchange):
-    """A request over HTTP, which must be signed with a key."""
+    """A signed request over HTTP."""
 
     request: incoming.RawRequest
     base_url: str
@@ -223,7 +214,7 @@ class _SignedCall(Exchange):
 
     def take_parameters(self) -> incoming.Parameters:
         parameters = incoming.read_parameters(self.request, self._known(), self.options.limits, dotted=self.dotted)
-        # The action may run for seconds, and the parameters hold all that it needs of the body.
+        # The action may run for seconds and needs only the parameters.
         self.request = self.request.with_body(b"")
         return parameters
 
@@ -241,7 +232,7 @@ class _SignedCall(Exchange):
         held = [request]
 
         def check() -> signature.Verified:
-            # A thread keeps the arguments of its last job until the next one; it must not keep the body.
+            # A thread keeps the arguments of its last job until the next job; it must not keep the body.
             return signature.verify(held.pop(), common, claim, credential, now=now, public_hosts=options.public_hosts)
 
         return await anyio.to_thread.run_sync(check) if len(request.body) > _LARGE else check()
@@ -252,7 +243,7 @@ class _SignedCall(Exchange):
                 return await self.credentials.find(secret_id)
         except signature.CredentialsUnavailable:
             logger.exception("The key of a call could not be looked up")
-            # Only the older version has a code of its own for this.
+            # Only the older version has a code for this.
             raise (GetAuthInfoError() if common.version == V2018 else errors.InternalError()) from None
 
 

@@ -33,12 +33,12 @@ _KINDS = (
 )
 _GZIP = re.compile(r"(?:^|,)\s*(?:gzip|\*)\s*(?:;\s*q=([0-9.]+)\s*)?(?=,|$)", re.IGNORECASE)
 _SAMPLE = 4096
-# base64 of a compressed picture shrinks to three quarters at best, which is not worth the time.
+# Base64 of a compressed picture shrinks to three quarters at best, which is not worth the time.
 _WORTHWHILE = 0.7
 
 
 class RequestModel(BaseModel):
-    """Base of request models: members are read by wire name, which is the field's name in Pascal case unless it has an alias."""
+    """Base of request models; the wire name of a field is its name in Pascal case unless it has an alias."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -50,7 +50,7 @@ class RequestModel(BaseModel):
 
 
 class ResponseModel(BaseModel):
-    """Base of response models: built by field name, written by wire name, which follows the rule of requests."""
+    """Base of response models; built by field name, written by wire name as in requests."""
 
     model_config = ConfigDict(frozen=True, alias_generator=to_pascal, validate_by_name=True, hide_input_in_errors=True)
 
@@ -62,7 +62,7 @@ def to_model(model: type[M], values: Tree, *, strict: bool, strings: bool) -> M:
         model: The action's request model.
         values: Decoded parameters.
         strict: Refuse unknown parameters and, unless all values are text, values of another type. Otherwise ``"1"`` passes for
-            1, 1.0 for 1, 1 for ``"1"``, a bare object for a list of one, and unknown parameters are ignored.
+            1, 1.0 for 1, 1 for ``"1"`` and an object for a list with this object, and unknown parameters are ignored.
         strings: The parameters come from a query, form or multipart body, where every value is text.
 
     Raises:
@@ -81,22 +81,17 @@ def to_model(model: type[M], values: Tree, *, strict: bool, strings: bool) -> M:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A reply ready to be sent, with status 200."""
+    """The headers and body of a reply; its status is always 200."""
 
     headers: tuple[tuple[bytes, bytes], ...]
     body: bytes = field(repr=False)
 
 
 def success(result: BaseModel | Mapping[str, Any], request_id: str, limit: int) -> bytes:
-    """The envelope of a result.
-
-    Args:
-        result: Members of ``Response`` except ``RequestId``.
-        request_id: Id of the call.
-        limit: Largest envelope, bytes.
+    """Return the envelope of a result, which has the members of ``Response`` except ``RequestId``.
 
     Raises:
-        ResponseSizeLimitExceeded: The envelope would be larger.
+        ResponseSizeLimitExceeded: The envelope has more than ``limit`` bytes.
     """
     members = result.model_dump(by_alias=True) if isinstance(result, BaseModel) else result
     body = to_json({"Response": {**members, "RequestId": request_id}}, by_alias=True, inf_nan_mode="null")
@@ -106,12 +101,12 @@ def success(result: BaseModel | Mapping[str, Any], request_id: str, limit: int) 
 
 
 def failure(error: ApiError, language: Language, request_id: str) -> bytes:
-    """The envelope of an error."""
+    """Return the envelope of an error."""
     return to_json({"Response": {"Error": {"Code": error.code, "Message": error.message(language)}, "RequestId": request_id}})
 
 
 def reply(body: bytes, accept_encoding: str, minimum: int) -> Reply:
-    """Add headers, and compress what is worth it for clients that accept it.
+    """Return the reply with an envelope as its body, compressed if the client accepts it and it pays.
 
     Args:
         body: The envelope.
@@ -127,7 +122,7 @@ def reply(body: bytes, accept_encoding: str, minimum: int) -> Reply:
 
 
 def accepts_gzip(header: str) -> bool:
-    """Whether an ``Accept-Encoding`` header allows gzip."""
+    """Tell whether an ``Accept-Encoding`` header allows gzip."""
     return any(_weight(match[1]) > 0 for match in _GZIP.finditer(header))
 
 
@@ -139,7 +134,7 @@ def _weight(text: str | None) -> float:
 
 
 def _compressible(body: bytes) -> bool:
-    """Whether a sample from the middle shrinks well."""
+    """Tell whether a sample from the middle shrinks well."""
     if len(body) <= 4 * _SAMPLE:
         return True
     middle = len(body) // 2
@@ -158,7 +153,7 @@ def _translate(kind: str, location: tuple[int | str, ...]) -> InvalidParameter |
 
 @functools.cache
 def _annotations(model: type[BaseModel]) -> Mapping[str, Any]:
-    """Types of a model's members by wire name, without ``None``."""
+    """Return the types of a model's members by wire name, without ``None``."""
     return {field.alias or name: _without_none(field.annotation) for name, field in model.model_fields.items()}
 
 
@@ -175,7 +170,7 @@ def _fit_model(model: type[BaseModel], values: Mapping[str, Any], path: str, *, 
 
 
 def _fit(kind: Any, value: Any, path: str, *, wrap: bool) -> Any:
-    """Do what the model cannot: make tuples of lists, wrap bare objects, refuse booleans for numbers."""
+    """Prepare a value for the model: make tuples of lists, wrap single objects, refuse booleans for numbers."""
     if get_origin(kind) in (list, tuple):
         item = get_args(kind)[0]
         if wrap and isinstance(value, dict):

@@ -24,17 +24,16 @@ _REFERENCE = re.compile(r"[ -~]{1,128}")
 
 @dataclass(frozen=True, slots=True)
 class ProtocolOptions:
-    """Choices of the protocol.
+    """The operator's choices for the protocol.
 
     Attributes:
-        strict: Check types, unknown parameters, regions and the service name as the cloud does; otherwise be lenient.
+        strict: Check types, unknown parameters, regions and the service name as strictly as the cloud.
         service: Name of the service in messages and, in strict mode, in the scope of signatures.
-        language: Language of messages when the request names none.
-        clock_skew: Seconds that a timestamp may differ from the server's time.
-        public_hosts: Further names under which clients sign, for servers behind a gateway that rewrites ``Host``.
-        regions: Regions offered in strict mode; empty for all well-formed ones.
+        language: Language of messages if the request names none.
+        clock_skew: Largest difference between a timestamp and the server's time, in seconds.
+        public_hosts: Further host names that clients may sign, for servers behind a gateway that rewrites ``Host``.
+        regions: Regions offered in strict mode; empty for all well-formed names.
         gzip_minimum: Smallest reply, in bytes, that is compressed for clients that accept it.
-        limits: Sizes.
     """
 
     strict: bool = False
@@ -57,7 +56,7 @@ class RawRequest:
         headers: First value of every header by lower-case name, without blanks around it (ISO 8859-1).
         repeated: Lower-case names of headers that came several times with different values.
         body: Raw bytes of the body.
-        client: Address of the caller as the server sees it; empty if unknown.
+        client: Address of the caller; empty if unknown.
     """
 
     method: str
@@ -71,7 +70,7 @@ class RawRequest:
     def of(
         cls, method: str, target: str, headers: Iterable[tuple[bytes | str, bytes | str]], body: bytes = b"", client: str = ""
     ) -> RawRequest:
-        """Build a request from a list of header lines."""
+        """Return a request from a list of header lines."""
         first: dict[str, str] = {}
         repeated = set()
         for raw_name, raw_value in headers:
@@ -82,7 +81,7 @@ class RawRequest:
         return cls(method.upper(), target, MappingProxyType(first), frozenset(repeated), body, client)
 
     def with_body(self, body: bytes) -> RawRequest:
-        """The same request with another body."""
+        """Return the same request with another body."""
         return replace(self, body=body)
 
     @property
@@ -101,10 +100,10 @@ def _text(value: bytes | str) -> str:
 
 
 def read_consent(request: RawRequest) -> str | None:
-    """Return the consent reference of a request, without blanks around it; None if it brings none.
+    """Return the consent reference of a request; None without the header.
 
     Raises:
-        InvalidParameterValue: it has another form, or came several times with different values.
+        InvalidParameterValue: it is malformed, or came several times with different values.
     """
     name = CONSENT_HEADER.lower()
     value = request.headers.get(name)
@@ -120,7 +119,7 @@ def check_consent(reference: str) -> None:
     """Check the form of a consent reference.
 
     Raises:
-        InvalidParameterValue: it has another form.
+        InvalidParameterValue: it is malformed.
     """
     if not _REFERENCE.fullmatch(reference):
         raise InvalidParameterValue(name=CONSENT_HEADER)
@@ -164,9 +163,8 @@ class Common:
     """Common parameters of a request.
 
     Attributes:
-        scheme: Which signature the request carries.
-        action: Name of the action, as sent.
-        version: API version, as sent.
+        scheme: Kind of signature.
+        action, version: As sent.
         timestamp: UNIX seconds, as sent (it is signed as text).
         region: Region as sent; None when absent.
         language: Language of the messages.
@@ -187,7 +185,7 @@ class Common:
 
 
 def is_v1(request: RawRequest) -> bool:
-    """Whether a request is to be read as one with signature v1: it has no v3 header and its parameters are a form or a query."""
+    """Tell whether a request has signature v1: no header of v3, and parameters in a form or a query."""
     if "authorization" in request.headers or "x-tc-action" in request.headers:
         return False
     return request.method == "GET" or request.media_type == FORM
@@ -197,7 +195,7 @@ def read_common(request: RawRequest, options: ProtocolOptions) -> Common:
     """Read the common parameters.
 
     Raises:
-        MissingParameter: A required one is absent or empty.
+        MissingParameter: A required parameter is absent or empty.
         InvalidAuthorization: A header that must be single came several times.
         InvalidParameter: The timestamp, the nonce or the parameters of a v1 request cannot be read.
     """
@@ -241,7 +239,7 @@ def _common(scheme: Scheme, values: Mapping[str, str | None], parameters: Mappin
 
 
 def language_of(wanted: str | None, default: Language) -> Language:
-    """The language of the messages: the one asked for, or the default when that is absent or unknown."""
+    """Return the language asked for, or the default if it is absent or unknown."""
     match (wanted or "").lower():
         case "zh-cn":
             return "zh-CN"
@@ -262,7 +260,7 @@ class Parameters:
 
     Attributes:
         values: Nested values by wire name, without common parameters.
-        strings: Whether every value is text, so that types must be read from it.
+        strings: Whether every value is text, from which types must be parsed.
     """
 
     values: Tree
@@ -275,8 +273,8 @@ def read_parameters(request: RawRequest, common: Common, limits: ProtocolLimits,
     Args:
         request: The raw request.
         common: Its common parameters.
-        limits: Bounds on names, nesting and counts.
-        dotted: Underscores in names mean dots, because the signature covers them as dots (v1 only).
+        limits: Limits on names, nesting and counts.
+        dotted: Read underscores in names as dots, because they were signed as dots (v1 only).
 
     Raises:
         InvalidParameter: The parameters cannot be decoded.

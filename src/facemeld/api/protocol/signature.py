@@ -1,4 +1,4 @@
-"""Signatures TC3-HMAC-SHA256 (v3), HmacSHA1 and HmacSHA256 (v1): does a request come from the owner of its key?
+"""Checks signatures TC3-HMAC-SHA256 (v3), HmacSHA1 and HmacSHA256 (v1), and defines the access keys that sign.
 
 The algorithms are those of the public cloud API 3.0 documentation. Clients differ in what they sign (host with or without
 port, a URL as host, lower-cased header values), so a signature is compared with every form that a real client makes.
@@ -26,16 +26,16 @@ UNSIGNED = "UNSIGNED-PAYLOAD"
 _AUTHORIZATION = re.compile(rf"{ALGORITHM}\s+Credential=([^,\s]+),\s*SignedHeaders=([^,\s]+),\s*Signature=([^,\s]+)")
 _SECRET_ID = re.compile(r"[!-~]{1,128}")
 _MAX_SIGNED_HEADERS = 32
-# Signs in place of the secret of a key that does not exist, so that both cases cost the same.
-_NOBODY = "0" * 32
+# Stands in for the secret of a key that does not exist, so that both cases take the same time.
+_NO_SECRET = "0" * 32
 
 
 class CredentialsUnavailable(FacemeldError):
-    """Keys cannot be looked up at the moment."""
+    """Keys cannot be looked up at present."""
 
 
 class KeyKind(StrEnum):
-    """What a key is for."""
+    """Purpose of a key."""
 
     API = "api"
     """May call the API."""
@@ -53,9 +53,8 @@ class Credential:
         account_id: The account that owns the key.
         token: Session token that must come with a temporary key; None for permanent keys.
         expires_at: UNIX seconds at which a temporary key ends; None for never.
-        kind: What the key is for.
-        enabled: False for a key that was disabled; it is answered like an unknown one.
-        policy: Whatever the hooks need to know about the key and its account; the protocol passes it on with the call.
+        enabled: False for a disabled key, which is treated like an unknown key.
+        policy: Data about the key and its account for the hooks; opaque to the protocol.
     """
 
     secret_id: str
@@ -69,20 +68,20 @@ class Credential:
 
 
 class Credentials(Protocol):
-    """Where keys are looked up."""
+    """A store of keys."""
 
     async def find(self, secret_id: str) -> Credential | None:
-        """The key with this name, or None if there never was one or it was deleted.
+        """Return the key with this name, or None.
 
         Raises:
-            CredentialsUnavailable: They cannot be looked up at the moment.
+            CredentialsUnavailable: Keys cannot be looked up at present.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimV3:
-    """What an ``Authorization`` header says; nothing in it is proven."""
+    """The unverified content of an ``Authorization`` header."""
 
     secret_id: str
     date: str
@@ -93,7 +92,7 @@ class ClaimV3:
 
 @dataclass(frozen=True, slots=True)
 class ClaimV1:
-    """What the parameters of a v1 request say; nothing in it is proven."""
+    """The unverified signature parameters of a v1 request."""
 
     secret_id: str
     sha256: bool
@@ -102,11 +101,11 @@ class ClaimV1:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """A request proven to come from the owner of a key.
+    """The key that signed a request.
 
     Attributes:
         credential: The key.
-        dotted: Parameter names were signed with dots for underscores, so that is how they are to be read (v1 only).
+        dotted: Parameter names were signed with dots instead of underscores, and must be read this way (v1 only).
     """
 
     credential: Credential
@@ -117,13 +116,13 @@ Claim: TypeAlias = ClaimV3 | ClaimV1
 
 
 def read_claim(request: RawRequest, common: Common, service: str | None = None) -> Claim:
-    """Who a request says it is from.
+    """Return the signature of a request, unverified.
 
     Args:
         request: The raw request.
         common: Its common parameters.
-        service: Service that the scope of a v3 signature must name; None accepts any, because several clients put the
-            first label of the endpoint there.
+        service: Service that the scope of a v3 signature must name; None accepts any, because several clients write the
+            first label of the endpoint.
 
     Raises:
         InvalidAuthorization: The header cannot be read.
@@ -152,13 +151,7 @@ def _read_authorization(header: str, service: str | None) -> ClaimV3:
 
 
 def check_clock(claim: Claim, common: Common, now: float, skew: int) -> None:
-    """Check a request's time.
-
-    Args:
-        claim: The claim of the request.
-        common: Its common parameters.
-        now: Time of the server, UNIX seconds.
-        skew: Largest difference allowed, seconds.
+    """Check a request's time against ``now``, in UNIX seconds, with a tolerance of ``skew`` seconds.
 
     Raises:
         SignatureExpire: The timestamp is too far from now.
@@ -180,18 +173,15 @@ def verify(
     now: float,
     public_hosts: tuple[str, ...] = (),
 ) -> Verified:
-    """Check that the owner of the key made the request; the same work is done whether or not the key exists.
+    """Check that the owner of the key made the request; takes the same time whether or not the key exists.
 
     Args:
         request: The raw request.
         common: Its common parameters.
-        claim: Its claim.
-        credential: The key it names; None if there is no such key.
+        claim: Its signature.
+        credential: The key that the signature names; None if there is none.
         now: Time of the server, UNIX seconds; ends temporary keys.
         public_hosts: Further host names that clients may have signed.
-
-    Returns:
-        The key, and how the request is to be read.
 
     Raises:
         SecretIdNotFound: The key is unknown or disabled.
@@ -199,7 +189,7 @@ def verify(
         TokenFailure: The session token does not belong to the key.
         SignatureFailure: The signature does not belong to the request.
     """
-    secret = _NOBODY if credential is None else credential.secret_key
+    secret = _NO_SECRET if credential is None else credential.secret_key
     hosts = _host_forms(request.headers.get("host", ""), public_hosts)
     if isinstance(claim, ClaimV3):
         matched = "v3" if _matches_v3(request, common, claim, secret, hosts) else ""
@@ -223,14 +213,14 @@ def _check_token(token: str, credential: Credential, now: float) -> None:
 
 
 def _host_forms(host: str, public_hosts: tuple[str, ...]) -> tuple[str, ...]:
-    """The host as sent, in lower case, without a scheme, and without its port: every form that a known client signs."""
+    """Return the host as sent, in lower case, without a scheme, and without its port: all forms that known clients sign."""
     bare = re.sub(r"^https?://", "", host, flags=re.IGNORECASE)
     forms = (host, host.lower(), bare, re.sub(r":[0-9]+$", "", bare), *public_hosts)
     return tuple(dict.fromkeys(form for form in forms if form))
 
 
 def signing_key(secret_key: str, date: str, service: str) -> bytes:
-    """The key that signs all v3 requests of a day and a service."""
+    """Return the key that signs all v3 requests of a day and a service."""
     key = hmac.digest(b"TC3" + secret_key.encode(), date.encode(), "sha256")
     return hmac.digest(hmac.digest(key, service.encode("latin-1"), "sha256"), b"tc3_request", "sha256")
 
@@ -247,11 +237,11 @@ def _matches_v3(request: RawRequest, common: Common, claim: ClaimV3, secret: str
 
 
 def canonical_requests(request: RawRequest, signed_headers: tuple[str, ...], hosts: tuple[str, ...]) -> Iterator[str]:
-    """Every canonical request that a known client may have signed for this request."""
+    """Yield the canonical requests that known clients may have signed for this request."""
     payload = _payload_hash(request)
     query = request.query if request.method == "GET" else ""
     sent = {name: request.headers.get(name, "") for name in signed_headers}
-    # The documentation's own sample lower-cases the values of further headers, some clients those of all.
+    # The documentation's own sample lower-cases the values of further headers, and some clients lower-case all values.
     further = {name: value if name == "content-type" else value.lower() for name, value in sent.items()}
     variants = (sent, further, {name: value.lower() for name, value in sent.items()})
     blocks = dict.fromkeys(
@@ -268,7 +258,7 @@ def _payload_hash(request: RawRequest) -> str:
 
 
 def _match_v1(request: RawRequest, common: Common, claim: ClaimV1, secret: str, hosts: tuple[str, ...]) -> str:
-    """Which form of the parameter names was signed: ``plain``, ``dotted`` or none."""
+    """Return the form of the parameter names that was signed: ``plain``, ``dotted`` or empty for none."""
     parameters = {name: value for name, value in common.parameters.items() if name != "Signature"}
     forms = {"plain": parameters}
     dotted = {name.replace("_", "."): value for name, value in parameters.items()}

@@ -1,4 +1,4 @@
-"""The catalogue of every error that the API can answer with; raising one is the wire form."""
+"""The catalogue of the errors of the API; an error class is its own wire form."""
 
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
@@ -20,4 +20,4 @@ CATALOGUE: tuple[type[ApiError], ...] = tuple(sorted(_classes(ApiError), key=lam
 """Every code, in alphabetical order; the documentation is generated from it."""
 
 BY_CODE: Mapping[str, type[ApiError]] = MappingProxyType({kind.code: kind for kind in CATALOGUE})
-"""The class of a code."""
+"""The class of each code."""

@@ -1,4 +1,4 @@
-"""The base of every error that the API answers with, and the texts that go with it."""
+"""The base of every error of the API, and its texts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ INTL = "2022-09-27-intl"
 V2018 = "2018-12-01"
 
 ANY = frozenset({V2022, INTL, V2018})
-"""Set of a code that every version may answer with."""
+"""Versions of a code that every version has."""
 
 EXAMPLES: Mapping[str, str] = MappingProxyType(
     {
@@ -40,32 +40,31 @@ EXAMPLES: Mapping[str, str] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A message in both languages; ``{name}`` marks what an instance fills in."""
+    """A message in both languages; ``{name}`` is a placeholder for a value."""
 
     zh: str
     en: str
 
     @property
     def placeholders(self) -> frozenset[str]:
-        """Names that the message needs."""
+        """Names of the placeholders."""
         return frozenset(name for _, name, _, _ in Formatter().parse(self.en) if name)
 
     def fill(self, language: Language, values: Mapping[str, object]) -> str:
-        """The message in a language; values are cut to 200 characters, because some come from the caller."""
+        """Return the message in a language; values are cut to 200 characters, because some come from the caller."""
         template = self.zh if language == "zh-CN" else self.en
         return template.format_map({name: str(value)[:200] for name, value in values.items()})
 
 
 class ApiError(FacemeldError):
-    """An error with a code of the API; raising it anywhere below the endpoint makes it the reply.
+    """An error with a code of the API; the endpoint turns it into the reply.
 
     Attributes:
-        code: Code on the wire; empty on classes that only group others.
+        code: Code in the reply; empty for classes that only group others.
         versions: API versions whose published lists have the code; ``ANY`` for the codes of all services.
-        text: Main message.
-        variants: Further messages; the one whose placeholders equal the values given is used.
-        trigger: When it is raised: the docstring of the class.
-        reserved: Why it is never raised; empty for codes that are.
+        variants: Messages besides ``text``; the message whose placeholders equal the given values is used.
+        trigger: The condition of the error, which is the docstring of the class.
+        reserved: The reason why it is never raised; empty for all other codes.
     """
 
     code: ClassVar[str] = ""
@@ -85,7 +84,7 @@ class ApiError(FacemeldError):
         """Fill in a message.
 
         Args:
-            detail: A sentence that follows the catalogue's message: what was expected and what came.
+            detail: A sentence after the message, with the expectation and the fact.
             values: Placeholders of one of the class's texts, e.g. ``MissingParameter(name="ProjectId")``.
 
         Raises:
@@ -104,12 +103,12 @@ class ApiError(FacemeldError):
         raise TypeError(f"{cls.__name__} has no message with the values {sorted(names)}")
 
     def message(self, language: Language) -> str:
-        """The message in a language."""
+        """Return the message in a language."""
         text = self._chosen.fill(language, self._values)
         detail = self._detail.zh if language == "zh-CN" else self._detail.en
         return f"{text} {detail}" if detail else text
 
     @classmethod
     def example(cls) -> ApiError:
-        """An instance with the main message and documented sample values."""
+        """Return an instance with the main message and sample values."""
         return cls(**{name: EXAMPLES[name] for name in cls.text.placeholders})
