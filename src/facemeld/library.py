@@ -214,11 +214,7 @@ def fuse_file(
     found = [
         look(one.data, one.picture, name, chosen.incoming, chosen.key) for name, one in (("template", ground), ("photo 1", users[place]))
     ]
-    inputs = Inputs(
-        _ingredient(ground, found[0]),
-        (_ingredient(users[place], found[1]),),
-        (*found[0], *found[1]),
-    )
+    inputs = Inputs(_ingredient(ground, found[0]), (_ingredient(users[place], found[1]),), (*found[0], *found[1]))
     with stage("sign"):
         signer = CredentialSigner(chosen.identity) if chosen.identity is not None else None
     context = WorkerContext(default_engine(), TemplateCache(0), chosen.key, signer)

@@ -115,12 +115,7 @@ class UsageLog:
     """
 
     def __init__(
-        self,
-        usage: UsageRecords,
-        accounts: KeyUses,
-        clients: bool = True,
-        clock: Clock = utc_now,
-        most_waiting: int = MOST_WAITING,
+        self, usage: UsageRecords, accounts: KeyUses, clients: bool = True, clock: Clock = utc_now, most_waiting: int = MOST_WAITING
     ) -> None:
         self._usage = usage
         self._accounts = accounts

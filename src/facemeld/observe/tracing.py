@@ -71,11 +71,7 @@ class CallTracer:
         known = call is not None and (call.version, call.action) in self._known
         attributes = _attributes(record) | ({"facemeld.action": record.action, "facemeld.version": record.version} if known else {})
         span = self._tracer.start_span(
-            record.action if known else "refused call",
-            parent,
-            SpanKind.SERVER,
-            attributes,
-            start_time=_moment(begin, offset),
+            record.action if known else "refused call", parent, SpanKind.SERVER, attributes, start_time=_moment(begin, offset)
         )
         if _is_servers_fault(record.code):
             span.set_status(Status(StatusCode.ERROR, record.code))

@@ -41,11 +41,7 @@ class RequestModel(BaseModel):
     """Base of request models; the wire name of a field is its name in Pascal case unless it has an alias."""
 
     model_config = ConfigDict(
-        frozen=True,
-        alias_generator=to_pascal,
-        coerce_numbers_to_str=True,
-        hide_input_in_errors=True,
-        allow_inf_nan=False,
+        frozen=True, alias_generator=to_pascal, coerce_numbers_to_str=True, hide_input_in_errors=True, allow_inf_nan=False
     )
 
 

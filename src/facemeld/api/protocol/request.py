@@ -128,19 +128,7 @@ def check_consent(reference: str) -> None:
 Scheme: TypeAlias = Literal["v3", "v1"]
 
 V1_NAMES = frozenset(
-    {
-        "Action",
-        "Language",
-        "Nonce",
-        "Region",
-        "RequestClient",
-        "SecretId",
-        "Signature",
-        "SignatureMethod",
-        "Timestamp",
-        "Token",
-        "Version",
-    }
+    {"Action", "Language", "Nonce", "Region", "RequestClient", "SecretId", "Signature", "SignatureMethod", "Timestamp", "Token", "Version"}
 )
 """Common parameters among the parameters of a v1 request."""
 

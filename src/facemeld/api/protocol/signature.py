@@ -165,13 +165,7 @@ def check_clock(claim: Claim, common: Common, now: float, skew: int) -> None:
 
 
 def verify(
-    request: RawRequest,
-    common: Common,
-    claim: Claim,
-    credential: Credential | None,
-    *,
-    now: float,
-    public_hosts: tuple[str, ...] = (),
+    request: RawRequest, common: Common, claim: Claim, credential: Credential | None, *, now: float, public_hosts: tuple[str, ...] = ()
 ) -> Verified:
     """Check that the owner of the key made the request; takes the same time whether or not the key exists.
 
