@@ -14,8 +14,7 @@ from hypothesis import settings
 from numpy.typing import NDArray
 from PIL import Image
 
-from facemeld.users import passwords
-from facemeld.users.passwords import Cost
+from facemeld.users import types as users
 
 if TYPE_CHECKING:
     from facemeld.app.composition import Application, Services
@@ -83,11 +82,11 @@ def shared_data() -> Path:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def password_cost() -> Iterator[Cost]:
+def password_cost() -> Iterator[users.Cost]:
     """The real cost of a password's hash. Passwords that tests make in this process cost next to nothing."""
-    real = passwords.COST
+    real = users.PASSWORD_COST
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(passwords, "COST", Cost(1, 8, 1))
+        patch.setattr(users, "PASSWORD_COST", users.Cost(1, 8, 1))
         yield real
 
 

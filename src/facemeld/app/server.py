@@ -46,7 +46,7 @@ from facemeld.observe.telemetry import Sources, Telemetry
 from facemeld.public.routes import MaterialPictures, ResultFiles, VerifyPage
 from facemeld.settings.catalogue import Settings
 from facemeld.settings.groups import split_list
-from facemeld.users.passwords import generate_password
+from facemeld.users.types import generate_password
 
 logger = logging.getLogger("facemeld")
 

@@ -9,8 +9,7 @@ from typing import Annotated
 import typer
 
 from facemeld.cli.common import DataOption, JsonOption, actor, application, moment, show, show_table
-from facemeld.users.passwords import generate_password
-from facemeld.users.types import Role, TokenKind, User
+from facemeld.users.types import Role, TokenKind, User, generate_password
 
 users = typer.Typer(help="Manage the users of the admin API and the console.", no_args_is_help=True)
 tokens = typer.Typer(help="Manage bearer tokens, with which programs act for a user.", no_args_is_help=True)

@@ -1,4 +1,4 @@
-"""The use case of signing in: a password for a token, with a limit on attempts."""
+"""Signing in with a limit on attempts, and the roles that administrative acts need."""
 
 from __future__ import annotations
 
@@ -12,28 +12,15 @@ from limits.storage import storage_from_string
 from limits.strategies import MovingWindowRateLimiter
 
 from facemeld.counts import Counts, Family
-from facemeld.users.passwords import generate_password
+from facemeld.users import types
 from facemeld.users.store import UserStore
-from facemeld.users.types import (
-    AttemptsUncounted,
-    NewToken,
-    PasswordWrong,
-    Principal,
-    Role,
-    RoleInsufficient,
-    TokenKind,
-    TooManyAttempts,
-    User,
-)
-
-__all__ = ["NEEDED_ROLES", "Act", "NewToken", "Principal", "Role", "SignIn", "User", "generate_password", "require"]
 
 _ADDRESS_FACTOR = 5
-"""How many users may fail from one address, such as that of an office, before all of them must wait."""
+"""An address, such as that of an office, gets this many times the attempts of a name."""
 
 
 class Act(StrEnum):
-    """Kinds of administrative acts; the REST API and the console allow the same."""
+    """Administrative acts, the same for the REST API and the console."""
 
     READ = "read"
     """See accounts, keys without secrets, activities, materials, usage and results."""
@@ -46,7 +33,7 @@ class Act(StrEnum):
     AUDIT = "audit"
     """Read the audit log."""
     SETTINGS = "settings"
-    """Read what the operator set."""
+    """Read the settings."""
     ACCOUNTS = "accounts"
     """Create accounts and change their state, credit and limits."""
     USERS = "users"
@@ -55,40 +42,36 @@ class Act(StrEnum):
 
 NEEDED_ROLES = MappingProxyType(
     {
-        Act.READ: Role.VIEWER,
-        Act.DECIDE: Role.REVIEWER,
-        Act.EDIT: Role.OPERATOR,
-        Act.KEYS: Role.OPERATOR,
-        Act.AUDIT: Role.OPERATOR,
-        Act.SETTINGS: Role.OPERATOR,
-        Act.ACCOUNTS: Role.OWNER,
-        Act.USERS: Role.OWNER,
+        Act.READ: types.Role.VIEWER,
+        Act.DECIDE: types.Role.REVIEWER,
+        Act.EDIT: types.Role.OPERATOR,
+        Act.KEYS: types.Role.OPERATOR,
+        Act.AUDIT: types.Role.OPERATOR,
+        Act.SETTINGS: types.Role.OPERATOR,
+        Act.ACCOUNTS: types.Role.OWNER,
+        Act.USERS: types.Role.OWNER,
     }
 )
-"""The lowest role that may do each."""
+"""The lowest role that each act needs."""
 
 
-def require(principal: Principal, act: Act) -> None:
-    """Refuse an act that a role does not allow.
-
-    Raises:
-        RoleInsufficient: the role is too low.
-    """
+def require(principal: types.Principal, act: Act) -> None:
+    """Raise ``RoleInsufficient`` if the role of the principal does not allow the act."""
     needed = NEEDED_ROLES[act]
     if not principal.role.allows(needed):
-        raise RoleInsufficient(f"the role must be at least {needed.value}, {principal.name}'s is {principal.role.value}")
+        raise types.RoleInsufficient(f"the role must be at least {needed.value}, {principal.name}'s is {principal.role.value}")
 
 
 class SignIn:
-    """Gives tokens for passwords.
+    """Exchanges passwords for session tokens.
 
     Args:
         users: The users.
         attempts: Passwords that may be tried for one name within ``window``; five times as many from one address.
-        window: The time in which attempts are counted; also how long a name is locked out.
+        window: Time in which attempts are counted, and for which a name is locked out.
         session: Life of a token.
-        storage: Where attempts are counted: ``memory://``, or the URL of a Redis that several servers share.
-        counts: Where attempts are counted by outcome, for metrics.
+        storage: ``memory://``, or the URL of a Redis that several servers share, to count attempts in.
+        counts: Outcomes of attempts, for metrics.
     """
 
     def __init__(
@@ -109,47 +92,42 @@ class SignIn:
         self._by_address = RateLimitItemPerSecond(attempts * _ADDRESS_FACTOR, self._window, namespace="sign-in-address")
         self._limiter = MovingWindowRateLimiter(storage_from_string(storage, wrap_exceptions=True))
 
-    def sign_in(self, name: str, password: str, address: str) -> tuple[User, NewToken]:
-        """A session for a user; arguments and errors are those of ``check``."""
+    def sign_in(self, name: str, password: str, address: str) -> tuple[types.User, types.NewToken]:
+        """Return the user and a new session token; arguments and errors are those of ``check``."""
         user = self.check(name, password, address)
-        token = self._users.create_token(user.name, life=self._session, kind=TokenKind.SESSION, actor=f"user:{user.name}")
+        token = self._users.create_token(user.name, life=self._session, kind=types.TokenKind.SESSION, actor=f"user:{user.name}")
         return user, token
 
-    def check(self, name: str, password: str, address: str) -> User:
-        """The user whom name and password belong to.
-
-        Args:
-            name: The user's name.
-            password: The password as typed.
-            address: Where the caller is.
+    def check(self, name: str, password: str, address: str) -> types.User:
+        """Return the user with this name and password; ``address`` is the caller's.
 
         Raises:
-            TooManyAttempts: too many attempts lately for this name or from this address; nothing was checked.
-            PasswordWrong: name and password do not belong together.
+            TooManyAttempts: too many recent attempts for this name or from this address; the password was not checked.
+            PasswordWrong: the name and password do not match.
             AttemptsUncounted: the storage of the counts does not answer.
         """
         name = name[:80]
         try:
             self._count(name, address)
             user = self._users.check_password(name, password)
-        except TooManyAttempts:
+        except types.TooManyAttempts:
             self._counts.add(Family.SIGN_INS, "too many")
             raise
-        except PasswordWrong:
+        except types.PasswordWrong:
             self._counts.add(Family.SIGN_INS, "wrong")
             raise
         self._counts.add(Family.SIGN_INS, "ok")
         try:
             self._limiter.clear(self._by_name, name)
         except StorageError as error:
-            raise AttemptsUncounted("the storage of the sign-in counts must answer, got an error") from error
+            raise types.AttemptsUncounted("the storage of the sign-in counts must answer, got an error") from error
         return user
 
     def _count(self, name: str, address: str) -> None:
         try:
-            # Counted before the password is looked at: attempts side by side must not slip through.
+            # Counted before the password is checked, so that concurrent attempts cannot exceed the limit.
             allowed = self._limiter.hit(self._by_address, address) and self._limiter.hit(self._by_name, name)
         except StorageError as error:
-            raise AttemptsUncounted("the storage of the sign-in counts must answer, got an error") from error
+            raise types.AttemptsUncounted("the storage of the sign-in counts must answer, got an error") from error
         if not allowed:
-            raise TooManyAttempts(f"too many attempts to sign in: wait {self._window} seconds", self._window)
+            raise types.TooManyAttempts(f"too many attempts to sign in: wait {self._window} seconds", self._window)

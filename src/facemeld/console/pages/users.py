@@ -9,9 +9,8 @@ from facemeld.console.pages.page import Page
 from facemeld.console.parts.fields import Field, choice, text_field
 from facemeld.console.parts.tables import Column, Row, Slice, Table, badge_cell, button_cell, time_cell
 from facemeld.console.parts.widgets import Tone, button, confirm, dialog, dialog_buttons, section, show_once, tag, toast
-from facemeld.users.passwords import generate_password
 from facemeld.users.signin import Act
-from facemeld.users.types import Role, User
+from facemeld.users.types import Role, User, generate_password
 
 _TONES: dict[Role, Tone] = {Role.OWNER: "warn", Role.OPERATOR: "info"}
 _LONGEST_PASSWORD = 256
