@@ -19,12 +19,18 @@ from facemeld.db.errors import Clock, DatabaseUnavailable, utc_now
 from facemeld.db.models import AccountRow, ChargeRow, PackageRow
 from facemeld.errors import FacemeldError
 
+logger = logging.getLogger(__name__)
+
 KEPT_AFTER_LEASE = timedelta(days=1)
-"""How long a finished charge is remembered, so that what comes late is still recognised."""
+"""How long a finished charge is kept, to recognise late operations on it."""
+
+
+class CreditUsedUp(FacemeldError):
+    """The account has neither a package nor a balance to pay for the call."""
 
 
 class ChargeState(StrEnum):
-    """Where a charge is in its life."""
+    """State of a charge."""
 
     RESERVED = "reserved"
     SETTLED = "settled"
@@ -33,7 +39,7 @@ class ChargeState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reserve:
-    """Take one call off the account's credit before the work; the outcome is whether there was any left."""
+    """Reserve one call of an account's credit before the work; the outcome says whether credit was left."""
 
     request_id: str
     account_id: int
@@ -42,14 +48,14 @@ class Reserve:
 
 @dataclass(frozen=True, slots=True)
 class Settle:
-    """The work succeeded: what was reserved is used up. The outcome is whether it was not settled before."""
+    """Charge a reserved call, because the work succeeded; the outcome says whether it was not charged before."""
 
     request_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """The work failed: what was reserved goes back. The outcome is whether anything was reserved."""
+    """Give a reserved call back, because the work failed; the outcome says whether it was reserved."""
 
     request_id: str
 
@@ -57,21 +63,21 @@ class Release:
 Operation: TypeAlias = Reserve | Settle | Release
 
 
-# The statements are put together once: doing so for every call takes longer than running them.
+# Built once: building the statements takes longer than running them.
 _BALANCE = select(AccountRow.balance).where(AccountRow.id == bindparam("account")).with_for_update()
 _PACKAGE = (
     select(PackageRow.id)
     .where(PackageRow.account_id == bindparam("account"), PackageRow.used < PackageRow.calls)
     .where(or_(PackageRow.action.is_(None), PackageRow.action == bindparam("for_action")))
     .where(or_(PackageRow.expires_at.is_(None), PackageRow.expires_at > bindparam("now")))
-    # The one that ends first, and of those the one that pays for the fewest actions.
+    # First the package that ends first, then one for a single action.
     .order_by(PackageRow.expires_at.is_(None), PackageRow.expires_at, PackageRow.action.is_(None), PackageRow.id)
     .limit(1)
 )
 _TAKE_FROM_PACKAGE = update(PackageRow).where(PackageRow.id == bindparam("package")).values(used=PackageRow.used + bindparam("taken"))
 _TAKE_FROM_BALANCE = (
     update(AccountRow)
-    # An account that is no longer counted stays so.
+    # An account that became unlimited stays so.
     .where(AccountRow.id == bindparam("account"), AccountRow.balance.is_not(None))
     .values(balance=AccountRow.balance - bindparam("taken"))
 )
@@ -81,14 +87,14 @@ _CHARGE = _CHARGES.where(ChargeRow.request_id == bindparam("request")).with_for_
 _EXPIRED = (
     _CHARGES.where(ChargeRow.state == ChargeState.RESERVED.value, ChargeRow.lease_until < bindparam("now"))
     .where(or_(bindparam("account", type_=ChargeRow.account_id.type).is_(None), ChargeRow.account_id == bindparam("account")))
-    # What its own call is just finishing is skipped rather than waited for.
+    # Charges that their own calls are finishing now are skipped.
     .with_for_update(skip_locked=True)
 )
 _MARK = update(ChargeRow).where(ChargeRow.request_id == bindparam("request")).values(state=bindparam("to"))
 _FORGET = delete(ChargeRow).where(ChargeRow.state != ChargeState.RESERVED.value, ChargeRow.lease_until < bindparam("before"))
 _RESERVED = (
     select(ChargeRow.account_id, func.count().label("calls"))
-    # In the same words as the index of these few rows, which a parameter would keep from being followed.
+    # Literally as in the partial index, which a parameter would keep from being used.
     .where(ChargeRow.account_id.in_(bindparam("accounts", expanding=True)), text(f"state = '{ChargeState.RESERVED.value}'"))
     .group_by(ChargeRow.account_id)
 )
@@ -105,37 +111,28 @@ class _Charge:
 class ChargeStore:
     """Applies operations on charges.
 
-    A reservation holds for a lease. A process that dies before it settles or releases leaves it to others, who give it back
-    when the lease is over; should the work succeed after all, settling takes it again, even below zero.
+    A reservation holds for a lease. After that, any process may release it, because its own may have died; if the work
+    succeeds after all, settling charges the call again, even below zero.
     """
 
     def __init__(self, database: Database, lease: timedelta, clock: Clock = utc_now) -> None:
-        """Charges in a database.
-
-        Args:
-            database: Where the accounts are.
-            lease: How long a reservation holds; longer than any call takes.
-            clock: The present moment.
-        """
+        """Create a store whose reservations hold for ``lease``, which must be longer than any call takes."""
         self._database = database
         self._lease = lease
         self._clock = clock
 
     def apply(self, operations: Sequence[Operation]) -> tuple[bool, ...]:
-        """Apply operations in order, all in one durable transaction: all of them count or none.
-
-        Returns:
-            The outcome of each operation; see their classes.
+        """Apply operations in order, in one durable transaction, and return their outcomes.
 
         Raises:
-            DatabaseUnavailable: nothing was stored.
+            DatabaseUnavailable: none of them was stored.
         """
         with self._database.transaction() as session:
             connection = session.connection()
             return tuple(self._apply(connection, operation) for operation in operations)
 
     def release_expired(self) -> int:
-        """Give back what calls reserved that never ended, and forget old charges; how many were given back."""
+        """Release expired reservations, delete old charges, and return the number of released ones."""
         now = self._clock()
         with self._database.transaction() as session:
             released = _release_expired(session.connection(), now)
@@ -143,11 +140,11 @@ class ChargeStore:
         return released
 
     def reserved(self, account_id: int) -> int:
-        """How many calls of an account are under way and have reserved their charge."""
+        """Return the number of calls that an account has reserved."""
         return self.reserved_by([account_id])[account_id]
 
     def reserved_by(self, accounts: Collection[int]) -> Mapping[int, int]:
-        """Likewise of several accounts, by their numbers."""
+        """Return the number of reserved calls by account id."""
         with self._database.connect() as connection:
             found = {row.account_id: row.calls for row in connection.execute(_RESERVED, {"accounts": list(accounts)})}
         return {account: found.get(account, 0) for account in accounts}
@@ -168,24 +165,24 @@ class ChargeStore:
         connection.execute(_MARK, {"request": charge.request_id, "to": ChargeState.SETTLED.value})
         return True
 
-    def _reserve(self, connection: Connection, wish: Reserve) -> bool:
+    def _reserve(self, connection: Connection, reserve: Reserve) -> bool:
         now = self._clock()
-        # Whoever holds the account's row decides alone what is left; SQLite has one writer at a time anyway.
-        balance = connection.execute(_BALANCE, {"account": wish.account_id}).scalar_one_or_none()
-        if balance is None:  # since the call began, the account is no longer counted
+        # The lock on the account's row serialises reservations; SQLite has one writer at a time anyway.
+        balance = connection.execute(_BALANCE, {"account": reserve.account_id}).scalar_one_or_none()
+        if balance is None:  # became unlimited since the call began
             return True
-        values = {"account": wish.account_id, "for_action": wish.action, "now": now}
+        values = {"account": reserve.account_id, "for_action": reserve.action, "now": now}
         package = connection.execute(_PACKAGE, values).scalar_one_or_none()
         if package is None and balance <= 0:
-            return _release_expired(connection, now, wish.account_id) > 0 and self._reserve(connection, wish)
-        _take(connection, wish.account_id, package, 1)
-        charge = {"request_id": wish.request_id, "account_id": wish.account_id, "package_id": package}
+            return _release_expired(connection, now, reserve.account_id) > 0 and self._reserve(connection, reserve)
+        _take(connection, reserve.account_id, package, 1)
+        charge = {"request_id": reserve.request_id, "account_id": reserve.account_id, "package_id": package}
         connection.execute(_ADD, {**charge, "state": ChargeState.RESERVED.value, "lease_until": now + self._lease})
         return True
 
 
 def _take(connection: Connection, account_id: int, package_id: int | None, calls: int) -> None:
-    """Take calls off a package or, without one, off the balance; a negative number gives them back."""
+    """Take calls from a package or, without one, from the balance; a negative number gives them back."""
     if package_id is not None:
         connection.execute(_TAKE_FROM_PACKAGE, {"package": package_id, "taken": calls})
     else:
@@ -205,13 +202,6 @@ def _release_expired(connection: Connection, now: datetime, account_id: int | No
     return sum(_release(connection, _Charge(*row)) for row in rows)
 
 
-logger = logging.getLogger(__name__)
-
-
-class CreditUsedUp(FacemeldError):
-    """The account has neither a package nor a balance to pay for the call."""
-
-
 @dataclass(slots=True)
 class _Batch:
     task: asyncio.Task[tuple[bool, ...]]
@@ -221,8 +211,7 @@ class _Batch:
 class BillingService:
     """Charges calls.
 
-    Making a transaction durable takes longer than anything in it; so what comes while one is written waits and goes into the
-    next one together.
+    Committing takes longer than anything else in a transaction, so operations that arrive during a commit share the next one.
     """
 
     def __init__(self, store: ChargeStore) -> None:
@@ -232,17 +221,11 @@ class BillingService:
 
     @asynccontextmanager
     async def charge(self, request_id: str, account_id: int, action: str) -> AsyncIterator[None]:
-        """A block around work that costs one call.
-
-        Args:
-            request_id: Id of the call.
-            account_id: Who pays.
-            action: What for.
+        """Charge one call for the work in the block, if it succeeds.
 
         Raises:
-            CreditUsedUp: nothing is left; the block is not entered.
-            DatabaseUnavailable: what is left could not be found out, or the success of the work could not be recorded: then the
-                work must not be handed out.
+            CreditUsedUp: no credit is left; the block is not entered.
+            DatabaseUnavailable: the charge could not be stored; the result of the work must not be delivered.
         """
         if not await self._apply(Reserve(request_id, account_id, action)):
             raise CreditUsedUp("the account must have calls left, got none")
@@ -257,10 +240,10 @@ class BillingService:
         try:
             await self._apply(Release(request_id))
         except DatabaseUnavailable:
-            logger.exception("The charge of %s could not be released; it goes back when its lease is over", request_id)
+            logger.exception("The charge of %s could not be released; it is released when its lease ends", request_id)
 
     async def _apply(self, operation: Operation) -> bool:
-        """Store an operation durably. A caller that is cancelled meanwhile is cancelled afterwards, so that it knows the outcome."""
+        """Store an operation durably. Cancellation takes effect afterwards, so that the caller learns the outcome."""
         batch = self._open
         if batch is None:
             batch = self._open = _Batch(asyncio.create_task(self._write()))

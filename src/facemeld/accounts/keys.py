@@ -1,4 +1,4 @@
-"""Access keys, permanent and temporary: creation, permissions, and what verifying a call needs to know about them."""
+"""Access keys, permanent and temporary: creation, permissions, and the credentials that calls are verified with."""
 
 from __future__ import annotations
 
@@ -7,25 +7,10 @@ import string
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
-from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy import Select, bindparam, delete, func, select, update
 from sqlalchemy.orm import Session, aliased
 
-from facemeld.accounts.types import (
-    AccessKey,
-    AccountInvalid,
-    AccountNotFound,
-    AccountState,
-    CallPolicy,
-    KeyKind,
-    KeyNotFound,
-    NewKey,
-    NewTemporaryKey,
-    StoredCredential,
-    format_actions,
-    parse_actions,
-    parse_networks,
-    parse_rates,
-)
+from facemeld.accounts import types
 from facemeld.accounts.vault import KeyVault
 from facemeld.db.audit import record
 from facemeld.db.database import Database
@@ -43,7 +28,7 @@ _Parent = aliased(AccessKeyRow)
 _CREDENTIAL = (
     select(
         AccessKeyRow.secret_ciphertext,
-        # A temporary key ends with the key that it stands for, and may never do more.
+        # A temporary key ends with its parent and has the same permissions.
         func.coalesce(_Parent.enabled, True).label("parent_enabled"),
         AccessKeyRow.enabled,
         AccessKeyRow.kind,
@@ -63,33 +48,36 @@ _CREDENTIAL = (
     .outerjoin(_Parent, _Parent.secret_id == AccessKeyRow.parent_id)
     .where(AccessKeyRow.secret_id == bindparam("secret_id"))
 )
+_WITH_OWNER = select(AccessKeyRow, AccountRow.name).join(AccountRow, AccountRow.id == AccessKeyRow.account_id)
 
 
 class KeyStore:
-    """Creates, finds and changes keys; every change leaves an entry in the audit log."""
+    """Creates, finds and changes keys; every change is recorded in the audit log."""
 
     def __init__(self, database: Database, vault: KeyVault, clock: Clock = utc_now) -> None:
         self._database = database
         self._vault = vault
         self._clock = clock
 
-    def create_key(self, account: str, *, actor: str, kind: KeyKind = KeyKind.API, actions: Collection[str] | None = None) -> NewKey:
-        """Create an enabled key for an account; the reply is the only place where the secret can be read.
+    def create_key(
+        self, account: str, *, actor: str, kind: types.KeyKind = types.KeyKind.API, actions: Collection[str] | None = None
+    ) -> types.NewKey:
+        """Create an enabled key for an account; its secret cannot be read again.
 
         Args:
             account: Name of the owner.
-            actor: Who does it, for the audit log.
-            kind: What the key is for, ``api`` or ``console``.
+            actor: The actor named in the audit log.
+            kind: ``api`` or ``console``.
             actions: The only actions that it may call; None for all.
 
         Raises:
             AccountNotFound: there is no such account.
-            AccountInvalid: a name cannot be that of an action, or the kind is ``temporary``.
+            AccountInvalid: an action's name is malformed, or the kind is ``temporary``.
         """
-        if kind is KeyKind.TEMPORARY:
-            raise AccountInvalid("a temporary key must be made by create_temporary_key")
+        if kind is types.KeyKind.TEMPORARY:
+            raise types.AccountInvalid("a temporary key must be made by create_temporary_key")
         allowed = _actions_text(actions)
-        key = NewKey(KEY_ID_PREFIX + _random_text(RANDOM_CHARACTERS), _random_text(RANDOM_CHARACTERS))
+        key = types.NewKey(KEY_ID_PREFIX + _random_text(RANDOM_CHARACTERS), _random_text(RANDOM_CHARACTERS))
         with self._database.transaction() as session:
             owner = account_row(session, account)
             session.add(self._row(key, owner.id, kind, allowed))
@@ -97,67 +85,58 @@ class KeyStore:
             record(session, self._clock(), actor, "key.create", key.secret_id, detail)
         return key
 
-    def create_temporary_key(self, secret_id: str, life: timedelta, *, actor: str) -> NewTemporaryKey:
-        """Create a key that acts on behalf of another for a while; it must be used with its token.
+    def create_temporary_key(self, secret_id: str, life: timedelta, *, actor: str) -> types.NewTemporaryKey:
+        """Create a temporary key, which must be used with its token.
 
         Args:
-            secret_id: The permanent, enabled key that it stands for; its permissions and its end are the new key's too.
-            life: How long, up to 36 hours.
-            actor: Who does it, for the audit log.
+            secret_id: Its parent, a permanent, enabled key; the new key has its permissions and ends with it.
+            life: Up to 36 hours.
+            actor: The actor named in the audit log.
 
         Raises:
-            KeyNotFound: there is no such key, or it is disabled.
-            AccountInvalid: the key is not permanent, or the life is not in range.
+            KeyNotFound: the parent does not exist or is disabled.
+            AccountInvalid: the parent is not permanent, or the life is out of range.
         """
         if not timedelta(0) < life <= LONGEST_TEMPORARY:
-            raise AccountInvalid(f"the life of a temporary key must be more than 0 and at most 36 hours, got {life}")
+            raise types.AccountInvalid(f"the life of a temporary key must be more than 0 and at most 36 hours, got {life}")
         token = _random_text(TOKEN_CHARACTERS)
-        key = NewKey(KEY_ID_PREFIX + _random_text(RANDOM_CHARACTERS), _random_text(RANDOM_CHARACTERS))
+        key = types.NewKey(KEY_ID_PREFIX + _random_text(RANDOM_CHARACTERS), _random_text(RANDOM_CHARACTERS))
         expires = (self._clock() + life).replace(microsecond=0)
         with self._database.transaction() as session:
             parent = _key_row(session, secret_id)
             if not parent.enabled:
-                raise KeyNotFound(f"the SecretId must be an enabled one, got {secret_id!r}, which is disabled")
-            if parent.kind != KeyKind.API:
-                raise AccountInvalid(f"the key must be a permanent one that may call the API, got one of the kind {parent.kind}")
-            row = self._row(key, parent.account_id, KeyKind.TEMPORARY, None)
+                raise types.KeyNotFound(f"the SecretId must be an enabled one, got {secret_id!r}, which is disabled")
+            if parent.kind != types.KeyKind.API:
+                raise types.AccountInvalid(f"the key must be a permanent one that may call the API, got one of the kind {parent.kind}")
+            row = self._row(key, parent.account_id, types.KeyKind.TEMPORARY, None)
             row.parent_id = parent.secret_id
             row.token_ciphertext = self._vault.encrypt(token.encode(), _token_subject(key.secret_id))
             row.expires_at = expires
             session.add(row)
             record(session, self._clock(), actor, "key.temporary", key.secret_id, {"for": secret_id, "expires": expires.isoformat()})
-        return NewTemporaryKey(key.secret_id, key.secret_key, token, expires)
+        return types.NewTemporaryKey(key.secret_id, key.secret_key, token, expires)
 
-    def keys(self, account: str | None = None) -> tuple[AccessKey, ...]:
-        """All keys, or those of one account, oldest first.
-
-        Raises:
-            AccountNotFound: there is no such account.
-        """
-        query = select(AccessKeyRow, AccountRow.name).join(AccountRow, AccountRow.id == AccessKeyRow.account_id)
-        with self._database.session() as session:
-            if account is not None:
-                query = query.where(AccessKeyRow.account_id == account_row(session, account).id)
-            rows = session.execute(query.order_by(AccessKeyRow.created_at, AccessKeyRow.secret_id)).all()
-            return tuple(_key(row, name) for row, name in rows)
-
-    def key_page(self, account: str | None, after: str | None, limit: int) -> tuple[AccessKey, ...]:
-        """Keys of one account or of all, by SecretId; ``after`` is that of the last one of the page before.
+    def keys(self, account: str | None = None) -> tuple[types.AccessKey, ...]:
+        """Return all keys, or those of one account, oldest first.
 
         Raises:
             AccountNotFound: there is no such account.
         """
-        query = select(AccessKeyRow, AccountRow.name).join(AccountRow, AccountRow.id == AccessKeyRow.account_id)
-        if after is not None:
-            query = query.where(AccessKeyRow.secret_id > after)
         with self._database.session() as session:
-            if account is not None:
-                query = query.where(AccessKeyRow.account_id == account_row(session, account).id)
-            rows = session.execute(query.order_by(AccessKeyRow.secret_id).limit(limit)).all()
-            return tuple(_key(row, name) for row, name in rows)
+            return _read(session, account, _WITH_OWNER.order_by(AccessKeyRow.created_at, AccessKeyRow.secret_id))
 
-    def set_key_enabled(self, secret_id: str, enabled: bool, *, actor: str) -> AccessKey:
-        """Enable or disable a key; from then on no new call with it, or with a temporary key for it, is accepted.
+    def key_page(self, account: str | None, after: str | None, limit: int) -> tuple[types.AccessKey, ...]:
+        """Return keys of one account or of all, sorted by SecretId; ``after`` is the last SecretId of the previous page.
+
+        Raises:
+            AccountNotFound: there is no such account.
+        """
+        query = _WITH_OWNER if after is None else _WITH_OWNER.where(AccessKeyRow.secret_id > after)
+        with self._database.session() as session:
+            return _read(session, account, query.order_by(AccessKeyRow.secret_id).limit(limit))
+
+    def set_key_enabled(self, secret_id: str, enabled: bool, *, actor: str) -> types.AccessKey:
+        """Enable or disable a key. New calls with a disabled key or with its temporary keys are refused.
 
         Raises:
             KeyNotFound: there is no such key.
@@ -168,27 +147,27 @@ class KeyStore:
             record(session, self._clock(), actor, "key.enable" if enabled else "key.disable", secret_id)
             return _key(row, _owner_name(session, row))
 
-    def set_key_actions(self, secret_id: str, actions: Collection[str] | None, *, actor: str) -> AccessKey:
-        """Change which actions a key may call; None for all.
+    def set_key_actions(self, secret_id: str, actions: Collection[str] | None, *, actor: str) -> types.AccessKey:
+        """Set the actions that a key may call; None for all.
 
         Raises:
             KeyNotFound: there is no such key.
-            AccountInvalid: a name cannot be that of an action, or the key is temporary and has the permissions of another.
+            AccountInvalid: an action's name is malformed, or the key is temporary.
         """
         allowed = _actions_text(actions)
         with self._database.transaction() as session:
             row = _key_row(session, secret_id)
-            if row.kind == KeyKind.TEMPORARY:
-                raise AccountInvalid(f"the permissions of a temporary key are those of the key it stands for, {row.parent_id}")
+            if row.kind == types.KeyKind.TEMPORARY:
+                raise types.AccountInvalid(f"the permissions of a temporary key are those of the key it stands for, {row.parent_id}")
             record(session, self._clock(), actor, "key.actions", secret_id, {"from": row.actions, "to": allowed})
             row.actions = allowed
             return _key(row, _owner_name(session, row))
 
-    def credential(self, secret_id: str) -> StoredCredential | None:
-        """What is needed to verify a call, also of a disabled key; None when the SecretId is unknown.
+    def credential(self, secret_id: str) -> types.StoredCredential | None:
+        """Return the credential of a key, enabled or not; None if the SecretId is unknown.
 
         Raises:
-            VaultError: the key was stored under another master key.
+            VaultError: the key was encrypted with another master key.
         """
         if not _is_key_id(secret_id):
             return None
@@ -196,32 +175,32 @@ class KeyStore:
             row = connection.execute(_CREDENTIAL, {"secret_id": secret_id}).one_or_none()
         if row is None:
             return None
-        state = AccountState(row.state)
+        state = types.AccountState(row.state)
         token = row.token_ciphertext
-        return StoredCredential(
+        return types.StoredCredential(
             secret_id=secret_id,
             secret_key=self._vault.decrypt(row.secret_ciphertext, secret_id).decode(),
             enabled=row.enabled and row.parent_enabled,
-            kind=KeyKind(row.kind),
+            kind=types.KeyKind(row.kind),
             account_id=row.id,
             account_name=row.name,
             account_state=state,
             token=None if token is None else self._vault.decrypt(token, _token_subject(secret_id)).decode(),
             expires_at=row.expires_at,
-            policy=CallPolicy(
+            policy=types.CallPolicy(
                 account_id=row.id,
                 state=state,
                 metered=row.balance is not None,
                 auto_open=row.auto_open,
-                rates=parse_rates(row.rates),
-                allowed=parse_networks(row.allowed_networks),
-                denied=parse_networks(row.denied_networks),
-                actions=None if row.actions is None else parse_actions(row.actions),
+                rates=types.parse_rates(row.rates),
+                allowed=types.parse_networks(row.allowed_networks),
+                denied=types.parse_networks(row.denied_networks),
+                actions=None if row.actions is None else types.parse_actions(row.actions),
             ),
         )
 
     def record_use(self, uses: Mapping[str, datetime]) -> None:
-        """Note when keys were last used: SecretId to moment. Meant to be called now and then for many calls at once."""
+        """Record when keys were last used, by SecretId; meant to be called for many calls at once."""
         if not uses:
             return
         with self._database.transaction() as session:
@@ -234,12 +213,12 @@ class KeyStore:
                 )
 
     def purge_temporary(self, ended_before: datetime) -> int:
-        """Delete temporary keys that ended before a moment; how many."""
-        ended = delete(AccessKeyRow).where(AccessKeyRow.kind == KeyKind.TEMPORARY.value, AccessKeyRow.expires_at < ended_before)
+        """Delete temporary keys that expired before a moment and return their number."""
+        ended = delete(AccessKeyRow).where(AccessKeyRow.kind == types.KeyKind.TEMPORARY.value, AccessKeyRow.expires_at < ended_before)
         with self._database.transaction() as session:
             return len(session.scalars(ended.returning(AccessKeyRow.secret_id)).all())
 
-    def _row(self, key: NewKey, account_id: int, kind: KeyKind, actions: str | None) -> AccessKeyRow:
+    def _row(self, key: types.NewKey, account_id: int, kind: types.KeyKind, actions: str | None) -> AccessKeyRow:
         return AccessKeyRow(
             secret_id=key.secret_id,
             account_id=account_id,
@@ -253,15 +232,11 @@ class KeyStore:
 
 
 def account_row(session: Session, name: str, *, lock: bool = False) -> AccountRow:
-    """The account of a name; with ``lock``, no other session changes it while this one lasts.
-
-    Raises:
-        AccountNotFound: there is none.
-    """
+    """Return the row of an account, locked if wanted, or raise ``AccountNotFound``."""
     query = select(AccountRow).where(AccountRow.name == name)
     row = session.scalar(query.with_for_update() if lock else query) if name.isprintable() else None
     if row is None:
-        raise AccountNotFound(f"the account must be an existing one, got {name!r}")
+        raise types.AccountNotFound(f"the account must be an existing one, got {name!r}")
     return row
 
 
@@ -270,28 +245,28 @@ def _random_text(characters: int) -> str:
 
 
 def _token_subject(secret_id: str) -> str:
-    # Differs from the subject of the secret, so that the two ciphertexts of a row cannot be exchanged.
+    # Differs from the secret's subject, so that the two ciphertexts of a row cannot be exchanged.
     return f"token of {secret_id}"
 
 
 def _actions_text(actions: Collection[str] | None) -> str | None:
     if actions is None:
         return None
-    text = format_actions(actions)
-    if not parse_actions(text):
-        raise AccountInvalid("a key must be allowed at least one action; disable it instead")
+    text = types.format_actions(actions)
+    if not types.parse_actions(text):
+        raise types.AccountInvalid("a key must be allowed at least one action; disable it instead")
     return text
 
 
 def _is_key_id(text: str) -> bool:
-    # Callers send anything; a database may stumble over a NUL or half a surrogate pair.
+    # Databases reject NUL and unpaired surrogates, which callers may send.
     return text.isascii() and text.isalnum() and len(text) <= LONGEST_KEY_ID
 
 
 def _key_row(session: Session, secret_id: str) -> AccessKeyRow:
     row = session.get(AccessKeyRow, secret_id, with_for_update=True) if _is_key_id(secret_id) else None
     if row is None:
-        raise KeyNotFound(f"the SecretId must be an existing one, got {secret_id!r}")
+        raise types.KeyNotFound(f"the SecretId must be an existing one, got {secret_id!r}")
     return row
 
 
@@ -299,16 +274,22 @@ def _owner_name(session: Session, row: AccessKeyRow) -> str:
     return session.scalars(select(AccountRow.name).where(AccountRow.id == row.account_id)).one()
 
 
-def _key(row: AccessKeyRow, account_name: str) -> AccessKey:
-    return AccessKey(
+def _read(session: Session, account: str | None, query: Select[AccessKeyRow, str]) -> tuple[types.AccessKey, ...]:
+    if account is not None:
+        query = query.where(AccessKeyRow.account_id == account_row(session, account).id)
+    return tuple(_key(row, name) for row, name in session.execute(query))
+
+
+def _key(row: AccessKeyRow, account_name: str) -> types.AccessKey:
+    return types.AccessKey(
         secret_id=row.secret_id,
         account_id=row.account_id,
         account_name=account_name,
-        kind=KeyKind(row.kind),
+        kind=types.KeyKind(row.kind),
         enabled=row.enabled,
         created_at=row.created_at,
         last_used_at=row.last_used_at,
-        actions=None if row.actions is None else parse_actions(row.actions),
+        actions=None if row.actions is None else types.parse_actions(row.actions),
         parent_id=row.parent_id,
         expires_at=row.expires_at,
     )

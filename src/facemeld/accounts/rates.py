@@ -1,4 +1,4 @@
-"""The rates of accounts and activities: the defaults, and the counters that hold calls to them."""
+"""Rates of accounts and activities: their defaults and the counters that enforce them."""
 
 from __future__ import annotations
 
@@ -17,16 +17,18 @@ from limits.storage import storage_from_string
 from facemeld.accounts.types import AccountInvalid, Rates, parse_rates
 from facemeld.errors import FacemeldError
 
+logger = logging.getLogger(__name__)
+
 ACTION_NAMES = frozenset(
     {"DescribeMaterialList", "FaceFusion", "FuseFace", "FuseFaceUltra", "QueryVideoFaceFusionJob", "SubmitVideoFaceFusionJob"}
 )
 """The actions of all API versions."""
 
 ACCOUNT_SCOPES = frozenset({"account", "global", "address"})
-"""What rates may count besides actions: the calls of an account in one region and in all, and those of an address."""
+"""Scopes of rates besides actions: calls of an account in one region, in all regions, and calls from an address."""
 
 ACTIVITY_SCOPES = frozenset({"published", "unpublished"})
-"""Rates of calls on one activity; they are the same for all accounts."""
+"""Rates of calls on one activity, the same for all accounts."""
 
 DOCUMENTED_RATES: Rates = MappingProxyType(
     {
@@ -38,18 +40,33 @@ DOCUMENTED_RATES: Rates = MappingProxyType(
         "unpublished": 1,
     }
 )
-"""Calls a second by spec 2.0; the rates of activities hold for 2018-12-01."""
+"""Calls a second of specification 2.0; the rates of activities apply to 2018-12-01."""
+
+_SCHEMES = ("memory", "redis", "rediss", "redis+sentinel", "redis+cluster")
+_PATIENCE_SECONDS = 0.5
+_PAUSE_SECONDS = 5.0
+_REDIS: Mapping[str, Any] = MappingProxyType(
+    {"implementation": "redispy", "socket_timeout": _PATIENCE_SECONDS, "socket_connect_timeout": _PATIENCE_SECONDS}
+)
+
+
+class RateStorageInvalid(FacemeldError):
+    """The storage of rates cannot be used."""
+
+
+class TooFrequent(FacemeldError):
+    """The rate of an activity is exceeded."""
 
 
 def default_rates(text: str, *, strict: bool) -> Rates:
-    """The rates of accounts that have none of their own.
+    """Return the rates of accounts without their own.
 
     Args:
-        text: What the operator set, which goes before the documented rates.
-        strict: Whether the documented rates hold.
+        text: The operator's rates, which override the documented ones.
+        strict: Whether the documented rates apply.
 
     Raises:
-        AccountInvalid: the text cannot be read, or a name counts nothing.
+        AccountInvalid: the text is malformed or names an unknown rate.
     """
     given = parse_rates(text)
     check_rates(given, ACCOUNT_SCOPES | ACTIVITY_SCOPES)
@@ -57,11 +74,7 @@ def default_rates(text: str, *, strict: bool) -> Rates:
 
 
 def check_actions(names: Iterable[str]) -> frozenset[str]:
-    """Names of actions, if they all are.
-
-    Raises:
-        AccountInvalid: one is not the name of an action.
-    """
+    """Return names of actions as a set, or raise ``AccountInvalid`` if there is no such action."""
     given = frozenset(names)
     for name in sorted(given - ACTION_NAMES):
         raise AccountInvalid(f"an action must be one of {', '.join(sorted(ACTION_NAMES))}, got {name!r}")
@@ -69,50 +82,25 @@ def check_actions(names: Iterable[str]) -> frozenset[str]:
 
 
 def check_rates(names: Iterable[str], scopes: frozenset[str] = ACCOUNT_SCOPES) -> None:
-    """Refuse names of rates that count nothing.
-
-    Raises:
-        AccountInvalid: one names neither an action, with or without a version before it, nor a scope.
-    """
+    """Raise ``AccountInvalid`` if a name is neither a scope nor an action, with or without a version before it."""
     for name in names:
         if name.rpartition(":")[2] not in ACTION_NAMES and name not in scopes:
             known = ", ".join((*sorted(ACTION_NAMES), *sorted(scopes)))
             raise AccountInvalid(f"a rate must name one of {known}, got {name!r}")
 
 
-logger = logging.getLogger(__name__)
-
-_SCHEMES = ("memory", "redis", "rediss", "redis+sentinel", "redis+cluster")
-_PATIENCE_SECONDS = 0.5
-_PAUSE_SECONDS = 5.0
-
-
-_REDIS: Mapping[str, Any] = MappingProxyType(
-    {"implementation": "redispy", "socket_timeout": _PATIENCE_SECONDS, "socket_connect_timeout": _PATIENCE_SECONDS}
-)
-
-
-class RateStorageInvalid(FacemeldError):
-    """The rates' storage is not one that can be used."""
-
-
-class TooFrequent(FacemeldError):
-    """An activity is called more often than its rate allows."""
-
-
 @dataclass(frozen=True, slots=True)
 class Exceeded:
-    """A rate that was exceeded: calls in the current second, and how many of them are allowed."""
+    """An exceeded rate: the calls in the current second and the limit."""
 
     count: int
     limit: int
 
 
 class RateLimiter:
-    """Counts calls in windows of a second, each opened by the first call after the one before.
+    """Counts calls in windows of a second; the first call after a window opens the next one.
 
-    Rates protect the service, so they never stop it: when the storage does not answer, the log says so, and calls pass
-    uncounted for a few seconds before it is asked again.
+    Rates must not reduce availability: if the storage fails, the error is logged and calls pass uncounted for a few seconds.
     """
 
     def __init__(self, url: str = "memory://") -> None:
@@ -138,14 +126,11 @@ class RateLimiter:
         self._paused_until = 0.0
 
     async def hit(self, limit: int, *names: str) -> Exceeded | None:
-        """Count a call.
+        """Count a call and return None while it is within the limit.
 
         Args:
             limit: Calls allowed in a second.
-            names: What is counted together, such as a key, an action and a region.
-
-        Returns:
-            None while the call is within the limit.
+            names: Identify the counter, for example a key, an action and a region.
         """
         if self._paused_until > time.monotonic():
             return None
@@ -161,10 +146,10 @@ class RateLimiter:
 
 @dataclass(frozen=True, slots=True)
 class ActivityRates:
-    """Rates of calls on one activity (spec 5.3); an activity's own rate goes before these.
+    """Rates of calls on one activity (specification 5.3), unless the activity has its own.
 
     Attributes:
-        limiter: Where calls are counted.
+        limiter: Counts the calls.
         published: Calls a second on a published activity; None for unlimited.
         unpublished: Calls a second on an unpublished one; None for unlimited.
     """
@@ -174,16 +159,7 @@ class ActivityRates:
     unpublished: int | None = None
 
     async def hit(self, activity: int, published: bool, own: int | None = None) -> None:
-        """Count a call on an activity.
-
-        Args:
-            activity: Its number.
-            published: Whether it is published.
-            own: Calls a second that were set for this activity; None if none were.
-
-        Raises:
-            TooFrequent: its rate is exceeded.
-        """
+        """Count a call on an activity, whose own rate in calls a second is ``own``, or raise ``TooFrequent``."""
         limit = own or (self.published if published else self.unpublished)
         if limit is None:
             return

@@ -1,4 +1,4 @@
-"""Value types of accounts: keys, credit, rates, networks and permissions, their form as text, and their errors."""
+"""Accounts, keys, credit, rates, networks and permissions: value types, their text form, and errors."""
 
 from __future__ import annotations
 
@@ -16,35 +16,35 @@ from facemeld.db.errors import StateError
 
 
 class AccountError(StateError):
-    """An account or key is not as the caller expected."""
+    """A request about an account or key cannot be carried out."""
 
 
 class AccountExists(AccountError):
-    """The name of a new account is taken."""
+    """An account of this name exists."""
 
 
 class AccountInvalid(AccountError):
-    """A name or state is not allowed."""
+    """A value is not allowed."""
 
 
 class AccountNotFound(AccountError):
-    """There is no such account."""
+    """The account does not exist."""
 
 
 class KeyNotFound(AccountError):
-    """There is no such SecretId."""
+    """The SecretId does not exist or is disabled."""
 
 
 class VaultError(StateError):
-    """The master key is missing, unsafe or not the right one."""
+    """The master key is missing, unsafe or wrong."""
 
 
 Network: TypeAlias = IPv4Network | IPv6Network
 Rates: TypeAlias = Mapping[str, int | None]
-"""Name of an action, optionally behind a version and a colon, or of a scope, to calls a second; None for unlimited."""
+"""Calls a second by scope, ``Action`` or ``version:Action``; None for unlimited."""
 
 RateChange: TypeAlias = int | Literal["default"] | None
-"""A new rate: calls a second, None for unlimited, ``default`` to follow the settings again."""
+"""A new rate: calls a second, None for unlimited, or ``default`` to remove the account's own rate."""
 
 LARGEST_RATE = 1_000_000
 _RATE_NAME = re.compile(r"(?:\d{4}-\d{2}-\d{2}:)?[A-Za-z][A-Za-z0-9]{0,47}")
@@ -54,10 +54,10 @@ _UNLIMITED = "unlimited"
 
 @lru_cache(maxsize=4096)
 def parse_rates(text: str) -> Rates:
-    """Read rates such as ``FuseFace=20,account=unlimited``.
+    """Parse rates such as ``FuseFace=20,account=unlimited``.
 
     Raises:
-        AccountInvalid: a part is not of the form ``NAME=CALLS``.
+        AccountInvalid: a part does not have the form ``NAME=CALLS``.
     """
     rates: dict[str, int | None] = {}
     for part in filter(None, (piece.strip() for piece in text.split(","))):
@@ -71,10 +71,10 @@ def parse_rates(text: str) -> Rates:
 
 
 def parse_rate(name: str, value: str) -> RateChange:
-    """Read one rate: a number of calls a second, ``unlimited`` or ``default``.
+    """Parse a rate: calls a second, ``unlimited`` or ``default``.
 
     Raises:
-        AccountInvalid: the name or the value has another form.
+        AccountInvalid: the name or value is malformed.
     """
     if not _RATE_NAME.fullmatch(name):
         raise AccountInvalid(f"a rate must name an action, account, global or address, got {name!r}")
@@ -88,16 +88,16 @@ def parse_rate(name: str, value: str) -> RateChange:
 
 
 def format_rates(rates: Rates) -> str:
-    """The text that ``parse_rates`` reads back."""
+    """Return rates as text for ``parse_rates``."""
     return ",".join(f"{name}={_UNLIMITED if rate is None else rate}" for name, rate in sorted(rates.items()))
 
 
 @lru_cache(maxsize=4096)
 def parse_networks(text: str) -> tuple[Network, ...]:
-    """Read addresses and networks, comma separated, such as ``192.0.2.7,2001:db8::/32``.
+    """Parse comma-separated addresses and networks such as ``192.0.2.7,2001:db8::/32``.
 
     Raises:
-        AccountInvalid: a part is neither.
+        AccountInvalid: a part is neither an address nor a network.
     """
     networks: list[Network] = []
     for part in filter(None, (piece.strip() for piece in text.split(","))):
@@ -109,13 +109,13 @@ def parse_networks(text: str) -> tuple[Network, ...]:
 
 
 def format_networks(networks: Iterable[Network]) -> str:
-    """The text that ``parse_networks`` reads back."""
+    """Return networks as text for ``parse_networks``."""
     return ",".join(str(network) for network in networks)
 
 
 @lru_cache(maxsize=4096)
 def includes(networks: tuple[Network, ...], address: str) -> bool:
-    """Whether an address lies in one of the networks; IPv4 inside IPv6 counts as IPv4, what is no address lies in none."""
+    """Whether an address lies in one of the networks; IPv4-mapped IPv6 addresses count as IPv4, malformed ones lie in none."""
     try:
         parsed = ip_address(address.partition("%")[0])
     except ValueError:
@@ -127,11 +127,7 @@ def includes(networks: tuple[Network, ...], address: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def parse_actions(text: str) -> frozenset[str]:
-    """Read names of actions, comma separated.
-
-    Raises:
-        AccountInvalid: a part cannot be the name of an action.
-    """
+    """Parse comma-separated names of actions, or raise ``AccountInvalid`` if one is malformed."""
     names = frozenset(filter(None, (piece.strip() for piece in text.split(","))))
     for name in names:
         if not _ACTION_NAME.fullmatch(name):
@@ -140,12 +136,12 @@ def parse_actions(text: str) -> frozenset[str]:
 
 
 def format_actions(names: Iterable[str]) -> str:
-    """The text that ``parse_actions`` reads back."""
+    """Return names of actions as text for ``parse_actions``."""
     return ",".join(sorted(names))
 
 
 class AccountState(StrEnum):
-    """Whether an account may use the service; every state but ``normal`` has its own ``ResourceUnavailable`` code."""
+    """State of an account; every state but ``normal`` has its own ``ResourceUnavailable`` code."""
 
     NORMAL = "normal"
     FROZEN = "frozen"
@@ -161,14 +157,14 @@ class AccountState(StrEnum):
 
 
 class KeyKind(StrEnum):
-    """What a key may be used for."""
+    """Purpose of a key."""
 
     API = "api"
     """Calls of the API."""
     CONSOLE = "console"
     """The console only."""
     TEMPORARY = "temporary"
-    """Calls of the API, with a token and for a while, on behalf of another key."""
+    """Calls of the API for a limited time, with a token and the permissions of another key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,10 +172,10 @@ class Account:
     """A customer of the service.
 
     Attributes:
-        state: What the operator set; an account that has used up its credit is answered as in arrears all the same.
-        balance: Calls left besides the packages; None for an account that is not counted at all.
-        auto_open: Whether the service is opened by the first call: without credit, that fails for want of balance.
-        rates: The account's own rates, which go before those of the settings.
+        state: As set by the operator; an account without credit is answered as if in arrears.
+        balance: Calls left besides the packages; None for an unlimited account.
+        auto_open: Whether the first call opens the service, which fails for lack of balance if there is no credit.
+        rates: The account's own rates, which override the settings.
         allowed: Networks that calls must come from; empty for all.
         denied: Networks that calls must not come from.
     """
@@ -200,10 +196,10 @@ class Package:
     """Calls bought in advance.
 
     Attributes:
-        action: The only action that it pays for; None for every one.
-        calls: How many calls it held at first.
-        used: How many of them are used up or reserved by calls under way.
-        expires_at: From when on it pays for nothing; None for never.
+        action: The only action that it pays for; None for all.
+        calls: Calls bought.
+        used: Calls charged or reserved.
+        expires_at: Its expiry; None for never.
     """
 
     id: int
@@ -214,18 +210,18 @@ class Package:
     created_at: datetime
 
     def remaining(self, now: datetime) -> int:
-        """How many calls it still pays for."""
+        """Return the number of calls left at a moment."""
         return 0 if self.expires_at is not None and self.expires_at <= now else max(self.calls - self.used, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class AccessKey:
-    """A key as it may be shown: without its secret.
+    """A key without its secret.
 
     Attributes:
         actions: The only actions that it may call; None for all.
-        parent_id: For a temporary key, the key on whose behalf it acts.
-        expires_at: For a temporary key, its end.
+        parent_id: The parent of a temporary key.
+        expires_at: The expiry of a temporary key.
     """
 
     secret_id: str
@@ -242,7 +238,7 @@ class AccessKey:
 
 @dataclass(frozen=True, slots=True)
 class NewKey:
-    """A key at the only moment at which its secret is shown."""
+    """A new key with its secret, which is not shown again."""
 
     secret_id: str
     secret_key: str = field(repr=False)
@@ -250,7 +246,7 @@ class NewKey:
 
 @dataclass(frozen=True, slots=True)
 class NewTemporaryKey:
-    """A temporary key at the only moment at which its secret and its token are shown."""
+    """A new temporary key with its secret and token, which are not shown again."""
 
     secret_id: str
     secret_key: str = field(repr=False)
@@ -260,17 +256,10 @@ class NewTemporaryKey:
 
 @dataclass(frozen=True, slots=True)
 class CallPolicy:
-    """What a key and its account may do, as one read of the database saw it.
+    """Permissions and limits of a key and its account; see ``Account`` and ``AccessKey``.
 
     Attributes:
-        account_id: The account.
-        state: What the operator set.
         metered: Whether calls use up credit.
-        auto_open: See ``Account``.
-        rates: The account's own rates.
-        allowed: Networks that calls must come from; empty for all.
-        denied: Networks that calls must not come from.
-        actions: The only actions that the key may call; None for all.
     """
 
     account_id: int
@@ -285,13 +274,7 @@ class CallPolicy:
 
 @dataclass(frozen=True, slots=True)
 class StoredCredential:
-    """What the verification of a signature needs to know about a SecretId.
-
-    Attributes:
-        token: For a temporary key, the token that must come with it.
-        expires_at: For a temporary key, its end.
-        policy: What the key and its account may do.
-    """
+    """A key with its secret, as needed to verify a call; ``token`` and ``expires_at`` are those of a temporary key."""
 
     secret_id: str
     secret_key: str = field(repr=False)
@@ -306,23 +289,18 @@ class StoredCredential:
 
 
 UNLIMITED: Literal["unlimited"] = "unlimited"
-"""The balance of an account that is not counted."""
-
+"""Balance of an account whose calls are not metered."""
 
 Balance: TypeAlias = int | Literal["unlimited"]
 
 
 @dataclass(frozen=True, slots=True)
 class AccountChange:
-    """What to change about an account; None leaves a field as it is.
+    """New values of an account's fields, see ``Account``; None leaves a field unchanged.
 
     Attributes:
-        state: Whether the account may use the service.
-        balance: Calls left besides the packages, or ``unlimited`` for an account that is not counted.
-        auto_open: See ``Account``.
-        rates: Rates to change, by name; the others stay.
-        allowed: New list of networks that calls must come from; empty for all.
-        denied: New list of networks that calls must not come from.
+        balance: Calls, or ``unlimited``.
+        rates: New rates by name; other rates stay.
     """
 
     state: AccountState | None = None

@@ -1,4 +1,4 @@
-"""Keeps secrets encrypted at rest under one master key."""
+"""Encrypts stored secrets under one master key."""
 
 from __future__ import annotations
 
@@ -21,25 +21,24 @@ SHORTEST_SECRET = 32
 
 
 class KeyVault:
-    """Encrypts small secrets with AES-256-GCM and derives further keys; the master key itself is never used directly.
+    """Encrypts small secrets with AES-256-GCM and derives further keys from the master key.
 
     Args:
-        master: At least 32 bytes nobody can guess; not kept.
+        master: At least 32 secret bytes; only keys derived from them are kept.
     """
 
     def __init__(self, master: bytes) -> None:
         if len(master) < KEY_BYTES:
             raise VaultError(f"the master key must have at least {KEY_BYTES} bytes, got {len(master)}")
-        # Extract once, so that the object holds neither the settings' text nor the file's content.
         self._root = _expand(master, b"facemeld/root/1")
         self._cipher = AESGCM(_expand(self._root, b"facemeld/secrets-at-rest/1"))
 
     @classmethod
     def from_secret(cls, secret: str) -> KeyVault:
-        """The vault of a secret from the settings.
+        """Return the vault of a secret from the settings.
 
         Raises:
-            VaultError: the secret has fewer than 32 characters; there is no slow hash here that could make up for it.
+            VaultError: the secret has fewer than 32 characters; no slow hash makes up for a short one.
         """
         if len(secret) < SHORTEST_SECRET:
             raise VaultError(f"the master secret must have at least {SHORTEST_SECRET} characters, got {len(secret)}")
@@ -47,7 +46,7 @@ class KeyVault:
 
     @classmethod
     def from_file(cls, path: Path) -> KeyVault:
-        """The vault of a key file, which is created with mode 0600 when it does not exist.
+        """Return the vault of a key file, which is created with mode 0600 if it does not exist.
 
         Raises:
             VaultError: the file is readable by others, damaged, or cannot be read or created.
@@ -69,19 +68,19 @@ class KeyVault:
             raise VaultError(f"the key file {path} must hold {KEY_BYTES} bytes in hexadecimal digits, got something else") from error
 
     def derive(self, purpose: str) -> bytes:
-        """A key of 32 bytes for one purpose, such as ``result-urls``; the same for all processes with this master key."""
+        """Return a key of 32 bytes for a purpose such as ``result-urls``, the same in all processes with this master key."""
         return _expand(self._root, b"facemeld/derived/1/" + purpose.encode())
 
     def encrypt(self, secret: bytes, subject: str) -> bytes:
-        """Encrypt a secret so that it can only be read back for the same subject (its associated data)."""
+        """Encrypt a secret; decryption needs the same subject (the associated data)."""
         nonce = secrets.token_bytes(NONCE_BYTES)
         return nonce + self._cipher.encrypt(nonce, secret, subject.encode())
 
     def decrypt(self, ciphertext: bytes, subject: str) -> bytes:
-        """Read a secret back.
+        """Decrypt a secret.
 
         Raises:
-            VaultError: another master key, another subject, or damaged data.
+            VaultError: the master key or subject is another one, or the data is damaged.
         """
         try:
             return self._cipher.decrypt(ciphertext[:NONCE_BYTES], ciphertext[NONCE_BYTES:], subject.encode())

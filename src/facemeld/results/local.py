@@ -14,37 +14,27 @@ from pathlib import Path
 from facemeld.counts import Counts, Family
 from facemeld.db.errors import Clock, utc_now
 from facemeld.db.files import TEMPORARY_PREFIX, make_folder, replace_file, sync_folder
-from facemeld.results.types import (
-    PATH_PREFIX,
-    Erased,
-    ResultExpired,
-    ResultId,
-    ResultNotFound,
-    ResultNotSaved,
-    ResultSummary,
-    SignatureInvalid,
-    StoredResult,
-)
+from facemeld.results import types
 
 _HOUR = "%Y-%m-%dT%H"
 _SECRET_PART = slice(-44, -4)
-"""Where the 40 digits that nobody can guess stand in a file's name, between the expiry and the extension."""
+"""Position of the 40 random digits in a file name, between expiry and extension."""
 
 _HOUR_PATTERN = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}", re.ASCII)
 _QUERY = re.compile(r"expires=([1-9]\d{0,11})&signature=([0-9a-f]{64})", re.ASCII)
 
 
 class LocalResultStore:
-    """Keeps results as files; implements ``ResultStore``.
+    """Stores results as files; see ``ResultStore`` for its methods.
 
-    A folder holds what expires within one hour of UTC, so that a purge removes whole folders and reads no names. Within the hour
-    that is running, expired results are refused but still there.
+    A folder holds the results that expire within one hour of UTC, so that a purge removes whole folders. Results that expire
+    within the current hour are refused from then on, but purged later.
 
     Args:
         directory: Created when the first result is stored.
-        secret: Key for the addresses, at least 32 bytes; the same for all processes that serve them.
+        secret: Key for signatures, at least 32 bytes, the same in all processes.
         clock: The present moment in UTC.
-        counts: Where results are counted by what becomes of them, for metrics.
+        counts: Numbers of stored and purged results, for metrics.
     """
 
     def __init__(self, directory: Path, secret: bytes, clock: Clock = utc_now, counts: Counts | None = None) -> None:
@@ -56,41 +46,41 @@ class LocalResultStore:
         self._synced: frozenset[Path] = frozenset()
         self._counts = counts or Counts()
 
-    def put(self, data: bytes, media_type: str, expires_at: datetime, request_id: str = "") -> ResultId:
-        """Store a result; see ``ResultStore.put``."""
+    def put(self, data: bytes, media_type: str, expires_at: datetime, request_id: str = "") -> types.ResultId:
+        """Store a result."""
         if expires_at <= self._clock() + timedelta(seconds=1):
             raise ValueError(f"the expiry of a result must lie ahead, got {expires_at.isoformat()}")
-        result = ResultId.new(media_type, expires_at, self._secret_of(request_id) if request_id else None)
+        result = types.ResultId.new(media_type, expires_at, self._secret_of(request_id) if request_id else None)
         path = self._path(result)
         try:
             self._prepare(path.parent)
             replace_file(path, data)
         except OSError as error:
             self._counts.add(Family.RESULTS, "not stored")
-            raise ResultNotSaved(f"the result must be written to {path.parent}, got: {error.strerror}") from error
+            raise types.ResultNotSaved(f"the result must be written to {path.parent}, got: {error.strerror}") from error
         self._counts.add(Family.RESULTS, "stored")
         self._counts.add(Family.RESULT_BYTES, amount=len(data))
         return result
 
-    def open(self, result: ResultId) -> StoredResult:
-        """Open a result; see ``ResultStore.open``."""
+    def open(self, result: types.ResultId) -> types.StoredResult:
+        """Open a result for reading."""
         if self._clock() >= result.expires_at:
-            raise ResultExpired(f"the result must be fetched before {result.expires_at.isoformat()}, which has passed")
+            raise types.ResultExpired(f"the result must be fetched before {result.expires_at.isoformat()}, which has passed")
         try:
             stream = self._path(result).open("rb")
         except OSError as error:
-            raise ResultNotFound(f"the result must be in the store, got: {error.strerror}") from error
-        return StoredResult(result, stream, os.fstat(stream.fileno()).st_size)
+            raise types.ResultNotFound(f"the result must be in the store, got: {error.strerror}") from error
+        return types.StoredResult(result, stream, os.fstat(stream.fileno()).st_size)
 
-    def results(self, *, after: ResultId | None = None, limit: int = 100) -> tuple[ResultSummary, ...]:
-        """Results that have not expired, in the order of their expiry; see ``ResultStore.results``."""
+    def results(self, *, after: types.ResultId | None = None, limit: int = 100) -> tuple[types.ResultSummary, ...]:
+        """Return unexpired results in the order of expiry."""
         now = self._clock()
         earliest = max(now, after.expires_at) if after is not None else now
-        found: list[ResultSummary] = []
+        found: list[types.ResultSummary] = []
         for hour in sorted(_names(self._directory)):
             if not _HOUR_PATTERN.fullmatch(hour) or hour < earliest.strftime(_HOUR):
                 continue
-            # Names begin with the expiry in digits of equal number, so they sort by it. Only files of the page are looked at.
+            # Names sort by expiry, because they begin with it in a fixed number of digits. Only files of the page are read.
             for name in sorted(_names(self._directory / hour)):
                 if after is not None and name <= str(after):
                     continue
@@ -102,43 +92,43 @@ class LocalResultStore:
                     return tuple(found)
         return tuple(found)
 
-    def find(self, request_ids: Collection[str]) -> Mapping[str, tuple[ResultId, ...]]:
-        """The results of calls; see ``ResultStore.find``. Reads the names of all files, but only once for all calls."""
+    def find(self, request_ids: Collection[str]) -> Mapping[str, tuple[types.ResultId, ...]]:
+        """Return the results of calls; lists the names of all files, once for all calls."""
         wanted = {self._secret_of(request_id)[:20].hex(): request_id for request_id in request_ids}
-        found: dict[str, tuple[ResultId, ...]] = {}
+        found: dict[str, tuple[types.ResultId, ...]] = {}
         for hour in _names(self._directory) if wanted else ():
             for name in _names(self._directory / hour) if _HOUR_PATTERN.fullmatch(hour) else ():
                 request_id = wanted.get(name[_SECRET_PART])
                 if request_id is not None:
-                    found[request_id] = (*found.get(request_id, ()), ResultId.parse(name))
+                    found[request_id] = (*found.get(request_id, ()), types.ResultId.parse(name))
         return found
 
-    def erase(self, result: ResultId) -> Erased:
-        """Delete a result and say what it was; see ``ResultStore.erase``."""
+    def erase(self, result: types.ResultId) -> types.Erased:
+        """Delete a result and return its digest and size."""
         try:
             content = self._path(result).read_bytes()
         except OSError as error:
-            raise ResultNotFound(f"the result must be in the store, got: {error.strerror}") from error
+            raise types.ResultNotFound(f"the result must be in the store, got: {error.strerror}") from error
         self.remove(result)
-        return Erased(hashlib.sha256(content).hexdigest(), len(content))
+        return types.Erased(hashlib.sha256(content).hexdigest(), len(content))
 
-    def remove(self, result: ResultId) -> None:
-        """Delete a result before its time; see ``ResultStore.remove``."""
+    def remove(self, result: types.ResultId) -> None:
+        """Delete a result before its expiry."""
         path = self._path(result)
         try:
             path.unlink()
             sync_folder(path.parent)
         except (FileNotFoundError, NotADirectoryError) as error:
-            raise ResultNotFound(f"the result must be in the store, got: {error.strerror}") from error
+            raise types.ResultNotFound(f"the result must be in the store, got: {error.strerror}") from error
         except OSError as error:
-            raise ResultNotSaved(f"the result must be removable for good, got: {error.strerror}") from error
+            raise types.ResultNotSaved(f"the result must be removable for good, got: {error.strerror}") from error
 
     def purge(self, now: datetime) -> int:
-        """Delete the folders of all hours that are over; see ``ResultStore.purge``. Several processes may do so at once."""
+        """Delete the folders of past hours and return the number of results; several processes may do so at once."""
         try:
             return self._purge(now.astimezone(UTC).strftime(_HOUR))
         except OSError as error:
-            raise ResultNotSaved(f"expired results must be removable for good, got: {error.strerror}") from error
+            raise types.ResultNotSaved(f"expired results must be removable for good, got: {error.strerror}") from error
 
     def _purge(self, current: str) -> int:
         folders = [entry for entry in _entries(self._directory) if _HOUR_PATTERN.fullmatch(entry.name) and entry.name < current]
@@ -156,7 +146,7 @@ class LocalResultStore:
         return count
 
     def files(self, now: datetime) -> Iterator[Path]:
-        """Files of all results that have not expired by ``now``."""
+        """Yield the files of results that have not expired by ``now``."""
         for folder in _entries(self._directory):
             if _HOUR_PATTERN.fullmatch(folder.name):
                 for file in _entries(folder):
@@ -164,7 +154,7 @@ class LocalResultStore:
                         yield file
 
     def leftovers(self, now: datetime, before: datetime) -> Iterator[Path]:
-        """Files that serve nobody: results that had expired by ``now``, and what was left unfinished before ``before``."""
+        """Yield files of results that had expired by ``now``, and unfinished files last changed before ``before``."""
         for folder in _entries(self._directory):
             if not _HOUR_PATTERN.fullmatch(folder.name):
                 continue
@@ -176,7 +166,7 @@ class LocalResultStore:
                     yield file
 
     def remove_leftovers(self, now: datetime, before: datetime) -> int:
-        """Delete what ``leftovers`` finds; how many files that were.
+        """Delete the files that ``leftovers`` finds and return their number.
 
         Raises:
             ResultNotSaved: the store cannot be changed.
@@ -187,53 +177,55 @@ class LocalResultStore:
                 file.unlink(missing_ok=True)
                 count += 1
         except OSError as error:
-            raise ResultNotSaved(f"files of results must be removable, got: {error.strerror}") from error
+            raise types.ResultNotSaved(f"files of results must be removable, got: {error.strerror}") from error
         return count
 
-    def sign(self, result: ResultId, expires: datetime | None = None) -> str:
-        """Path and query of an address; see ``ResultStore.sign``."""
+    def sign(self, result: types.ResultId, expires: datetime | None = None) -> str:
+        """Return path and query of a signed address."""
         until = result.expiry if expires is None else min(result.expiry, int(expires.timestamp()))
-        path = f"{PATH_PREFIX}{result}"
+        path = f"{types.PATH_PREFIX}{result}"
         return f"{path}?expires={until}&signature={self._signature(path, until)}"
 
-    def verify(self, path: str, query: str, now: datetime) -> ResultId:
-        """The result of a signed address; see ``ResultStore.verify``."""
+    def verify(self, path: str, query: str, now: datetime) -> types.ResultId:
+        """Return the result of a signed address."""
         match = _QUERY.fullmatch(query)
-        if match is None or not path.startswith(PATH_PREFIX):
-            raise SignatureInvalid(f"the address must have the form {PATH_PREFIX}ID?expires=SECONDS&signature=DIGITS, got another one")
+        if match is None or not path.startswith(types.PATH_PREFIX):
+            raise types.SignatureInvalid(
+                f"the address must have the form {types.PATH_PREFIX}ID?expires=SECONDS&signature=DIGITS, got another one"
+            )
         until = int(match[1])
         if not hmac.compare_digest(self._signature(path, until), match[2]):
-            raise SignatureInvalid("the signature of the address must be this service's, got another one")
+            raise types.SignatureInvalid("the signature of the address must be this service's, got another one")
         if now.timestamp() >= until:
-            raise ResultExpired(f"the address must be used before {datetime.fromtimestamp(until, UTC).isoformat()}, which has passed")
-        return ResultId.parse(path.removeprefix(PATH_PREFIX))
+            raise types.ResultExpired(f"the address must be used before {datetime.fromtimestamp(until, UTC).isoformat()}, which has passed")
+        return types.ResultId.parse(path.removeprefix(types.PATH_PREFIX))
 
     def _secret_of(self, request_id: str) -> bytes:
-        """What a call's result is named by: nobody can guess it, but whoever has the key can tell it from the RequestId."""
+        """Return the unguessable part of a result's name, which the key derives from the RequestId."""
         return hmac.new(self._secret, f"facemeld-result-name/1\n{request_id}".encode(), hashlib.sha256).digest()
 
     def _signature(self, path: str, until: int) -> str:
         message = f"facemeld-result/1\n{path}\n{until}".encode("utf-8", "surrogatepass")
         return hmac.new(self._secret, message, hashlib.sha256).hexdigest()
 
-    def _path(self, result: ResultId) -> Path:
+    def _path(self, result: types.ResultId) -> Path:
         return self._directory / result.expires_at.strftime(_HOUR) / str(result)
 
     def _prepare(self, folder: Path) -> None:
         if folder in self._synced and folder.is_dir():
             return
         make_folder(folder)
-        # Another process may have created the folder a moment ago without having synced it yet.
+        # Another process may have just created the folder without syncing it yet.
         sync_folder(self._directory)
         self._synced = self._synced.union([folder])
 
 
-def _summary(file: Path) -> ResultSummary | None:
-    """What is known about a file; None when it is no result or goes away at this moment."""
+def _summary(file: Path) -> types.ResultSummary | None:
+    """Return the summary of a result's file; None if it is none or has just been deleted."""
     try:
         status = file.stat()
-        return ResultSummary(ResultId.parse(file.name), status.st_size, datetime.fromtimestamp(status.st_mtime, UTC))
-    except (OSError, ResultNotFound):
+        return types.ResultSummary(types.ResultId.parse(file.name), status.st_size, datetime.fromtimestamp(status.st_mtime, UTC))
+    except (OSError, types.ResultNotFound):
         return None
 
 
@@ -249,7 +241,7 @@ def _entries(folder: Path) -> list[Path]:
 
 
 def _names(folder: Path) -> list[str]:
-    """Names in a folder; as plain texts, because there may be hundreds of thousands."""
+    """Return the names in a folder as text, because there may be hundreds of thousands."""
     try:
         with os.scandir(folder) as entries:
             return [entry.name for entry in entries]

@@ -1,4 +1,4 @@
-"""Counts of calls by hour, read from usage records piece by piece and kept in memory."""
+"""Figures on recent calls by hour, summed up from usage records in pieces and kept in memory."""
 
 from __future__ import annotations
 
@@ -16,22 +16,27 @@ from facemeld.db.database import Database
 from facemeld.db.models import UsageRow
 from facemeld.usage.types import Usage
 
+KEPT = timedelta(days=15)
+CHUNK = 10_000
+"""Records summed up in one query, which takes some hundredths of a second."""
+SETTLED_AFTER = timedelta(seconds=30)
+"""Younger records are counted anew each time, because other servers may still add records with smaller ids."""
+
 FINE, MIDDLE, COARSE = 5, 50, 500
-"""Widths of the classes of durations in milliseconds: up to 200, up to 2000, up to 20000."""
+"""Widths of duration classes in milliseconds, up to 200, 2000 and 20000 ms."""
+
 _FIRST_MIDDLE, _FIRST_COARSE, SLOWEST = 40, 76, 112
-"""Numbers of the first class of each width; the last one holds everything that took longer."""
+"""First class of each width; the last class holds all longer durations."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Calls that share hour, outcome and class of duration.
+    """Number of calls and of their fused faces with the same hour, error code and duration class.
 
     Attributes:
-        hour: Beginning of the hour, UTC.
-        code: Code of the error; empty for success.
-        duration: Number of the class of durations, see ``class_bounds``.
-        calls: How many calls.
-        faces: Faces that they fused.
+        hour: Start of the hour, UTC.
+        code: Error code; empty for success.
+        duration: Duration class, see ``class_bounds``.
     """
 
     hour: datetime
@@ -41,8 +46,33 @@ class Tally:
     faces: int
 
 
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Figures on the calls in a span of time.
+
+    Attributes:
+        calls, failed: Number of all calls and of those with an error.
+        faces: Number of fused faces.
+        median, slow: Median and 95th percentile of the duration in milliseconds, None without calls, interpolated within
+            classes 5 ms wide up to 200 ms, 50 ms up to 2 s and 500 ms above.
+        codes: Error codes with their counts, most frequent first.
+    """
+
+    calls: int
+    failed: int
+    faces: int
+    median: float | None
+    slow: float | None
+    codes: tuple[tuple[str, int], ...]
+
+    @property
+    def success(self) -> float | None:
+        """Share of calls that succeeded, 0-1; None without calls."""
+        return None if self.calls == 0 else 1 - self.failed / self.calls
+
+
 def class_bounds(number: int) -> tuple[int, int]:
-    """Shortest and longest duration of a class, in milliseconds; the last class has no end and gives its beginning twice."""
+    """Return the bounds of a duration class in milliseconds; the last class has no end and returns its start twice."""
     if number >= SLOWEST:
         return 20_000, 20_000
     if number >= _FIRST_COARSE:
@@ -55,24 +85,24 @@ def class_bounds(number: int) -> tuple[int, int]:
 
 
 class TallyStore:
-    """Reads sums and the latest failures from the usage records of a database."""
+    """Sums and the latest failures of the usage records in a database."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def newest(self) -> int:
-        """Number of the newest record; 0 if there is none."""
+        """Return the id of the newest record, or 0."""
         with self._database.connect() as connection:
             return connection.execute(select(func.max(UsageRow.id))).scalar_one() or 0
 
     def last_before(self, moment: datetime) -> int:
-        """Number of the last record before a moment; 0 if there is none."""
+        """Return the id of the last record before a moment, or 0."""
         query = select(UsageRow.id).where(UsageRow.at < moment).order_by(UsageRow.at.desc(), UsageRow.id.desc()).limit(1)
         with self._database.connect() as connection:
             return connection.execute(query).scalar_one_or_none() or 0
 
     def tallies(self, after: int, until: int) -> tuple[Tally, ...]:
-        """Sums over the records with numbers above ``after``, up to ``until``."""
+        """Return sums over the records with ids above ``after``, up to ``until``."""
         hour, duration = self._hour(), _duration_class()
         query = (
             select(
@@ -93,7 +123,7 @@ class TallyStore:
         )
 
     def failures(self, *, limit: int, among: int = 50_000) -> tuple[tuple[int, Usage], ...]:
-        """The newest failed calls with their numbers, looked for among the newest ``among`` calls only."""
+        """Return the newest failed calls with their ids, among the newest ``among`` calls."""
         oldest = self.newest() - among
         query = select(UsageRow).where(UsageRow.id > oldest, UsageRow.code != "").order_by(UsageRow.id.desc()).limit(limit)
         with self._database.session() as session:
@@ -107,74 +137,13 @@ class TallyStore:
         return func.to_char(func.timezone("UTC", UsageRow.at), "YYYY-MM-DD HH24")
 
 
-def _duration_class() -> ColumnElement[Any]:
-    took = UsageRow.milliseconds
-    return case(
-        (took < 200, took // FINE),
-        (took < 2000, _FIRST_MIDDLE + (took - 200) // MIDDLE),
-        (took < 20_000, _FIRST_COARSE + (took - 2000) // COARSE),
-        else_=SLOWEST,
-    )
-
-
-KEPT = timedelta(days=15)
-CHUNK = 10_000
-"""Records summed up in one query; at some hundred thousand a second it takes a few hundredths."""
-SETTLED_AFTER = timedelta(seconds=30)
-"""Records younger than this are counted anew each time: other servers may still be writing ones with smaller numbers."""
-
-
-@dataclass(slots=True)
-class _Hour:
-    calls: Counter[str] = field(default_factory=Counter)
-    durations: Counter[int] = field(default_factory=Counter)
-    faces: int = 0
-
-    def add(self, tally: Tally) -> None:
-        self.calls[tally.code] += tally.calls
-        self.durations[tally.duration] += tally.calls
-        self.faces += tally.faces
-
-
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """What happened in some time.
-
-    Attributes:
-        calls: How many calls.
-        failed: How many of them ended with an error.
-        faces: Faces that were fused.
-        median: Half of the calls were answered within so many milliseconds; None without calls. Read from classes of durations
-            that are 5 ms wide up to 200 ms, 50 ms up to 2 s and 500 ms above.
-        slow: Likewise for 95 of 100 calls.
-        codes: Error codes with their counts, most frequent first.
-    """
-
-    calls: int
-    failed: int
-    faces: int
-    median: float | None
-    slow: float | None
-    codes: tuple[tuple[str, int], ...]
-
-    @property
-    def success(self) -> float | None:
-        """Share of calls that succeeded, 0-1; None without calls."""
-        return None if self.calls == 0 else 1 - self.failed / self.calls
-
-
 class UsageStatistics:
-    """Reads usage records as they come and answers questions about the last two weeks.
-
-    Args:
-        tallies: The records.
-        clock: The present moment in UTC.
-    """
+    """Sums up new usage records and returns figures on the last two weeks."""
 
     def __init__(self, tallies: TallyStore, clock: Callable[[], datetime]) -> None:
         self._tallies = tallies
         self._clock = clock
-        # Only one thread counts at a time; what it has counted can be looked at meanwhile.
+        # One thread counts at a time; figures can be read meanwhile.
         self._counting = threading.Lock()
         self._lock = threading.Lock()
         self._settled: dict[datetime, _Hour] = {}
@@ -184,13 +153,13 @@ class UsageStatistics:
 
     @property
     def complete(self) -> bool:
-        """Whether all records up to now have been counted; after a start that takes a moment if there are many."""
+        """Whether all records up to now have been counted."""
         return self._complete
 
     def refresh(self, seconds: float = 0.1) -> bool:
-        """Count what is new, for about as long as given at most; whether everything has been counted. Safe in several threads.
+        """Count new records for about ``seconds`` at most and return whether all have been counted. Thread-safe.
 
-        While another thread counts, this one waits for it as long at most, and then leaves the work to it.
+        While another thread counts, wait for it as long at most and return False.
         """
         if not self._counting.acquire(timeout=seconds):
             return False
@@ -224,7 +193,7 @@ class UsageStatistics:
         return complete
 
     def figures(self, since: datetime, until: datetime) -> Figures:
-        """Everything in the hours that begin within a span, at most the last two weeks."""
+        """Return the figures on the hours that start within a span, at most the last two weeks."""
         calls: Counter[str] = Counter()
         durations: Counter[int] = Counter()
         faces = 0
@@ -246,13 +215,35 @@ class UsageStatistics:
         )
 
 
+@dataclass(slots=True)
+class _Hour:
+    calls: Counter[str] = field(default_factory=Counter)
+    durations: Counter[int] = field(default_factory=Counter)
+    faces: int = 0
+
+    def add(self, tally: Tally) -> None:
+        self.calls[tally.code] += tally.calls
+        self.durations[tally.duration] += tally.calls
+        self.faces += tally.faces
+
+
+def _duration_class() -> ColumnElement[Any]:
+    took = UsageRow.milliseconds
+    return case(
+        (took < 200, took // FINE),
+        (took < 2000, _FIRST_MIDDLE + (took - 200) // MIDDLE),
+        (took < 20_000, _FIRST_COARSE + (took - 2000) // COARSE),
+        else_=SLOWEST,
+    )
+
+
 def _add(hours: dict[datetime, _Hour], tallies: Iterable[Tally]) -> None:
     for tally in tallies:
         hours.setdefault(tally.hour, _Hour()).add(tally)
 
 
 def _quantile(durations: Counter[int], share: float) -> float | None:
-    """The duration that this share of calls did not exceed, interpolated within its class."""
+    """Return the quantile of the durations, interpolated within its class."""
     wanted, seen = durations.total() * share, 0
     for number in sorted(durations):
         count = durations[number]

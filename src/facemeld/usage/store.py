@@ -1,4 +1,4 @@
-"""Stores usage records in batches, finds and sums them, and deletes old ones."""
+"""Usage records in the database: adding, searching, summing and purging them."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ from facemeld.db.newest import FEW, apart, led, newest, span, values
 from facemeld.usage.types import CallFilter, Grouping, Usage, UsageTotal
 
 _NAMED_AT_ONCE = 500
-"""Requests named in one statement; databases limit the number of a statement's parameters."""
+"""Requests in one statement; databases limit the number of parameters."""
+
+_MOST_CODES = 500
 
 PURGED_AT_ONCE = 5000
-"""Rows deleted in one transaction, so that calls need not wait long for it."""
+"""Rows deleted in one transaction, so that calls do not wait long."""
 
 
 class UsageStore:
@@ -30,10 +32,10 @@ class UsageStore:
         self._database = database
 
     def add(self, records: Sequence[Usage]) -> None:
-        """Store records, all or none, durable when this returns.
+        """Store records durably, all or none.
 
         Raises:
-            DatabaseUnavailable: nothing was stored.
+            DatabaseUnavailable: none was stored.
         """
         if records:
             with self._database.transaction() as session:
@@ -54,21 +56,21 @@ class UsageStore:
         before: int | None = None,
         limit: int = 100,
     ) -> tuple[tuple[int, Usage], ...]:
-        """Records with their numbers, newest first.
+        """Return records with their ids, newest first.
 
         Args:
-            account_id: Only those of this account.
-            since: Only those from this moment on.
-            request_id: Only the one of this call.
-            mark: Only those of the call whose result carries this number of 64 bits: the first half of its request id.
-            before: Only those with a smaller number: the last one of the page before.
+            account_id: Limits them to an account.
+            since: Limits them to calls from this moment on.
+            request_id: Limits them to a call.
+            mark: Limits them to the call whose result carries this invisible mark, the first 64 bits of its request id.
+            before: Limits them to smaller ids: the last id of the previous page.
             limit: Size of the page, at least 1.
         """
         query = select(UsageRow).where(*_scope(account_id, since)).order_by(UsageRow.id.desc()).limit(limit)
         if request_id is not None:
             query = query.where(UsageRow.request_id == request_id)
         if mark is not None:
-            # A range of whole ids, so that the index is used whatever the order of letters in the database's language.
+            # A range of whole ids, so that the index is used with any collation.
             first, last = uuid.UUID(int=mark << 64), uuid.UUID(int=(mark + 1 << 64) - 1)
             query = query.where(UsageRow.request_id.between(str(first), str(last)))
         if before is not None:
@@ -77,13 +79,7 @@ class UsageStore:
             return tuple((row.id, _usage(row)) for row in session.scalars(query))
 
     def totals(self, by: Grouping, *, account_id: int | None = None, since: datetime | None = None) -> tuple[UsageTotal, ...]:
-        """Sums by day, action or code, in the order of their names.
-
-        Args:
-            by: What the calls of one sum share.
-            account_id: Only calls of this account.
-            since: Only calls from this moment on.
-        """
+        """Return totals in the order of their groups, of one account or all, over calls from ``since`` on."""
         group = self._group(by)
         query = (
             select(
@@ -104,7 +100,7 @@ class UsageStore:
             return tuple(_total(row) for row in connection.execute(query).mappings())
 
     def purge(self, before: datetime) -> int:
-        """Delete records older than a moment; how many."""
+        """Delete records older than a moment and return their number."""
         oldest = select(UsageRow.id).where(UsageRow.at < before).limit(PURGED_AT_ONCE)
         count = 0
         while True:
@@ -126,8 +122,52 @@ class UsageStore:
                 return UsageRow.code.expression
 
 
+class UsageSearch:
+    """Searches the usage records of a database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def find(self, wanted: CallFilter, *, before: int | None = None, limit: int) -> tuple[tuple[int, Usage], ...]:
+        """Return matching records with their ids, newest first; ``before`` is the last id of the previous page."""
+        with self._database.connect() as connection:
+            numbers = self._numbers(connection, wanted, before, limit)
+        with self._database.session() as session:
+            rows = session.scalars(select(UsageRow).where(UsageRow.id.in_(numbers)).order_by(UsageRow.id.desc()))
+            return tuple((row.id, _usage(row)) for row in rows)
+
+    def codes(self) -> tuple[str, ...]:
+        """Return all error codes of recorded calls."""
+        with self._database.connect() as connection:
+            return tuple(values(connection, UsageRow.code, _MOST_CODES))
+
+    def _numbers(self, connection: Connection, wanted: CallFilter, before: int | None, limit: int) -> Sequence[int]:
+        rest = [*span(connection, UsageRow.id, UsageRow.at, wanted.since, wanted.until)]
+        if before is not None:
+            rest.append(UsageRow.id < before)
+        named = _named(wanted)
+        conditions, leading = led(connection, UsageRow.id, named)
+        if wanted.failed and not wanted.code and leading >= FEW:
+            # The index yields the newest of each code in order; all failures together would have to be sorted.
+            others = [apart(column) == value for column, value in named]
+            codes = values(connection, UsageRow.code, _MOST_CODES)
+            found = [newest(connection, UsageRow.id, [UsageRow.code == code, *others, *rest], limit) for code in codes]
+            return heapq.nlargest(limit, (number for numbers in found for number in numbers))
+        if wanted.code == "":
+            conditions.append(apart(UsageRow.code) == "")
+        elif wanted.failed:
+            conditions.append(apart(UsageRow.code) != "")
+        return newest(connection, UsageRow.id, [*conditions, *rest], limit)
+
+
+def _named(wanted: CallFilter) -> Sequence[tuple[InstrumentedAttribute[Any], object]]:
+    """Return indexed columns with their wanted values. Success is left out, because it matches nearly all records."""
+    pairs = ((UsageRow.code, wanted.code or None), (UsageRow.project_id, wanted.project_id), (UsageRow.account_id, wanted.account_id))
+    return [(column, value) for column, value in pairs if value is not None]
+
+
 def _deleted(session: Session, requests: list[str]) -> set[str]:
-    """Which of these calls' results were deleted before their records came here; a deletion that begins now waits for the records."""
+    """Return the calls whose results were deleted before their records arrived; a deletion that begins now waits for the records."""
     deleted: set[str] = set()
     for start in range(0, len(requests), _NAMED_AT_ONCE):
         named = ConsentRow.request_id.in_(requests[start : start + _NAMED_AT_ONCE])
@@ -157,56 +197,3 @@ def _usage(row: UsageRow) -> Usage:
 def _total(row: Any) -> UsageTotal:
     numbers = {name: int(row[name]) for name in ("calls", "failed", "charged", "faces", "bytes_in", "bytes_out")}
     return UsageTotal(group=row["group"], milliseconds=round(float(row["milliseconds"]), 1), **numbers)
-
-
-_MOST_CODES = 500
-
-
-class UsageSearch:
-    """Searches the usage records of a database."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    def find(self, wanted: CallFilter, *, before: int | None = None, limit: int) -> tuple[tuple[int, Usage], ...]:
-        """Records with their numbers, newest first.
-
-        Args:
-            wanted: Which calls.
-            before: Only records with a smaller number: the last one of the page before.
-            limit: Size of the page, at least 1.
-        """
-        with self._database.connect() as connection:
-            numbers = self._numbers(connection, wanted, before, limit)
-        with self._database.session() as session:
-            rows = session.scalars(select(UsageRow).where(UsageRow.id.in_(numbers)).order_by(UsageRow.id.desc()))
-            return tuple((row.id, _usage(row)) for row in rows)
-
-    def codes(self) -> tuple[str, ...]:
-        """All codes of errors that calls ended with."""
-        with self._database.connect() as connection:
-            return tuple(values(connection, UsageRow.code, _MOST_CODES))
-
-    def _numbers(self, connection: Connection, wanted: CallFilter, before: int | None, limit: int) -> Sequence[int]:
-        rest = [*span(connection, UsageRow.id, UsageRow.at, wanted.since, wanted.until)]
-        if before is not None:
-            rest.append(UsageRow.id < before)
-        named = _named(wanted)
-        conditions, leading = led(connection, UsageRow.id, named)
-        if wanted.failed and not wanted.code and leading >= FEW:
-            # The newest of each code come from the index one after the other; all failures together would have to be sorted.
-            others = [apart(column) == value for column, value in named]
-            codes = values(connection, UsageRow.code, _MOST_CODES)
-            found = [newest(connection, UsageRow.id, [UsageRow.code == code, *others, *rest], limit) for code in codes]
-            return heapq.nlargest(limit, (number for numbers in found for number in numbers))
-        if wanted.code == "":
-            conditions.append(apart(UsageRow.code) == "")
-        elif wanted.failed:
-            conditions.append(apart(UsageRow.code) != "")
-        return newest(connection, UsageRow.id, [*conditions, *rest], limit)
-
-
-def _named(wanted: CallFilter) -> Sequence[tuple[InstrumentedAttribute[Any], object]]:
-    """Columns with an index and what is wanted of them. Success is no such thing: nearly all records would be found."""
-    pairs = ((UsageRow.code, wanted.code or None), (UsageRow.project_id, wanted.project_id), (UsageRow.account_id, wanted.account_id))
-    return [(column, value) for column, value in pairs if value is not None]

@@ -1,4 +1,4 @@
-"""Value types of usage records."""
+"""Value types of usage: records of calls, totals and filters."""
 
 from __future__ import annotations
 
@@ -11,28 +11,26 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """One call; never its parameters, never a picture.
+    """The record of a call, without its parameters and pictures.
+
+    Account, key, action and version are None or empty if the call was not authenticated.
 
     Attributes:
-        at: When it was answered.
+        at: Time of the reply.
         request_id: Lower-case UUID of the reply.
-        account_id: The account; None if the call was not authenticated.
-        secret_id: The key; None if the call was not authenticated.
-        action: Name of the action; empty if the call was not authenticated.
-        version: API version; empty if the call was not authenticated.
-        code: Code of the error; empty for success.
-        milliseconds: How long the call took.
-        faces: Faces that were fused.
-        bytes_in: Size of the request.
-        bytes_out: Size of the reply.
+        secret_id: The access key.
+        code: Error code; empty for success.
+        milliseconds: Duration of the call.
+        faces: Number of fused faces.
+        bytes_in, bytes_out: Size of the request and of the reply.
         charged: Whether the call was paid for from credit.
-        project_id: Activity that the call named; empty if it named none.
-        model_id: Material that the call named; empty if it named none.
-        consent: Reference to the consent of the person shown; None if there was none, empty once the person's results were deleted.
+        project_id: Activity that the call named, or empty.
+        model_id: Material that the call named, or empty.
+        consent: Reference to the consent of the person shown; None if there was none, empty once the results were deleted.
         incoming: Marks found in the inputs: each with ``input`` (``template``, ``photo 1`` …), ``kind`` (``aigc-label``,
             ``source-type``, ``manifest`` or ``invisible-mark``) and ``detail``.
-        stages: How long the parts of the work took, in milliseconds by their names.
-        client: Address of the caller; empty if unknown or not to be kept.
+        stages: Milliseconds by stage of the work.
+        client: Address of the caller; empty if unknown or not recorded.
     """
 
     at: datetime
@@ -60,13 +58,10 @@ class UsageTotal:
     """Sums over the calls of one group.
 
     Attributes:
-        group: The day (UTC, ISO 8601), action or code that the calls share.
-        calls: How many calls.
-        failed: How many of them ended with an error.
-        charged: How many of them were paid for from credit.
-        faces: Faces that were fused.
-        bytes_in: Size of the requests.
-        bytes_out: Size of the replies.
+        group: The day (UTC, ISO 8601), action or code.
+        calls, failed, charged: Number of all calls, of those with an error, and of those paid for from credit.
+        faces: Number of fused faces.
+        bytes_in, bytes_out: Size of the requests and of the replies.
         milliseconds: Average duration.
     """
 
@@ -81,17 +76,9 @@ class UsageTotal:
 
 
 class Facts(Protocol):
-    """Facts of one call, noted as soon as they are known: the record of a failed call has those found until then.
+    """Facts of a call for its ``Usage`` record, set as soon as they are known, so that failed calls are recorded with them.
 
-    An action hands the protocol's ``Notes`` as ``call.notes`` to its use case, and the usage log writes them down.
-
-    Attributes:
-        project_id: Activity that the call named.
-        model_id: Material that the call named.
-        faces: Number of fused faces.
-        consent: Reference to a person's consent under which the result was made.
-        incoming: Marks found in the inputs: each with ``input`` (``template``, ``photo 1`` …), ``kind`` (``aigc-label``,
-            ``source-type``, ``manifest`` or ``invisible-mark``) and ``detail``.
+    Actions pass the protocol's ``Notes`` as ``call.notes`` to their use cases.
     """
 
     project_id: str
@@ -102,7 +89,7 @@ class Facts(Protocol):
 
 
 class Grouping(StrEnum):
-    """What totals are made over."""
+    """Property that the calls of a total share."""
 
     DAY = "day"
     ACTION = "action"
@@ -111,15 +98,12 @@ class Grouping(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallFilter:
-    """Which calls are wanted; what is None does not matter.
+    """A filter of calls; fields that are None match all.
 
     Attributes:
-        account_id: Calls of this account.
-        project_id: Calls that named this activity.
-        code: Calls that ended with this code; empty for success.
-        failed: Only calls that ended with any error.
-        since: Calls from this moment on.
-        until: Calls before this moment.
+        code: Error code; empty for success.
+        failed: Match calls with any error only.
+        since, until: First moment, and the moment after the last.
     """
 
     account_id: int | None = None
