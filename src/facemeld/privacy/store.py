@@ -1,4 +1,4 @@
-"""Keeps consents and the receipts of deletions."""
+"""Consents and receipts of deletions in the database."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from facemeld.db.audit import Detail, record
 from facemeld.db.database import Database
 from facemeld.db.errors import Clock, utc_now
 from facemeld.db.models import ConsentRow, DeletionReceiptRow, UsageRow
-from facemeld.privacy.types import Consent, DeletionInvalid, Demand, Receipt, ReceiptNotFound
+from facemeld.privacy import types
 
 _AT_ONCE = 500
-"""Requests named in one statement; databases limit the number of a statement's parameters."""
+"""Requests in one statement; databases limit the number of parameters."""
 
 
 class PrivacyStore:
-    """Consents and receipts in a database."""
+    """Stores consents and receipts."""
 
     def __init__(self, database: Database, clock: Clock = utc_now) -> None:
         self._database = database
         self._clock = clock
 
     def keep(self, account_id: int, activity_id: int | None, request_id: str, reference: str) -> None:
-        """Record the consent of a call; durable when this returns.
+        """Record the consent of a call durably.
 
         Raises:
-            DatabaseUnavailable: nothing was recorded, and the result must not be handed out.
+            DatabaseUnavailable: it was not recorded; the result must not be delivered.
         """
         row = ConsentRow(
             at=self._clock(), account_id=account_id, activity_id=activity_id, request_id=request_id, reference=reference, deleted_at=None
@@ -42,25 +42,25 @@ class PrivacyStore:
         with self._database.connect() as connection:
             return connection.execute(query).first() is not None
 
-    def consents(self, request_id: str) -> tuple[Consent, ...]:
-        """The consents of a call."""
+    def consents(self, request_id: str) -> tuple[types.Consent, ...]:
+        """Return the consents of a call."""
         with self._database.session() as session:
             rows = session.scalars(select(ConsentRow).where(ConsentRow.request_id == request_id).order_by(ConsentRow.id))
             return tuple(_consent(row) for row in rows)
 
-    def begin(self, demand: Demand) -> tuple[str, ...]:
-        """Begin a deletion: from now on the calls it is about deliver nothing more.
+    def begin(self, demand: types.Demand) -> tuple[str, ...]:
+        """Begin a deletion: from now on the calls in question deliver no results.
 
         Returns:
-            The RequestIds of the calls, in their order; none if no call is known. Those of a deletion that broke off are among them.
+            RequestIds of the known calls in order, including those of an interrupted deletion.
 
         Raises:
-            DeletionInvalid: several accounts use the reference, perhaps for different people.
+            DeletionInvalid: several accounts use the reference, possibly for different people.
         """
         with self._database.transaction() as session:
             owners = session.scalars(select(ConsentRow.account_id).where(*_scope(demand)).distinct()).all()
             if len(owners) > 1:
-                raise DeletionInvalid(f"an account must be named with a reference that several use, got one that {len(owners)} use")
+                raise types.DeletionInvalid(f"an account must be named with a reference that several use, got one that {len(owners)} use")
             session.execute(update(ConsentRow).where(*_scope(demand), ConsentRow.deleted_at.is_(None)).values(deleted_at=self._clock()))
             known = session.scalars(select(ConsentRow.request_id).where(*_scope(demand)).order_by(ConsentRow.id)).all()
             if demand.request_id and not known:
@@ -68,24 +68,17 @@ class PrivacyStore:
             return tuple(dict.fromkeys(known))
 
     def finish(
-        self,
-        demand: Demand,
-        requests: Sequence[str],
-        signed: tuple[str, str],
-        *,
-        actor: str,
-        subject: str,
-        detail: Detail,
-    ) -> Receipt:
-        """End a deletion in one transaction: blank the references, store the receipt, write the audit log.
+        self, demand: types.Demand, requests: Sequence[str], signed: tuple[str, str], *, actor: str, subject: str, detail: Detail
+    ) -> types.Receipt:
+        """End a deletion in one transaction: blank the references, store the receipt, record it in the audit log.
 
         Args:
-            demand: What was demanded.
-            requests: RequestIds of the calls whose results are gone.
+            demand: The demand.
+            requests: RequestIds of the calls whose results are deleted.
             signed: Body and signature of the receipt.
-            actor: Who did it.
+            actor: The actor named in the audit log.
             subject: Id of the receipt.
-            detail: Facts for the audit log; never the reference.
+            detail: Facts for the audit log, without the reference.
         """
         body, signature = signed
         with self._database.transaction() as session:
@@ -99,50 +92,41 @@ class PrivacyStore:
         self._database.clear_history()
         return receipt
 
-    def receipts(self, *, before: int | None = None, limit: int = 100) -> tuple[Receipt, ...]:
-        """Receipts, newest first.
-
-        Args:
-            before: Only those with a smaller number: the last one of the page before.
-            limit: Size of the page, at least 1.
-        """
+    def receipts(self, *, before: int | None = None, limit: int = 100) -> tuple[types.Receipt, ...]:
+        """Return receipts, newest first; ``before`` is the last number of the previous page."""
         query = select(DeletionReceiptRow).order_by(DeletionReceiptRow.id.desc()).limit(limit)
         if before is not None:
             query = query.where(DeletionReceiptRow.id < before)
         with self._database.session() as session:
             return tuple(_receipt(row) for row in session.scalars(query))
 
-    def receipt(self, number: int) -> Receipt:
-        """One receipt.
-
-        Raises:
-            ReceiptNotFound: there is none of this number.
-        """
+    def receipt(self, number: int) -> types.Receipt:
+        """Return the receipt of this number, or raise ``ReceiptNotFound``."""
         with self._database.session() as session:
             row = session.get(DeletionReceiptRow, number)
             if row is None:
-                raise ReceiptNotFound(f"the receipt must be one of a deletion, got number {number}")
+                raise types.ReceiptNotFound(f"the receipt must be one of a deletion, got number {number}")
             return _receipt(row)
 
 
 def _forget(session: Session, requests: Sequence[str]) -> None:
-    """Blank the references of calls; that there was one stays."""
+    """Blank the references of calls, keeping the fact that there was one."""
     session.execute(update(ConsentRow).where(ConsentRow.request_id.in_(requests)).values(reference=""))
     session.execute(update(UsageRow).where(UsageRow.request_id.in_(requests), UsageRow.consent.is_not(None)).values(consent=""))
 
 
-def _scope(demand: Demand) -> list[ColumnElement[bool]]:
+def _scope(demand: types.Demand) -> list[ColumnElement[bool]]:
     named = ConsentRow.request_id == demand.request_id if demand.request_id else ConsentRow.reference == demand.reference
     return [named] if demand.account_id is None else [named, ConsentRow.account_id == demand.account_id]
 
 
-def _used(demand: Demand) -> list[ColumnElement[bool]]:
+def _used(demand: types.Demand) -> list[ColumnElement[bool]]:
     named = UsageRow.request_id == demand.request_id
     return [named] if demand.account_id is None else [named, UsageRow.account_id == demand.account_id]
 
 
-def _consent(row: ConsentRow) -> Consent:
-    return Consent(
+def _consent(row: ConsentRow) -> types.Consent:
+    return types.Consent(
         at=row.at,
         account_id=row.account_id,
         activity_id=row.activity_id,
@@ -152,5 +136,5 @@ def _consent(row: ConsentRow) -> Consent:
     )
 
 
-def _receipt(row: DeletionReceiptRow) -> Receipt:
-    return Receipt(row.id, row.at, row.account_id, row.body, row.signature)
+def _receipt(row: DeletionReceiptRow) -> types.Receipt:
+    return types.Receipt(row.id, row.at, row.account_id, row.body, row.signature)

@@ -1,25 +1,57 @@
-"""Value types of consents, deletions and receipts, and their errors."""
+"""Value types of consents, deletions and receipts, and errors."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 
 from facemeld.db.errors import StateError
 from facemeld.errors import FacemeldError
 
+REFERENCE_PATTERN = re.compile(r"[ -~]{1,128}")
+"""A consent reference: 1-128 printable ASCII characters."""
+
+
+class PrivacyError(StateError):
+    """A deletion or a receipt is invalid or unknown."""
+
+
+class NothingToDelete(PrivacyError):
+    """No call matches the deletion."""
+
+
+class DeletionInvalid(PrivacyError):
+    """The demand for a deletion is malformed or ambiguous."""
+
+
+class ReceiptNotFound(PrivacyError):
+    """The receipt does not exist."""
+
+
+class ReceiptInvalid(PrivacyError):
+    """A receipt was altered, was signed with another key, or is malformed."""
+
+
+class ConsentMissing(FacemeldError):
+    """A call lacks the required reference to the consent of the people shown."""
+
+
+class ConsentWithdrawn(FacemeldError):
+    """The deletion of a call's results was demanded before their delivery."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consent:
-    """The consent of the people shown in a result, as the caller refers to it.
+    """A caller's reference to the consent of the people shown in a result.
 
     Attributes:
-        at: When it was recorded, just before the result was delivered.
-        account_id: Whose call it was.
-        activity_id: Snowflake of the activity; None for a call without one.
+        at: When it was recorded, just before the delivery of the result.
+        account_id: The account of the call.
+        activity_id: Number of the activity; None for a call without one.
         request_id: Lower-case UUID of the call's reply.
         reference: 1-128 printable ASCII characters; empty once the results were deleted.
-        deleted_at: When the deletion of the results began; None as long as none was demanded.
+        deleted_at: When the deletion of the results began, or None.
     """
 
     at: datetime
@@ -32,12 +64,12 @@ class Consent:
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """Whose results are to be deleted: those of one call, or those of all calls with one consent reference.
+    """A demand to delete the results of one call, or of all calls with a consent reference.
 
     Attributes:
-        request_id: Lower-case UUID of a call; empty for a demand by reference.
+        request_id: Lower-case UUID of the call; empty for a demand by reference.
         reference: Consent reference; empty for a demand by RequestId.
-        account_id: Only calls of this account; None for all.
+        account_id: Limits the demand to an account; None for all.
     """
 
     request_id: str = ""
@@ -47,7 +79,7 @@ class Demand:
 
 @dataclass(frozen=True, slots=True)
 class DeletedFile:
-    """A file that was deleted: SHA-256 of its content, hexadecimal, and its size in bytes."""
+    """A deleted file: hexadecimal SHA-256 and size in bytes of its content."""
 
     sha256: str
     size: int
@@ -55,11 +87,11 @@ class DeletedFile:
 
 @dataclass(frozen=True, slots=True)
 class DeletedCall:
-    """What a deletion did about one call.
+    """A call in a deletion.
 
     Attributes:
         request_id: Its RequestId.
-        files: What was deleted now; empty if nothing was stored any more (handed out in the reply, expired or deleted before).
+        files: The deleted files; empty if none was stored any more (sent in the reply, expired or deleted before).
     """
 
     request_id: str
@@ -71,10 +103,10 @@ class Receipt:
     """A signed statement of a deletion.
 
     Attributes:
-        number: Its number in the order of the deletions.
-        at: When the deletion was done.
-        account_id: The account it was limited to; None for none.
-        body: The statement, canonical JSON.
+        number: Number of the deletion.
+        at: Time of the deletion.
+        account_id: The account that the deletion was limited to, or None.
+        body: The statement as canonical JSON.
         signature: Ed25519 over the bytes of ``body``, base64.
     """
 
@@ -83,31 +115,3 @@ class Receipt:
     account_id: int | None
     body: str
     signature: str
-
-
-class PrivacyError(StateError):
-    """A consent, a deletion or a receipt makes no sense."""
-
-
-class NothingToDelete(PrivacyError):
-    """No call is known that the deletion could be about."""
-
-
-class DeletionInvalid(PrivacyError):
-    """The demand for a deletion is not of a form that can be followed."""
-
-
-class ReceiptNotFound(PrivacyError):
-    """There is no receipt with that id."""
-
-
-class ReceiptInvalid(PrivacyError):
-    """A receipt was altered, signed with another key, or is no receipt."""
-
-
-class ConsentMissing(FacemeldError):
-    """A call must bring a reference to the consent of the people shown, and brings none."""
-
-
-class ConsentWithdrawn(FacemeldError):
-    """The deletion of a call's results was demanded before they were delivered."""

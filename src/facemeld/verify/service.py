@@ -1,4 +1,4 @@
-"""The use case of verifying: what a picture says about itself, in one report, without storing anything."""
+"""Reads the marks of a picture into a report; nothing is stored."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class VerifyRules:
-    """What the operator set.
+    """The operator's rules for verifying.
 
     Attributes:
         limits: Limits for decoding.
         seconds: Deadline.
-        anchors: Certificates in PEM whose signatures count as known: this installation's own.
-        local: Whether these are the generated development authority's.
+        anchors: Trusted certificates of this installation, PEM.
+        local: Whether they belong to the generated development authority.
     """
 
     limits: DecodeLimits
@@ -41,14 +41,11 @@ class VerifyService:
     rules: VerifyRules
 
     async def verify(self, data: bytes) -> dict[str, Any]:
-        """Read all marks of a JPEG, PNG or WebP.
-
-        Returns:
-            The report as it goes over the wire, see ``docs/labels.md``.
+        """Read all marks of a JPEG, PNG or WebP into a report in wire form, see ``docs/labels.md``.
 
         Raises:
-            MediaError: the file cannot be decoded or breaks a limit.
-            WorkerError: it could not be looked at.
+            MediaError: the file cannot be decoded or exceeds a limit.
+            WorkerError: the pixel work failed.
         """
         if len(data) > self.rules.limits.max_bytes:
             raise ImageTooManyBytes(f"a file must have at most {self.rules.limits.max_bytes} bytes, got {len(data)}")
@@ -58,12 +55,7 @@ class VerifyService:
 
 
 def report(marks: ReadMarks, *, local: bool = False) -> dict[str, Any]:
-    """A report of what was found.
-
-    Args:
-        marks: What a worker read.
-        local: Whether a trusted signature means the local development authority's.
-    """
+    """Return the report of the marks of a picture; ``local`` as in ``VerifyRules``."""
     label, credentials, invisible = marks.metadata.label, marks.credentials, marks.invisible
     present = {"Label": label is not None, "Credentials": credentials is not None, "InvisibleMark": invisible is not None}
     found = {
@@ -81,7 +73,7 @@ def report(marks: ReadMarks, *, local: bool = False) -> dict[str, Any]:
 
 
 def identifiers(found: Mapping[str, Any]) -> dict[str, int]:
-    """The result that each mark of a report names, as the number of the invisible mark; marks that name none are left out."""
+    """Return the result id in each mark of a report, in the form of the invisible mark; marks without an id are left out."""
     label, credentials, invisible = found["Label"], found["Credentials"], found["InvisibleMark"]
     named: dict[str, int] = {}
     if label is not None and label["ProduceID"]:
@@ -114,7 +106,7 @@ def _credentials(credentials: Credentials, local: bool) -> dict[str, Any]:
         "Title": credentials.title,
         "InstanceId": credentials.instance,
         "When": credentials.when,
-        "SourceTypes": [one.rsplit("/", 1)[-1] for one in credentials.source_types],
+        "SourceTypes": [source.rsplit("/", 1)[-1] for source in credentials.source_types],
         "Actions": list(credentials.actions),
         "Ingredients": [
             {"Title": title, "Relationship": kind, "InstanceId": name, "Description": text}
