@@ -11,7 +11,7 @@ import pytest
 import facemeld.console
 from facemeld.console.pages import PAGES
 from facemeld.console.texts import LANGUAGES, Texts, catalogue, choose_language, settings_in_chinese
-from facemeld.materials.review import REVIEW_TEXTS
+from facemeld.materials.service import REVIEW_TEXTS
 from facemeld.settings.catalogue import GROUPS, SETTINGS
 
 SOURCES = [

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from facemeld.app.composition import Application, Services, open_application
-from facemeld.fusing.preview import PreviewRequest, PreviewService
+from facemeld.fusing.service import PreviewRequest, PreviewService
 from facemeld.materials.types import FaceNotFound, Material, MaterialNotFound
 from facemeld.privacy.types import ConsentMissing
 from facemeld.settings.catalogue import Settings

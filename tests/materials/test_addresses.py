@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from facemeld.materials.files import MaterialFiles
-from facemeld.materials.listing import LIFE, MaterialAddresses
-from facemeld.materials.listing import PICTURE_PATH as PATH_PREFIX
+from facemeld.materials.lookup import LIFE, MaterialAddresses
+from facemeld.materials.lookup import PICTURE_PATH as PATH_PREFIX
 from facemeld.materials.types import AddressExpired, AddressForged, Material, MaterialDeleted, MaterialStatus
 from tests.tables import table
 

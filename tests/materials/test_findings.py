@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from facemeld.boxes import Rect
 from facemeld.materials.activities import LONGEST_TEXT, check_text
-from facemeld.materials.review import REVIEW_TEXTS, ReviewLimits, assess, describe, passes
-from facemeld.materials.service import choices
+from facemeld.materials.service import REVIEW_TEXTS, ReviewLimits, assess, choices, describe, passes
 from facemeld.materials.types import Material, MaterialFace, MaterialStatus, ReviewRefused, check_transition, decision
 from facemeld.workers.tasks.importing import FaceQuality
 from tests.tables import table

@@ -13,7 +13,7 @@ from PIL import Image
 
 from facemeld.fusion.finding.analysis import Analyser
 from facemeld.fusion.types import Face
-from facemeld.materials.review import ReviewLimits, assess
+from facemeld.materials.service import ReviewLimits, assess
 from facemeld.media.decode import DecodeLimits
 from facemeld.workers.pool.context import WorkerConfig, context_for
 from facemeld.workers.tasks.importing import LONGEST_SIDE, ImportTemplate, MakeThumbnail, measure

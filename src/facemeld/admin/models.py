@@ -10,7 +10,7 @@ from pydantic import AliasPath, BaseModel, BeforeValidator, ConfigDict, Field, m
 
 from facemeld.accounts.types import AccountState
 from facemeld.admin.access import Flag, Moment, Number, Whole
-from facemeld.materials.review import describe_finding
+from facemeld.materials.service import describe_finding
 from facemeld.materials.types import Finding
 from facemeld.privacy.deletion import render_receipt
 from facemeld.privacy.types import Receipt

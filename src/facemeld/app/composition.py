@@ -21,16 +21,14 @@ from facemeld.db.audit import AuditLog
 from facemeld.db.database import Database
 from facemeld.db.errors import utc_now
 from facemeld.db.files import Occupancy, occupied
-from facemeld.fusing.preview import PreviewService
 from facemeld.fusing.requests import FuseRules, ImageLimits, MarkRules
-from facemeld.fusing.service import Finisher, FuseService
+from facemeld.fusing.service import Finisher, FuseService, PreviewService
 from facemeld.marks.authority import SigningIdentity
 from facemeld.materials.activities import ActivityStore
 from facemeld.materials.files import MaterialFiles
-from facemeld.materials.listing import ListingService, MaterialAddresses
+from facemeld.materials.lookup import ListingService, MaterialAddresses, Templates
 from facemeld.materials.service import MaterialRules, MaterialService
 from facemeld.materials.store import MaterialStore
-from facemeld.materials.templates import Templates
 from facemeld.media.decode import DecodeLimits
 from facemeld.media.fetch import Fetcher, FetchPolicy
 from facemeld.models.store import ensure_bundle

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from facemeld.api.calls import DirectCalls
 from facemeld.console.files import TemporaryFiles, Uploads
-from facemeld.fusing.preview import PreviewService
+from facemeld.fusing.service import PreviewService
 from facemeld.settings.catalogue import Settings
 from facemeld.upkeep.administration import Administration
 from facemeld.upkeep.overview import Overview

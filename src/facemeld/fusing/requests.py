@@ -1,11 +1,11 @@
-"""A fusion as callers ask for it and as the operator allows it: requests, their cheap checks, rules, and the facts of a call."""
+"""Requests of fusions and their cheap checks, the operator's rules, and errors."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from facemeld.boxes import Rect
 from facemeld.errors import FacemeldError
@@ -19,34 +19,17 @@ from facemeld.workers.tasks.inputs import TemplateEmpty
 from facemeld.workers.tasks.marking import InvisibleScope, Logo, LogoRule, Marking
 from facemeld.workers.tasks.photos import PhotoRules
 
-__all__ = [
-    "MODEL_TYPES",
-    "Delivered",
-    "FuseRequest",
-    "FuseRules",
-    "ImageLimits",
-    "LogoRequest",
-    "MarkRequest",
-    "MarkRules",
-    "NamedImage",
-    "Rect",
-    "SentImage",
-    "StoredMaterial",
-    "UltraStrengths",
-    "UserFace",
-    "check_images",
-    "check_rect",
-]
+Language: TypeAlias = Literal["zh-CN", "en-US"]
 
 MODEL_TYPES = frozenset(PRESETS)
-"""Values of SwapModelType."""
+"""Values of ``SwapModelType``."""
 
 MIN_RECT_SIDE = 30
-"""Shortest side of a caller's face box, in pixels (spec 3.1)."""
+"""Shortest side of a caller's face box in pixels (specification 3.1)."""
 
 
 class TemplateFaceNotFound(FacemeldError):
-    """A material has no face with that id."""
+    """The material has no face with this id."""
 
 
 class TooManyFaces(FacemeldError):
@@ -62,12 +45,12 @@ class FaceRectEmpty(FaceRectInvalid):
 
 
 class MaterialTooLarge(FacemeldError):
-    """The stored picture of a material is larger than the caller's version of the API allows."""
+    """The material is larger than the call's API version allows."""
 
 
 @dataclass(frozen=True, slots=True)
 class NamedImage:
-    """A picture of a caller: ``url`` wins over ``base64`` (spec 2.1)."""
+    """A caller's picture; ``url`` takes precedence over ``base64`` (specification 2.1)."""
 
     url: str = field(default="", repr=False)
     base64: str = field(default="", repr=False)
@@ -80,8 +63,7 @@ class UserFace:
     Attributes:
         image: The user's photo.
         rect: Box around the user's face; None for the largest face.
-        template_face: The template's face: its id in a stored material, a box in a sent picture; empty or None for the largest one
-            that is free.
+        template_face: Face id of a stored material, or box in a sent picture; empty or None for the largest free face.
     """
 
     image: NamedImage
@@ -91,7 +73,7 @@ class UserFace:
 
 @dataclass(frozen=True, slots=True)
 class LogoRequest:
-    """A caller's own mark: ``rect`` with width or height 0 means the logo's natural size."""
+    """A caller's own mark; a ``rect`` with width or height 0 stands for the logo's natural size."""
 
     image: NamedImage
     rect: Rect
@@ -99,25 +81,25 @@ class LogoRequest:
 
 @dataclass(frozen=True, slots=True)
 class MarkRequest:
-    """Marks that a caller wants in the result.
+    """A caller's choice of marks.
 
     Attributes:
         visible: Whether the result carries a visible mark.
-        logo: Picture that replaces the text of the visible mark.
+        logo: Replaces the text of the visible mark.
         metadata: Key and value to embed, or None.
         language: Language of the text.
-        request_id: Id of the call; the implicit label carries it.
+        request_id: Id of the call, for the implicit label.
     """
 
     visible: bool = True
     logo: LogoRequest | None = None
     metadata: tuple[str, str] | None = None
-    language: Literal["zh-CN", "en-US"] = "zh-CN"
+    language: Language = "zh-CN"
     request_id: str = ""
 
     @property
     def shown_logo(self) -> LogoRequest | None:
-        """The logo, unless the result carries no visible mark at all."""
+        """The logo, if the result carries a visible mark."""
         return self.logo if self.visible else None
 
 
@@ -133,12 +115,12 @@ class StoredMaterial:
 
 @dataclass(frozen=True, slots=True)
 class SentImage:
-    """A picture of the call as the template.
+    """A picture sent as the template.
 
     Attributes:
         image: The picture.
         model_type: One of ``MODEL_TYPES``.
-        strengths: Strengths from the call; model type 6 ignores them.
+        strengths: The caller's strengths; ignored by model type 6.
     """
 
     image: NamedImage
@@ -148,15 +130,15 @@ class SentImage:
 
 @dataclass(frozen=True, slots=True)
 class FuseRequest:
-    """One fusion, checked for form but not against any store.
+    """A fusion, checked for form only.
 
     Attributes:
         account_id: The caller's account.
-        template: The picture that stays.
-        users: One to six users' faces.
-        marks: How the result is marked.
+        template: The picture to fuse the users into.
+        users: 1-6 users.
+        marks: The caller's choice of marks.
         consent: Reference to the consent of the people shown, or None.
-        base_url: Address of the server, for a reply with the address of the stored result; None for a reply with base64 text.
+        base_url: Address of the server, for a reply with a result address; None for a reply with base64 text.
     """
 
     account_id: int
@@ -182,12 +164,7 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True)
 class ImageLimits:
-    """Sizes of files that come from callers.
-
-    Attributes:
-        base64_chars: Longest base64 text.
-        url_bytes: Largest file behind a URL.
-    """
+    """Limits of callers' pictures: characters of a base64 text, and bytes of a file behind a URL."""
 
     base64_chars: int = 5 << 20
     url_bytes: int = 10 << 20
@@ -201,7 +178,7 @@ class MarkRules:
         producer: Producer named in the implicit label.
         required: Whether every result carries the visible label.
         logo_rule: Whether a caller's logo replaces the label.
-        texts: Text of the label by language, ``zh`` and ``en``.
+        texts: Text of the label by language, ``zh`` or ``en``.
         corner: Corner of the label.
         invisible: Area of the invisible mark.
     """
@@ -219,14 +196,14 @@ class MarkRules:
         """Return the marking of one result.
 
         Args:
-            visible: Whether the caller wants a visible mark.
+            visible: Whether the caller asks for a visible mark.
             language: Language tag of the label's text.
-            request_id: Id of the call, which becomes the result's.
+            request_id: Id of the call and of the result.
             logo: The caller's own mark, or None.
             metadata: The caller's own key and value, or None.
             jpeg_quality: Quality of a JPEG result.
         """
-        # A required label must not be hidden behind a speck of a logo.
+        # A tiny logo must not replace a required label.
         rule: LogoRule = "when-clear" if self.required and self.logo_rule == "replaces" else self.logo_rule
         return Marking(
             label=self.texts[language[:2]] if visible or self.required else None,
@@ -253,7 +230,7 @@ class FuseRules:
         result_life: Life of a stored result.
         jpeg_quality: Quality of JPEG results.
         marks: How results are marked.
-        material_max_side: Longest side of a material that may be used, in pixels; None for any.
+        material_max_side: Longest side of a material in pixels; None for no limit.
     """
 
     photos: PhotoRules
@@ -268,7 +245,7 @@ class FuseRules:
 
 
 def check_rect(rect: Rect) -> None:
-    """Check a face box before any picture is at hand.
+    """Check a face box without its picture.
 
     Raises:
         FaceRectEmpty: it has no area.
@@ -283,10 +260,10 @@ def check_rect(rect: Rect) -> None:
 
 
 def check_images(request: FuseRequest, limits: ImageLimits) -> None:
-    """Check boxes and pictures of a request as far as possible without fetching or decoding.
+    """Check a request as far as possible without fetching or decoding pictures.
 
     Raises:
-        TemplateEmpty: it must bring a template and brings none.
+        TemplateEmpty: the sent template is missing.
         FaceRectEmpty, FaceRectInvalid: see ``check_rect``.
         IllegalUrl: a URL is malformed.
         ImageTooManyBytes: a base64 text is too long.

@@ -1,9 +1,8 @@
-"""Activities, the groups that materials belong to, and the counts of their materials."""
+"""Activities, the groups that materials belong to, in the database."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select
@@ -12,26 +11,14 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from facemeld.db.audit import record
 from facemeld.db.database import Database, moment_of, next_snowflake
 from facemeld.db.errors import Clock, utc_now
-from facemeld.db.models import ActivityRow, MaterialRow
-from facemeld.materials.types import (
-    Activity,
-    ActivityNotFound,
-    ActivityState,
-    FieldInvalid,
-    IdInvalid,
-    MaterialStatus,
-    Page,
-    activity_id,
-    parse_activity_id,
-)
+from facemeld.db.models import ActivityRow
+from facemeld.materials import types
 
 LONGEST_NAME = 32
 LONGEST_TEXT = 1000
 DEFAULT_DEGREE = 50
 _RATE = re.compile(r"([1-9][0-9]{0,5})/second")
-
-
-_STATES: dict[ActivityState, ColumnElement[bool]] = {
+_STATES: dict[types.ActivityState, ColumnElement[bool]] = {
     "published": and_(ActivityRow.published, ~ActivityRow.disabled),
     "unpublished": and_(~ActivityRow.published, ~ActivityRow.disabled),
     "disabled": and_(ActivityRow.disabled),
@@ -39,9 +26,9 @@ _STATES: dict[ActivityState, ColumnElement[bool]] = {
 
 
 class ActivityStore:
-    """Creates, finds and changes activities; every change leaves an entry in the audit log.
+    """Creates, finds and changes activities; every change is recorded in the audit log.
 
-    Wherever ``account_id`` may be None, None stands for the operator, who sees the activities of all accounts.
+    An ``account_id`` of None stands for the operator, who sees the activities of all accounts.
     """
 
     def __init__(self, database: Database, clock: Clock = utc_now) -> None:
@@ -60,22 +47,19 @@ class ActivityStore:
         feature_degree: int = DEFAULT_DEGREE,
         consent_required: bool = False,
         rate: str = "",
-    ) -> Activity:
+    ) -> types.Activity:
         """Create an activity.
 
         Args:
-            account_id: Owner; must exist.
-            name: 1-32 printable characters; need not be unique.
-            actor: Who does it, for the audit log.
-            description: Free text, at most 1000 characters.
+            account_id: The owner, who must exist.
+            name: 1-32 printable characters, not necessarily unique.
+            actor: The actor named in the audit log.
+            description: At most 1000 characters.
             published: Whether the rate of published activities applies.
-            shape_degree: Default of ``FuseProfileDegree``, 0-100.
-            feature_degree: Default of ``FuseFaceDegree``, 0-100.
-            consent_required: Whether every fusion must bring a reference to the consent of the people shown.
-            rate: Calls a second, as in ``20/second``; empty for the settings'.
+            shape_degree, feature_degree, consent_required, rate: See ``Activity``.
 
         Raises:
-            FieldInvalid: a field is outside its range.
+            FieldInvalid: a value is not allowed.
         """
         check_name(name, LONGEST_NAME)
         check_text(description)
@@ -98,15 +82,11 @@ class ActivityStore:
                 updated_at=moment_of(number),
             )
             session.add(row)
-            record(session, self._clock(), actor, "activity.create", activity_id(number), {"account": account_id, "name": name})
+            record(session, self._clock(), actor, "activity.create", types.activity_id(number), {"account": account_id, "name": name})
             return _activity(row)
 
-    def get(self, account_id: int | None, activity: str) -> Activity:
-        """The activity of this wire id, disabled or not.
-
-        Raises:
-            ActivityNotFound: the account has no such activity, or the text is no activity id.
-        """
+    def get(self, account_id: int | None, activity: str) -> types.Activity:
+        """Return the activity of this wire id, disabled or not, or raise ``ActivityNotFound``."""
         with self._database.session() as session:
             return _activity(find_activity(session, account_id, activity))
 
@@ -118,19 +98,19 @@ class ActivityStore:
         offset: int = 0,
         after: int | None = None,
         search: str = "",
-        state: ActivityState | None = None,
+        state: types.ActivityState | None = None,
         newest: bool = False,
-    ) -> Page[Activity]:
-        """A page of the activities in the order of their creation.
+    ) -> types.Page[types.Activity]:
+        """Return a page of activities in the order of creation.
 
         Args:
-            account_id: Their owner.
+            account_id: The owner.
             limit: Size of the page, at least 1.
-            offset: How many to skip.
-            after: Only those behind this number: ``Page.next`` of the page before.
-            search: Only those with this text in their names, or with this wire id; empty for all.
-            state: Only those in this state.
-            newest: The newest first.
+            offset: Number of activities to skip.
+            after: ``Page.next`` of the previous page.
+            search: Text in the name, or a wire id.
+            state: State of the activities; None for all.
+            newest: Whether the newest come first.
         """
         scope = select(ActivityRow)
         if account_id is not None:
@@ -143,7 +123,7 @@ class ActivityStore:
         with self._database.session() as session:
             rows = session.scalars(query).all()
             items = tuple(_activity(row) for row in rows[:limit])
-            return Page(items, count(session, scope, ActivityRow.id), items[-1].number if len(rows) > limit else None)
+            return types.Page(items, count(session, scope, ActivityRow.id), items[-1].number if len(rows) > limit else None)
 
     def change(
         self,
@@ -159,12 +139,12 @@ class ActivityStore:
         feature_degree: int | None = None,
         consent_required: bool | None = None,
         rate: str | None = None,
-    ) -> Activity:
-        """Change the fields that are given; None leaves a field as it is, an empty rate goes back to the settings'.
+    ) -> types.Activity:
+        """Change an activity; None leaves a field unchanged, and an empty rate restores that of the settings.
 
         Raises:
             ActivityNotFound: the account has no such activity.
-            FieldInvalid: a field is outside its range.
+            FieldInvalid: a value is not allowed.
         """
         if name is not None:
             check_name(name, LONGEST_NAME)
@@ -187,12 +167,12 @@ class ActivityStore:
             for field, value in changes.items():
                 setattr(row, field, value)
             row.updated_at = self._clock()
-            record(session, self._clock(), actor, "activity.change", activity_id(row.id), changes)
+            record(session, self._clock(), actor, "activity.change", types.activity_id(row.id), changes)
             return _activity(row)
 
 
 def in_order(scope: Select[Any], number: InstrumentedAttribute[int], after: int | None, *, newest: bool) -> Select[Any]:
-    """A query in the order of a number, behind ``after`` if there is one."""
+    """Return a query ordered by id, after a given id if there is one."""
     query = scope.order_by(number.desc() if newest else number)
     if after is None:
         return query
@@ -201,68 +181,60 @@ def in_order(scope: Select[Any], number: InstrumentedAttribute[int], after: int 
 
 def _has_id(text: str) -> ColumnElement[bool]:
     try:
-        return ActivityRow.id == parse_activity_id(text)
-    except IdInvalid:
+        return ActivityRow.id == types.parse_activity_id(text)
+    except types.IdInvalid:
         return false()
 
 
 def find_activity(session: Session, account_id: int | None, activity: str) -> ActivityRow:
-    """The row of a wire id within an account, or of any account when ``account_id`` is None.
-
-    Raises:
-        ActivityNotFound: there is none.
-    """
+    """Return the row of a wire id in an account, or in any if ``account_id`` is None, or raise ``ActivityNotFound``."""
     try:
-        row = session.get(ActivityRow, parse_activity_id(activity))
-    except IdInvalid as error:
-        raise ActivityNotFound(str(error)) from error
+        row = session.get(ActivityRow, types.parse_activity_id(activity))
+    except types.IdInvalid as error:
+        raise types.ActivityNotFound(str(error)) from error
     if row is None or account_id not in {None, row.account_id}:
-        raise ActivityNotFound(f"the activity must be one of the account's, got {activity!r}")
+        raise types.ActivityNotFound(f"the activity must be one of the account's, got {activity!r}")
     return row
 
 
 def count(session: Session, scope: Select[Any], number: InstrumentedAttribute[int], most: int | None = None) -> int:
-    """How many rows a query has, by their numbers, so that an index can tell; counting ends at ``most``."""
+    """Return the number of rows of a query, counted by id on an index, up to ``most``."""
     return session.scalars(select(func.count()).select_from(scope.with_only_columns(number).limit(most).subquery())).one()
 
 
 def check_name(name: str, longest: int) -> None:
-    """Refuse a name that is empty, too long, blank at an end or unprintable."""
+    """Raise ``FieldInvalid`` if a name is empty, too long, unprintable, or has blanks at an end."""
     if not 1 <= len(name) <= longest:
-        raise FieldInvalid(f"the name must have 1-{longest} characters, got {len(name)}")
+        raise types.FieldInvalid(f"the name must have 1-{longest} characters, got {len(name)}")
     if not name.isprintable() or name != name.strip():
-        raise FieldInvalid(f"the name must be printable and without blanks around it, got {name!r}")
+        raise types.FieldInvalid(f"the name must be printable and without blanks around it, got {name!r}")
 
 
 def check_text(text: str) -> None:
-    """Refuse a free text that is too long or that a database cannot store: with a NUL or half a surrogate pair."""
+    """Raise ``FieldInvalid`` if a text is too long or has characters that databases reject: NUL and unpaired surrogates."""
     if len(text) > LONGEST_TEXT:
-        raise FieldInvalid(f"the text must have at most {LONGEST_TEXT} characters, got {len(text)}")
+        raise types.FieldInvalid(f"the text must have at most {LONGEST_TEXT} characters, got {len(text)}")
     if any(character == "\0" or "\ud800" <= character <= "\udfff" for character in text):
-        raise FieldInvalid("the text must have no NUL and no unpaired surrogate, got one")
+        raise types.FieldInvalid("the text must have no NUL and no unpaired surrogate, got one")
 
 
 def check_degrees(*degrees: int | None) -> None:
-    """Refuse a degree outside 0-100; None passes."""
+    """Raise ``FieldInvalid`` if a degree is neither None nor 0-100."""
     for degree in degrees:
         if degree is not None and not 0 <= degree <= 100:
-            raise FieldInvalid(f"a degree must be 0-100, got {degree}")
+            raise types.FieldInvalid(f"a degree must be 0-100, got {degree}")
 
 
 def calls_a_second(rate: str) -> int | None:
-    """What a rate such as ``20/second`` allows; None for an empty one.
-
-    Raises:
-        FieldInvalid: it has another form.
-    """
+    """Return the calls of a rate such as ``20/second``, None for an empty one, or raise ``FieldInvalid``."""
     match = _RATE.fullmatch(rate)
     if match is None and rate:
-        raise FieldInvalid(f"the rate must have the form 20/second, with 1-999999 calls, got {rate[:40]!r}")
+        raise types.FieldInvalid(f"the rate must have the form 20/second, with 1-999999 calls, got {rate[:40]!r}")
     return int(match[1]) if match is not None else None
 
 
-def _activity(row: ActivityRow) -> Activity:
-    return Activity(
+def _activity(row: ActivityRow) -> types.Activity:
+    return types.Activity(
         number=row.id,
         account_id=row.account_id,
         name=row.name,
@@ -276,29 +248,3 @@ def _activity(row: ActivityRow) -> Activity:
         consent_required=row.consent_required,
         rate=row.rate,
     )
-
-
-def count_by_status(database: Database, activities: Collection[str] | None) -> Mapping[str, Mapping[MaterialStatus, int]]:
-    """How many materials there are in each status; see ``MaterialStore.counts``."""
-    query = (
-        select(MaterialRow.activity_id, MaterialRow.status, func.count())
-        .where(MaterialRow.deleted_at.is_(None))
-        .group_by(MaterialRow.activity_id, MaterialRow.status)
-    )
-    if activities is not None:
-        query = query.where(MaterialRow.activity_id.in_([parse_activity_id(one) for one in activities]))
-    found: dict[str, dict[MaterialStatus, int]] = {}
-    with database.connect() as connection:
-        for activity, status, number in connection.execute(query):
-            found.setdefault(activity_id(activity), {})[MaterialStatus(status)] = number
-    return found
-
-
-def count_up_to(database: Database, statuses: Collection[MaterialStatus], most: int) -> int:
-    """How many materials have one of some statuses, at most ``most``; see ``MaterialStore.count``."""
-    total = 0
-    with database.connect() as connection:
-        for status in statuses:
-            some = select(MaterialRow.id).where(MaterialRow.status == status.value, MaterialRow.deleted_at.is_(None)).limit(most - total)
-            total += connection.execute(select(func.count()).select_from(some.subquery())).scalar_one()
-    return total

@@ -1,4 +1,4 @@
-"""The files of materials: the picture and the engine's plan, side by side in one folder each."""
+"""The files of materials: one folder for each, with the picture and the engine's plan."""
 
 from __future__ import annotations
 
@@ -14,45 +14,42 @@ from facemeld.db.files import PRIVATE_FOLDER, TEMPORARY_PREFIX, make_folder, rep
 from facemeld.materials.types import MaterialDeleted, MaterialNotSaved
 
 EXTENSIONS = {"jpeg": "jpg", "png": "png"}
-"""Formats of pictures and the extensions of their files."""
+"""File extensions by format of pictures."""
 
 PLAN = "plan.bin"
 THUMBNAIL = "thumbnail.jpg"
 PREVIOUS = "previous"
-"""Folder within a material's with the files that are being replaced; it is there for a moment, or after a crash."""
+"""Subfolder with the old files during a replacement, or after a crash."""
 
 _SHARDS = 256
 
 
 class MaterialFiles:
-    """Keeps each material's picture and plan under ``<directory>/<shard>/<number>/``.
+    """Stores each material's picture and plan under ``<directory>/<shard>/<number>/``, together or not at all.
 
-    The two files appear together or not at all, and are on the disk when ``save`` returns. Names are made from numbers only.
-
-    Args:
-        directory: Created when the first material is saved.
+    The directory is created when the first material is saved.
     """
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
     def folder(self, number: int) -> Path:
-        """Where the files of a material are. The shard comes from the millisecond of the id, whose low bits hardly vary."""
+        """Return the folder of a material. The shard is taken from the time in the id, because its low bits hardly vary."""
         return self._directory / f"{(number >> SERIAL_BITS) % _SHARDS:02x}" / str(number)
 
     def picture_path(self, number: int, picture_format: str) -> Path:
-        """File of the picture; ``picture_format`` is a key of ``EXTENSIONS``."""
+        """Return the path of the picture; ``picture_format`` is a key of ``EXTENSIONS``."""
         return self.folder(number) / f"picture.{EXTENSIONS[picture_format]}"
 
     def plan_path(self, number: int) -> Path:
-        """File of the plan."""
+        """Return the path of the plan."""
         return self.folder(number) / PLAN
 
     def save(self, number: int, picture: bytes, picture_format: str, plan: bytes) -> None:
-        """Store both files of a new material; durable on return.
+        """Store both files of a new material durably.
 
         Raises:
-            MaterialNotSaved: no room, or the folder cannot be written; nothing is left behind.
+            MaterialNotSaved: the folder cannot be written; nothing is left behind.
         """
         folder = self.folder(number)
         temporary = temporary_beside(folder)
@@ -65,16 +62,16 @@ class MaterialFiles:
             temporary.rename(folder)
             sync_folder(folder.parent)
         except OSError as error:
-            # The folder may have its name already, without that being certain to last.
+            # The folder may be renamed already, but not durably.
             for unfinished in (temporary, folder):
                 shutil.rmtree(unfinished, ignore_errors=True)
             raise MaterialNotSaved(f"the material must be written to {folder.parent}, got: {error.strerror}") from error
 
     def stage(self, number: int, picture: bytes, picture_format: str, plan: bytes) -> Path:
-        """Store files that are to take the place of a material's, as a folder that ``swap`` and ``discard`` know; durable on return.
+        """Store new files of a material durably in a folder for ``swap`` or ``discard``.
 
         Raises:
-            MaterialNotSaved: no room, or the folder cannot be written; nothing is left behind.
+            MaterialNotSaved: the folder cannot be written; nothing is left behind.
         """
         staged = temporary_beside(self.folder(number))
         try:
@@ -88,10 +85,10 @@ class MaterialFiles:
         return staged
 
     def swap(self, number: int, staged: Path) -> None:
-        """Put staged files in the place of a material's, and keep the old ones until ``settle``; the caller holds the row's lock.
+        """Replace a material's files by staged ones, keeping the old files until ``finish``; the caller holds the row's lock.
 
         Raises:
-            MaterialNotSaved: the folder cannot be changed; ``settle`` brings the old files back.
+            MaterialNotSaved: the folder cannot be changed; ``settle`` restores the old files.
         """
         folder = self.folder(number)
         try:
@@ -110,7 +107,7 @@ class MaterialFiles:
             raise MaterialNotSaved(f"the files in {folder} must be replaceable, got: {error.strerror}") from error
 
     def finish(self, number: int, picture_format: str) -> None:
-        """End a replacement whose row is stored: the old files go.
+        """Delete the old files after a replacement whose row is stored.
 
         Raises:
             MaterialNotSaved: the folder cannot be changed; ``settle`` does it later.
@@ -118,12 +115,7 @@ class MaterialFiles:
         self._drop_others(self.folder(number), f"picture.{EXTENSIONS[picture_format]}")
 
     def settle(self, number: int, digest: str, picture_format: str) -> None:
-        """End a replacement that was interrupted: bring the old files back, if the row still names the old picture.
-
-        Args:
-            number: The material's; the caller holds its row's lock.
-            digest: SHA-256 of the picture that the row names, hexadecimal.
-            picture_format: Its format.
+        """End an interrupted replacement: restore the old files if the row, which the caller has locked, has their digest.
 
         Raises:
             MaterialNotSaved: the folder cannot be changed.
@@ -152,16 +144,16 @@ class MaterialFiles:
             raise MaterialNotSaved(f"the files in {folder} must be replaceable, got: {error.strerror}") from error
 
     def interrupted(self) -> Iterator[int]:
-        """Numbers of materials whose files were being replaced when somebody looked, or when something crashed."""
+        """Yield the numbers of materials whose replacement is running or was interrupted."""
         for kept in sorted(self._directory.glob(f"[0-9a-f][0-9a-f]/*/{PREVIOUS}")):
             if kept.parent.name.isascii() and kept.parent.name.isdecimal():
                 yield int(kept.parent.name)
 
     def replace_plan(self, number: int, plan: bytes) -> None:
-        """Store a plan made anew; readers see the old one or the new one.
+        """Replace a plan atomically.
 
         Raises:
-            MaterialNotSaved: no room, or the folder cannot be written; the old plan stays.
+            MaterialNotSaved: the folder cannot be written; the old plan stays.
         """
         try:
             replace_file(self.plan_path(number), plan)
@@ -169,56 +161,40 @@ class MaterialFiles:
             raise MaterialNotSaved(f"the plan must be written to {self.folder(number)}, got: {error.strerror}") from error
 
     def find_thumbnail(self, number: int) -> bytes | None:
-        """The small JPEG that was saved beside the picture, or None; it can always be made anew."""
+        """Return the stored thumbnail, or None."""
         try:
             return (self.folder(number) / THUMBNAIL).read_bytes()
         except OSError:
             return None
 
     def save_thumbnail(self, number: int, thumbnail: bytes) -> None:
-        """Keep a small JPEG beside the picture.
-
-        Raises:
-            MaterialNotSaved: no room, or the folder cannot be written.
-        """
+        """Store a thumbnail, or raise ``MaterialNotSaved``."""
         try:
             replace_file(self.folder(number) / THUMBNAIL, thumbnail)
         except OSError as error:
             raise MaterialNotSaved(f"the thumbnail must be written to {self.folder(number)}, got: {error.strerror}") from error
 
     def read_picture(self, number: int, picture_format: str) -> bytes:
-        """Bytes of the picture.
-
-        Raises:
-            MaterialDeleted: the file is gone.
-        """
+        """Return the bytes of the picture, or raise ``MaterialDeleted``."""
         return _read(self.picture_path(number, picture_format))
 
     def read_plan(self, number: int) -> bytes:
-        """Bytes of the plan.
-
-        Raises:
-            MaterialDeleted: the file is gone.
-        """
+        """Return the bytes of the plan, or raise ``MaterialDeleted``."""
         return _read(self.plan_path(number))
 
     def has_picture(self, number: int, picture_format: str, size: int) -> bool:
-        """Whether the picture is there and has its size in bytes."""
+        """Whether the picture exists and has this size in bytes."""
         try:
             return self.picture_path(number, picture_format).stat().st_size == size
         except OSError:
             return False
 
     def complete(self, number: int, picture_format: str, size: int) -> bool:
-        """Whether both files are there and the picture has its size in bytes."""
+        """Whether both files exist and the picture has this size in bytes."""
         return self.has_picture(number, picture_format, size) and self.plan_path(number).is_file()
 
     def digest(self, number: int, picture_format: str) -> str:
-        """SHA-256 of the picture's file as it is now, hexadecimal.
-
-        Raises:
-            MaterialDeleted: the file is gone.
-        """
+        """Return the hexadecimal SHA-256 of the picture's file, or raise ``MaterialDeleted``."""
         try:
             with self.picture_path(number, picture_format).open("rb") as file:
                 return hashlib.file_digest(file, "sha256").hexdigest()
@@ -226,15 +202,11 @@ class MaterialFiles:
             raise MaterialDeleted(f"the picture of material {number} must be readable, got: {error.strerror}") from error
 
     def remove(self, number: int) -> None:
-        """Delete the files of a material, if there are any.
-
-        Raises:
-            MaterialNotSaved: the folder cannot be changed.
-        """
+        """Delete the files of a material, if there are any, or raise ``MaterialNotSaved``."""
         folder = self.folder(number)
         doomed = temporary_beside(folder)
         try:
-            # Renamed first, so that a crash in the middle leaves no folder that looks like half a material.
+            # Renamed first, so that a crash does not leave an incomplete material.
             folder.rename(doomed)
             shutil.rmtree(doomed)
             sync_folder(folder.parent)
@@ -244,11 +216,7 @@ class MaterialFiles:
             raise MaterialNotSaved(f"the files of material {number} must be removable, got: {error.strerror}") from error
 
     def discard(self, unfinished: Path) -> None:
-        """Delete something that ``unfinished`` named.
-
-        Raises:
-            MaterialNotSaved: the folder cannot be changed.
-        """
+        """Delete a path from ``unfinished`` or ``stage``, or raise ``MaterialNotSaved``."""
         try:
             if unfinished.is_dir():
                 shutil.rmtree(unfinished)
@@ -258,14 +226,14 @@ class MaterialFiles:
             raise MaterialNotSaved(f"unfinished files in {unfinished.parent} must be removable, got: {error.strerror}") from error
 
     def stored(self, before: datetime) -> Iterator[int]:
-        """Numbers of all folders that were last changed before a moment."""
+        """Yield the numbers of all folders last changed before a moment."""
         for folder in self._folders(before):
-            # A folder that is not where this store would put it is none of ours.
+            # A folder outside its shard was not made by this store.
             if folder.name.isascii() and folder.name.isdecimal() and folder == self.folder(int(folder.name)):
                 yield int(folder.name)
 
     def unfinished(self, before: datetime) -> Iterator[Path]:
-        """What interrupted imports and removals left, last changed before a moment."""
+        """Yield the leftovers of interrupted imports and removals, last changed before a moment."""
         for folder in self._folders(before):
             if folder.name.startswith(TEMPORARY_PREFIX):
                 yield folder
@@ -281,7 +249,7 @@ class MaterialFiles:
 
 
 def _digest(path: Path) -> str:
-    """SHA-256 of a file, hexadecimal; empty for one that is not there."""
+    """Return the hexadecimal SHA-256 of a file; empty if it does not exist."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,4 +1,4 @@
-"""Keeps files and rows of materials in step: replaced pictures, and what a crash left behind."""
+"""Keeps the files and rows of materials consistent, when pictures are replaced and after crashes."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from facemeld.materials.rows import check_new, find_material, read_material, wri
 from facemeld.materials.types import Material, MaterialNotSaved, NewMaterial, material_id
 
 GRACE = timedelta(hours=1)
-"""Files younger than this may belong to an import that is running in another process."""
+"""Younger files may belong to an import that is running in another process."""
 
 
 @dataclass(frozen=True, slots=True)
 class Differences:
-    """Where files and database do not agree.
+    """Differences between files and database.
 
     Attributes:
-        orphans: Numbers of folders that no living material owns.
-        strangers: Those of them that the database has never heard of; the others belong to materials that were deleted.
-        unfinished: What interrupted imports and removals left.
+        orphans: Numbers of folders without a material, or with a deleted one.
+        strangers: Those orphans whose numbers the database does not know.
+        unfinished: Leftovers of interrupted imports and removals.
         lost: Numbers of materials whose pictures are missing or have the wrong size.
-        planless: Numbers of materials whose pictures are there, but whose plans are missing.
-        known: How many materials the database has, deleted ones included.
-        replaced: Numbers of materials whose pictures were being replaced when somebody looked, or when something crashed.
+        planless: Numbers of materials with a picture but without a plan.
+        known: Number of materials in the database, including deleted ones.
+        replaced: Numbers of materials whose replacement is running or was interrupted.
     """
 
     orphans: tuple[int, ...]
@@ -47,14 +47,14 @@ class Differences:
         return bool(self.orphans or self.unfinished or self.lost or self.planless or self.replaced)
 
     def without_strangers(self) -> Differences:
-        """The same, as if every folder belonged to a material that the database knows."""
+        """Return the same without the folders that the database does not know."""
         return replace(self, orphans=tuple(number for number in self.orphans if number not in set(self.strangers)), strangers=())
 
 
 def compare(database: Database, files: MaterialFiles, *, grace: timedelta = GRACE, clock: Clock = utc_now) -> Differences:
-    """Find the differences; changes nothing."""
+    """Return the differences, without changing anything."""
     before = clock() - grace
-    # Folders first, rows second: a material that is imported meanwhile has its row by then.
+    # Folders before rows, so that a material imported meanwhile has its row.
     stored = tuple(files.stored(before))
     unfinished = tuple(files.unfinished(before))
     query = select(MaterialRow.id, MaterialRow.format, MaterialRow.size, MaterialRow.deleted_at)
@@ -77,11 +77,7 @@ def compare(database: Database, files: MaterialFiles, *, grace: timedelta = GRAC
 
 
 def remove_orphans(files: MaterialFiles, differences: Differences) -> None:
-    """Delete the files that no material owns.
-
-    Raises:
-        MaterialNotSaved: the store cannot be changed.
-    """
+    """Delete orphans and unfinished files, or raise ``MaterialNotSaved``."""
     for number in differences.orphans:
         files.remove(number)
     for path in differences.unfinished:
@@ -89,9 +85,9 @@ def remove_orphans(files: MaterialFiles, differences: Differences) -> None:
 
 
 def remove_leftovers(database: Database, files: MaterialFiles, *, clock: Clock = utc_now) -> int:
-    """Clear up after interrupted imports, replacements and deletions, as far as that is certain without a person; how much that was.
+    """Clean up after interrupted imports, replacements and deletions, and return the number of cases.
 
-    A folder that the database has never heard of is kept: the database may be the wrong one, or one restored from an old backup.
+    Folders that the database does not know are kept, because it may be the wrong database or one restored from an old backup.
 
     Raises:
         MaterialNotSaved: the store cannot be changed.
@@ -103,7 +99,7 @@ def remove_leftovers(database: Database, files: MaterialFiles, *, clock: Clock =
 
 
 def retire_lost(database: Database, differences: Differences, *, actor: str, clock: Clock = utc_now) -> None:
-    """Mark the materials whose files are lost as deleted. Not to be done lightly: the files may only be unmounted."""
+    """Mark the lost materials as deleted. Make sure first that the folder with the files is mounted."""
     with database.transaction() as session:
         for number in differences.lost:
             row = session.get_one(MaterialRow, number, with_for_update=True)
@@ -122,7 +118,7 @@ def highest_number(database: Database, files: MaterialFiles) -> int:
 def replace_picture(
     database: Database, files: MaterialFiles, clock: Clock, account_id: int | None, material: str, new: NewMaterial, *, actor: str
 ) -> Material:
-    """See ``MaterialStore.replace``."""
+    """Replace the picture of a material; see ``MaterialStore.replace``."""
     check_new(new)
     with database.session() as session:
         number = find_material(session, account_id, material).id
@@ -138,7 +134,7 @@ def replace_picture(
             files.swap(number, staged)
             replaced = read_material(row)
     except BaseException:
-        # The commit may have succeeded although its answer was lost: the row says which files are right.
+        # The commit may have succeeded although its reply was lost; the row tells which files are right.
         with suppress(StateError):
             settle_one(database, files, number)
         raise
@@ -151,7 +147,7 @@ def replace_picture(
 
 
 def settle_one(database: Database, files: MaterialFiles, number: int) -> None:
-    """Finish or take back an interrupted replacement of one material.
+    """Complete or undo an interrupted replacement of a material.
 
     Raises:
         MaterialNotSaved: the store cannot be changed.
@@ -164,7 +160,7 @@ def settle_one(database: Database, files: MaterialFiles, number: int) -> None:
 
 
 def settle_all(database: Database, files: MaterialFiles) -> tuple[str, ...]:
-    """Finish or take back what a crash interrupted; wire ids of the materials.
+    """Complete or undo all interrupted replacements and return the wire ids of the materials.
 
     Raises:
         MaterialNotSaved: the store cannot be changed.

@@ -1,4 +1,4 @@
-"""Value types of activities, materials and their faces, their ids in wire form, the statuses of a review, and errors."""
+"""Activities, materials and faces: value types, ids in wire form, review statuses, and errors."""
 
 from __future__ import annotations
 
@@ -14,57 +14,62 @@ from facemeld.boxes import Rect
 from facemeld.db.errors import StateError
 from facemeld.errors import FacemeldError
 
+Item = TypeVar("Item")
 
-class CatalogError(StateError):
-    """An activity, a material or a face is not as the caller expected."""
-
-
-class IdInvalid(CatalogError):
-    """A text has not the form of the id that it should be."""
+ActivityState: TypeAlias = Literal["published", "unpublished", "disabled"]
+"""State of an activity; a disabled activity counts as neither published nor unpublished."""
 
 
-class FieldInvalid(CatalogError):
-    """A name, a degree or another field is outside its range."""
+class MaterialError(StateError):
+    """A request about an activity, a material or a face cannot be carried out."""
 
 
-class ActivityNotFound(CatalogError):
-    """The account has no such activity."""
+class IdInvalid(MaterialError):
+    """An id is malformed."""
 
 
-class ActivityDisabled(CatalogError):
-    """The activity has been disabled."""
+class FieldInvalid(MaterialError):
+    """A value of a field is not allowed."""
 
 
-class MaterialNotFound(CatalogError):
-    """The activity never had such a material."""
+class ActivityNotFound(MaterialError):
+    """The activity does not exist in the account."""
 
 
-class MaterialDeleted(CatalogError):
-    """The material has been deleted, or its files are gone."""
+class ActivityDisabled(MaterialError):
+    """The activity is disabled."""
 
 
-class MaterialNotApproved(CatalogError):
+class MaterialNotFound(MaterialError):
+    """The material never existed in the activity."""
+
+
+class MaterialDeleted(MaterialError):
+    """The material is deleted, or its files are missing."""
+
+
+class MaterialNotApproved(MaterialError):
     """The material has not passed its review."""
 
 
-class FaceNotFound(CatalogError):
+class FaceNotFound(MaterialError):
     """The material has no face of this number."""
 
 
-class ReviewRefused(CatalogError):
-    """The review of a material cannot go from its status to the wanted one."""
+class ReviewRefused(MaterialError):
+    """The review does not allow this change of status."""
 
 
-class MaterialNotSaved(CatalogError):
-    """The store of material files has no room or cannot be written."""
+class MaterialNotSaved(MaterialError):
+    """The store of material files is full or cannot be written."""
 
 
 class AddressForged(FacemeldError):
-    """An address of a picture was not made by this service."""
+    """The address of a picture was not signed by this service."""
 
 
 class AddressExpired(FacemeldError):
-    """The time of a signed address is over."""
+    """A signed address has expired."""
 
 
 _NUMBER = r"([1-9][0-9]{0,18})"
@@ -75,7 +80,7 @@ _LARGEST = 2**63 - 1
 
 @dataclass(frozen=True, slots=True)
 class ModelId:
-    """A ``ModelId`` of a call: a material's number and, for ``mt_<digits>_<n>``, the face that it names."""
+    """A call's ``ModelId``: the number of a material and, in the form ``mt_<digits>_<n>``, of a face."""
 
     material: int
     face: int | None = None
@@ -85,26 +90,22 @@ class ModelId:
 
 
 def activity_id(number: int) -> str:
-    """Wire form of an activity's id: ``at_<digits>``."""
+    """Return the wire form of an activity's id, ``at_<digits>``."""
     return f"at_{number}"
 
 
 def material_id(number: int) -> str:
-    """Wire form of a material's id: ``mt_<digits>``."""
+    """Return the wire form of a material's id, ``mt_<digits>``."""
     return f"mt_{number}"
 
 
 def face_id(material: int, number: int) -> str:
-    """Wire form of a face's id: ``mt_<digits>_<n>``, n from 1."""
+    """Return the wire form of a face's id, ``mt_<digits>_<n>``, n from 1."""
     return f"mt_{material}_{number}"
 
 
 def parse_activity_id(text: str) -> int:
-    """The number in ``at_<digits>``.
-
-    Raises:
-        IdInvalid: the text has another form.
-    """
+    """Return the number in ``at_<digits>``, or raise ``IdInvalid``."""
     match = _ACTIVITY.fullmatch(text)
     if match is None:
         raise IdInvalid(f"an activity id must have the form at_<digits>, got {text[:64]!r}")
@@ -112,11 +113,7 @@ def parse_activity_id(text: str) -> int:
 
 
 def parse_model_id(text: str) -> ModelId:
-    """The material, and the face if there is one, in ``mt_<digits>`` or ``mt_<digits>_<n>``.
-
-    Raises:
-        IdInvalid: the text has another form.
-    """
+    """Return the material and face of ``mt_<digits>`` or ``mt_<digits>_<n>``, or raise ``IdInvalid``."""
     match = _MODEL.fullmatch(text)
     if match is None:
         raise IdInvalid(f"a model id must have the form mt_<digits> or mt_<digits>_<n>, got {text[:64]!r}")
@@ -124,11 +121,7 @@ def parse_model_id(text: str) -> ModelId:
 
 
 def parse_material_id(text: str) -> int:
-    """The number in ``mt_<digits>``.
-
-    Raises:
-        IdInvalid: the text has another form.
-    """
+    """Return the number in ``mt_<digits>``, or raise ``IdInvalid``."""
     parsed = parse_model_id(text)
     if parsed.face is not None:
         raise IdInvalid(f"a material id must have the form mt_<digits>, got {text[:64]!r}")
@@ -136,11 +129,7 @@ def parse_material_id(text: str) -> int:
 
 
 def parse_face_id(text: str) -> tuple[int, int]:
-    """The material's number and the face's in ``mt_<digits>_<n>``.
-
-    Raises:
-        IdInvalid: the text has another form.
-    """
+    """Return the numbers of material and face in ``mt_<digits>_<n>``, or raise ``IdInvalid``."""
     parsed = parse_model_id(text)
     if parsed.face is None:
         raise IdInvalid(f"a face id must have the form mt_<digits>_<n>, got {text[:64]!r}")
@@ -171,7 +160,7 @@ class MaterialStatus(IntEnum):
 
     @property
     def usable(self) -> bool:
-        """Whether a picture with this status may be fused."""
+        """Whether a material with this status may be fused."""
         return self in _USABLE
 
 
@@ -190,15 +179,11 @@ TRANSITIONS = MappingProxyType(
         MaterialStatus.APPEAL_PASSED: frozenset({MaterialStatus.APPEAL_FAILED}),
     }
 )
-"""From a status to those that may follow. No path leads to an appeal twice; a given approval can always be withdrawn."""
+"""Allowed next statuses. A material can be appealed once, and an approval can always be withdrawn."""
 
 
 def check_transition(current: MaterialStatus, wanted: MaterialStatus) -> None:
-    """Refuse a change that the table does not hold.
-
-    Raises:
-        ReviewRefused: with the statuses that would be allowed.
-    """
+    """Raise ``ReviewRefused``, with the allowed statuses, if ``TRANSITIONS`` does not allow a change."""
     allowed = TRANSITIONS.get(current, frozenset())
     if wanted not in allowed:
         choices = ", ".join(f"{status.value} ({status.name.lower()})" for status in sorted(allowed)) or "no other"
@@ -208,11 +193,7 @@ def check_transition(current: MaterialStatus, wanted: MaterialStatus) -> None:
 
 
 def decision(current: MaterialStatus, approve: bool) -> MaterialStatus:
-    """The status that a reviewer's yes or no leads to.
-
-    Raises:
-        ReviewRefused: the material is in a status that a reviewer cannot decide.
-    """
+    """Return the status after a reviewer's decision, or raise ``ReviewRefused`` if none is possible."""
     appealed = current in {MaterialStatus.UNDER_APPEAL, MaterialStatus.APPEAL_PASSED, MaterialStatus.APPEAL_FAILED}
     if appealed:
         wanted = MaterialStatus.APPEAL_PASSED if approve else MaterialStatus.APPEAL_FAILED
@@ -222,19 +203,16 @@ def decision(current: MaterialStatus, approve: bool) -> MaterialStatus:
     return wanted
 
 
-Item = TypeVar("Item")
-
-
 @dataclass(frozen=True, slots=True)
 class Activity:
     """A group of materials.
 
     Attributes:
-        number: Its snowflake.
+        number: Its snowflake number.
         shape_degree: Default of ``FuseProfileDegree``, 0-100.
         feature_degree: Default of ``FuseFaceDegree``, 0-100.
-        consent_required: Whether every fusion must bring a reference to the consent of the people shown.
-        rate: Calls a second, as in ``20/second``; empty for the settings'.
+        consent_required: Whether every fusion needs a reference to the consent of the people shown.
+        rate: Rate such as ``20/second``; empty for that of the settings.
     """
 
     number: int
@@ -258,7 +236,7 @@ class Activity:
 
 @dataclass(frozen=True, slots=True)
 class MaterialFace:
-    """A face of a material; the plan holds it at index ``number - 1``."""
+    """A face of a material, at index ``number - 1`` of the plan."""
 
     material: int
     number: int
@@ -272,14 +250,14 @@ class MaterialFace:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that the automatic review noticed.
+    """A finding of the automatic review.
 
     Attributes:
-        code: What it is, such as ``face_turned``.
-        failure: Whether it makes the picture unfit; else it is a warning.
-        face: Number of the face it is about; None for the whole picture.
-        value: What was measured, in the unit of the code.
-        limit: What it should have kept to.
+        code: Kind of finding, such as ``face_turned``.
+        failure: Whether it fails the review; otherwise it is a warning.
+        face: Number of the face; None for the whole picture.
+        value: Measured value, in the unit of the code.
+        limit: The limit that the value exceeds.
     """
 
     code: str
@@ -291,20 +269,18 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """A template picture as the catalogue knows it.
+    """A template picture.
 
     Attributes:
-        number: Its snowflake.
+        number: Its snowflake number.
         activity: Number of its activity.
-        audit_result: Why the review ended as it did; text for people.
+        audit_result: Reason for the outcome of the review, for people.
         format: ``jpeg`` or ``png``.
-        size: Bytes of the picture's file.
-        sha256: Of the picture's file, hexadecimal.
-        shape_degree: Own default of ``FuseProfileDegree``; None takes the activity's.
-        feature_degree: Own default of ``FuseFaceDegree``; None takes the activity's.
-        deleted_at: None as long as it exists.
-        findings: What the automatic review noticed when it was imported.
-        incoming: Marks that the picture came with: each with ``kind`` and ``detail``.
+        size, sha256: Bytes and hexadecimal digest of the picture's file.
+        shape_degree, feature_degree: Own default of ``FuseProfileDegree`` and ``FuseFaceDegree``; None for the activity's.
+        deleted_at: Time of deletion, or None.
+        findings: Findings of the automatic review.
+        incoming: Marks of the picture as imported, each with ``kind`` and ``detail``.
     """
 
     number: int
@@ -339,17 +315,16 @@ class Material:
 
 @dataclass(frozen=True, slots=True)
 class MaterialRecord:
-    """What one fusion needs to know about its material; read in one round trip.
+    """A material and the settings of its activity, as one fusion needs them.
 
     Attributes:
-        number: Its snowflake; names its files too.
-        default_face: Face that a ``ModelId`` of the form ``mt_<digits>_<n>`` names, else None.
-        shape_degree: Default of ``FuseProfileDegree``, the material's own or its activity's, 0-100.
-        feature_degree: Default of ``FuseFaceDegree``, likewise.
+        number: Its snowflake number, also in the path of its files.
+        shape_degree, feature_degree: Default degrees, 0-100, of the material or else of its activity.
         published: Whether the activity is published.
-        consent_required: Whether the activity demands a reference to the consent of the people shown.
-        rate: Calls a second on the activity; None for the settings'.
-        incoming: Marks that its picture came with, see ``Material``.
+        default_face: The face in a ``ModelId`` of the form ``mt_<digits>_<n>``, or None.
+        consent_required: Whether the activity requires a reference to the consent of the people shown.
+        rate: Calls a second on the activity; None for the rate of the settings.
+        incoming: Marks of the picture as imported, see ``Material``.
     """
 
     number: int
@@ -374,28 +349,20 @@ class MaterialRecord:
         return material_id(self.number)
 
     def face(self, text: str) -> MaterialFace | None:
-        """The face of this wire id, or None."""
+        """Return the face of this wire id, or None."""
         return next((face for face in self.faces if face.id == text), None)
 
 
 @dataclass(frozen=True, slots=True)
 class NewMaterial:
-    """A picture to be imported, already analysed.
+    """An analysed picture to import; see ``Material``.
 
     Attributes:
         name: 1-255 characters, such as the file's name.
-        picture: The file's bytes as they shall be kept.
-        plan: The engine's plan of it.
-        format: ``jpeg`` or ``png``.
-        width: Pixels.
-        height: Pixels.
-        faces: Boxes in the order of the plan, largest first; the first one becomes face 1.
+        picture: Bytes of the file to store.
+        plan: The engine's plan.
+        faces: Boxes in the order of the plan, largest first; the first becomes face 1.
         status: Outcome of the automatic review, or ``UNDER_REVIEW``.
-        audit_result: Its reason.
-        findings: What it noticed.
-        incoming: Marks that the picture came with, see ``Material``.
-        shape_degree: Own default, 0-100; None takes the activity's.
-        feature_degree: Own default, 0-100; None takes the activity's.
     """
 
     name: str
@@ -415,18 +382,14 @@ class NewMaterial:
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Item]):
-    """A part of a list.
+    """A page of a list.
 
     Attributes:
-        items: The part.
-        total: How many the whole list has.
-        next: Pass it as ``after`` to get the next part; None at the end.
+        items: The items of the page.
+        total: Number of items in the whole list.
+        next: Value of ``after`` for the next page; None at the end.
     """
 
     items: tuple[Item, ...]
     total: int
     next: int | None
-
-
-ActivityState: TypeAlias = Literal["published", "unpublished", "disabled"]
-"""What an activity is as a whole: one that is disabled counts as neither published nor unpublished."""

@@ -25,7 +25,7 @@ from facemeld.errors import FacemeldError
 from facemeld.http.bodies import read_bounded
 from facemeld.marks.errors import MarkError
 from facemeld.materials import types as materials
-from facemeld.materials.listing import LIFE, PICTURE_PATH, MaterialAddresses
+from facemeld.materials.lookup import LIFE, PICTURE_PATH, MaterialAddresses
 from facemeld.media.errors import MediaError
 from facemeld.results.types import PATH_PREFIX, ResultExpired, ResultNotFound, ResultStore, SignatureInvalid
 from facemeld.verify.service import VerifyService

@@ -18,7 +18,7 @@ from facemeld.api.protocol.errors.facefusion import ImageEmpty, ParameterValueEr
 from facemeld.api.protocol.messages import RequestModel, ResponseModel
 from facemeld.fusing.requests import FuseRequest, NamedImage, StoredMaterial, UserFace
 from facemeld.fusing.service import FuseService
-from facemeld.materials.listing import ListedMaterial, ListingService, ListRequest
+from facemeld.materials.lookup import ListedMaterial, ListingService, ListRequest
 from facemeld.materials.types import Material
 
 VERSION = "2018-12-01"

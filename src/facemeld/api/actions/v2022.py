@@ -22,7 +22,7 @@ from facemeld.errors import FacemeldError
 from facemeld.fusing.requests import MODEL_TYPES, FuseRequest, NamedImage, SentImage, StoredMaterial, UserFace
 from facemeld.fusing.service import FuseService
 from facemeld.fusion.retouch.presets import UltraStrengths
-from facemeld.materials.listing import ListingService, ListRequest
+from facemeld.materials.lookup import ListingService, ListRequest
 from facemeld.materials.types import Material, MaterialStatus
 from facemeld.workers.tasks.inputs import InputSynthetic, TemplateEmpty, TemplateTooLarge, TooManyPhotos
 

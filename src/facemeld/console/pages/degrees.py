@@ -10,7 +10,7 @@ from facemeld.console.pages.activities import degree_sliders
 from facemeld.console.parts.fields import DropZone, Field, Latest, switch, text_field
 from facemeld.console.parts.materials import Faces
 from facemeld.console.parts.widgets import button, tag, toast
-from facemeld.fusing.preview import Permit, PreviewRequest
+from facemeld.fusing.service import Permit, PreviewRequest
 from facemeld.materials.types import Activity, Material
 from facemeld.users.signin import Act
 

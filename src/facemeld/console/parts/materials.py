@@ -10,7 +10,7 @@ from nicegui.elements.mixins.text_element import TextElement
 from facemeld.console.context import Context
 from facemeld.console.parts.widgets import Tone, badge, id_chip, moment, tag
 from facemeld.db.audit import AuditEntry
-from facemeld.materials.review import describe_finding
+from facemeld.materials.service import describe_finding
 from facemeld.materials.types import Activity, Finding, Material, MaterialStatus
 from facemeld.users.signin import Act
 
