@@ -12,9 +12,19 @@ from hypothesis import strategies as st
 
 from facemeld.db.audit import AuditLog
 from facemeld.db.database import Database
-from facemeld.users.passwords import Cost
 from facemeld.users.store import LONGEST_LIFE, UserStore
-from facemeld.users.types import PasswordWrong, Role, TokenInvalid, TokenKind, TokenNotFound, User, UserExists, UserInvalid, UserNotFound
+from facemeld.users.types import (
+    Cost,
+    PasswordWrong,
+    Role,
+    TokenInvalid,
+    TokenKind,
+    TokenNotFound,
+    User,
+    UserExists,
+    UserInvalid,
+    UserNotFound,
+)
 from tests.db.state import SettableClock
 from tests.users.conftest import PASSWORD
 
