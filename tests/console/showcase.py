@@ -8,10 +8,11 @@ from facemeld.cli.main import main
 from facemeld.console import console
 from facemeld.console.context import Context
 from facemeld.console.files import Upload
-from facemeld.console.pages.page import Page
+from facemeld.console.parts.dialogs import Undoable, confirm, toast
 from facemeld.console.parts.fields import DropZone, slider, text_field
+from facemeld.console.parts.shell import Page
 from facemeld.console.parts.tables import Column, Row, Series, Slice, Table, bars, button_cell, id_cell
-from facemeld.console.parts.widgets import Undoable, badge, button, confirm, empty, id_chip, moment, section, tag, toast
+from facemeld.console.parts.widgets import badge, button, empty, id_chip, moment, section, tag
 from facemeld.materials.types import MaterialNotFound
 from facemeld.users.signin import Act
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from facemeld.console.pages import PAGES
-from facemeld.console.pages.page import Page
+from facemeld.console.parts.shell import Page
 from facemeld.users.signin import NEEDED_ROLES
 from facemeld.users.types import Role
 from tests.console.browser import NARROW, WIDE, ConsoleWorld, Visit, assert_accessible, assert_fits, photograph

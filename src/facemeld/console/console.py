@@ -22,8 +22,7 @@ from starlette.types import ASGIApp
 from facemeld.accounts.types import AccountNotFound
 from facemeld.console.context import Context
 from facemeld.console.pages import PAGES
-from facemeld.console.pages.page import Page
-from facemeld.console.parts.shell import shell
+from facemeld.console.parts.shell import Page, shell
 from facemeld.console.pictures import Pictures
 from facemeld.console.plain import folder, problem
 from facemeld.console.session.guard import Guard, Nonces, guard_messages

@@ -1,34 +1,40 @@
-"""Customers' accounts: their states, credit, rates and networks; owners change them here."""
+"""Customers' accounts with their credit, rates and networks, and their access keys."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 
 from facemeld.accounts.rates import ACTION_NAMES
-from facemeld.accounts.types import UNLIMITED, AccountInvalid, AccountState
+from facemeld.accounts.types import UNLIMITED, AccessKey, AccountInvalid, AccountState
 from facemeld.console.context import Context
-from facemeld.console.pages.page import Page
 from facemeld.console.parts.calls import account_address
-from facemeld.console.parts.fields import choice, moment_field, read_moment, switch, text_field
-from facemeld.console.parts.tables import Column, Row, Slice, Table, badge_cell, link_cell, time_cell
-from facemeld.console.parts.widgets import Tone, badge, button, dialog, dialog_buttons, link, moment, section, tag, toast
+from facemeld.console.parts.dialogs import confirm, dialog, dialog_buttons, show_once, toast
+from facemeld.console.parts.fields import Field, choice, moment_field, read_moment, switch, text_field
+from facemeld.console.parts.shell import Page
+from facemeld.console.parts.tables import Cell, Column, Row, Slice, Table, badge_cell, button_cell, id_cell, link_cell, time_cell
+from facemeld.console.parts.widgets import Handler, Tone, badge, button, fact, link, moment, section, tag
 from facemeld.upkeep.administration import AccountView, account_change, checked_actions
 from facemeld.users.signin import Act
 
+_CLOSED = frozenset({AccountState.FROZEN, AccountState.STOP_USING, AccountState.ARREARS, AccountState.NOT_EXIST})
+_EVERY_ACTION = "every"
+_LIFETIMES = (15, 60, 240, 720, 2160)
+"""Lifetimes of temporary keys to choose from, in minutes."""
+
+_MOST_SUGGESTIONS = 500
+
 
 async def build_accounts(context: Context) -> None:
-    """Draw the page."""
+    """Draw the list of accounts."""
     texts = context.texts
 
     async def fetch(after: int | None, limit: int) -> Slice:
         page = await context.run(Act.READ, lambda cases: cases.administration.account_page(after, limit))
-        return Slice([_row(context, view) for view in page.items], page.next, page.total)
+        return Slice([_account_row(context, view) for view in page.items], page.next, page.total)
 
     columns = [
-        Column("name", texts("accounts.name")),
-        Column("state", texts("accounts.state")),
-        Column("left", texts("accounts.left"), "end"),
-        Column("created", texts("accounts.created")),
+        Column(name, texts(f"accounts.{name}"), "end" if name == "left" else "start") for name in ("name", "state", "left", "created")
     ]
     with section(texts("accounts.all"), wide=True):
         tag("p", texts("accounts.hint"), "fm-hint")
@@ -36,39 +42,34 @@ async def build_accounts(context: Context) -> None:
             with tag("div", classes="fm-row"):
 
                 async def create() -> None:
-                    _create(context)
+                    _create_account(context)
 
                 button(texts("accounts.create"), create, kind="primary", symbol="add")
         await Table(context, texts("accounts.title"), columns, fetch, none=texts("accounts.none")).load()
 
 
-def state_tone(state: AccountState) -> Tone:
-    """What the colour of a state says."""
+def _state_tone(state: AccountState) -> Tone:
     return "good" if state is AccountState.NORMAL else "bad" if state in _CLOSED else "warn"
 
 
-_CLOSED = frozenset({AccountState.FROZEN, AccountState.STOP_USING, AccountState.ARREARS, AccountState.NOT_EXIST})
-
-
-def left_text(context: Context, view: AccountView) -> str:
-    """How many calls an account has left."""
+def _left_text(context: Context, view: AccountView) -> str:
     return context.texts("accounts.unlimited") if view.calls_left is None else f"{view.calls_left:,}"
 
 
-def _row(context: Context, view: AccountView) -> Row:
+def _account_row(context: Context, view: AccountView) -> Row:
     account = view.account
     return Row(
         account.name,
         {
             "name": link_cell(account.name, account_address(context, account.name)),
-            "state": badge_cell(context.texts(f"accounts.state_{account.state.value}"), state_tone(account.state)),
-            "left": left_text(context, view),
+            "state": badge_cell(context.texts(f"accounts.state_{account.state.value}"), _state_tone(account.state)),
+            "left": _left_text(context, view),
             "created": time_cell(account.created_at),
         },
     )
 
 
-def _create(context: Context) -> None:
+def _create_account(context: Context) -> None:
     texts = context.texts
     with dialog(context, texts("accounts.create")) as opened:
         name = text_field(texts("accounts.name"), longest=64, hint=texts("accounts.name_hint"), required=True)
@@ -86,11 +87,8 @@ def _create(context: Context) -> None:
 ACCOUNTS = Page("accounts", "/accounts", Act.READ, build_accounts, icon="group_work")
 
 
-_EVERY = "every"
-
-
 async def build_account(context: Context) -> None:
-    """Draw the page."""
+    """Draw an account with its packages of calls."""
     name = context.parameters["account"]
     view = await context.run(Act.READ, lambda cases: cases.administration.account(name))
     tag("h1", context.texts("account.heading", name=name))
@@ -104,22 +102,16 @@ def _facts(context: Context, view: AccountView) -> None:
     texts, account = context.texts, view.account
     with section(texts("account.facts"), wide=True):
         with tag("dl", classes="fm-facts"):
-            tag("dt", texts("accounts.state"))
-            with tag("dd"):
-                badge(texts(f"accounts.state_{account.state.value}"), state_tone(account.state))
-            tag("dt", texts("accounts.left"))
-            with tag("dd"):
-                tag("span", left_text(context, view))
+            with fact(texts("accounts.state")):
+                badge(texts(f"accounts.state_{account.state.value}"), _state_tone(account.state))
+            with fact(texts("accounts.left")):
+                tag("span", _left_text(context, view))
                 if view.calls_under_way:
                     tag("span", texts("account.under_way", count=view.calls_under_way), "fm-hint")
-            tag("dt", texts("account.rates"))
-            tag("dd", _rates(account.rates) or texts("account.rates_default"))
-            tag("dt", texts("account.allowed"))
-            tag("dd", ", ".join(str(one) for one in account.allowed) or texts("account.anywhere"))
-            tag("dt", texts("account.denied"))
-            tag("dd", ", ".join(str(one) for one in account.denied) or texts("account.nowhere"))
-            tag("dt", texts("accounts.created"))
-            with tag("dd"):
+            fact(texts("account.rates"), _rates(account.rates) or texts("account.rates_default"))
+            fact(texts("account.allowed"), ", ".join(str(network) for network in account.allowed) or texts("account.anywhere"))
+            fact(texts("account.denied"), ", ".join(str(network) for network in account.denied) or texts("account.nowhere"))
+            with fact(texts("accounts.created")):
                 moment(context, account.created_at)
         with tag("div", classes="fm-row"):
             link(texts("account.keys"), context.url("/keys", account=account.name))
@@ -170,10 +162,10 @@ def _balance(text: str) -> int | str:
 
 
 def _rate_changes(present: Mapping[str, int | None], text: str) -> dict[str, int | str]:
-    """The rates that stand in a text, and ``default`` for those that do not stand there any more.
+    """Return the rates in ``text``, and ``default`` for the present rates that it no longer names.
 
     Raises:
-        AccountInvalid: a part is not of the form ``NAME=CALLS``.
+        AccountInvalid: A part does not have the form ``NAME=CALLS``.
     """
     wanted: dict[str, int | str] = {}
     for part in filter(None, (piece.strip() for piece in text.split(","))):
@@ -193,16 +185,16 @@ async def _packages(context: Context, view: AccountView) -> None:
         return Slice(
             [
                 Row(
-                    str(one.id),
+                    str(package.id),
                     {
-                        "calls": f"{one.calls:,}",
-                        "remaining": f"{one.remaining(now):,}",
-                        "action": one.action or texts("account.every_action"),
-                        "expires": time_cell(one.expires_at) if one.expires_at else texts("account.never"),
-                        "created": time_cell(one.created_at),
+                        "calls": f"{package.calls:,}",
+                        "remaining": f"{package.remaining(now):,}",
+                        "action": package.action or texts("account.every_action"),
+                        "expires": time_cell(package.expires_at) if package.expires_at else texts("account.never"),
+                        "created": time_cell(package.created_at),
                     },
                 )
-                for one in found
+                for package in found
             ]
         )
 
@@ -223,17 +215,17 @@ async def _packages(context: Context, view: AccountView) -> None:
 
 def _add_package(context: Context, account: str, table: Table) -> None:
     texts = context.texts
-    actions = {_EVERY: texts("account.every_action"), **{name: name for name in sorted(ACTION_NAMES)}}
+    actions = {_EVERY_ACTION: texts("account.every_action"), **{name: name for name in sorted(ACTION_NAMES)}}
     with tag("div", classes="fm-filter"):
         calls = text_field(texts("account.package_calls"), longest=10, required=True)
-        action = choice(texts("account.package_action"), _EVERY, actions)
+        action = choice(texts("account.package_action"), _EVERY_ACTION, actions)
         ends = moment_field(texts("account.package_ends"), hint=texts("account.package_ends_hint"))
 
         async def add() -> None:
             if not calls.value.strip().isdecimal():
                 calls.complain(texts("account.number_needed"))
                 return
-            number, named = int(calls.value), None if action.value == _EVERY else action.value
+            number, named = int(calls.value), None if action.value == _EVERY_ACTION else action.value
             expires = read_moment(context, ends.value)
             checked_actions(None if named is None else [named])
             await context.run(
@@ -251,3 +243,213 @@ def _add_package(context: Context, account: str, table: Table) -> None:
 
 
 ACCOUNT = Page("account", "/accounts/{account}", Act.READ, build_account, heading=False, parent="accounts")
+
+
+async def build_keys(context: Context) -> None:
+    """Draw the list of access keys."""
+    texts = context.texts
+    accounts = await context.run(Act.READ, lambda cases: list(cases.administration.accounts.names().values()))
+    wanted = context.query.get("account")
+    wanted = wanted if wanted in accounts else None
+    known: dict[str, AccessKey] = {}
+
+    async def fetch(after: str | None, limit: int) -> Slice:
+        keys, more = await context.run(Act.READ, lambda cases: cases.administration.key_page(wanted, after, limit))
+        known.update({key.secret_id: key for key in keys})
+        return Slice([_key_row(context, key) for key in keys], more)
+
+    columns = [
+        Column("key", texts("keys.key")),
+        Column("account", texts("keys.account")),
+        Column("state", texts("keys.state")),
+        Column("actions", texts("keys.actions")),
+        Column("used", texts("keys.used")),
+        Column("acts", ""),
+    ]
+    with section(texts("keys.all") if wanted is None else texts("keys.of", account=wanted), wide=True):
+        with tag("div", classes="fm-row"):
+            if context.may(Act.KEYS):
+
+                async def create() -> None:
+                    _create_key(context, accounts, wanted, table.reload)
+
+                button(texts("keys.create"), create, kind="primary", symbol="add")
+            if wanted is not None:
+                link(texts("keys.show_all"), context.url("/keys"))
+        table = Table(context, texts("keys.title"), columns, fetch, none=texts("keys.none"))
+        table.classes("fm-wrap")
+
+    async def act(name: str, key: str) -> None:
+        await _act_on_key(context, name, known[key], table.reload)
+
+    table.on_button(act)
+    await table.load()
+
+
+def _key_row(context: Context, key: AccessKey) -> Row:
+    texts = context.texts
+    buttons: list[tuple[str, str]] = []
+    if context.may(Act.KEYS):
+        buttons.append(("disable", texts("keys.disable")) if key.enabled else ("enable", texts("keys.enable")))
+        if key.parent_id is None:
+            buttons.append(("permit", texts("keys.permit")))
+            if key.enabled:
+                buttons.append(("temporary", texts("keys.temporary")))
+    return Row(
+        key.secret_id,
+        {
+            "key": id_cell(key.secret_id),
+            "account": link_cell(key.account_name, account_address(context, key.account_name)),
+            "state": _key_state(context, key),
+            "actions": texts("keys.like", parent=key.parent_id[:12] + "…") if key.parent_id else _action_names(context, key),
+            "used": time_cell(key.last_used_at),
+            "acts": button_cell(*buttons),
+        },
+    )
+
+
+def _key_state(context: Context, key: AccessKey) -> Cell:
+    texts = context.texts
+    if not key.enabled:
+        return badge_cell(texts("keys.disabled"), "bad")
+    if key.expires_at is None:
+        return badge_cell(texts("keys.enabled"), "good")
+    if key.expires_at <= context.now():
+        return badge_cell(texts("keys.ended"), "bad")
+    return badge_cell(texts("keys.until", moment=_short_time(context, key.expires_at)), "info")
+
+
+def _short_time(context: Context, at: datetime) -> str:
+    return at.astimezone(context.zone).strftime("%m-%d %H:%M")
+
+
+def _action_names(context: Context, key: AccessKey) -> str:
+    return context.texts("keys.all_actions") if key.actions is None else ", ".join(sorted(key.actions))
+
+
+async def _act_on_key(context: Context, name: str, key: AccessKey, done: Handler) -> None:
+    texts = context.texts
+    match name:
+        case "enable":
+            await context.run(
+                Act.KEYS, lambda cases: cases.administration.accounts.set_key_enabled(key.secret_id, True, actor=context.actor)
+            )
+            await done()
+        case "disable":
+            if await confirm(
+                context, texts("keys.disable_title"), texts("keys.disable_text", secret_id=key.secret_id), texts("keys.disable")
+            ):
+                await context.run(
+                    Act.KEYS, lambda cases: cases.administration.accounts.set_key_enabled(key.secret_id, False, actor=context.actor)
+                )
+                toast(context, texts("keys.was_disabled"))
+                await done()
+        case "permit":
+            _permit(context, key, done)
+        case "temporary":
+            _create_temporary(context, key, done)
+
+
+class _Permissions:
+    """Switches for the actions that a key may call; ``value`` is None for all actions."""
+
+    def __init__(self, context: Context, allowed: frozenset[str] | None) -> None:
+        texts = context.texts
+        self._all = switch(texts("keys.all_actions"), allowed is None, hint=texts("keys.all_hint"))
+        self._some: dict[str, Field[bool]] = {}
+        area = tag("div", classes="fm-switches", role="group", aria_label=texts("keys.actions"))
+        with area:
+            for name in sorted(ACTION_NAMES):
+                self._some[name] = switch(name, allowed is None or name in allowed)
+        area.set_visibility(allowed is not None)
+
+        async def show() -> None:
+            area.set_visibility(not self._all.value)
+
+        self._all.on_change(show)
+
+    @property
+    def value(self) -> frozenset[str] | None:
+        return None if self._all.value else frozenset(name for name, field in self._some.items() if field.value)
+
+
+def _create_key(context: Context, accounts: Sequence[str], wanted: str | None, done: Handler) -> None:
+    texts = context.texts
+    with dialog(context, texts("keys.create")) as opened:
+        owner = text_field(
+            texts("keys.account"),
+            wanted or (accounts[0] if accounts else ""),
+            longest=64,
+            hint=texts("keys.account_hint"),
+            suggestions=accounts[:_MOST_SUGGESTIONS],
+            required=True,
+        )
+        allowed = _Permissions(context, None)
+
+        async def create() -> None:
+            name, actions = owner.value.strip(), allowed.value
+            if name not in accounts:
+                owner.complain(texts("keys.no_account"))
+                return
+            key = await context.run(
+                Act.KEYS,
+                lambda cases: cases.administration.accounts.create_key(name, actor=context.actor, actions=_checked_actions(actions)),
+            )
+            opened.close()
+            show_once(context, texts("keys.created"), {"SecretId": key.secret_id, "SecretKey": key.secret_key})
+            await done()
+
+        dialog_buttons(context, opened, texts("keys.create"), create)
+
+
+def _permit(context: Context, key: AccessKey, done: Handler) -> None:
+    texts = context.texts
+    with dialog(context, texts("keys.permit_title")) as opened:
+        tag("code", key.secret_id, "fm-break")
+        allowed = _Permissions(context, key.actions)
+
+        async def save() -> None:
+            actions = allowed.value
+            await context.run(
+                Act.KEYS,
+                lambda cases: cases.administration.accounts.set_key_actions(key.secret_id, _checked_actions(actions), actor=context.actor),
+            )
+            opened.close()
+            toast(context, texts("keys.permitted"))
+            await done()
+
+        dialog_buttons(context, opened, texts("keys.save"), save)
+
+
+def _create_temporary(context: Context, key: AccessKey, done: Handler) -> None:
+    texts = context.texts
+    with dialog(context, texts("keys.temporary_title")) as opened:
+        tag("p", texts("keys.temporary_text"), "fm-hint")
+        tag("code", key.secret_id, "fm-break")
+        life = choice(texts("keys.life"), "60", {str(minutes): _lifetime_text(context, minutes) for minutes in _LIFETIMES})
+
+        async def create() -> None:
+            minutes = int(life.value)
+            made = await context.run(
+                Act.KEYS,
+                lambda cases: cases.administration.accounts.create_temporary_key(
+                    key.secret_id, timedelta(minutes=minutes), actor=context.actor
+                ),
+            )
+            opened.close()
+            values = {"TmpSecretId": made.secret_id, "TmpSecretKey": made.secret_key, "Token": made.token}
+            show_once(context, texts("keys.temporary_made", moment=_short_time(context, made.expires_at)), values)
+            await done()
+
+        dialog_buttons(context, opened, texts("keys.create"), create)
+
+
+def _lifetime_text(context: Context, minutes: int) -> str:
+    return context.texts("keys.minutes", count=minutes) if minutes < 60 else context.texts("keys.hours", count=minutes // 60)
+
+
+def _checked_actions(actions: frozenset[str] | None) -> frozenset[str] | None:
+    return checked_actions(None if actions is None else sorted(actions))
+
+
+KEYS = Page("keys", "/keys", Act.READ, build_keys, icon="vpn_key")

@@ -1,39 +1,49 @@
-"""Calls: found by RequestId, activity, outcome, account and time; and the record of one call."""
+"""Calls and their results: search, the record of one call, stored results, deletions, and the verifier of marks."""
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from facemeld.api.calls import CONSOLE
 from facemeld.console.context import Context
-from facemeld.console.pages.page import Page
+from facemeld.console.files import Upload
 from facemeld.console.parts.calls import (
     account_address,
     marks_badges,
+    marks_report,
     outcome_badge,
     outcome_cell,
+    outside_address,
+    paged_results,
     request_address,
+    result_row,
     results_table,
     stage_bar,
 )
-from facemeld.console.parts.fields import choice, moment_field, read_moment, text_field
+from facemeld.console.parts.dialogs import close_button, confirm, dialog
+from facemeld.console.parts.fields import DropZone, choice, moment_field, read_moment, text_field
+from facemeld.console.parts.shell import Page
 from facemeld.console.parts.tables import Column, Row, Slice, Table, id_cell, link_cell, time_cell
-from facemeld.console.parts.widgets import badge, button, duration_text, empty, id_chip, link, moment, section, size_text, tag
+from facemeld.console.parts.widgets import badge, button, duration_text, empty, fact, id_chip, link, moment, section, size_text, tag
 from facemeld.console.usecases import UseCases
+from facemeld.privacy.types import Receipt
 from facemeld.results.types import ResultId
 from facemeld.usage.types import CallFilter, Usage
 from facemeld.users.signin import Act
 
 _REQUEST_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_LONGEST_ID = 64
 _ANY, _SUCCESS, _FAILED = "", "OK", "error"
-MOST_ACCOUNTS = 500
+_PICTURE_TYPES = "image/jpeg,image/png,image/webp"
+_MOST_SUGGESTIONS = 500
 
 
 @dataclass(frozen=True, slots=True)
 class _Choices:
-    """What can be chosen from: codes that calls ended with, and accounts by their numbers."""
+    """Options of the filters: error codes of past calls, and names of accounts by their numbers."""
 
     codes: tuple[str, ...]
     accounts: Mapping[int, str]
@@ -45,13 +55,13 @@ def _choices(cases: UseCases) -> _Choices:
 
 
 async def build_requests(context: Context) -> None:
-    """Draw the page."""
+    """Draw the search for calls."""
     choices = await context.run(Act.READ, _choices)
-    _find(context)
-    await _list(context, choices)
+    _find_by_id(context)
+    await _call_list(context, choices)
 
 
-def _find(context: Context) -> None:
+def _find_by_id(context: Context) -> None:
     texts = context.texts
     with section(texts("requests.find"), wide=True):
         tag("p", texts("requests.find_hint"), "fm-hint")
@@ -70,7 +80,7 @@ def _find(context: Context) -> None:
 
 
 def _filter_of(context: Context, choices: _Choices) -> CallFilter:
-    """What the page's address asks for; what it cannot ask for is left out."""
+    """Return the filter in the page's address, without the parts that are invalid."""
     query = context.query
     outcome = query.get("code", _ANY)
     numbers = {name: number for number, name in choices.accounts.items()}
@@ -91,7 +101,7 @@ def _filters(context: Context, choices: _Choices) -> None:
     names = sorted(choices.accounts.values())
     with tag("div", classes="fm-filter", role="search", aria_label=texts("requests.filters")):
         code = choice(texts("requests.outcome"), query.get("code", _ANY), outcomes)
-        account = text_field(texts("requests.account"), query.get("account", ""), longest=64, suggestions=names[:MOST_ACCOUNTS])
+        account = text_field(texts("requests.account"), query.get("account", ""), longest=64, suggestions=names[:_MOST_SUGGESTIONS])
         activity = text_field(texts("requests.activity"), query.get("activity", ""), longest=64, placeholder="at_…")
         since = moment_field(texts("requests.since"), query.get("since", ""))
         until = moment_field(texts("requests.until"), query.get("until", ""))
@@ -113,23 +123,17 @@ def _filters(context: Context, choices: _Choices) -> None:
                 link(texts("requests.clear"), context.url("/requests"))
 
 
-async def _list(context: Context, choices: _Choices) -> None:
+async def _call_list(context: Context, choices: _Choices) -> None:
     texts = context.texts
     wanted = _filter_of(context, choices)
 
     async def fetch(before: int | None, limit: int) -> Slice:
         found = await context.run(Act.READ, lambda cases: cases.administration.search.find(wanted, before=before, limit=limit + 1))
-        rows = [_row(context, usage, choices.accounts) for _, usage in found[:limit]]
+        rows = [_call_row(context, usage, choices.accounts) for _, usage in found[:limit]]
         return Slice(rows, found[limit - 1][0] if len(found) > limit else None)
 
-    columns = [
-        Column("when", texts("requests.when")),
-        Column("outcome", texts("requests.outcome")),
-        Column("action", texts("requests.action")),
-        Column("account", texts("requests.account")),
-        Column("took", texts("requests.took"), "end"),
-        Column("request", "RequestId"),
-    ]
+    columns = [Column(name, texts(f"requests.{name}")) for name in ("when", "outcome", "action", "account")]
+    columns += [Column("took", texts("requests.took"), "end"), Column("request", "RequestId")]
     with section(texts("requests.calls"), wide=True):
         _filters(context, choices)
         table = Table(context, texts("requests.calls"), columns, fetch, none=texts("requests.none"))
@@ -137,7 +141,7 @@ async def _list(context: Context, choices: _Choices) -> None:
         await table.load()
 
 
-def _row(context: Context, usage: Usage, accounts: Mapping[int, str]) -> Row:
+def _call_row(context: Context, usage: Usage, accounts: Mapping[int, str]) -> Row:
     name = accounts.get(usage.account_id or 0)
     return Row(
         usage.request_id,
@@ -155,27 +159,24 @@ def _row(context: Context, usage: Usage, accounts: Mapping[int, str]) -> Row:
 REQUESTS = Page("requests", "/requests", Act.READ, build_requests, icon="receipt_long")
 
 
-_SHOWN = 64
-
-
 @dataclass(frozen=True, slots=True)
-class _Seen:
+class _Record:
     usage: Usage | None
     account: str
     results: Sequence[ResultId]
 
 
 async def build_request(context: Context) -> None:
-    """Draw the page."""
-    asked = context.parameters["request"].lower()[:_SHOWN]
-    seen = await context.run(Act.READ, lambda cases: _look(cases, asked))
+    """Draw the record of a call."""
+    asked = context.parameters["request"].lower()[:_LONGEST_ID]
+    seen = await context.run(Act.READ, lambda cases: _read_call(cases, asked))
     tag("h1", context.texts("request.title"))
     if seen.usage is None:
         days = f"{context.cases.settings.usage.days:g}"
         with section(asked, wide=True), empty("search_off", context.texts("request.none"), context.texts("request.none_advice", days=days)):
             link(context.texts("request.back"), context.url("/requests"), "fm-button")
     else:
-        _facts(context, seen.usage, seen.account)
+        _call_facts(context, seen.usage, seen.account)
         _stages(context, seen.usage)
         if seen.usage.incoming:
             with section(context.texts("request.incoming"), wide=True):
@@ -186,69 +187,56 @@ async def build_request(context: Context) -> None:
             await results_table(context, context.texts("request.results"), seen.results)
 
 
-def _look(cases: UseCases, asked: str) -> _Seen:
+def _read_call(cases: UseCases, asked: str) -> _Record:
     admin = cases.administration
     found = admin.usage.records(request_id=asked, limit=1)
     usage = found[0][1] if found else None
     names = {} if usage is None or usage.account_id is None else admin.accounts.names()
-    return _Seen(usage, "" if usage is None else names.get(usage.account_id or 0, ""), admin.results_of(asked))
+    return _Record(usage, "" if usage is None else names.get(usage.account_id or 0, ""), admin.results_of(asked))
 
 
-def _facts(context: Context, usage: Usage, account: str) -> None:
+def _call_facts(context: Context, usage: Usage, account: str) -> None:
     texts = context.texts
     with section(texts("request.call"), wide=True), tag("dl", classes="fm-facts"):
-        tag("dt", "RequestId")
-        with tag("dd"):
+        with fact("RequestId"):
             id_chip(context, usage.request_id)
-        tag("dt", texts("request.outcome"))
-        with tag("dd"):
+        with fact(texts("request.outcome")):
             outcome_badge(context, usage.code)
             if usage.charged:
                 badge(texts("request.charged"))
-        tag("dt", texts("request.when"))
-        with tag("dd"):
+        with fact(texts("request.when")):
             moment(context, usage.at)
-        tag("dt", texts("request.action"))
-        tag("dd", f"{usage.action} {usage.version}".strip() or texts("request.unknown"))
-        tag("dt", texts("request.took"))
-        tag("dd", duration_text(usage.milliseconds))
-        _who(context, usage, account)
-        _what(context, usage)
+        fact(texts("request.action"), f"{usage.action} {usage.version}".strip() or texts("request.unknown"))
+        fact(texts("request.took"), duration_text(usage.milliseconds))
+        _caller_facts(context, usage, account)
+        _work_facts(context, usage)
 
 
-def _who(context: Context, usage: Usage, account: str) -> None:
+def _caller_facts(context: Context, usage: Usage, account: str) -> None:
     texts = context.texts
-    tag("dt", texts("request.account"))
-    with tag("dd"):
+    with fact(texts("request.account")):
         if account:
             link(account, account_address(context, account))
         else:
             tag("span", texts("request.unsigned"), "fm-hint")
     if usage.secret_id:
-        tag("dt", texts("request.key"))
-        with tag("dd"):
+        with fact(texts("request.key")):
             id_chip(context, usage.secret_id)
     if usage.client:
-        tag("dt", texts("request.client"))
-        tag("dd", texts("request.console") if usage.client == CONSOLE else usage.client)
+        fact(texts("request.client"), texts("request.console") if usage.client == CONSOLE else usage.client)
 
 
-def _what(context: Context, usage: Usage) -> None:
+def _work_facts(context: Context, usage: Usage) -> None:
     texts = context.texts
     if usage.project_id:
-        tag("dt", texts("request.activity"))
-        with tag("dd"):
+        with fact(texts("request.activity")):
             id_chip(context, usage.project_id)
     if usage.model_id:
-        tag("dt", texts("request.material"))
-        with tag("dd"):
+        with fact(texts("request.material")):
             id_chip(context, usage.model_id)
-    tag("dt", texts("request.faces"))
-    tag("dd", str(usage.faces))
-    tag("dt", texts("request.sizes"))
-    tag("dd", texts("request.sizes_value", taken=size_text(usage.bytes_in), sent=size_text(usage.bytes_out)))
-    tag("dt", texts("request.consent"))
-    with tag("dd"):
+    fact(texts("request.faces"), str(usage.faces))
+    fact(texts("request.sizes"), texts("request.sizes_value", taken=size_text(usage.bytes_in), sent=size_text(usage.bytes_out)))
+    with fact(texts("request.consent")):
         if usage.consent is None:
             badge(texts("request.consent_none"))
         elif usage.consent:
@@ -266,3 +254,148 @@ def _stages(context: Context, usage: Usage) -> None:
 
 
 REQUEST = Page("request", "/requests/{request}", Act.READ, build_request, heading=False, parent="requests")
+
+
+async def build_results(context: Context) -> None:
+    """Draw the stored results and deletions."""
+    texts = context.texts
+
+    async def fetch(after: str | None, limit: int) -> Slice:
+        found, more = await context.run(Act.READ, lambda cases: cases.administration.result_page(after, limit))
+        return Slice([result_row(context, result.id, result) for result in found], more)
+
+    with section(texts("results.stored_results"), wide=True):
+        tag("p", texts("results.hint"), "fm-hint")
+        table = await paged_results(context, texts("results.stored_results"), fetch)
+    if not context.may(Act.EDIT):
+        return
+    receipts: list[Table] = []
+
+    async def refresh() -> None:
+        await table.load()
+        for shown in receipts:
+            await shown.load()
+
+    _deletion(context, refresh)
+    if context.may(Act.AUDIT):
+        receipts.append(await _receipts(context))
+
+
+def _deletion(context: Context, done: Callable[[], Awaitable[None]]) -> None:
+    texts = context.texts
+    kinds = {"request": "RequestId", "consent": texts("results.consent")}
+    with section(texts("results.person"), wide=True):
+        tag("p", texts("results.person_hint"), "fm-hint")
+        with tag("div", classes="fm-filter"):
+            by = choice(texts("results.by"), "request", kinds)
+            named = text_field(texts("results.reference"), longest=128)
+            account = text_field(texts("results.account"), longest=64, placeholder=texts("results.all_accounts"))
+
+            async def delete() -> None:
+                await _delete_person(context, by.value, named.value.strip(), account.value.strip() or None, done)
+
+            with tag("div", classes="fm-actions"):
+                button(texts("results.delete_person"), delete, kind="danger")
+
+
+async def _delete_person(context: Context, by: str, named: str, account: str | None, done: Callable[[], Awaitable[None]]) -> None:
+    texts = context.texts
+    if not await confirm(context, texts("results.person_title"), texts("results.person_text"), texts("results.delete_person")):
+        return
+    wanted = {"request_id": named} if by == "request" else {"consent": named}
+    receipt = await context.run(
+        Act.EDIT, lambda cases: cases.administration.deletion.delete(**wanted, account=account, actor=context.actor)
+    )
+    calls, files = _receipt_counts(receipt)
+    with dialog(context, texts("results.receipt_title")) as opened:
+        tag("p", texts("results.receipt_text", calls=calls, files=files))
+        with tag("div", classes="fm-actions"):
+            if context.may(Act.AUDIT):
+                link(texts("results.download"), context.url(f"/files/receipts/{receipt.number}"), "fm-button").props["download"] = True
+            close_button(opened, texts("parts.close"))
+    await done()
+
+
+async def _receipts(context: Context) -> Table:
+    texts = context.texts
+
+    async def fetch(before: int | None, limit: int) -> Slice:
+        found = await context.run(Act.AUDIT, lambda cases: cases.administration.privacy.receipts(before=before, limit=limit + 1))
+        rows = []
+        for receipt in found[:limit]:
+            calls, files = _receipt_counts(receipt)
+            address = context.url(f"/files/receipts/{receipt.number}")
+            number = link_cell(texts("results.receipt_number", number=receipt.number), address)
+            rows.append(Row(str(receipt.number), {"number": number, "at": time_cell(receipt.at), "calls": calls, "files": files}))
+        return Slice(rows, found[limit - 1].number if len(found) > limit else None)
+
+    columns = [
+        Column("at", texts("results.when")),
+        Column("calls", texts("results.calls"), "end"),
+        Column("files", texts("results.files"), "end"),
+        Column("number", texts("results.receipt")),
+    ]
+    with section(texts("results.deletions"), wide=True):
+        tag("p", texts("results.deletions_hint"), "fm-hint")
+        table = Table(context, texts("results.deletions"), columns, fetch, none=texts("results.no_deletions"))
+        await table.load()
+    return table
+
+
+def _receipt_counts(receipt: Receipt) -> tuple[int, int]:
+    """Return the number of calls and files that a deletion covered."""
+    calls = json.loads(receipt.body)["calls"]
+    return len(calls), sum(len(call["files"]) for call in calls)
+
+
+RESULTS = Page("results", "/results", Act.READ, build_results, icon="photo_library")
+
+
+async def build_verify(context: Context) -> None:
+    """Draw the verifier of a picture's marks."""
+    texts, settings = context.texts, context.cases.settings
+    shown: list[str] = []
+
+    def forget() -> None:
+        while shown:
+            context.cases.temporary_files.drop(shown.pop())
+
+    async def look(upload: Upload) -> str | None:
+        area.clear()
+        forget()
+        report = await context.call(Act.READ, lambda cases: cases.administration.verifying.verify(upload.data))
+        calls = await context.run(Act.READ, lambda cases: cases.administration.calls_of(report))
+        shown.append(context.cases.temporary_files.put(context.principal, upload.data))
+        with area:
+            with section(texts("verify.found"), wide=True), tag("div", classes="fm-verified"):
+                tag("img", src=context.url(f"/temporary/{shown[-1]}"), alt=texts("verify.picture"), classes="fm-verified-picture")
+                marks_report(context, report)
+            _calls_of_picture(context, calls)
+        return texts("verify.size", width=report["Width"], height=report["Height"])
+
+    with section(texts("verify.drop_title"), wide=True):
+        tag("p", texts("verify.hint"), "fm-hint")
+        largest = settings.verify.max_mb
+        hint = texts("verify.limit", megabytes=largest)
+        DropZone(context, look, label=texts("verify.drop"), hint=hint, max_bytes=largest << 20, accept=_PICTURE_TYPES, lanes=1)
+        if settings.verify.page:
+            link(texts("verify.public"), outside_address(context, "/verify"))
+    area = tag("div", classes="fm-stack", role="status")
+    context.client.on_delete(forget)
+
+
+def _calls_of_picture(context: Context, calls: Sequence[Usage]) -> None:
+    texts = context.texts
+    with section(texts("verify.calls"), wide=True):
+        if not calls:
+            tag("p", texts("verify.no_calls"), "fm-hint")
+        for usage in calls:
+            with tag("div", classes="fm-row"):
+                outcome_badge(context, usage.code)
+                tag("span", f"{usage.action} {usage.version}")
+                moment(context, usage.at)
+                id_chip(context, usage.request_id)
+                link(texts("verify.record"), request_address(context, usage.request_id))
+
+
+VERIFY = Page("verify", "/verify", Act.READ, build_verify, icon="verified")

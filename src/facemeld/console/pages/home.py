@@ -1,4 +1,4 @@
-"""The first page: how calls go, whether the service is well, and what to do first."""
+"""The first page: statistics of calls, the service's health, and the first steps."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from facemeld.console.context import Context
-from facemeld.console.pages.page import Page
+from facemeld.console.parts.shell import Page
 from facemeld.console.parts.tables import Column, Row, Series, Slice, Table, badge_cell, bars, id_cell, time_cell
-from facemeld.console.parts.widgets import Tone, badge, duration_text, empty, figure, figures, icon, moment, section, size_text, tag
+from facemeld.console.parts.widgets import Tone, badge, duration_text, empty, fact, figure, figures, icon, moment, section, size_text, tag
 from facemeld.console.usecases import UseCases
 from facemeld.upkeep.overview import FirstSteps, Health, Stored
 from facemeld.usage.statistics import Figures
 from facemeld.usage.types import Usage
 from facemeld.users.signin import Act
 
-HOURS, DAYS, FAILURES, CODES = 24, 14, 8, 8
-LOW_DISK = 2 << 30
+_HOURS, _DAYS, _FAILURES, _CODES = 24, 14, 8, 8
+_LOW_DISK = 2 << 30
 """Free bytes below which the page warns."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
-    """Everything that the page shows, read in one go."""
+class _State:
+    """The data of the page."""
 
     complete: bool
     today: Figures
@@ -35,31 +35,31 @@ class _Seen:
     steps: FirstSteps
 
 
-async def build(context: Context) -> None:
-    """Draw the page."""
-    seen = await context.run(Act.READ, lambda cases: _look(context, cases))
-    if not seen.steps.done:
-        _guide(context, seen.steps)
-    _today(context, seen)
+async def build_home(context: Context) -> None:
+    """Draw the statistics, health and first steps."""
+    state = await context.run(Act.READ, lambda cases: _read_state(context, cases))
+    if not state.steps.done:
+        _guide(context, state.steps)
+    _today(context, state)
     with tag("div", classes="fm-columns"):
-        _chart(context, "by_hour", seen.hours, "%H:%M")
-        _chart(context, "by_day", seen.days, "%m-%d")
+        _chart(context, "by_hour", state.hours, "%H:%M")
+        _chart(context, "by_day", state.days, "%m-%d")
     with tag("div", classes="fm-columns"):
-        _codes(context, seen.today)
-        _health(context, seen.health, seen.stored)
-    await _failures(context, seen.failures)
+        _codes(context, state.today)
+        _health(context, state.health, state.stored)
+    await _failures(context, state.failures)
 
 
-def _look(context: Context, cases: UseCases) -> _Seen:
+def _read_state(context: Context, cases: UseCases) -> _State:
     overview, now = cases.overview, context.now()
     complete = overview.statistics.refresh()
-    midnights = _midnights(now.astimezone(context.zone), DAYS)
-    return _Seen(
+    midnights = _midnights(now.astimezone(context.zone), _DAYS)
+    return _State(
         complete=complete,
         today=overview.figures(midnights[-2], midnights[-1]),
-        hours=overview.hours(now, HOURS),
+        hours=overview.hours(now, _HOURS),
         days=overview.days(midnights),
-        failures=overview.failures(FAILURES),
+        failures=overview.failures(_FAILURES),
         health=overview.health(),
         stored=overview.stored(),
         steps=overview.first_steps(),
@@ -67,12 +67,12 @@ def _look(context: Context, cases: UseCases) -> _Seen:
 
 
 def _midnights(local: datetime, days: int) -> tuple[datetime, ...]:
-    """The beginnings of the last days and of tomorrow, in the zone of ``local``; days of 23 and 25 hours included."""
+    """Return the starts of the last days and of tomorrow in the zone of ``local``; days may have 23 or 25 hours."""
     return tuple(datetime(*(local.date() + timedelta(days=shift)).timetuple()[:3], tzinfo=local.tzinfo) for shift in range(1 - days, 2))
 
 
-def _today(context: Context, seen: _Seen) -> None:
-    texts, today = context.texts, seen.today
+def _today(context: Context, state: _State) -> None:
+    texts, today = context.texts, state.today
     with section(texts("home.today"), wide=True):
         with figures():
             figure(texts("home.calls"), f"{today.calls:,}")
@@ -82,31 +82,23 @@ def _today(context: Context, seen: _Seen) -> None:
             figure(texts("home.median"), duration_text(today.median), texts("home.median_note"))
             figure(texts("home.slow"), duration_text(today.slow), texts("home.slow_note"))
             figure(texts("home.faces"), f"{today.faces:,}")
-            figure(
-                texts("home.storage"),
-                "–" if seen.stored is None else size_text(seen.stored.total),
-                texts("home.storage_note", free=size_text(seen.health.free_bytes)),
-            )
-        if not seen.complete:
+            stored = "–" if state.stored is None else size_text(state.stored.total)
+            figure(texts("home.storage"), stored, texts("home.storage_note", free=size_text(state.health.free_bytes)))
+        if not state.complete:
             tag("p", texts("home.counting"), "fm-hint", role="status")
 
 
 def _chart(context: Context, name: str, spans: Sequence[tuple[datetime, Figures]], form: str) -> None:
     texts = context.texts
-    calls, failed = sum(one.calls for _, one in spans), sum(one.failed for _, one in spans)
+    calls, failed = sum(span.calls for _, span in spans), sum(span.failed for _, span in spans)
     with section(texts(f"home.{name}")):
         if not calls:
             empty("bar_chart", texts("home.no_calls"), texts("home.no_calls_advice"))
             return
-        bars(
-            context,
-            texts(f"home.{name}_summary", calls=f"{calls:,}", failed=f"{failed:,}"),
-            [start.astimezone(context.zone).strftime(form) for start, _ in spans],
-            [
-                Series(texts("home.succeeded_series"), [one.calls - one.failed for _, one in spans], "good"),
-                Series(texts("home.failed_series"), [one.failed for _, one in spans], "bad"),
-            ],
-        )
+        summary = texts(f"home.{name}_summary", calls=f"{calls:,}", failed=f"{failed:,}")
+        labels = [start.astimezone(context.zone).strftime(form) for start, _ in spans]
+        succeeded = Series(texts("home.succeeded_series"), [span.calls - span.failed for _, span in spans], "good")
+        bars(context, summary, labels, [succeeded, Series(texts("home.failed_series"), [span.failed for _, span in spans], "bad")])
 
 
 def _codes(context: Context, today: Figures) -> None:
@@ -117,7 +109,7 @@ def _codes(context: Context, today: Figures) -> None:
             return
         most = today.codes[0][1]
         with tag("ul", classes="fm-bars"):
-            for code, count in today.codes[:CODES]:
+            for code, count in today.codes[:_CODES]:
                 with tag("li"):
                     with tag("div", classes="fm-bar-text"):
                         tag("code", code)
@@ -136,26 +128,21 @@ def _health(context: Context, health: Health, stored: Stored | None) -> None:
         answered = health.database_ms is not None
         took = texts("home.database_good", took=duration_text(health.database_ms)) if answered else texts("home.database_bad")
         _fact(texts("home.database"), took, "good" if answered else "bad")
-        low = health.free_bytes < LOW_DISK
-        _fact(
-            texts("home.disk"),
-            texts("home.disk_bad" if low else "home.disk_good", free=size_text(health.free_bytes)),
-            "bad" if low else "good",
-        )
+        low = health.free_bytes < _LOW_DISK
+        free = texts("home.disk_bad" if low else "home.disk_good", free=size_text(health.free_bytes))
+        _fact(texts("home.disk"), free, "bad" if low else "good")
         tag("dt", texts("home.stored"))
         if stored is None:
             tag("dd", texts("home.measuring"), "fm-hint")
         else:
             sizes = {name: size_text(getattr(stored, name)) for name in ("results", "materials", "database")}
             tag("dd", texts("home.stored_note", files=f"{stored.files:,}", **sizes), "fm-hint")
-        tag("dt", texts("home.running"))
-        with tag("dd"):
+        with fact(texts("home.running")):
             moment(context, health.started)
 
 
 def _fact(name: str, state: str, tone: Tone, note: str = "") -> None:
-    tag("dt", name)
-    with tag("dd"):
+    with fact(name):
         badge(state, tone)
         if note:
             tag("span", note, "fm-hint")
@@ -165,31 +152,25 @@ async def _failures(context: Context, failures: Sequence[Usage]) -> None:
     texts = context.texts
 
     async def fetch(_: object, __: int) -> Slice:
-        return Slice(
-            [
-                Row(
-                    one.request_id,
-                    {
-                        "when": time_cell(one.at),
-                        "code": badge_cell(one.code, "bad"),
-                        "action": one.action,
-                        "took": duration_text(one.milliseconds),
-                        "request": id_cell(one.request_id),
-                    },
-                )
-                for one in failures
-            ]
-        )
+        return Slice([_failure_row(usage) for usage in failures])
 
-    columns = [
-        Column("when", texts("home.when")),
-        Column("code", texts("home.code")),
-        Column("action", texts("home.action")),
-        Column("took", texts("home.took"), "end"),
-        Column("request", texts("home.request")),
-    ]
+    names = ("when", "code", "action", "took", "request")
+    columns = [Column(name, texts(f"home.{name}"), "end" if name == "took" else "start") for name in names]
     with section(texts("home.failures"), wide=True):
         await Table(context, texts("home.failures"), columns, fetch, none=texts("home.no_failures")).load()
+
+
+def _failure_row(usage: Usage) -> Row:
+    return Row(
+        usage.request_id,
+        {
+            "when": time_cell(usage.at),
+            "code": badge_cell(usage.code, "bad"),
+            "action": usage.action,
+            "took": duration_text(usage.milliseconds),
+            "request": id_cell(usage.request_id),
+        },
+    )
 
 
 def _guide(context: Context, steps: FirstSteps) -> None:
@@ -223,4 +204,4 @@ def _share(share: float | None) -> str:
     return "–" if share is None else f"{share * 100:.1f} %" if share < 1 else "100 %"
 
 
-PAGE = Page("home", "/", Act.READ, build, icon="space_dashboard")
+HOME = Page("home", "/", Act.READ, build_home, icon="space_dashboard")

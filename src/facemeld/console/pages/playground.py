@@ -1,9 +1,9 @@
-"""The playground: a template, photos, switches and sliders; what the API makes of them, and the same call as code."""
+"""The playground: choose a template, photos and settings, send the call, and copy it as code."""
 
 from __future__ import annotations
 
 from facemeld.console.context import Context
-from facemeld.console.pages.page import Page
+from facemeld.console.parts.shell import Page
 from facemeld.console.parts.widgets import section, tag
 from facemeld.console.playground.controls import choosing, controls
 from facemeld.console.playground.draft import Bench
@@ -12,8 +12,8 @@ from facemeld.console.playground.photos import Photos, Template
 from facemeld.users.signin import Act
 
 
-async def build(context: Context) -> None:
-    """Draw the page."""
+async def build_playground(context: Context) -> None:
+    """Draw the playground."""
     texts, bench = context.texts, Bench(context)
     with tag("div", classes="fm-try"):
         with tag("div", classes="fm-stack"):
@@ -32,4 +32,4 @@ async def build(context: Context) -> None:
     await bench.changed()
 
 
-PAGE = Page("playground", "/playground", Act.EDIT, build, icon="science")
+PLAYGROUND = Page("playground", "/playground", Act.EDIT, build_playground, icon="science")

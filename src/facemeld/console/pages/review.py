@@ -1,4 +1,4 @@
-"""The review: a queue of large pictures that are approved or rejected, also with keys alone."""
+"""The review: a queue of large pictures to approve or reject, with the mouse or the keyboard."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from facemeld.console.context import Context
-from facemeld.console.pages.page import Page
+from facemeld.console.parts.dialogs import close_button, dialog, tell_failure, toast
 from facemeld.console.parts.fields import Field, Letters, switch, text_field
-from facemeld.console.parts.materials import GROUPS, Faces, picture_address, status_badge, status_text
-from facemeld.console.parts.materials import draw as draw_history
+from facemeld.console.parts.materials import GROUPS, Faces, draw_history, picture_address, status_badge, status_text
+from facemeld.console.parts.shell import Page
 from facemeld.console.parts.tables import COUNTED, total_text
-from facemeld.console.parts.widgets import button, dialog, empty, id_chip, link, moment, tag, tell_failure, toast
+from facemeld.console.parts.widgets import button, empty, id_chip, link, moment, tag
 from facemeld.console.usecases import UseCases
 from facemeld.db.audit import AuditEntry
 from facemeld.errors import FacemeldError
@@ -19,30 +19,28 @@ from facemeld.materials.service import Choice, choices
 from facemeld.materials.types import Activity, Material, MaterialDeleted, MaterialNotFound
 from facemeld.users.signin import Act
 
-SIZE = 60
-HISTORY = 20
-LONGEST_REASON = 1000
-QUEUES = ("waiting", "appealed", "refused", "usable")
-REASONS = ("permission", "quality", "unfit")
-"""What is often the matter, as words that one press puts into the reason."""
+_SIZE, _HISTORY = 60, 20
+_LONGEST_REASON = 1000
+_QUEUES = ("waiting", "appealed", "refused", "usable")
+_REASONS = ("permission", "quality", "unfit")
+"""Frequent reasons for a rejection, inserted by a button."""
 
-KEYS = ("next", "previous", "approve", "reject", "help")
 _LETTERS = {"next": "J", "previous": "K", "approve": "A", "reject": "R", "help": "?"}
 
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
-    """What the panel shows of one material."""
+    """A material with its activity and history."""
 
     material: Material
     activity: Activity
     history: tuple[AuditEntry, ...]
 
 
-async def build(context: Context) -> None:
-    """Draw the page."""
+async def build_review(context: Context) -> None:
+    """Draw a review queue."""
     asked = context.query.get("queue", "")
-    queue = asked if asked in QUEUES else QUEUES[0]
+    queue = asked if asked in _QUEUES else _QUEUES[0]
     wanted = context.query.get("material")
     counts, items, more = await context.run(Act.READ, lambda cases: _read(cases, queue, wanted))
     _tabs(context, queue, counts)
@@ -57,11 +55,11 @@ async def build(context: Context) -> None:
 
 
 def _read(cases: UseCases, queue: str, wanted: str | None) -> tuple[Mapping[str, int], list[Material], str]:
-    """How long each queue is, the beginning of one, and how many more it has; empty for none."""
+    """Return the length of each queue, the first materials of ``queue``, and the number of the others (empty for none)."""
     materials = cases.administration.materials
-    counts = {name: materials.count(GROUPS[name], most=COUNTED + 1) for name in QUEUES}
-    # What waits is taken in its order; of what was decided, the newest is looked for.
-    page = materials.materials(None, None, limit=SIZE, status=GROUPS[queue], newest=queue in {"refused", "usable"}, counted=0)
+    counts = {name: materials.count(GROUPS[name], most=COUNTED + 1) for name in _QUEUES}
+    # Waiting materials come in their order, decided ones newest first.
+    page = materials.materials(None, None, limit=_SIZE, status=GROUPS[queue], newest=queue in {"refused", "usable"}, counted=0)
     items = list(page.items)
     if wanted and all(item.id != wanted for item in items):
         try:
@@ -74,15 +72,15 @@ def _read(cases: UseCases, queue: str, wanted: str | None) -> tuple[Mapping[str,
 
 def _tabs(context: Context, queue: str, counts: Mapping[str, int]) -> None:
     with tag("nav", classes="fm-tabs", aria_label=context.texts("review.queues")):
-        for name in QUEUES:
-            address = context.url("/review", queue=None if name == QUEUES[0] else name)
+        for name in _QUEUES:
+            address = context.url("/review", queue=None if name == _QUEUES[0] else name)
             with tag("a", classes="fm-tab", href=address, aria_current="page" if name == queue else None):
                 tag("span", context.texts(f"status.group_{name}"))
                 tag("span", total_text(counts[name]), "fm-tab-count")
 
 
 class _Review:
-    """The queue on one side, one of its pictures at large, what is to be decided on the other."""
+    """The queue as a strip, the current picture at full size, and a panel to decide about it."""
 
     def __init__(self, context: Context, queue: str, items: list[Material], more: str) -> None:
         self._context = context
@@ -95,7 +93,7 @@ class _Review:
         self._working = False
 
     async def draw(self, wanted: str | None) -> None:
-        """Draw everything, beginning with one material or the first."""
+        """Draw the queue, showing the material ``wanted`` or the first one."""
         self._at = next((at for at, item in enumerate(self._items) if item.id == wanted), 0)
         with tag("div", classes="fm-review"):
             self._strip = tag("nav", classes="fm-strip", aria_label=self._context.texts("review.queue"))
@@ -135,7 +133,7 @@ class _Review:
     def _look(self, cases: UseCases, material: str) -> _Shown:
         admin = cases.administration
         found = admin.materials.get(None, material)
-        history = admin.audit.entries(subject=material, limit=HISTORY) if self._context.may(Act.DECIDE) else ()
+        history = admin.audit.entries(subject=material, limit=_HISTORY) if self._context.may(Act.DECIDE) else ()
         return _Shown(found, admin.activities.get(None, found.activity_id), history)
 
     def _draw_strip(self) -> None:
@@ -181,16 +179,16 @@ class _Review:
     def _decision(self, material: Material) -> None:
         context, texts = self._context, self._context.texts
         possible = choices(material)
-        self._possible = frozenset(one for one in possible if context.may(Act.EDIT if one == "appeal" else Act.DECIDE))
+        self._possible = frozenset(choice for choice in possible if context.may(Act.EDIT if choice == "appeal" else Act.DECIDE))
         self._reason = None
         tag("h3", texts("review.decision"))
         if not self._possible:
             tag("p", texts("review.nothing" if context.may(Act.DECIDE) else "review.only_look"), "fm-hint")
             return
-        reason = self._reason = text_field(texts("review.reason"), longest=LONGEST_REASON, rows=3, hint=texts("review.reason_hint"))
+        reason = self._reason = text_field(texts("review.reason"), longest=_LONGEST_REASON, rows=3, hint=texts("review.reason_hint"))
         if "reject" in self._possible:
             with tag("div", classes="fm-suggestions"):
-                for name in REASONS:
+                for name in _REASONS:
                     self._suggestion(texts(f"review.because_{name}"), reason)
         with tag("div", classes="fm-actions fm-decisions"):
             if "appeal" in self._possible:
@@ -211,7 +209,7 @@ class _Review:
 
     def _key_line(self) -> None:
         with tag("ul", classes="fm-keys", aria_label=self._context.texts("review.keys")):
-            for name in KEYS:
+            for name in _LETTERS:
                 if name in {"approve", "reject"} and not self._context.may(Act.DECIDE):
                     continue
                 with tag("li"):
@@ -226,7 +224,7 @@ class _Review:
                 await self._go(self._at - 1)
             case "a":
                 await self._decide("approve", subject)
-            case "r":  # with an empty reason, the browser has put the cursor there
+            case "r":  # while the reason is empty, the browser moves the focus to it instead
                 await self._decide("reject", subject)
             case "?":
                 await self._help()
@@ -237,7 +235,7 @@ class _Review:
             await self._show()
 
     async def _decide(self, choice: Choice, subject: str) -> None:
-        """Decide about a material, if it is the one that is shown now: whoever decides must have seen it."""
+        """Decide about a material if it is still the one shown, so that no unseen material is decided."""
         at, material = self._at, self._items[self._at]
         if self._working or material.id != subject or choice not in self._possible or self._reason is None:
             return
@@ -250,7 +248,7 @@ class _Review:
         try:
             decided = await self._send(choice, material, reason)
         except FacemeldError:
-            # Somebody else was faster, perhaps: what is shown must be what is.
+            # Another user may have decided already: show the current state.
             await self._show()
             raise
         finally:
@@ -272,7 +270,7 @@ class _Review:
         return await context.run(Act.EDIT if choice == "appeal" else Act.DECIDE, send)
 
     def _next_open(self) -> int:
-        """The next one that nobody has decided; after the last, the first."""
+        """Return the position of the next undecided material, continuing at the first after the last."""
         order = [*range(self._at + 1, len(self._items)), *range(self._at)]
         return next((at for at in order if self._items[at].status in GROUPS[self._queue]), self._at)
 
@@ -280,7 +278,7 @@ class _Review:
         texts = self._context.texts
         with dialog(self._context, texts("review.keys")) as opened:
             with tag("dl", classes="fm-facts"):
-                for name in KEYS:
+                for name in _LETTERS:
                     with tag("dt"):
                         tag("kbd", _LETTERS[name])
                     tag("dd", texts(f"review.explain_{name}"))
@@ -290,12 +288,8 @@ class _Review:
                 self._letters.active = active.value
 
             active.on_change(turn)
-
-            async def close() -> None:
-                opened.close()
-
             with tag("div", classes="fm-actions"):
-                button(texts("parts.close"), close, kind="primary")
+                close_button(opened, texts("parts.close"))
 
 
-PAGE = Page("review", "/review", Act.READ, build, icon="how_to_reg")
+REVIEW = Page("review", "/review", Act.READ, build_review, icon="how_to_reg")

@@ -1,1 +1,1 @@
-"""Parts that pages are made of."""
+"""Elements that several pages use: fields, tables, charts, dialogs, the frame of a page."""

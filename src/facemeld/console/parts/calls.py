@@ -1,4 +1,4 @@
-"""Calls and results on pages: addresses, outcomes, timings, marks, stored results."""
+"""Calls and results on pages: addresses, outcomes, stages, marks, stored results."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from urllib.parse import quote
 from nicegui.elements.mixins.text_element import TextElement
 
 from facemeld.console.context import Context
+from facemeld.console.parts.dialogs import close_button, confirm, dialog, toast
 from facemeld.console.parts.tables import Cell, Column, Row, Slice, Table, badge_cell, button_cell, time_cell
-from facemeld.console.parts.widgets import Tone, badge, button, confirm, dialog, duration_text, icon, size_text, tag, toast
+from facemeld.console.parts.widgets import Tone, badge, duration_text, fact, icon, size_text, tag
 from facemeld.console.session.preferences import PATH
 from facemeld.results.types import ResultId, ResultSummary
 from facemeld.timing import STAGES
@@ -18,44 +19,32 @@ from facemeld.users.signin import Act
 
 
 def account_address(context: Context, name: str) -> str:
-    """The page of an account."""
+    """Return the address of an account's page."""
     return context.url(f"/accounts/{quote(name, safe='')}")
 
 
 def request_address(context: Context, request_id: str) -> str:
-    """The page of a call's record."""
+    """Return the address of the page with a call's record."""
     return context.url(f"/requests/{quote(request_id, safe='')}")
 
 
-def beside(context: Context, path: str) -> str:
-    """An address of the server outside the console, as the browser sees it."""
+def outside_address(context: Context, path: str) -> str:
+    """Return the address of a path outside the console, as the browser sees it."""
     return context.url("").removesuffix(PATH) + path
 
 
-_SMALL = 0.015
-"""Share of the time below which stages are shown together."""
-
-_COLOURS = 6
-
-
 def outcome_cell(context: Context, code: str) -> Cell:
-    """How a call ended, in a table."""
+    """Return the outcome of a call as a table cell."""
     return badge_cell(code, "bad") if code else badge_cell(context.texts("stages.success"), "good")
 
 
 def outcome_badge(context: Context, code: str) -> TextElement:
-    """How a call ended."""
+    """Draw the outcome of a call."""
     return badge(code, "bad") if code else badge(context.texts("stages.success"), "good")
 
 
 def stage_bar(context: Context, stages: Mapping[str, float], total: float) -> None:
-    """Where the time of a call went, as a bar with its parts named below.
-
-    Args:
-        context: The page's context.
-        stages: Milliseconds by stage.
-        total: Milliseconds of the whole call.
-    """
+    """Draw the stages of a call as a bar with a legend; ``stages`` and ``total`` are in milliseconds."""
     parts = _parts(context, stages, total)
     with tag("div", classes="fm-stages"):
         with tag("div", classes="fm-stage-bar", aria_hidden="true"):
@@ -71,9 +60,9 @@ def stage_bar(context: Context, stages: Mapping[str, float], total: float) -> No
 
 
 def _parts(context: Context, stages: Mapping[str, float], total: float) -> list[tuple[str, float]]:
-    """Stages that matter in the order in which a call goes through them, and what is left."""
+    """Return the longer stages in the order of a call, with their milliseconds, and the rest as the last part."""
     words = context.texts.group("stages")
-    least = _SMALL * total
+    least = _SMALLEST_SHARE * total
     order = {name: number for number, name in enumerate(STAGES)}
     shown = sorted((name for name in stages if stages[name] >= least), key=lambda name: order.get(name, len(order)))
     parts = [(words.get(name, name), stages[name]) for name in shown]
@@ -81,11 +70,15 @@ def _parts(context: Context, stages: Mapping[str, float], total: float) -> list[
     return [*parts, (context.texts("stages.rest"), rest)] if rest >= max(least, 0.05) else parts
 
 
+_SMALLEST_SHARE = 0.015
+"""Stages with a smaller share of the time are shown together as the rest."""
+
+_COLOURS = 6
 _ICONS = {"good": "check_circle", "warn": "help", "bad": "error"}
 
 
 def marks_report(context: Context, report: Mapping[str, Any]) -> None:
-    """Draw what ``VerifyService.verify`` found, one block for each kind of mark."""
+    """Draw the report of ``VerifyService.verify`` with a block for each kind of mark."""
     texts = context.texts
     with tag("div", classes="fm-marks"):
         if report["Consistent"] is False:
@@ -98,7 +91,7 @@ def marks_report(context: Context, report: Mapping[str, Any]) -> None:
 
 
 def marks_badges(context: Context, marks: Iterable[Mapping[str, str]]) -> None:
-    """Marks that pictures carried when they came in: which picture, which mark, what it says."""
+    """Draw the marks that incoming pictures carried: the picture, the kind of mark and its detail."""
     words = context.texts.group("marks")
     with tag("ul", classes="fm-plain-list"):
         for mark in marks:
@@ -140,7 +133,7 @@ def _credentials(context: Context, made: Mapping[str, Any] | None) -> None:
         (texts("marks.stamped"), made["SignatureTime"]),
         (texts("marks.source"), _sources(context, made["SourceTypes"])),
         (texts("marks.actions"), ", ".join(made["Actions"])),
-        (texts("marks.ingredients"), ", ".join(one["Title"] or one["InstanceId"] for one in made["Ingredients"])),
+        (texts("marks.ingredients"), ", ".join(item["Title"] or item["InstanceId"] for item in made["Ingredients"])),
         (texts("marks.codes"), ", ".join(made["Codes"].get("failure", ()))),
     ]
     match made["State"]:
@@ -177,27 +170,20 @@ def _block(tone: Tone, title: str, text: str = "", facts: Sequence[tuple[str, st
             if known:
                 with tag("dl", classes="fm-facts fm-close"):
                     for name, value in known:
-                        tag("dt", name)
-                        tag("dd", value)
-
-
-Fetch = Callable[[str | None, int], Awaitable[Slice]]
-
-_SHOWN = 17
-"""Characters of an id that tell results apart: the expiry and the beginning of what nobody can guess."""
+                        fact(name, value)
 
 
 async def results_table(context: Context, label: str, results: Sequence[ResultId]) -> Table:
-    """A table of results that are known by their ids."""
+    """Draw a table of results of which only the ids are known."""
 
     async def fetch(_: str | None, __: int) -> Slice:
-        return Slice([result_row(context, one) for one in results])
+        return Slice([result_row(context, result) for result in results])
 
     return await paged_results(context, label, fetch, sized=False)
 
 
-async def paged_results(context: Context, label: str, fetch: Fetch, *, sized: bool = True) -> Table:
-    """A table of results; ``fetch`` makes its rows with ``result_row``."""
+async def paged_results(context: Context, label: str, fetch: Callable[[str | None, int], Awaitable[Slice]], *, sized: bool = True) -> Table:
+    """Draw a table of results; ``fetch`` returns rows made by ``result_row``."""
     texts = context.texts
     columns = [
         Column("expires", texts("results.expires")),
@@ -222,7 +208,7 @@ async def paged_results(context: Context, label: str, fetch: Fetch, *, sized: bo
 
 
 def result_row(context: Context, result: ResultId, summary: ResultSummary | None = None) -> Row:
-    """The row of a result."""
+    """Return the table row of a result."""
     texts = context.texts
     buttons = [("marks", texts("results.marks"))]
     if context.may(Act.EDIT):
@@ -230,7 +216,7 @@ def result_row(context: Context, result: ResultId, summary: ResultSummary | None
     cells: dict[str, Cell | str | None] = {
         "expires": time_cell(result.expires_at),
         "kind": result.media_type.rpartition("/")[2].upper(),
-        "id": str(result)[:_SHOWN] + "…",
+        "id": str(result)[:17] + "…",  # the expiry and some of the random characters
         "acts": button_cell(*buttons),
     }
     if summary is not None:
@@ -243,8 +229,4 @@ async def _show_marks(context: Context, result: str) -> None:
     with dialog(context, context.texts("results.marks_title"), wide=True) as opened:
         marks_report(context, report)
         with tag("div", classes="fm-actions"):
-
-            async def close() -> None:
-                opened.close()
-
-            button(context.texts("parts.close"), close, kind="primary")
+            close_button(opened, context.texts("parts.close"))

@@ -1,4 +1,4 @@
-"""Fields of forms: text, numbers, choices, sliders, times, uploads, the camera; and keyboard shortcuts."""
+"""Form fields (text, numbers, choices, sliders, times, uploads, the camera) and keyboard shortcuts."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ Value = TypeVar("Value", str, int, bool)
 
 
 class Field(ui.element, Generic[Value], component="field.js"):
-    """See the module's first line; made by the functions below.
+    """A form field, created by the functions below.
 
     Attributes:
-        value: What stands in the field now, checked: a text is never longer, a number never outside its range.
+        value: The current value, always within the field's limits; values from the browser outside them are ignored or cut.
     """
 
     def __init__(self, kind: str, label: str, value: Value, read: Callable[[Any], Value | None], **properties: Any) -> None:
@@ -28,44 +28,38 @@ class Field(ui.element, Generic[Value], component="field.js"):
         self._read: Callable[[Any], Value | None] = read
         self._changed: list[Callable[[], Awaitable[None]]] = []
         self._settled: list[Callable[[], Awaitable[None]]] = []
-        self.props["kind"] = kind
-        self.props["name"] = f"f{self.id}"
-        self.props["label"] = label
-        self.props["value"] = value
-        self.props["shown"] = 0
-        for name, one in properties.items():
-            if one is not None:
-                self.props[name] = one
+        self.props.update(kind=kind, name=f"f{self.id}", label=label, value=value, shown=0)
+        self.props.update({name: given for name, given in properties.items() if given is not None})
         self.on("news", self._news)
 
     def show(self, value: Value) -> None:
-        """Put something into the field."""
+        """Set the value and show it in the browser."""
         self.value = value
         self.props["value"] = value
         self.props["shown"] = int(self.props["shown"]) + 1
 
     def complain(self, text: str = "") -> None:
-        """Say what is wrong with the field; an empty text takes it back."""
+        """Show an error at the field; an empty text clears it."""
         self.props["error"] = text
 
     def enable(self, on: bool = True) -> None:
-        """Let the field be changed, or not."""
+        """Enable or disable the field."""
         self.props["disabled"] = not on
 
     def on_change(self, act: Callable[[], Awaitable[None]]) -> None:
-        """Call something whenever the value has changed, also while a slider moves; ten times a second at most."""
+        """Call ``act`` whenever the value changes; while a slider moves, at most ten times a second."""
         self._changed.append(act)
 
     def on_settle(self, act: Callable[[], Awaitable[None]]) -> None:
-        """Call something when a change is complete: a slider was let go, a text was left, a choice was made."""
+        """Call ``act`` when a change is complete: a slider is released, a text loses the focus, or a choice is made."""
         self._settled.append(act)
 
     def on_enter(self, act: Callable[[], Awaitable[None]]) -> None:
-        """Call something when Enter is pressed in a text; with Ctrl in one of several lines."""
+        """Call ``act`` when Enter is pressed in a text, or Ctrl+Enter in a text of several lines."""
         self.on("enter", lambda _: act(), args=[])
 
     def focus(self) -> None:
-        """Put the cursor into the field."""
+        """Move the keyboard focus to the field."""
         self.run_method("focus")
 
     async def _news(self, event: GenericEventArguments) -> None:
@@ -74,7 +68,7 @@ class Field(ui.element, Generic[Value], component="field.js"):
         if value is None:
             return
         fresh, self.value = value != self.value, value
-        # The browser has this value already, and perhaps a later one.
+        # Not sent back: the browser has this value already, or a newer one.
         with self.props.suspend_updates():
             self.props["value"] = value
         if self.props.get("error"):
@@ -97,65 +91,43 @@ def text_field(
     kind: str = "text",
     suggestions: Sequence[str] = (),
 ) -> Field[str]:
-    """A text of one line, or of several.
+    """Draw a text field.
 
     Args:
-        label: Its name.
-        value: What stands in it at first.
-        longest: Characters that it may have.
-        hint: A line below.
-        placeholder: What is shown while it is empty.
-        required: Whether it must be filled in, for those who cannot see.
-        rows: Lines that are shown.
-        kind: Type of the input, such as ``search`` or ``password``.
-        suggestions: What may be chosen instead of typing.
+        label: The field's name.
+        value: The initial text.
+        longest: The largest number of characters; the rest is cut off.
+        hint: A line below the field.
+        placeholder: The text shown while the field is empty.
+        required: Whether screen readers announce the field as required; callers must check the value.
+        rows: Visible lines; more than one makes a text area.
+        kind: The input's type, such as ``search`` or ``password``.
+        suggestions: Values to choose from instead of typing.
     """
 
     def read(given: Any) -> str | None:
         return given[:longest] if isinstance(given, str) else None
 
-    return Field(
-        kind if rows == 1 else "area",
-        label,
-        value,
-        read,
-        hint=hint,
-        longest=longest,
-        placeholder=placeholder or None,
-        required=required or None,
-        rows=rows,
-        suggestions=list(suggestions),
-    )
+    shown = {"hint": hint, "longest": longest, "placeholder": placeholder or None, "required": required or None, "rows": rows}
+    return Field(kind if rows == 1 else "area", label, value, read, suggestions=list(suggestions), **shown)
 
 
 def slider(label: str, value: int, *, ends: tuple[str, str] | None = None, hint: str = "", least: int = 0, most: int = 100) -> Field[int]:
-    """A number that is dragged.
+    """Draw a slider for whole numbers from ``least`` to ``most``; ``ends`` are the labels of the two ends."""
 
-    Args:
-        label: Its name.
-        value: Where it stands at first.
-        ends: What its least and its greatest value mean.
-        hint: A line below.
-        least, most: Its range.
-    """
-    read = _whole(least, most)
+    def read(given: Any) -> int | None:
+        return given if isinstance(given, int) and not isinstance(given, bool) and least <= given <= most else None
+
     return Field("slider", label, value, read, ends=list(ends) if ends else None, hint=hint, least=least, most=most, step=1)
 
 
 def switch(label: str, on: bool = False, *, hint: str = "") -> Field[bool]:
-    """Something that is so or not."""
+    """Draw a switch."""
     return Field("switch", label, on, lambda given: given if isinstance(given, bool) else None, hint=hint)
 
 
 def choice(label: str, value: str, options: Mapping[str, str], *, hint: str = "") -> Field[str]:
-    """One of several.
-
-    Args:
-        label: Its name.
-        value: What is chosen at first.
-        options: What may be chosen, with its name.
-        hint: A line below.
-    """
+    """Draw a choice among ``options``, which maps values to their labels."""
 
     def read(given: Any) -> str | None:
         return given if isinstance(given, str) and given in options else None
@@ -163,57 +135,39 @@ def choice(label: str, value: str, options: Mapping[str, str], *, hint: str = ""
     return Field("choice", label, value, read, options=[{"value": key, "text": text} for key, text in options.items()], hint=hint)
 
 
-def _whole(least: int, most: int) -> Callable[[Any], int | None]:
-    def read(given: Any) -> int | None:
-        number = given if isinstance(given, int) and not isinstance(given, bool) else None
-        return number if number is not None and least <= number <= most else None
-
-    return read
-
-
-_FORM = "%Y-%m-%dT%H:%M"
-
-
 def moment_field(label: str, value: str = "", *, hint: str = "") -> Field[str]:
-    """A moment to be typed or chosen; ``read_moment`` reads its value."""
+    """Draw a field for a date and time; ``read_moment`` converts its value."""
     return text_field(label, value, longest=32, kind="datetime-local", hint=hint)
 
 
 def read_moment(context: Context, text: str) -> datetime | None:
-    """The moment of a field, in UTC; None for none."""
+    """Return the time of a ``moment_field`` in UTC; None if it is empty or wrong."""
     try:
         return datetime.fromisoformat(text).replace(tzinfo=context.zone).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
 
 
-def write_moment(context: Context, at: datetime) -> str:
-    """What a field shows for a moment."""
-    return at.astimezone(context.zone).strftime(_FORM)
-
-
 class Letters(ui.element, component="letters.js"):
-    """Listens to a page's keyboard; keys are left alone in fields, in dialogs, and with Ctrl, Alt or Meta.
+    """Keyboard shortcuts of a page; ignored in fields, in dialogs, and with Ctrl, Alt or Meta.
 
-    A letter comes with what the page showed when it was pressed, because the server may have changed that in the meantime.
+    ``act`` gets a letter and the subject that the page showed when it was pressed, because the server may have changed the subject since.
 
     Args:
-        letters: What to listen to, in lower case.
-        act: Gets the letter and the subject.
+        letters: The letters to listen to, in lower case.
+        act: Called with the letter and the subject.
     """
 
     def __init__(self, letters: Sequence[str], act: Callable[[str, str], Awaitable[None]]) -> None:
         super().__init__()
         self._letters = frozenset(letters)
         self._act = act
-        self.props["letters"] = list(letters)
-        self.props["subject"] = ""
-        self.props["active"] = True
+        self.props.update(letters=list(letters), subject="", active=True)
         self.on("letter", self._told)
 
     @property
     def active(self) -> bool:
-        """Whether letters do something."""
+        """Whether the shortcuts work."""
         return bool(self.props["active"])
 
     @active.setter
@@ -221,12 +175,12 @@ class Letters(ui.element, component="letters.js"):
         self.props["active"] = on
 
     def be_about(self, subject: str) -> None:
-        """Say what the page shows from now on; no letter leads anywhere any more."""
+        """Set the subject that the page shows and forget all ``lead`` calls."""
         self.props["subject"] = subject
         self.props["into"] = {}
 
     def lead(self, letter: str, field: Field[str]) -> None:
-        """Let a letter put the cursor into a field as long as nothing stands in it."""
+        """Let a letter move the focus to a field while the field is empty."""
         self.props["into"] = {**self.props.get("into", {}), letter: field.props["name"]}
 
     async def _told(self, event: GenericEventArguments) -> None:
@@ -237,10 +191,9 @@ class Letters(ui.element, component="letters.js"):
 
 
 class Latest:
-    """Calls that come while the work is under way lead to one more turn after it, however many they are.
+    """Runs ``work`` on each call, but never twice at a time: any number of calls during a run lead to a single run after it.
 
-    Args:
-        work: Reads for itself what the user wants now.
+    ``work`` must read the user's current input itself.
     """
 
     def __init__(self, work: Callable[[], Awaitable[None]]) -> None:
@@ -249,7 +202,7 @@ class Latest:
         self._again = False
 
     async def __call__(self) -> None:
-        """Do the work, or have it done once more by who is at it."""
+        """Run the work, or let the present run repeat it."""
         if self._busy:
             self._again = True
             return
@@ -265,18 +218,18 @@ class Latest:
 
 
 class DropZone(ui.element, component="dropzone.js"):
-    """See the module's first line.
+    """An area that takes dropped or chosen files.
 
     Args:
         context: The page's context.
-        on_file: Called for each file, for several at the same time; may draw. An error of a use case becomes the file's line.
-        label: What belongs here.
-        hint: What is allowed, in a smaller line below.
-        max_bytes: Largest file.
+        on_file: Called for each file, possibly concurrently; may draw. Its result or the error of a use case is shown at the file.
+        label: The main text.
+        hint: A smaller line below it.
+        max_bytes: Size of the largest file.
         many: Whether several files may be dropped at once.
-        accept: Media types for the chooser; ``on_file`` must check what comes.
-        listed: Whether the files are listed with their progress.
-        lanes: Files on their way at the same time.
+        accept: Media types for the file chooser; ``on_file`` must check the content.
+        listed: Whether to list the files with their progress.
+        lanes: Number of concurrent uploads.
     """
 
     def __init__(
@@ -293,45 +246,30 @@ class DropZone(ui.element, component="dropzone.js"):
         lanes: int = 2,
     ) -> None:
         super().__init__()
-
-        async def receive(upload: Upload) -> str | None:
-            with self:
-                return await on_file(upload)
-
-        ticket = context.cases.uploads.open(context.principal, max_bytes, receive)
-        context.client.on_delete(lambda: context.cases.uploads.close(ticket))
-        self.props["url"] = context.url(f"/uploads/{ticket}")
-        self.props["label"] = label
-        self.props["hint"] = hint
-        self.props["maxBytes"] = max_bytes
-        self.props["many"] = many
-        self.props["accept"] = accept
-        self.props["listed"] = listed
-        self.props["lanes"] = lanes
-        self.props["words"] = context.texts.group("dropzone")
+        url = _upload_address(self, context, on_file, max_bytes)
+        self.props.update(url=url, label=label, hint=hint, maxBytes=max_bytes, many=many, accept=accept)
+        self.props.update(listed=listed, lanes=lanes, words=context.texts.group("dropzone"))
 
     def on_done(self, done: Callable[[], Awaitable[None]]) -> None:
-        """Call something whenever all files of a drop have been sent."""
+        """Call ``done`` whenever all files of a drop have been sent."""
         self.on("done", lambda _: done(), args=[])
 
 
 class Camera(ui.element, component="camera.js"):
-    """See the module's first line.
-
-    Args:
-        context: The page's context.
-        on_file: Called with the photo, as ``DropZone`` calls it.
-        max_bytes: Largest file.
-    """
+    """A camera that takes a photo of at most ``max_bytes``; ``on_file`` gets it as from a ``DropZone``."""
 
     def __init__(self, context: Context, on_file: Receiver, *, max_bytes: int) -> None:
         super().__init__()
+        self.props.update(url=_upload_address(self, context, on_file, max_bytes), words=context.texts.group("camera"))
 
-        async def receive(upload: Upload) -> str | None:
-            with self:
-                return await on_file(upload)
 
-        ticket = context.cases.uploads.open(context.principal, max_bytes, receive)
-        context.client.on_delete(lambda: context.cases.uploads.close(ticket))
-        self.props["url"] = context.url(f"/uploads/{ticket}")
-        self.props["words"] = context.texts.group("camera")
+def _upload_address(element: ui.element, context: Context, on_file: Receiver, max_bytes: int) -> str:
+    """Open an inbox for uploads until the page is closed and return its address; ``on_file`` draws inside ``element``."""
+
+    async def receive(upload: Upload) -> str | None:
+        with element:
+            return await on_file(upload)
+
+    ticket = context.cases.uploads.open(context.principal, max_bytes, receive)
+    context.client.on_delete(lambda: context.cases.uploads.close(ticket))
+    return context.url(f"/uploads/{ticket}")

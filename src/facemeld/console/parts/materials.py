@@ -1,4 +1,4 @@
-"""Materials on pages: their picture with faces, their states in words and colours, their history."""
+"""Materials on pages: the picture with its faces, states in words and colours, findings, history."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from facemeld.console.parts.widgets import Tone, badge, id_chip, moment, tag
 from facemeld.db.audit import AuditEntry
 from facemeld.materials.service import describe_finding
 from facemeld.materials.types import Activity, Finding, Material, MaterialStatus
-from facemeld.users.signin import Act
 
 GROUPS: Mapping[str, frozenset[MaterialStatus]] = MappingProxyType(
     {
@@ -22,35 +21,39 @@ GROUPS: Mapping[str, frozenset[MaterialStatus]] = MappingProxyType(
         "refused": frozenset({MaterialStatus.MANUAL_FAILED, MaterialStatus.APPEAL_FAILED, MaterialStatus.MACHINE_FAILED}),
     }
 )
-"""What people look for: what is to be decided, what may be fused, what may not."""
+"""Statuses by the group that operators filter by: to be decided, usable, refused."""
+
+_TRANSLATED_ACTS = frozenset({"add", "change", "delete", "lost", "preview", "replace", "review"})
+_FEW = 3
+"""Up to this many faces, all ids are written on the picture; beyond it, only the id under the pointer."""
 
 _TONES: Mapping[str, Tone] = MappingProxyType({"waiting": "warn", "appealed": "info", "usable": "good", "refused": "bad"})
 
 
 def status_tone(status: MaterialStatus) -> Tone:
-    """The colour of a material's status."""
+    """Return the colour of a material's status."""
     return next((_TONES[name] for name, group in GROUPS.items() if status in group), "neutral")
 
 
 def status_text(context: Context, status: MaterialStatus) -> str:
-    """A material's status in words."""
+    """Return a material's status in words."""
     return context.texts(f"status.{status.name.lower()}")
 
 
 def status_badge(context: Context, status: MaterialStatus) -> TextElement:
-    """A badge with a material's status."""
+    """Draw a badge with a material's status."""
     return badge(status_text(context, status), status_tone(status))
 
 
 def activity_state(context: Context, activity: Activity) -> tuple[str, Tone]:
-    """An activity's state in words, and its colour."""
+    """Return an activity's state in words and its colour."""
     if activity.disabled:
         return context.texts("status.disabled"), "bad"
     return (context.texts("status.published"), "good") if activity.published else (context.texts("status.unpublished"), "neutral")
 
 
 def finding_list(context: Context, findings: Sequence[Finding]) -> None:
-    """What was noticed, each with what can be done about it."""
+    """Draw the findings of the automatic review, each with advice."""
     if not findings:
         return
     texts = context.texts
@@ -63,25 +66,13 @@ def finding_list(context: Context, findings: Sequence[Finding]) -> None:
                     tag("p", texts(f"findings.{finding.code}"), "fm-hint")
 
 
-FEW = 3
-"""Faces up to which all their ids are written on the picture; of more, those that are pointed at."""
-
-
 def picture_address(context: Context, material: Material, size: str = "picture") -> str:
-    """Where a material's ``picture`` or ``thumbnail`` is; another address when the picture was replaced."""
+    """Return the address of a material's ``picture`` or ``thumbnail``; it changes when the picture is replaced."""
     return context.url(f"/files/materials/{material.id}/{size}", v=material.sha256[:12])
 
 
 class Faces:
-    """The faces of a material, one of which is picked; picture and list are drawn where the page wants them.
-
-    Args:
-        context: The page's context.
-        material: The material.
-
-    Attributes:
-        picked: Number of the face that is picked.
-    """
+    """A material's faces as a picture with boxes and as a list; ``picked`` is the number of the selected face."""
 
     def __init__(self, context: Context, material: Material) -> None:
         self._context = context
@@ -91,14 +82,14 @@ class Faces:
         self.picked = 1
 
     def on_pick(self, act: Callable[[], Awaitable[None]]) -> None:
-        """Call something when another face was picked."""
+        """Call ``act`` when the user selects another face."""
         self._on_pick.append(act)
 
     def draw_picture(self) -> None:
         """Draw the picture with a box around each face."""
         texts, material = self._context.texts, self._material
         count = len(material.faces)
-        with tag("div", classes="fm-faces fm-faces-many" if count > FEW else "fm-faces") as area:
+        with tag("div", classes="fm-faces fm-faces-many" if count > _FEW else "fm-faces") as area:
             area.style(f"--ratio: {material.width / material.height:.4f}")
             tag("img", src=picture_address(self._context, material), alt=texts("faces.picture", name=material.name))
             for face in material.faces:
@@ -116,7 +107,7 @@ class Faces:
         self._show()
 
     def draw_list(self) -> None:
-        """Draw the list: numbers, ids to copy, sizes, and what was noticed."""
+        """Draw the list with each face's number, id, size and findings."""
         texts, material = self._context.texts, self._material
         finding_list(self._context, self._findings(None))
         if not material.faces:
@@ -161,24 +152,12 @@ class Faces:
                     element.props["aria-pressed"] = "true" if picked else "false"
 
 
-LENGTH = 30
-_KNOWN = frozenset({"add", "change", "delete", "lost", "preview", "replace", "review"})
-
-
-async def history(context: Context, material: str) -> None:
-    """Draw it, if the user may see it."""
-    if not context.may(Act.DECIDE):
-        return
-    entries = await context.run(Act.DECIDE, lambda cases: cases.administration.audit.entries(subject=material, limit=LENGTH))
-    draw(context, entries)
-
-
-def draw(context: Context, entries: Sequence[AuditEntry]) -> None:
-    """Draw entries."""
+def draw_history(context: Context, entries: Sequence[AuditEntry]) -> None:
+    """Draw entries of the audit log about a material."""
     with tag("ol", classes="fm-history", aria_label=context.texts("history.title")):
         for entry in entries:
             with tag("li"):
-                tag("p", _said(context, entry))
+                tag("p", _entry_text(context, entry))
                 reason = entry.detail.get("reason")
                 if reason:
                     tag("p", str(reason), "fm-quote")
@@ -187,9 +166,9 @@ def draw(context: Context, entries: Sequence[AuditEntry]) -> None:
                     moment(context, entry.at)
 
 
-def _said(context: Context, entry: AuditEntry) -> str:
+def _entry_text(context: Context, entry: AuditEntry) -> str:
     texts, kind = context.texts, entry.act.rpartition(".")[2]
-    if kind not in _KNOWN:
+    if kind not in _TRANSLATED_ACTS:
         return entry.act
     wanted = entry.detail.get("to")
     if kind == "review" and isinstance(wanted, int) and wanted in set(MaterialStatus):

@@ -1,35 +1,53 @@
-"""What is around every page: skip link, header, menu, heading."""
+"""A page's description, and the frame around every page: skip link, header, menu, heading."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from nicegui import Client, ui
 
 from facemeld import __version__
 from facemeld.console.context import Context
-from facemeld.console.pages.page import Page
-from facemeld.console.parts.widgets import icon, tag, tell_failure
+from facemeld.console.parts.dialogs import tell_failure
+from facemeld.console.parts.widgets import icon, tag
 from facemeld.console.plain import version
 from facemeld.console.session.preferences import THEMES, Theme
 from facemeld.console.texts import NAMES, Language
-from facemeld.users.signin import NEEDED_ROLES
+from facemeld.users.signin import NEEDED_ROLES, Act
 
 _DARK: dict[Theme, bool | None] = {"auto": None, "light": False, "dark": True}
 _THEME_ICONS: dict[Theme, str] = {"auto": "brightness_auto", "light": "light_mode", "dark": "dark_mode"}
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of the console.
+
+    Attributes:
+        name: Name of its file of texts; the text ``title`` names the page in the menu and the window.
+        path: Its path within the console, such as ``/activities/{activity}``.
+        act: The act that the user's role must allow.
+        build: Draws the content below the heading.
+        icon: Material icon for the menu; empty for a page that is not in the menu.
+        heading: Whether to draw the title as the heading; False for a page that draws its own.
+        parent: Name of the menu entry that the page belongs to.
+    """
+
+    name: str
+    path: str
+    act: Act
+    build: Callable[[Context], Awaitable[None]]
+    icon: str = ""
+    heading: bool = True
+    parent: str = ""
+
+
 @contextmanager
 def shell(context: Context, page: Page, pages: Sequence[Page]) -> Iterator[None]:
-    """Draw everything around a page; what is drawn inside the block becomes its content.
-
-    Args:
-        context: The page's context.
-        page: The page.
-        pages: All pages, for the menu.
-    """
+    """Draw the frame of a page; the block draws its content. ``pages`` are all pages, for the menu."""
     _prepare(context, page)
     texts = context.texts
     with context.client.content:
@@ -43,26 +61,26 @@ def shell(context: Context, page: Page, pages: Sequence[Page]) -> Iterator[None]
 
 
 def _prepare(context: Context, page: Page) -> None:
-    """Make the window's frame plain HTML, in the language and theme of the request."""
+    """Set language, theme, title and files of the document."""
     client = context.client
-    # Language and theme belong to the page object, which all visitors share: this visitor gets one of their own.
+    # Language and theme belong to the page object, which all visitors share, so each visitor gets a copy.
     client.page = ui.page(page.path, language=context.texts.tag, dark=_DARK[context.preferences.theme])
     client.title = f"{context.texts(f'{page.name}.title')} · Facemeld"
     client.page.favicon = None
     _plain_frame(client)
-    kept = f"?v={version()}"
+    suffix = f"?v={version()}"
     ui.add_head_html(
-        f'<link rel="icon" type="image/svg+xml" href="{context.url("/static/icon.svg")}{kept}">'
-        f'<link rel="stylesheet" href="{context.url("/static/console.css")}{kept}">'
-        f'<script src="{context.url("/static/console.js")}{kept}" data-base="{context.url("")}" defer></script>'
+        f'<link rel="icon" type="image/svg+xml" href="{context.url("/static/icon.svg")}{suffix}">'
+        f'<link rel="stylesheet" href="{context.url("/static/console.css")}{suffix}">'
+        f'<script src="{context.url("/static/console.js")}{suffix}" data-base="{context.url("")}" defer></script>'
     )
-    # The library's own parts, such as messages, take their colours from here.
+    # Colours of NiceGUI's own elements, such as messages.
     ui.colors(primary="#1f6f6b", positive="#1e7a4c", negative="#b3362b", warning="#8a5a00", info="#2f5f9e", dark_page="#14181a")
     ui.on_exception(lambda error: tell_failure(context, error))
 
 
 def _plain_frame(client: Client) -> None:
-    """The library's layout would be measured and positioned by scripts, and put the header into the main landmark."""
+    """Make the layout plain HTML, because NiceGUI positions it with scripts and puts the header into the main landmark."""
     element = client.content
     while element is not client.layout:
         slot = element.parent_slot
@@ -96,8 +114,7 @@ def _language(context: Context) -> None:
 
 
 def _theme(context: Context) -> None:
-    texts = context.texts
-    theme = context.preferences.theme
+    texts, theme = context.texts, context.preferences.theme
     labels = {name: texts(f"shell.theme_{name}") for name in THEMES}
     button = tag("button", "", "fm-icon-button", type="button", aria_label=labels[theme], title=labels[theme], data_theme=theme)
     button.props["data-labels"] = json.dumps(labels, ensure_ascii=False)
@@ -108,14 +125,8 @@ def _theme(context: Context) -> None:
 
 def _user(context: Context) -> None:
     texts, principal = context.texts, context.principal
-    with tag(
-        "button",
-        "",
-        "fm-header-button fm-user-button",
-        type="button",
-        popovertarget="fm-user",
-        aria_label=f"{texts('shell.account')}: {principal.name}",
-    ):
+    label = f"{texts('shell.account')}: {principal.name}"
+    with tag("button", "", "fm-header-button fm-user-button", type="button", popovertarget="fm-user", aria_label=label):
         icon("person")
         tag("span", principal.name, "fm-wide-only")
     with tag("div", classes="fm-user-menu", id="fm-user", popover="auto"):

@@ -15,8 +15,6 @@ export default {
                 <fm-id v-else-if="cell.kind === 'id'" :value="cell.text" :href="cell.href" :copy="words.copy" :copied="words.copied"></fm-id>
                 <fm-time v-else-if="cell.kind === 'time'" :at="cell.at" :lang="lang"></fm-time>
                 <span v-else-if="cell.kind === 'badge'" class="fm-badge" :class="'fm-' + cell.tone"><template v-for="(part, at) in cell.text.split('.')"><template v-if="at">.<wbr></template>{{ part }}</template></span>
-                <a v-else-if="cell.kind === 'picture' && cell.href" :href="cell.href"><img class="fm-thumb" :src="cell.source" :alt="cell.text" loading="lazy"></a>
-                <img v-else-if="cell.kind === 'picture'" class="fm-thumb" :src="cell.source" :alt="cell.text" loading="lazy">
                 <span v-else-if="cell.kind === 'buttons'" class="fm-row-buttons">
                   <button v-for="one in cell.buttons" :key="one.name" type="button" class="fm-button fm-small"
                           @click="$emit('button', { name: one.name, key: row.key })">{{ one.text }}</button>

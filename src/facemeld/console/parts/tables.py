@@ -1,4 +1,4 @@
-"""Lists in pages of rows or cards, and charts with their numbers as a table."""
+"""Paged lists of rows or cards, and charts with their numbers as a table."""
 
 from __future__ import annotations
 
@@ -19,13 +19,7 @@ Position: TypeAlias = int | str
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column.
-
-    Attributes:
-        name: Key of its cells.
-        label: Its heading.
-        align: ``end`` for numbers.
-    """
+    """A column of a table; ``name`` is the key of its cells, ``label`` its heading, and numbers align at the ``end``."""
 
     name: str
     label: str
@@ -34,11 +28,11 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row.
+    """A row of a table.
 
     Attributes:
-        key: Names it in events.
-        cells: By column; made by the functions below; a plain text or number will do.
+        key: Identifies the row in events.
+        cells: Cells by column name: plain text, a number, or the result of a ``*_cell`` function.
     """
 
     key: str
@@ -47,12 +41,12 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """A page of a list.
+    """A page of a table's rows.
 
     Attributes:
         rows: At most as many as the table asked for.
-        next: Where the next page begins; None at the end.
-        total: How many there are in all, if that is known.
+        next: Position of the next page; None at the end.
+        total: Length of the whole list, or None if unknown.
     """
 
     rows: Sequence[Row]
@@ -61,32 +55,27 @@ class Slice:
 
 
 def id_cell(text: str, href: str | None = None) -> Cell:
-    """An id with a button that copies it, and where it leads."""
+    """Return an id with a button that copies it and, if ``href`` is given, a link."""
     return {"kind": "id", "text": text, "href": href}
 
 
 def link_cell(text: str, href: str) -> Cell:
-    """A text that leads somewhere."""
+    """Return a link."""
     return {"kind": "link", "text": text, "href": href}
 
 
 def time_cell(at: datetime | None) -> Cell:
-    """A moment; a dash for None."""
+    """Return a time; a dash for None."""
     return {"kind": "time", "at": iso(at)} if at is not None else {"kind": "text", "text": "–"}
 
 
 def badge_cell(text: str, tone: Tone = "neutral") -> Cell:
-    """A word about a state."""
+    """Return a word for a state."""
     return {"kind": "badge", "text": text, "tone": tone}
 
 
-def picture_cell(source: str, text: str, href: str | None = None) -> Cell:
-    """A small picture; ``text`` says what it shows."""
-    return {"kind": "picture", "source": source, "text": text, "href": href}
-
-
 def button_cell(*buttons: tuple[str, str]) -> Cell:
-    """Buttons, each a name for ``Table.on_button`` and what it says."""
+    """Return buttons, each given as the name that ``Table.on_button`` receives and its label."""
     return {"kind": "buttons", "buttons": [{"name": name, "text": text} for name, text in buttons]}
 
 
@@ -98,15 +87,15 @@ class _Place:
 
 
 class Table(ui.element, component="table.js"):
-    """A list in pages; call ``await table.load()`` once after making it, and whenever the list may have changed.
+    """A paged table; call ``await table.load()`` after creating it and whenever the list may have changed.
 
     Args:
         context: The page's context.
-        label: What the list holds, for those who cannot see it.
-        columns: From the start of the line to its end.
-        fetch: Reads a page: gets where it begins (None for the first) and how many rows it may have.
-        none: What is said when the list is empty.
-        size: Rows of a page.
+        label: Name of the table for screen readers.
+        columns: The columns in reading order.
+        fetch: Reads a page, given its position (None for the first page) and the largest number of rows.
+        none: The text for an empty list.
+        size: Rows per page.
     """
 
     def __init__(
@@ -123,12 +112,8 @@ class Table(ui.element, component="table.js"):
         self._fetch = fetch
         self._size = size
         self._place = _Place()
-        self.props["label"] = label
-        self.props["columns"] = [{"name": one.name, "label": one.label, "align": one.align} for one in columns]
-        self.props["rows"] = []
-        self.props["none"] = none
-        self.props["words"] = context.texts.group("table")
-        self.props["lang"] = context.texts.tag
+        described = [{"name": column.name, "label": column.label, "align": column.align} for column in columns]
+        self.props.update(label=label, columns=described, rows=[], none=none, words=context.texts.group("table"), lang=context.texts.tag)
         self.on("turn", self._turn)
 
     async def load(self) -> None:
@@ -137,18 +122,19 @@ class Table(ui.element, component="table.js"):
         await self.reload()
 
     async def reload(self) -> None:
-        """Show the same page as it is now."""
+        """Read the current page again."""
         page = await self._fetch(self._place.here, self._size)
         self._place.next = page.next
-        self.props["rows"] = [{"key": row.key, "cells": {name: _cell(cell) for name, cell in row.cells.items()}} for row in page.rows]
-        self.props["first"] = not self._place.before
-        self.props["last"] = page.next is None
-        self.props["start"] = len(self._place.before) * self._size
-        self.props["total"] = page.total
-        self.update()
+        self.props.update(
+            rows=[{"key": row.key, "cells": {name: _cell(cell) for name, cell in row.cells.items()}} for row in page.rows],
+            first=not self._place.before,
+            last=page.next is None,
+            start=len(self._place.before) * self._size,
+            total=page.total,
+        )
 
     def on_button(self, act: Callable[[str, str], Awaitable[None]]) -> None:
-        """Call something with the name of a button and the key of its row."""
+        """Call ``act`` with a button's name and its row's key whenever a button is pressed."""
         self.on("button", lambda event: act(str(event.args["name"]), str(event.args["key"])))
 
     async def _turn(self, event: GenericEventArguments) -> None:
@@ -172,23 +158,17 @@ def _cell(cell: Cell | str | int | float | None) -> Cell:
 Item = TypeVar("Item")
 
 COUNTED = 10_000
-"""How far the length of a list is told; use cases are asked to count to one more."""
+"""The largest list length that is shown exactly; use cases count up to one more."""
 
 
 def total_text(total: int) -> str:
-    """A number that was counted to ``COUNTED + 1`` at most."""
+    """Return the text for a length that was counted up to ``COUNTED + 1``."""
     return f"{total:,}" if total <= COUNTED else f"{COUNTED:,}+"
 
 
 @dataclass(frozen=True, slots=True)
 class Part(Generic[Item]):
-    """A page of a list.
-
-    Attributes:
-        items: At most as many as were asked for.
-        total: How many there are in all, counted to ``COUNTED + 1`` at most.
-        next: Where the next page begins; None at the end.
-    """
+    """A page of items; ``total`` is the list's length counted up to ``COUNTED + 1``, ``next`` is None at the end."""
 
     items: Sequence[Item]
     total: int
@@ -196,13 +176,13 @@ class Part(Generic[Item]):
 
 
 class Paged(Generic[Item]):
-    """See the module's first line; call ``await paged.load()`` once after making it.
+    """A paged list that draws its own items, such as cards; call ``await paged.load()`` after creating it.
 
     Args:
         context: The page's context.
-        fetch: Reads a page: gets where it begins (None for the first) and how many items it may have.
+        fetch: Reads a page, given its position (None for the first page) and the largest number of items.
         draw: Draws the items of a page.
-        size: Items of a page.
+        size: Items per page.
     """
 
     def __init__(
@@ -222,7 +202,7 @@ class Paged(Generic[Item]):
         await self.reload()
 
     async def reload(self) -> None:
-        """Show the same page as it is now."""
+        """Read the current page again."""
         part = await self._fetch(self._here, self._size)
         self._area.clear()
         with self._area:
@@ -256,12 +236,7 @@ _COLOURS = {"good": "var(--fm-chart-1)", "bad": "var(--fm-chart-bad)", "info": "
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One colour of a chart.
-
-    Attributes:
-        values: One for each label.
-        tone: What its colour means.
-    """
+    """One series of a chart with a value for each label; ``tone`` selects its colour."""
 
     name: str
     values: Sequence[float]
@@ -269,13 +244,13 @@ class Series:
 
 
 def bars(context: Context, summary: str, labels: Sequence[str], series: Sequence[Series]) -> None:
-    """Bars stacked upon each other.
+    """Draw a chart of stacked bars.
 
     Args:
         context: The page's context.
-        summary: What the chart shows, in a sentence with its main numbers; it stands for the picture.
-        labels: Below the bars.
-        series: From the bottom up.
+        summary: A sentence with the chart's main numbers; screen readers get it instead of the picture.
+        labels: Labels below the bars.
+        series: The series from the bottom up.
     """
     with tag("figure", classes="fm-chart"):
         with tag("div", role="img", aria_label=summary, classes="fm-chart-picture"):

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from facemeld.api.calls import DirectCall, DirectReply
-from facemeld.console.parts.calls import beside, outcome_badge, request_address, stage_bar
+from facemeld.console.parts.calls import outcome_badge, outside_address, request_address, stage_bar
 from facemeld.console.parts.materials import picture_address
 from facemeld.console.parts.widgets import CodeTabs, Compare, button, id_chip, link, section, tag
 from facemeld.console.playground.draft import Bench, FileText, shortened
@@ -114,7 +114,7 @@ class Outcome:
         if fused.startswith(("http://", "https://")):
             # The same file under the console's own host, because pages may load pictures from there alone.
             parts = urlsplit(fused)
-            address = beside(context, f"{parts.path}?{parts.query}")
+            address = outside_address(context, f"{parts.path}?{parts.query}")
         else:
             self._shown = context.cases.temporary_files.put(context.principal, base64.b64decode(fused))
             address = context.url(f"/temporary/{self._shown}")
