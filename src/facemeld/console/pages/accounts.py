@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from facemeld.accounts.rates import ACTION_NAMES
-from facemeld.accounts.types import UNLIMITED, AccessKey, AccountInvalid, AccountState
+from facemeld.accounts.types import UNLIMITED, AccessKey, AccountInvalid, AccountState, Package
 from facemeld.console.context import Context
 from facemeld.console.parts.calls import account_address
 from facemeld.console.parts.dialogs import confirm, dialog, dialog_buttons, show_once, toast
@@ -134,9 +134,8 @@ def _change(context: Context, view: AccountView) -> None:
             balance = text_field(texts("account.balance"), balance_now, longest=16, hint=texts("account.balance_hint"))
         rates = text_field(texts("account.rates"), _rates(account.rates), longest=1000, hint=texts("account.rates_hint"))
         with tag("div", classes="fm-pair"):
-            allowed = text_field(
-                texts("account.allowed"), ", ".join(map(str, account.allowed)), longest=2000, hint=texts("account.networks_hint")
-            )
+            hint = texts("account.networks_hint")
+            allowed = text_field(texts("account.allowed"), ", ".join(map(str, account.allowed)), longest=2000, hint=hint)
             denied = text_field(texts("account.denied"), ", ".join(map(str, account.denied)), longest=2000)
         opens = switch(texts("account.auto_open"), account.auto_open, hint=texts("account.auto_open_hint"))
 
@@ -182,21 +181,7 @@ async def _packages(context: Context, view: AccountView) -> None:
     async def fetch(_: object, __: int) -> Slice:
         now = context.now()
         found = await context.run(Act.READ, lambda cases: cases.administration.account(account.name).packages)
-        return Slice(
-            [
-                Row(
-                    str(package.id),
-                    {
-                        "calls": f"{package.calls:,}",
-                        "remaining": f"{package.remaining(now):,}",
-                        "action": package.action or texts("account.every_action"),
-                        "expires": time_cell(package.expires_at) if package.expires_at else texts("account.never"),
-                        "created": time_cell(package.created_at),
-                    },
-                )
-                for package in found
-            ]
-        )
+        return Slice([_package_row(context, package, now) for package in found])
 
     columns = [
         Column("calls", texts("account.package_calls"), "end"),
@@ -211,6 +196,19 @@ async def _packages(context: Context, view: AccountView) -> None:
         await table.load()
         if context.may(Act.ACCOUNTS):
             _add_package(context, account.name, table)
+
+
+def _package_row(context: Context, package: Package, now: datetime) -> Row:
+    return Row(
+        str(package.id),
+        {
+            "calls": f"{package.calls:,}",
+            "remaining": f"{package.remaining(now):,}",
+            "action": package.action or context.texts("account.every_action"),
+            "expires": time_cell(package.expires_at) if package.expires_at else context.texts("account.never"),
+            "created": time_cell(package.created_at),
+        },
+    )
 
 
 def _add_package(context: Context, account: str, table: Table) -> None:
@@ -258,14 +256,7 @@ async def build_keys(context: Context) -> None:
         known.update({key.secret_id: key for key in keys})
         return Slice([_key_row(context, key) for key in keys], more)
 
-    columns = [
-        Column("key", texts("keys.key")),
-        Column("account", texts("keys.account")),
-        Column("state", texts("keys.state")),
-        Column("actions", texts("keys.actions")),
-        Column("used", texts("keys.used")),
-        Column("acts", ""),
-    ]
+    columns = [*(Column(name, texts(f"keys.{name}")) for name in ("key", "account", "state", "actions", "used")), Column("acts", "")]
     with section(texts("keys.all") if wanted is None else texts("keys.of", account=wanted), wide=True):
         with tag("div", classes="fm-row"):
             if context.may(Act.KEYS):
@@ -329,21 +320,19 @@ def _action_names(context: Context, key: AccessKey) -> str:
 
 async def _act_on_key(context: Context, name: str, key: AccessKey, done: Handler) -> None:
     texts = context.texts
+
+    async def set_enabled(on: bool) -> None:
+        await context.run(Act.KEYS, lambda cases: cases.administration.accounts.set_key_enabled(key.secret_id, on, actor=context.actor))
+        await done()
+
     match name:
         case "enable":
-            await context.run(
-                Act.KEYS, lambda cases: cases.administration.accounts.set_key_enabled(key.secret_id, True, actor=context.actor)
-            )
-            await done()
+            await set_enabled(True)
         case "disable":
-            if await confirm(
-                context, texts("keys.disable_title"), texts("keys.disable_text", secret_id=key.secret_id), texts("keys.disable")
-            ):
-                await context.run(
-                    Act.KEYS, lambda cases: cases.administration.accounts.set_key_enabled(key.secret_id, False, actor=context.actor)
-                )
+            text = texts("keys.disable_text", secret_id=key.secret_id)
+            if await confirm(context, texts("keys.disable_title"), text, texts("keys.disable")):
+                await set_enabled(False)
                 toast(context, texts("keys.was_disabled"))
-                await done()
         case "permit":
             _permit(context, key, done)
         case "temporary":
@@ -376,14 +365,8 @@ class _Permissions:
 def _create_key(context: Context, accounts: Sequence[str], wanted: str | None, done: Handler) -> None:
     texts = context.texts
     with dialog(context, texts("keys.create")) as opened:
-        owner = text_field(
-            texts("keys.account"),
-            wanted or (accounts[0] if accounts else ""),
-            longest=64,
-            hint=texts("keys.account_hint"),
-            suggestions=accounts[:_MOST_SUGGESTIONS],
-            required=True,
-        )
+        first, hint, known = wanted or next(iter(accounts), ""), texts("keys.account_hint"), accounts[:_MOST_SUGGESTIONS]
+        owner = text_field(texts("keys.account"), first, longest=64, hint=hint, suggestions=known, required=True)
         allowed = _Permissions(context, None)
 
         async def create() -> None:

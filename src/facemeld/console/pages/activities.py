@@ -129,10 +129,8 @@ async def build_activities(context: Context) -> None:
         return
     with tag("section", classes="fm-card fm-wide", aria_label=texts("activities.all")):
         with tag("div", classes="fm-filters", role="search"):
-            asked = context.query.get("state", "")
-            search = text_field(
-                texts("activities.search"), context.query.get("search", "")[:_LONGEST_SEARCH], longest=_LONGEST_SEARCH, kind="search"
-            )
+            asked, text = context.query.get("state", ""), context.query.get("search", "")[:_LONGEST_SEARCH]
+            search = text_field(texts("activities.search"), text, longest=_LONGEST_SEARCH, kind="search")
             options: dict[str, str] = {"": texts("activities.every_state"), **{state: texts(f"status.{state}") for state in _STATES}}
             state = choice(texts("activities.state"), asked if asked in options else "", options)
 
@@ -156,14 +154,10 @@ def _find(cases: UseCases, search: str, state: ActivityState | None, after: int 
 
 
 def _none_yet(context: Context) -> None:
-    texts = context.texts
-    with (
-        tag("section", classes="fm-card"),
-        empty(
-            "campaign", texts("activities.none"), texts("activities.none_advice" if context.may(Act.EDIT) else "activities.none_for_you")
-        ),
-    ):
-        if context.may(Act.EDIT):
+    texts, may_edit = context.texts, context.may(Act.EDIT)
+    advice = texts("activities.none_advice" if may_edit else "activities.none_for_you")
+    with tag("section", classes="fm-card"), empty("campaign", texts("activities.none"), advice):
+        if may_edit:
             tag("a", texts("activities.new"), "fm-button fm-primary", href=context.url("/activities/new"))
 
 
@@ -367,12 +361,10 @@ class _Materials:
         await self._reload()
 
     async def _reload(self) -> None:
-        counts = await self._context.run(
-            Act.READ, lambda cases: cases.administration.materials.counts([self._activity.id]).get(self._activity.id, {})
-        )
+        counts = await self._context.run(Act.READ, lambda cases: cases.administration.materials.counts([self._activity.id]))
         self._filters.clear()
         with self._filters:
-            self._tabs(counts)
+            self._tabs(counts.get(self._activity.id, {}))
         await self._grid.load()
 
     def _tabs(self, counts: Mapping[MaterialStatus, int]) -> None:

@@ -10,19 +10,7 @@ from dataclasses import dataclass
 from facemeld.api.calls import CONSOLE
 from facemeld.console.context import Context
 from facemeld.console.files import Upload
-from facemeld.console.parts.calls import (
-    account_address,
-    marks_badges,
-    marks_report,
-    outcome_badge,
-    outcome_cell,
-    outside_address,
-    paged_results,
-    request_address,
-    result_row,
-    results_table,
-    stage_bar,
-)
+from facemeld.console.parts import calls as parts
 from facemeld.console.parts.dialogs import close_button, confirm, dialog
 from facemeld.console.parts.fields import DropZone, choice, moment_field, read_moment, text_field
 from facemeld.console.parts.shell import Page
@@ -71,7 +59,7 @@ def _find_by_id(context: Context) -> None:
             async def find() -> None:
                 text = asked.value.strip().lower()
                 if _REQUEST_ID.fullmatch(text):
-                    context.go(request_address(context, text))
+                    context.go(parts.request_address(context, text))
                 else:
                     asked.complain(texts("requests.not_an_id"))
 
@@ -147,11 +135,11 @@ def _call_row(context: Context, usage: Usage, accounts: Mapping[int, str]) -> Ro
         usage.request_id,
         {
             "when": time_cell(usage.at),
-            "outcome": outcome_cell(context, usage.code),
+            "outcome": parts.outcome_cell(context, usage.code),
             "action": usage.action,
-            "account": link_cell(name, account_address(context, name)) if name else None,
+            "account": link_cell(name, parts.account_address(context, name)) if name else None,
             "took": duration_text(usage.milliseconds),
-            "request": id_cell(usage.request_id, request_address(context, usage.request_id)),
+            "request": id_cell(usage.request_id, parts.request_address(context, usage.request_id)),
         },
     )
 
@@ -181,10 +169,10 @@ async def build_request(context: Context) -> None:
         if seen.usage.incoming:
             with section(context.texts("request.incoming"), wide=True):
                 tag("p", context.texts("request.incoming_hint"), "fm-hint")
-                marks_badges(context, seen.usage.incoming)
+                parts.marks_badges(context, seen.usage.incoming)
     if seen.results:
         with section(context.texts("request.results"), wide=True):
-            await results_table(context, context.texts("request.results"), seen.results)
+            await parts.results_table(context, context.texts("request.results"), seen.results)
 
 
 def _read_call(cases: UseCases, asked: str) -> _Record:
@@ -201,7 +189,7 @@ def _call_facts(context: Context, usage: Usage, account: str) -> None:
         with fact("RequestId"):
             id_chip(context, usage.request_id)
         with fact(texts("request.outcome")):
-            outcome_badge(context, usage.code)
+            parts.outcome_badge(context, usage.code)
             if usage.charged:
                 badge(texts("request.charged"))
         with fact(texts("request.when")):
@@ -216,7 +204,7 @@ def _caller_facts(context: Context, usage: Usage, account: str) -> None:
     texts = context.texts
     with fact(texts("request.account")):
         if account:
-            link(account, account_address(context, account))
+            link(account, parts.account_address(context, account))
         else:
             tag("span", texts("request.unsigned"), "fm-hint")
     if usage.secret_id:
@@ -248,7 +236,7 @@ def _work_facts(context: Context, usage: Usage) -> None:
 def _stages(context: Context, usage: Usage) -> None:
     with section(context.texts("request.stages"), wide=True):
         if usage.stages:
-            stage_bar(context, usage.stages, max(float(usage.milliseconds), sum(usage.stages.values())))
+            parts.stage_bar(context, usage.stages, max(float(usage.milliseconds), sum(usage.stages.values())))
         else:
             tag("p", context.texts("request.no_stages"), "fm-hint")
 
@@ -262,11 +250,11 @@ async def build_results(context: Context) -> None:
 
     async def fetch(after: str | None, limit: int) -> Slice:
         found, more = await context.run(Act.READ, lambda cases: cases.administration.result_page(after, limit))
-        return Slice([result_row(context, result.id, result) for result in found], more)
+        return Slice([parts.result_row(context, result.id, result) for result in found], more)
 
     with section(texts("results.stored_results"), wide=True):
         tag("p", texts("results.hint"), "fm-hint")
-        table = await paged_results(context, texts("results.stored_results"), fetch)
+        table = await parts.paged_results(context, texts("results.stored_results"), fetch)
     if not context.may(Act.EDIT):
         return
     receipts: list[Table] = []
@@ -321,25 +309,24 @@ async def _receipts(context: Context) -> Table:
 
     async def fetch(before: int | None, limit: int) -> Slice:
         found = await context.run(Act.AUDIT, lambda cases: cases.administration.privacy.receipts(before=before, limit=limit + 1))
-        rows = []
-        for receipt in found[:limit]:
-            calls, files = _receipt_counts(receipt)
-            address = context.url(f"/files/receipts/{receipt.number}")
-            number = link_cell(texts("results.receipt_number", number=receipt.number), address)
-            rows.append(Row(str(receipt.number), {"number": number, "at": time_cell(receipt.at), "calls": calls, "files": files}))
-        return Slice(rows, found[limit - 1].number if len(found) > limit else None)
+        return Slice([_receipt_row(context, receipt) for receipt in found[:limit]], found[limit - 1].number if len(found) > limit else None)
 
     columns = [
-        Column("at", texts("results.when")),
-        Column("calls", texts("results.calls"), "end"),
-        Column("files", texts("results.files"), "end"),
-        Column("number", texts("results.receipt")),
+        Column("when", texts("results.when")),
+        *(Column(name, texts(f"results.{name}"), "end") for name in ("calls", "files")),
+        Column("receipt", texts("results.receipt")),
     ]
     with section(texts("results.deletions"), wide=True):
         tag("p", texts("results.deletions_hint"), "fm-hint")
         table = Table(context, texts("results.deletions"), columns, fetch, none=texts("results.no_deletions"))
         await table.load()
     return table
+
+
+def _receipt_row(context: Context, receipt: Receipt) -> Row:
+    calls, files = _receipt_counts(receipt)
+    name, address = context.texts("results.receipt_number", number=receipt.number), context.url(f"/files/receipts/{receipt.number}")
+    return Row(str(receipt.number), {"receipt": link_cell(name, address), "when": time_cell(receipt.at), "calls": calls, "files": files})
 
 
 def _receipt_counts(receipt: Receipt) -> tuple[int, int]:
@@ -369,7 +356,7 @@ async def build_verify(context: Context) -> None:
         with area:
             with section(texts("verify.found"), wide=True), tag("div", classes="fm-verified"):
                 tag("img", src=context.url(f"/temporary/{shown[-1]}"), alt=texts("verify.picture"), classes="fm-verified-picture")
-                marks_report(context, report)
+                parts.marks_report(context, report)
             _calls_of_picture(context, calls)
         return texts("verify.size", width=report["Width"], height=report["Height"])
 
@@ -379,7 +366,7 @@ async def build_verify(context: Context) -> None:
         hint = texts("verify.limit", megabytes=largest)
         DropZone(context, look, label=texts("verify.drop"), hint=hint, max_bytes=largest << 20, accept=_PICTURE_TYPES, lanes=1)
         if settings.verify.page:
-            link(texts("verify.public"), outside_address(context, "/verify"))
+            link(texts("verify.public"), parts.outside_address(context, "/verify"))
     area = tag("div", classes="fm-stack", role="status")
     context.client.on_delete(forget)
 
@@ -391,11 +378,11 @@ def _calls_of_picture(context: Context, calls: Sequence[Usage]) -> None:
             tag("p", texts("verify.no_calls"), "fm-hint")
         for usage in calls:
             with tag("div", classes="fm-row"):
-                outcome_badge(context, usage.code)
+                parts.outcome_badge(context, usage.code)
                 tag("span", f"{usage.action} {usage.version}")
                 moment(context, usage.at)
                 id_chip(context, usage.request_id)
-                link(texts("verify.record"), request_address(context, usage.request_id))
+                link(texts("verify.record"), parts.request_address(context, usage.request_id))
 
 
 VERIFY = Page("verify", "/verify", Act.READ, build_verify, icon="verified")

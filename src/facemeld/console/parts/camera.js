@@ -1,4 +1,4 @@
-// Takes a picture with the camera and sends it like a dropped file; it is in the memory of this page until then.
+// Takes a photo with the camera and uploads it like a dropped file; until then the photo stays in the page's memory.
 export default {
   template: `
     <div class="fm-camera">
@@ -17,7 +17,7 @@ export default {
   props: { url: String, words: Object },
   data: () => ({ live: false, ready: false, sending: false, message: "" }),
   computed: {
-    // Browsers give the camera to pages on secure addresses and on this machine only.
+    // Browsers allow the camera only on secure addresses and on localhost.
     possible() { return Boolean(navigator.mediaDevices?.getUserMedia); },
   },
   beforeUnmount() { this.close(); },
@@ -26,7 +26,7 @@ export default {
       this.message = "";
       this.ready = false;
       try {
-        // Not part of the data: what is, is wrapped, and a wrapped stream cannot be played.
+        // Not part of the component's data, because Vue wraps data in proxies and a wrapped stream cannot be played.
         this.stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "user", width: { ideal: 1280 } } });
       } catch {
         this.message = this.words.refused;

@@ -1,4 +1,4 @@
-// Texts of programs, one of which is seen, with a button that copies it. Tabs as the ARIA practices describe them.
+// Source texts under tabs with a button that copies the visible one; the tabs follow the ARIA practices.
 export default {
   template: `
     <div class="fm-code-tabs">

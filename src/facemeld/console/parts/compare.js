@@ -1,4 +1,4 @@
-// Two pictures upon each other with a divider that is dragged, or moved with the arrow keys.
+// Two pictures on top of each other with a divider that is dragged or moved with the arrow keys.
 export default {
   template: `
     <figure class="fm-compare" :style="{ '--ratio': ratio, '--at': at + '%' }">

@@ -1,4 +1,4 @@
-// Sends files one by one to an address of the page, with progress, so that the server never holds more than a few.
+// Uploads files with progress, a few at a time, so that the server never holds many.
 export default {
   template: `
     <div class="fm-drop" :class="{ 'fm-drop-over': over }"

@@ -1,4 +1,4 @@
-// One field of a form. It keeps what is being typed to itself, so that news from the server about other things does not disturb it.
+// A form field. It keeps the typed text itself, so that updates from the server do not disturb typing.
 export default {
   template: `
     <div class="fm-field" :class="'fm-field-' + kind">
@@ -46,7 +46,7 @@ export default {
   },
   data() { return { current: this.value }; },
   beforeUnmount() { clearTimeout(this.later); },
-  // The value comes along with every other change of the field, and may be older than what is in it: only what was put in on purpose counts.
+  // Every update of the field carries its value, which may be older than the typed one; take it only if `shown` has changed.
   watch: { shown() { this.current = this.value; } },
   computed: {
     described() {
@@ -55,7 +55,7 @@ export default {
     spoken() { return this.ends.length ? `${this.current}: 0 ${this.ends[0]}, 100 ${this.ends[1]}` : null; },
   },
   methods: {
-    // A slider that moves tells it ten times a second at most; where it is let go, at once, so that no button pressed next comes before.
+    // A moving slider reports at most ten times a second; when released it reports at once, before any button can be pressed.
     tell(settled) {
       clearTimeout(this.later);
       const early = this.kind === "slider" && !settled ? 100 - (Date.now() - (this.told ?? 0)) : 0;

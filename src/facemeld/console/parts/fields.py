@@ -264,7 +264,7 @@ class Camera(ui.element, component="camera.js"):
 
 
 def _upload_address(element: ui.element, context: Context, on_file: Receiver, max_bytes: int) -> str:
-    """Open an inbox for uploads until the page is closed and return its address; ``on_file`` draws inside ``element``."""
+    """Accept uploads until the page is closed and return their address; ``on_file`` draws inside ``element``."""
 
     async def receive(upload: Upload) -> str | None:
         with element:

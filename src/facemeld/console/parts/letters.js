@@ -1,4 +1,4 @@
-// Single letters that do something while nobody types. What leads into a field does so here: the next key may come before the server answers.
+// Keyboard shortcuts of single letters, ignored while typing. The focus moves here and not on the server, because the next key may come before the server's reply.
 export default {
   render: () => null,
   props: { letters: Array, subject: String, active: Boolean, into: { type: Object, default: () => ({}) } },
@@ -11,7 +11,7 @@ export default {
       if (event.target.closest?.("input, select, textarea, [contenteditable]") || document.querySelector("[role=dialog]")) return;
       const field = document.getElementById(this.into[letter] ?? "");
       if (field && !field.value.trim()) {
-        // The letter itself must not be written into the field.
+        // Keep the letter itself out of the field.
         event.preventDefault();
         field.focus();
       } else {

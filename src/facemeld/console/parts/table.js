@@ -1,4 +1,4 @@
-// A table of one page of a list; the server decides what is on the page, this draws it.
+// Draws the page of a list that the server sends.
 export default {
   template: `
     <div class="fm-table-area">
