@@ -18,9 +18,8 @@ from facemeld.console.parts.widgets import Handler, Tone, badge, button, fact, i
 from facemeld.console.texts import settings_in_chinese
 from facemeld.db.audit import AuditEntry, AuditVerdict
 from facemeld.upkeep.administration import Administration, SettingView, Source
-from facemeld.users.passwords import generate_password
 from facemeld.users.signin import Act
-from facemeld.users.types import Role, User
+from facemeld.users.types import Role, User, generate_password
 
 _ROLE_TONES: dict[Role, Tone] = {Role.OWNER: "warn", Role.OPERATOR: "info"}
 _SOURCE_TONES: dict[Source, Tone] = {Source.ENVIRONMENT: "info", Source.COMMAND: "warn"}
