@@ -24,7 +24,7 @@ from facemeld.settings.catalogue import Settings
 from facemeld.usage.types import Usage
 from facemeld.users.types import Role
 from tests.api.live import eventually
-from tests.clients.drivers import MODULES, TCCLI
+from tests.clients.drivers import MODULES
 from tests.console.browser import NARROW, ConsoleWorld, Visit, assert_accessible, assert_fits, photograph
 
 SLOW = 30_000
@@ -273,7 +273,6 @@ PROGRAMS: dict[str, tuple[list[str], bool]] = {
     "Python": ([sys.executable, "program"], True),
     "curl": (["sh", "program"], shutil.which("openssl") is not None and shutil.which("curl") is not None),
     "Node": (["node", "program"], shutil.which("node") is not None and MODULES.is_dir()),
-    "tccli": (["sh", "program"], TCCLI.exists()),
 }
 """How the programs are run, and whether this machine can."""
 
@@ -286,7 +285,7 @@ def test_the_code_runs(ready: Page, console_world: ConsoleWorld, folder: Path, a
     ready.get_by_label("RspImgType").select_option(kind)
     expect(ready.get_by_role("tabpanel", name="Python")).to_contain_text("result.png" if kind == "base64" else "print(reply.FusedImage")
     shutil.copy(console_template(console_world), folder / "template.png")
-    environment = {**keys(console_world), "NODE_PATH": str(MODULES), "PATH": f"{TCCLI.parent}{os.pathsep}{os.environ['PATH']}"}
+    environment = {**keys(console_world), "NODE_PATH": str(MODULES)}
     assert PROGRAMS["Python"][1]
     for name, (command, possible) in PROGRAMS.items():
         if not possible:

@@ -123,8 +123,8 @@ class Server:
         if not settings.console.enabled:
             return
         from facemeld.console.console import create_console
-        from facemeld.console.session.preferences import PATH
-        from facemeld.console.usecases import UseCases
+        from facemeld.console.context import UseCases
+        from facemeld.console.preferences import PATH
 
         console = create_console(UseCases(services.administration, services.overview, services.previewing, settings, calls))
         self._console_running = console.running

@@ -1,4 +1,4 @@
-"""Puts the console together: the widget library under our guard, the pages, the files, start and stop."""
+"""Builds the console: NiceGUI behind the guard, the pages, the routes, and what runs while the server runs."""
 
 from __future__ import annotations
 
@@ -20,17 +20,14 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from facemeld.accounts.types import AccountNotFound
-from facemeld.console.context import Context
+from facemeld.console.context import Context, UseCases
+from facemeld.console.files import StoredFiles
 from facemeld.console.pages import PAGES
 from facemeld.console.parts.shell import Page, shell
-from facemeld.console.pictures import Pictures
-from facemeld.console.plain import folder, problem
-from facemeld.console.session.guard import Guard, Nonces, guard_messages
-from facemeld.console.session.signin import SignInRoutes
-from facemeld.console.usecases import UseCases
+from facemeld.console.preferences import STATIC, problem
+from facemeld.console.session import Guard, Nonces, SignInRoutes, guard_messages
 from facemeld.errors import FacemeldError
 from facemeld.materials.types import ActivityNotFound, MaterialDeleted, MaterialNotFound
-from facemeld.users.signin import NEEDED_ROLES
 from facemeld.users.types import RoleInsufficient, UserNotFound
 
 logger = logging.getLogger("facemeld.console")
@@ -42,11 +39,7 @@ _SECONDS_TO_RECONNECT = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Console:
-    """The console of one server.
-
-    Attributes:
-        asgi: The application, to be mounted at ``PATH``.
-    """
+    """The console of a server; ``asgi`` is to be mounted at ``PATH``."""
 
     asgi: ASGIApp
     _widgets: FastAPI
@@ -54,7 +47,7 @@ class Console:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Everything that pages need while they are open; mounted applications are not started by themselves."""
+        """Run NiceGUI's background tasks; Starlette does not start the lifespan of mounted applications."""
         counting = asyncio.create_task(self._count())
         try:
             async with self._widgets.router.lifespan_context(self._widgets):
@@ -64,23 +57,19 @@ class Console:
             await asyncio.gather(counting, return_exceptions=True)
 
     async def _count(self) -> None:
-        """Count the calls of the last weeks, so that the first visitor need not wait for it."""
+        """Count the calls of the last weeks, to save the first visitor the wait."""
         while True:
             try:
                 if await asyncio.to_thread(self._cases.overview.statistics.refresh, 1.0):
                     return
             except FacemeldError:
-                logger.exception("The calls could not be counted; the first page tries again when it is opened")
+                logger.exception("The calls could not be counted; the home page will try again")
                 return
             await asyncio.sleep(0.1)
 
 
 def create_console(cases: UseCases) -> Console:
-    """Build the console; once in a process, because the widget library has one application for all.
-
-    Args:
-        cases: The use cases.
-    """
+    """Build the console; only once per process, because NiceGUI has one application per process."""
     for page in PAGES:
         _register(page, cases)
     widgets = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
@@ -95,17 +84,17 @@ def create_console(cases: UseCases) -> Console:
         show_welcome_message=False,
     )
     guard_messages()
-    # The library's bar for requests under way has no name, and what takes its time says so itself.
+    # Quasar's loading bar has no accessible name, and slow controls show their progress themselves.
     nicegui.app.config.quasar_config["loadingBar"]["skipHijack"] = True
     nicegui.app.exception_handler(404)(_not_found)
-    logging.getLogger("nicegui").addFilter(_not_expected)
+    logging.getLogger("nicegui").addFilter(_is_unexpected)
     inner = Starlette(
         routes=[
             *SignInRoutes(cases).routes(),
             *cases.uploads.routes(),
             *cases.temporary_files.routes(),
-            *Pictures(cases).routes(),
-            Mount("/static", StaticFiles(directory=folder())),
+            *StoredFiles(cases.administration).routes(),
+            Mount("/static", StaticFiles(directory=STATIC)),
             Mount("/", GZipMiddleware(Nonces(widgets), minimum_size=1024)),
         ]
     )
@@ -115,7 +104,7 @@ def create_console(cases: UseCases) -> Console:
 def _register(page: Page, cases: UseCases) -> None:
     async def show(request: Request, client: Client) -> Response | None:
         context = Context.of(cases, request, client)
-        if not context.principal.role.allows(NEEDED_ROLES[page.act]):
+        if not context.may(page.act):
             return problem(request, 403, "forbidden")
         try:
             with shell(context, page, PAGES):
@@ -136,6 +125,6 @@ async def _not_found(request: Request, _: Exception) -> HTMLResponse:
     return problem(request, 404, "missing")
 
 
-def _not_expected(record: logging.LogRecord) -> bool:
-    """Whether something is worth a place in the log: what a use case refuses is told to the user instead."""
+def _is_unexpected(record: logging.LogRecord) -> bool:
+    """Keep errors of use cases out of the log, because the user sees their message."""
     return not (record.exc_info and isinstance(record.exc_info[1], FacemeldError)) and not isinstance(record.msg, FacemeldError)

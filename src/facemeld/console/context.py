@@ -1,10 +1,10 @@
-"""What a page works with: the use cases behind the user's role, the user's preferences, texts and addresses."""
+"""The context that pages are drawn in: use cases behind the user's role, preferences, texts and addresses."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from typing import TypeVar
 from urllib.parse import urlencode
@@ -12,10 +12,14 @@ from urllib.parse import urlencode
 from nicegui import Client
 from starlette.requests import Request
 
-from facemeld.console.session.guard import session_of
-from facemeld.console.session.preferences import Preferences, base_of, preferences_of
+from facemeld.api.calls import DirectCalls
+from facemeld.console.files import TemporaryFiles, Uploads
+from facemeld.console.preferences import Preferences, base_of, preferences_of, session_of
 from facemeld.console.texts import Texts
-from facemeld.console.usecases import UseCases
+from facemeld.fusing.service import PreviewService
+from facemeld.settings.catalogue import Settings
+from facemeld.upkeep.administration import Administration
+from facemeld.upkeep.overview import Overview
 from facemeld.users.signin import NEEDED_ROLES, Act, require
 from facemeld.users.types import Principal
 
@@ -23,15 +27,27 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
-    """One open page of one user.
+class UseCases:
+    """The use cases behind the console, the settings, and the files of open pages; ``app/server.py`` builds it."""
 
-    The use cases are reached through ``run`` and ``call`` only. Both ask the database again whether the session is in force and
-    what its user may do now, because a page stays open for hours; so a control that was drawn for an operator does nothing for
-    someone who has become a viewer.
+    administration: Administration
+    overview: Overview
+    previews: PreviewService
+    settings: Settings
+    calls: DirectCalls
+    uploads: Uploads = field(default_factory=Uploads)
+    temporary_files: TemporaryFiles = field(default_factory=TemporaryFiles)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """An open page of a user.
+
+    Pages reach the use cases only through ``run`` and ``call``, which read session and role from the database each time, because
+    a page stays open for hours. A control that was drawn for an operator fails once the operator has become a viewer.
 
     Attributes:
-        principal: Who opened the page, for what is drawn; never for what is done.
+        principal: The user when the page was opened; decides what is drawn, never what is done.
         client: The page in the browser.
     """
 
@@ -43,7 +59,7 @@ class Context:
 
     @classmethod
     def of(cls, cases: UseCases, request: Request, client: Client) -> Context:
-        """The context of a request that the guard let through."""
+        """Return the context of a request that the guard let through."""
         return cls(cases, request, client, request.scope["state"]["principal"], preferences_of(request))
 
     @property
@@ -58,12 +74,12 @@ class Context:
 
     @property
     def actor(self) -> str:
-        """Who acts, for the audit log."""
+        """The user's name in the audit log."""
         return self.principal.actor
 
     @property
     def query(self) -> Mapping[str, str]:
-        """The page's query."""
+        """The query of the page's address."""
         return self.request.query_params
 
     @property
@@ -72,34 +88,30 @@ class Context:
         return self.request.path_params
 
     def may(self, act: Act) -> bool:
-        """Whether to draw a control for an act."""
+        """Return whether to draw a control for an act."""
         return self.principal.role.allows(NEEDED_ROLES[act])
 
     def url(self, path: str, **query: str | int | None) -> str:
-        """Address of a page or file of the console, as the browser must ask for it."""
+        """Return the address of a page or file of the console as the browser must request it."""
         wanted = {name: value for name, value in query.items() if value is not None}
         return base_of(self.request) + path + (f"?{urlencode(wanted)}" if wanted else "")
 
     def go(self, address: str) -> None:
-        """Lead the browser to another page; ``address`` comes from ``url``."""
-        # The library puts the console's own path before what it is given.
+        """Open another page in the browser; ``address`` comes from ``url``."""
+        # NiceGUI adds the console's own path.
         self.client.open(address.removeprefix(base_of(self.request)))
 
     def now(self) -> datetime:
-        """The present moment in UTC."""
+        """Return the current time in UTC."""
         return self.cases.administration.clock()
 
     async def run(self, act: Act, work: Callable[[UseCases], T]) -> T:
-        """Do something with the use cases, in a thread, if the user may do this kind of act now.
-
-        Args:
-            act: What kind of act it is.
-            work: Gets the use cases; must not touch the page.
+        """Call ``work`` in a thread if the user's role allows the act now; ``work`` must not touch the page.
 
         Raises:
-            TokenInvalid: the session has ended.
-            RoleInsufficient: the user may not do it.
-            FacemeldError: whatever ``work`` raises.
+            TokenInvalid: The session has ended.
+            RoleInsufficient: The role does not allow the act.
+            FacemeldError: Raised by ``work``.
         """
 
         def checked() -> T:
@@ -109,7 +121,7 @@ class Context:
         return await asyncio.to_thread(checked)
 
     async def call(self, act: Act, work: Callable[[UseCases], Awaitable[T]]) -> T:
-        """Like ``run``, for use cases that are asynchronous themselves."""
+        """Like ``run``, for asynchronous use cases."""
         await asyncio.to_thread(self._check, act)
         return await work(self.cases)
 

@@ -1,4 +1,4 @@
-"""The texts of the console in English and Chinese: one file for each page and language."""
+"""The console's texts in English and Chinese, in one file per page and language."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ Language: TypeAlias = Literal["en", "zh"]
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
 NAMES: Mapping[Language, str] = MappingProxyType({"en": "English", "zh": "中文"})
 TAGS: Mapping[Language, Literal["en-US", "zh-CN"]] = MappingProxyType({"en": "en-US", "zh": "zh-CN"})
-"""BCP 47 tags, for the page and for the widgets' own texts."""
+"""BCP 47 tags, for pages and for NiceGUI's own texts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """All texts in one language; ``texts("home.title")`` is the text ``title`` of the file ``home.json``."""
+    """All texts in a language; ``texts("home.title")`` is the text ``title`` of the file ``home.json``."""
 
     language: Language
 
@@ -29,38 +29,30 @@ class Texts:
         return TAGS[self.language]
 
     def __call__(self, key: str, **values: object) -> str:
-        """A text with its values filled in.
-
-        Raises:
-            KeyError: there is no such text, or a value is missing.
-        """
+        """Return a text with its values filled in; raise KeyError if the text or a value is missing."""
         text = catalogue(self.language)[key]
         return text.format(**values) if values else text
 
     def count(self, key: str, number: int) -> str:
-        """A text about a number of things, ``{count}`` in it; where there is just one, the text with ``_one`` behind its key.
-
-        Raises:
-            KeyError: one of the two texts is missing.
-        """
+        """Return a text with a number in place of ``{count}``; for 1, the text whose key ends with ``_one``."""
         return self(f"{key}_one" if number == 1 else key, count=f"{number:,}")
 
     def failure(self, error: Exception) -> str:
-        """What is said about an error of a use case: a text of its own, or of its base, or the error's message."""
+        """Return the text for an error's class or the nearest base class that has a text, or else the error's message."""
         texts = catalogue(self.language)
         return next((texts[key] for kind in type(error).__mro__ if (key := f"errors.{kind.__name__}") in texts), str(error))
 
     def group(self, prefix: str) -> dict[str, str]:
-        """All texts of a group by the rest of their names, for a component that does its own work in the browser."""
+        """Return all texts whose keys begin with ``prefix.``, by the rest of the key; for components in the browser."""
         start = prefix + "."
         return {key.removeprefix(start): text for key, text in catalogue(self.language).items() if key.startswith(start)}
 
 
 @functools.cache
 def catalogue(language: Language) -> Mapping[str, str]:
-    """All texts of a language by key."""
+    """Return all texts of a language by key."""
     found: dict[str, str] = {}
-    for file in sorted((resources.files("facemeld.console") / "texts" / language).iterdir(), key=lambda one: one.name):
+    for file in sorted((resources.files("facemeld.console") / "texts" / language).iterdir(), key=lambda file: file.name):
         if file.name.endswith(".json"):
             texts: dict[str, Any] = json.loads(file.read_text("utf-8"))
             found.update({f"{file.name.removesuffix('.json')}.{name}": str(text) for name, text in texts.items()})
@@ -69,27 +61,22 @@ def catalogue(language: Language) -> Mapping[str, str]:
 
 @functools.cache
 def settings_in_chinese() -> Mapping[str, str]:
-    """What each setting does, by its name; the catalogue of settings itself says it in English."""
+    """Return the description of each setting in Chinese, by name; the settings themselves have it in English."""
     file = resources.files("facemeld.console") / "texts" / "settings_zh.json"
     found: dict[str, str] = json.loads(file.read_text("utf-8"))
     return MappingProxyType(found)
 
 
 def choose_language(cookie: str | None, accepted: str | None) -> Language:
-    """The language of a request.
-
-    Args:
-        cookie: What the user chose.
-        accepted: The header Accept-Language.
-    """
+    """Return the language of a request: the user's choice in the cookie, or else the best match in Accept-Language."""
     if cookie in LANGUAGES:
         return cookie
-    wishes: list[tuple[float, Language]] = []
+    candidates: list[tuple[float, Language]] = []
     for part in (accepted or "").lower().split(","):
         name, _, weight = part.strip().partition(";q=")
-        wishes += [(_number(weight), language) for language in LANGUAGES if name == language or name.startswith(f"{language}-")]
-    # The first of several wishes of equal weight counts.
-    return max(wishes, key=lambda wish: wish[0])[1] if wishes else "en"
+        candidates += [(_number(weight), language) for language in LANGUAGES if name == language or name.startswith(f"{language}-")]
+    # max keeps the first of several candidates of equal weight.
+    return max(candidates, key=lambda candidate: candidate[0])[1] if candidates else "en"
 
 
 def _number(weight: str) -> float:

@@ -8,7 +8,7 @@ from typing import TypedDict, get_args
 
 from nicegui.elements.mixins.text_element import TextElement
 
-from facemeld.console.context import Context
+from facemeld.console.context import Context, UseCases
 from facemeld.console.files import Upload
 from facemeld.console.parts.dialogs import confirm, toast
 from facemeld.console.parts.fields import DropZone, Field, Latest, choice, slider, switch, text_field
@@ -16,7 +16,6 @@ from facemeld.console.parts.materials import GROUPS, activity_state, picture_add
 from facemeld.console.parts.shell import Page
 from facemeld.console.parts.tables import COUNTED, Column, Paged, Part, Row, Slice, Table, badge_cell, id_cell, link_cell, time_cell
 from facemeld.console.parts.widgets import badge, button, empty, fact, icon, id_chip, link, moment, path_links, section, tag
-from facemeld.console.usecases import UseCases
 from facemeld.materials.types import Activity, ActivityState, Material, MaterialStatus
 from facemeld.users.signin import Act
 

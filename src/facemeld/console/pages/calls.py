@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from facemeld.api.calls import CONSOLE
-from facemeld.console.context import Context
+from facemeld.console.context import Context, UseCases
 from facemeld.console.files import Upload
 from facemeld.console.parts import calls as parts
 from facemeld.console.parts.dialogs import close_button, confirm, dialog
@@ -16,7 +16,6 @@ from facemeld.console.parts.fields import DropZone, choice, moment_field, read_m
 from facemeld.console.parts.shell import Page
 from facemeld.console.parts.tables import Column, Row, Slice, Table, id_cell, link_cell, time_cell
 from facemeld.console.parts.widgets import badge, button, duration_text, empty, fact, id_chip, link, moment, section, size_text, tag
-from facemeld.console.usecases import UseCases
 from facemeld.privacy.types import Receipt
 from facemeld.results.types import ResultId
 from facemeld.usage.types import CallFilter, Usage

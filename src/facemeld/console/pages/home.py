@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from facemeld.console.context import Context
+from facemeld.console.context import Context, UseCases
 from facemeld.console.parts.shell import Page
 from facemeld.console.parts.tables import Column, Row, Series, Slice, Table, badge_cell, bars, id_cell, time_cell
 from facemeld.console.parts.widgets import Tone, badge, duration_text, empty, fact, figure, figures, icon, moment, section, size_text, tag
-from facemeld.console.usecases import UseCases
 from facemeld.upkeep.overview import FirstSteps, Health, Stored
 from facemeld.usage.statistics import Figures
 from facemeld.usage.types import Usage

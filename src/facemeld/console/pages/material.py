@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nicegui.elements.mixins.text_element import TextElement
 
-from facemeld.console.context import Context
+from facemeld.console.context import Context, UseCases
 from facemeld.console.files import Upload
 from facemeld.console.pages.activities import degree_sliders
 from facemeld.console.parts.dialogs import Undoable, dialog, dialog_buttons, toast
@@ -12,7 +12,6 @@ from facemeld.console.parts.fields import DropZone, Field, Latest, switch, text_
 from facemeld.console.parts.materials import GROUPS, Faces, draw_history, status_badge
 from facemeld.console.parts.shell import Page
 from facemeld.console.parts.widgets import badge, button, empty, fact, id_chip, moment, path_links, section, size_text, tag
-from facemeld.console.usecases import UseCases
 from facemeld.fusing.service import Permit, PreviewRequest
 from facemeld.materials.service import choices
 from facemeld.materials.types import Activity, Material

@@ -5,10 +5,10 @@ from __future__ import annotations
 from facemeld.console.context import Context
 from facemeld.console.parts.shell import Page
 from facemeld.console.parts.widgets import section, tag
-from facemeld.console.playground.controls import choosing, controls
+from facemeld.console.playground.call import Outcome, controls
 from facemeld.console.playground.draft import Bench
-from facemeld.console.playground.outcome import Code, Outcome
-from facemeld.console.playground.photos import Photos, Template
+from facemeld.console.playground.snippets import Code
+from facemeld.console.playground.template import Photos, Template, choosing
 from facemeld.users.signin import Act
 
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from facemeld.console.context import Context
+from facemeld.console.context import Context, UseCases
 from facemeld.console.parts.dialogs import close_button, dialog, tell_failure, toast
 from facemeld.console.parts.fields import Field, Letters, switch, text_field
 from facemeld.console.parts.materials import GROUPS, Faces, draw_history, picture_address, status_badge, status_text
 from facemeld.console.parts.shell import Page
 from facemeld.console.parts.tables import COUNTED, total_text
 from facemeld.console.parts.widgets import button, empty, id_chip, link, moment, tag
-from facemeld.console.usecases import UseCases
 from facemeld.db.audit import AuditEntry
 from facemeld.errors import FacemeldError
 from facemeld.materials.service import Choice, choices

@@ -12,7 +12,7 @@ from facemeld.console.context import Context
 from facemeld.console.parts.dialogs import close_button, confirm, dialog, toast
 from facemeld.console.parts.tables import Cell, Column, Row, Slice, Table, badge_cell, button_cell, time_cell
 from facemeld.console.parts.widgets import Tone, badge, duration_text, fact, icon, size_text, tag
-from facemeld.console.session.preferences import PATH
+from facemeld.console.preferences import PATH
 from facemeld.results.types import ResultId, ResultSummary
 from facemeld.timing import STAGES
 from facemeld.users.signin import Act

@@ -13,8 +13,7 @@ from facemeld import __version__
 from facemeld.console.context import Context
 from facemeld.console.parts.dialogs import tell_failure
 from facemeld.console.parts.widgets import icon, tag
-from facemeld.console.plain import version
-from facemeld.console.session.preferences import THEMES, Theme
+from facemeld.console.preferences import THEMES, Theme, version
 from facemeld.console.texts import NAMES, Language
 from facemeld.users.signin import NEEDED_ROLES, Act
 

@@ -1,4 +1,4 @@
-"""A call in the making: what was chosen, the parameters that it makes, and who is told of changes."""
+"""The state of an open playground: the choices, the parameters made of them, and listeners for changes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ RADIOS: Mapping[str, int] = {
 """Strengths of FuseFaceUltra with their defaults, in hundredths."""
 
 FIXED_TYPE = 6
-"""The model type that does not look at the strengths."""
+"""The model type that ignores the strengths."""
 
 _LONG = 96
 _NAME = re.compile(r"[^A-Za-z0-9._-]+")
@@ -32,7 +32,7 @@ _NAME = re.compile(r"[^A-Za-z0-9._-]+")
 
 @dataclass(frozen=True, slots=True)
 class FileText:
-    """Stands for the base64 text of a file that the caller has."""
+    """A placeholder for the base64 text of a file."""
 
     name: str
 
@@ -42,10 +42,9 @@ class Photo:
     """A user's photo.
 
     Attributes:
-        name: Name of its file, made harmless.
-        data: Its bytes.
-        ticket: Where the page shows it.
-        face: Number of the template's face that it goes to; 0 for the largest one still free.
+        name: A file name that is safe in code.
+        ticket: Ticket of the temporary file that the page shows.
+        face: Number of the template's face that it replaces; 0 for the largest free face.
     """
 
     name: str
@@ -56,20 +55,15 @@ class Photo:
 
 @dataclass(slots=True)
 class Draft:
-    """What was chosen so far.
+    """The user's choices.
 
     Attributes:
-        action: Which action.
-        project_id, model_id: Activity and material; empty until they are chosen.
-        template: Name of the material's file.
+        project_id, model_id: Ids of activity and material; empty until they are chosen.
+        template: File name for the material's picture.
         faces: The material's faces, the largest first.
-        photos: One to six.
         shape, features: Degrees of FuseFace; None for the material's own.
-        logo: Whether the result carries the visible label.
-        kind: ``url`` or ``base64``.
-        model_type: Of FuseFaceUltra.
         radios: Strengths of FuseFaceUltra in hundredths.
-        consent: Reference to the consent of the people shown; empty for none.
+        consent: Consent reference; may be empty.
     """
 
     action: Action = "FuseFace"
@@ -87,27 +81,28 @@ class Draft:
     consent: str = ""
 
     def parameters(self, text: Callable[[str], Any]) -> dict[str, Any]:
-        """The parameters of the call.
-
-        Args:
-            text: What stands for the base64 text of a file, by the file's name.
-        """
+        """Return the parameters of the call; ``text`` maps the name of a file to its base64 text or a placeholder."""
         return self._fuse_face(text) if self.action == "FuseFace" else self._ultra(text)
 
+    @property
+    def result(self) -> str:
+        """File name for the result."""
+        return self.template.replace("template", "result")
+
     def assign(self, photo: Photo, face: int) -> None:
-        """Let a photo go to a face; another one that went there goes to the largest one still free."""
+        """Assign a photo to a face; a photo assigned to it before gets the largest free face."""
         for other in self.photos:
             if other is not photo and face and other.face == face:
                 other.face = 0
         photo.face = face
 
     def first_free(self) -> int:
-        """Number of the first face that no photo goes to; 0 if there is none."""
+        """Return the number of the first face without a photo; 0 if there is none."""
         taken = {photo.face for photo in self.photos}
         return next((face.number for face in self.faces if face.number not in taken), 0)
 
     def file_name(self, name: str) -> str:
-        """A name for a photo that is safe in code and no other photo's."""
+        """Return a name for a photo that is safe in code and unique in this draft."""
         stem, dot, extension = (_NAME.sub("_", name).strip("._-")[-60:] or "photo.jpg").rpartition(".")
         base = stem if dot else extension
         end = f".{extension}" if dot else ""
@@ -150,7 +145,7 @@ class Draft:
 
 
 def shortened(value: Any) -> Any:
-    """A value with its long texts cut, for people to read."""
+    """Return a nested value with long texts cut for display."""
     match value:
         case dict():
             return {name: shortened(one) for name, one in value.items()}
@@ -171,13 +166,7 @@ _EXTENSIONS = {"jpeg": "jpg"}
 
 @dataclass(slots=True)
 class Bench:
-    """One open playground.
-
-    Attributes:
-        context: The page's context.
-        draft: What was chosen.
-        activity, material: Of the draft; None until they are chosen.
-    """
+    """An open playground: its draft and the listeners for changes; activity and material are None until they are chosen."""
 
     context: Context
     draft: Draft = field(default_factory=Draft)
@@ -186,32 +175,34 @@ class Bench:
     _listeners: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
     _choosers: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
 
+    @property
+    def server(self) -> str:
+        """The address at which programs reach the API, without a final slash."""
+        url = self.context.request.url
+        return self.context.cases.settings.server.public_url.rstrip("/") or f"{url.scheme}://{url.netloc}"
+
     def on_change(self, act: Callable[[], Awaitable[None]]) -> None:
-        """Call something whenever the call would be another one."""
+        """Add a listener for any change of the draft."""
         self._listeners.append(act)
 
     def on_template(self, act: Callable[[], Awaitable[None]]) -> None:
-        """Call something when another material was chosen, before those of ``on_change``."""
+        """Add a listener for a change of material; it is called before the listeners of ``on_change``."""
         self._choosers.append(act)
 
     async def changed(self) -> None:
-        """Tell that the draft has changed."""
+        """Notify the listeners of ``on_change``."""
         for act in self._listeners:
             await act()
 
     async def choose(self, material: Material | None) -> None:
-        """Take a material as the template; its activity is read if it is another one.
-
-        Args:
-            material: The material; None for none.
-        """
+        """Choose a material, or none, as the template, with its activity."""
         draft = self.draft
         if material is not None and (self.activity is None or self.activity.number != material.activity):
             self.activity = await self.context.run(Act.READ, lambda cases: cases.administration.activities.get(None, material.activity_id))
         self.material = material
         draft.project_id = "" if material is None else material.activity_id
         draft.model_id = "" if material is None else material.id
-        # Calls that name no face get the largest first.
+        # The API assigns photos without a face to the largest free face.
         draft.faces = () if material is None else tuple(sorted(material.faces, key=lambda face: -face.box.area))
         if material is not None:
             draft.template = f"template.{_EXTENSIONS.get(material.format, material.format)}"
@@ -224,7 +215,7 @@ class Bench:
         await self.changed()
 
     def degrees(self) -> tuple[int, int]:
-        """The degrees that a call gets which names none."""
+        """Return the degrees of shape and features for a call without degrees of its own."""
         material, activity = self.material, self.activity
         if material is None or activity is None:
             return 50, 50

@@ -1,37 +1,155 @@
-"""The users' photos, dropped or taken with the camera, and which face of the template each goes to."""
+"""Choose a template, photos, and the template's face that each photo goes to."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from nicegui.elements.mixins.text_element import TextElement
 
-from facemeld.console.files import Upload, kind_of
+from facemeld.console.context import Context, UseCases
+from facemeld.console.files import Upload
 from facemeld.console.parts.fields import Camera, DropZone, Field, choice
-from facemeld.console.parts.materials import picture_address
-from facemeld.console.parts.widgets import icon, tag
+from facemeld.console.parts.materials import picture_address, status_text, status_tone
+from facemeld.console.parts.tables import COUNTED, Paged, Part
+from facemeld.console.parts.widgets import badge, empty, icon, link, tag
 from facemeld.console.playground.draft import Bench, Photo
 from facemeld.errors import FacemeldError
-from facemeld.materials.types import Material, MaterialFace
+from facemeld.materials.types import Activity, ActivityNotFound, Material, MaterialFace
+from facemeld.media.containers import sniff
+from facemeld.users.signin import Act
+
+MOST_ACTIVITIES = 200
+_THUMBNAILS = 8
+
+
+async def choosing(bench: Bench) -> None:
+    """Draw the choice of activity and material, and choose those in the page's address or the newest."""
+    context = bench.context
+    wanted, activities = await context.run(Act.READ, lambda cases: _look(context, cases))
+    if not activities:
+        with empty("campaign", context.texts("playground.no_activity"), context.texts("playground.no_activity_advice")):
+            link(context.texts("playground.to_activities"), context.url("/activities"), "fm-button fm-primary")
+        return
+    here = wanted.activity_id if wanted is not None else _asked(context, activities)
+    bench.activity = activities[here]
+    chooser = choice(
+        context.texts("playground.activity"),
+        here,
+        {name: f"{one.name} · {name}" for name, one in activities.items()},
+        hint=context.texts("playground.some_activities", count=MOST_ACTIVITIES) if len(activities) >= MOST_ACTIVITIES else "",
+    )
+    gallery = _Gallery(bench)
+
+    async def change() -> None:
+        bench.activity = activities[chooser.value]
+        await gallery.paged.load()
+        if gallery.shown:
+            await gallery.pick(gallery.shown[0])
+        else:
+            await bench.choose(None)
+
+    chooser.on_change(change)
+    await gallery.paged.load()
+    if wanted is not None or gallery.shown:
+        await gallery.pick(wanted or gallery.shown[0])
+
+
+def _look(context: Context, cases: UseCases) -> tuple[Material | None, Mapping[str, Activity]]:
+    """Return the material that the page's address names, and the activities, the newest first."""
+    admin = cases.administration
+    named = context.query.get("material")
+    material = admin.materials.get(None, named) if named else None
+    page = admin.activities.activities(None, limit=MOST_ACTIVITIES, newest=True)
+    found = {one.id: one for one in page.items if not one.disabled}
+    asked = material.activity_id if material is not None else context.query.get("activity")
+    if asked and asked not in found:
+        found = {asked: admin.activities.get(None, asked), **found}
+    return material, found
+
+
+def _asked(context: Context, activities: Mapping[str, Activity]) -> str:
+    asked = context.query.get("activity")
+    if asked and asked not in activities:
+        raise ActivityNotFound(f"the activity must be an existing one, got {asked[:40]!r}")
+    return asked or next(iter(activities))
+
+
+class _Gallery:
+    """Thumbnails of the activity's materials, in pages."""
+
+    def __init__(self, bench: Bench) -> None:
+        self._bench = bench
+        self._buttons: dict[str, TextElement] = {}
+        self.shown: list[Material] = []
+        self.paged: Paged[Material] = Paged(bench.context, self._fetch, self._draw, size=_THUMBNAILS)
+
+    async def pick(self, material: Material) -> None:
+        """Choose a material."""
+        await self._bench.choose(material)
+        self._mark()
+
+    async def _fetch(self, after: int | None, limit: int) -> Part[Material]:
+        activity = self._bench.activity
+        named = activity.id if activity is not None else None
+        page = await self._bench.context.run(
+            Act.READ,
+            lambda cases: cases.administration.materials.materials(None, named, limit=limit, after=after, newest=True, counted=COUNTED + 1),
+        )
+        return Part(page.items, page.total, page.next)
+
+    def _draw(self, part: Part[Material]) -> None:
+        context = self._bench.context
+        self._buttons = {}
+        self.shown = list(part.items)
+        if not part.items:
+            with empty("add_photo_alternate", context.texts("playground.no_material"), context.texts("playground.no_material_advice")):
+                activity = self._bench.activity
+                if activity is not None:
+                    link(context.texts("playground.to_activity"), context.url(f"/activities/{activity.id}"), "fm-button fm-primary")
+            return
+        with tag("ul", classes="fm-choices", aria_label=context.texts("playground.materials")):
+            for material in part.items:
+                with tag("li"):
+                    self._thumbnail(material)
+        self._mark()
+
+    def _thumbnail(self, material: Material) -> None:
+        context = self._bench.context
+        name = context.texts("playground.material_name", name=material.name, faces=len(material.faces))
+        status = "" if material.status.usable else status_text(context, material.status)
+        if status:  # the accessible name must contain the visible text
+            name = f"{name}, {status}"
+        made = tag("button", classes="fm-choice", type="button", aria_label=name, title=name)
+
+        async def pick() -> None:
+            await self.pick(material)
+
+        made.on("click", lambda _: pick(), args=[])
+        with made:
+            tag("img", src=picture_address(context, material, "thumbnail"), alt="", loading="lazy")
+            if status:
+                badge(status, status_tone(material.status))
+        self._buttons[material.id] = made
+
+    def _mark(self) -> None:
+        chosen = self._bench.draft.model_id
+        for name, button in self._buttons.items():
+            button.props["aria-pressed"] = "true" if name == chosen else "false"
+
 
 MOST_PHOTOS = 6
 
 
 class TooManyDropped(FacemeldError):
-    """A call takes no more photos."""
+    """A call takes at most six photos."""
 
 
 class NoPicture(FacemeldError):
-    """A file is no JPEG or PNG."""
+    """A file is not a JPEG or PNG."""
 
 
 class Template:
-    """The template with a box around each face; a box is pressed to send the chosen photo there.
-
-    Args:
-        bench: The playground.
-
-    Attributes:
-        photos: The photos, as soon as they are drawn.
-    """
+    """The template with a button around each face, which assigns the chosen photo to it; ``photos`` is set once they are drawn."""
 
     def __init__(self, bench: Bench) -> None:
         self._bench = bench
@@ -88,18 +206,14 @@ class Template:
 
 
 class Photos:
-    """The photos with where they go; one of them is chosen, and a face that is pressed takes it.
-
-    Args:
-        bench: The playground.
-    """
+    """The list of photos, dropped or taken with the camera; the chosen photo goes to the face that is pressed."""
 
     def __init__(self, bench: Bench) -> None:
         self._bench = bench
         self._chosen: Photo | None = None
         self._lines: dict[Photo, tuple[TextElement, Field[str]]] = {}
         context, settings = bench.context, bench.context.cases.settings
-        # Base64 makes three bytes four letters; the larger of the two actions' limits, so that the API can refuse what the other refuses.
+        # Three bytes are four letters in base64. The larger of the two limits applies here; the API enforces its own for each action.
         limit = max(settings.photos.base64_mb, settings.photos.ultra_base64_mb) * (1 << 20) * 3 // 4
         self._list = tag("ul", classes="fm-photos", aria_label=context.texts("playground.photos"))
         DropZone(
@@ -116,13 +230,13 @@ class Photos:
         context.client.on_delete(self._forget)
 
     async def send_to(self, face: int) -> None:
-        """Let the chosen photo go to a face."""
+        """Assign the chosen photo to a face."""
         if self._chosen is not None:
             await self._assign(self._chosen, face)
 
     async def _take(self, upload: Upload) -> str | None:
         context, draft = self._bench.context, self._bench.draft
-        if kind_of(upload.data) not in {"image/jpeg", "image/png"}:
+        if sniff(upload.data) not in {"jpeg", "png"}:
             raise NoPicture("a photo must be a JPEG or PNG, got another file")
         if len(draft.photos) >= MOST_PHOTOS:
             raise TooManyDropped(f"a call takes {MOST_PHOTOS} photos at most")
