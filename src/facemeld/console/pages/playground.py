@@ -6,7 +6,7 @@ from facemeld.console.context import Context
 from facemeld.console.parts.shell import Page
 from facemeld.console.parts.widgets import section, tag
 from facemeld.console.playground.call import Outcome, controls
-from facemeld.console.playground.draft import Bench
+from facemeld.console.playground.draft import Playground
 from facemeld.console.playground.snippets import Code
 from facemeld.console.playground.template import Photos, Template, choosing
 from facemeld.users.signin import Act
@@ -14,22 +14,22 @@ from facemeld.users.signin import Act
 
 async def build_playground(context: Context) -> None:
     """Draw the playground."""
-    texts, bench = context.texts, Bench(context)
+    texts, playground = context.texts, Playground(context)
     with tag("div", classes="fm-try"):
         with tag("div", classes="fm-stack"):
             with section(texts("playground.step_template")):
                 chosen = tag("div", classes="fm-fields")
-                template = Template(bench)
+                template = Template(playground)
             with section(texts("playground.step_photos")):
-                template.photos = Photos(bench)
+                template.photos = Photos(playground)
         with section(texts("playground.step_settings")):
-            controls(bench)
-            outcome = Outcome(bench)
+            controls(playground)
+            outcome = Outcome(playground)
     outcome.draw()
-    Code(bench)
+    Code(playground)
     with chosen:
-        await choosing(bench)
-    await bench.changed()
+        await choosing(playground)
+    await playground.changed()
 
 
 PLAYGROUND = Page("playground", "/playground", Act.EDIT, build_playground, icon="science")

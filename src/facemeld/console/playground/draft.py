@@ -165,7 +165,7 @@ _EXTENSIONS = {"jpeg": "jpg"}
 
 
 @dataclass(slots=True)
-class Bench:
+class Playground:
     """An open playground: its draft and the listeners for changes; activity and material are None until they are chosen."""
 
     context: Context

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from facemeld.console.parts.widgets import CodeTabs, section, tag
-from facemeld.console.playground.draft import Bench, FileText
+from facemeld.console.playground.draft import FileText, Playground
 
 _HEADER = "X-Facemeld-Consent"
 _ID, _KEY = "TENCENTCLOUD_SECRET_ID", "TENCENTCLOUD_SECRET_KEY"
@@ -20,22 +20,22 @@ _ID, _KEY = "TENCENTCLOUD_SECRET_ID", "TENCENTCLOUD_SECRET_KEY"
 class Code:
     """The section of the page that shows the current call as code."""
 
-    def __init__(self, bench: Bench) -> None:
-        self._bench = bench
-        texts = bench.context.texts
+    def __init__(self, playground: Playground) -> None:
+        self._playground = playground
+        texts = playground.context.texts
         with section(texts("playground.code"), wide=True):
             tag("p", texts("playground.code_hint"), "fm-hint")
-            self._tabs = CodeTabs(bench.context, texts("playground.code"))
-        bench.on_change(self._write)
+            self._tabs = CodeTabs(playground.context, texts("playground.code"))
+        playground.on_change(self._write)
 
     async def _write(self) -> None:
-        draft, address = self._bench.draft, urlsplit(self._bench.server)
+        draft, address = self._playground.draft, urlsplit(self._playground.server)
         recipe = Recipe(
             action=draft.action,
             parameters=draft.parameters(FileText),
             endpoint=address.netloc,
             secure=address.scheme == "https",
-            language=self._bench.context.texts.tag,
+            language=self._playground.context.texts.tag,
             result=draft.result if draft.kind == "base64" else "",
             consent=draft.consent,
         )

@@ -12,7 +12,7 @@ from facemeld.console.parts.fields import Camera, DropZone, Field, choice
 from facemeld.console.parts.materials import picture_address, status_text, status_tone
 from facemeld.console.parts.tables import COUNTED, Paged, Part
 from facemeld.console.parts.widgets import badge, empty, icon, link, tag
-from facemeld.console.playground.draft import Bench, Photo
+from facemeld.console.playground.draft import Photo, Playground
 from facemeld.errors import FacemeldError
 from facemeld.materials.types import Activity, ActivityNotFound, Material, MaterialFace
 from facemeld.media.containers import sniff
@@ -22,31 +22,31 @@ MOST_ACTIVITIES = 200
 _THUMBNAILS = 8
 
 
-async def choosing(bench: Bench) -> None:
+async def choosing(playground: Playground) -> None:
     """Draw the choice of activity and material, and choose those in the page's address or the newest."""
-    context = bench.context
+    context = playground.context
     wanted, activities = await context.run(Act.READ, lambda cases: _look(context, cases))
     if not activities:
         with empty("campaign", context.texts("playground.no_activity"), context.texts("playground.no_activity_advice")):
             link(context.texts("playground.to_activities"), context.url("/activities"), "fm-button fm-primary")
         return
     here = wanted.activity_id if wanted is not None else _asked(context, activities)
-    bench.activity = activities[here]
+    playground.activity = activities[here]
     chooser = choice(
         context.texts("playground.activity"),
         here,
-        {name: f"{one.name} · {name}" for name, one in activities.items()},
+        {id_: f"{activity.name} · {id_}" for id_, activity in activities.items()},
         hint=context.texts("playground.some_activities", count=MOST_ACTIVITIES) if len(activities) >= MOST_ACTIVITIES else "",
     )
-    gallery = _Gallery(bench)
+    gallery = _Gallery(playground)
 
     async def change() -> None:
-        bench.activity = activities[chooser.value]
+        playground.activity = activities[chooser.value]
         await gallery.paged.load()
         if gallery.shown:
             await gallery.pick(gallery.shown[0])
         else:
-            await bench.choose(None)
+            await playground.choose(None)
 
     chooser.on_change(change)
     await gallery.paged.load()
@@ -60,7 +60,7 @@ def _look(context: Context, cases: UseCases) -> tuple[Material | None, Mapping[s
     named = context.query.get("material")
     material = admin.materials.get(None, named) if named else None
     page = admin.activities.activities(None, limit=MOST_ACTIVITIES, newest=True)
-    found = {one.id: one for one in page.items if not one.disabled}
+    found = {activity.id: activity for activity in page.items if not activity.disabled}
     asked = material.activity_id if material is not None else context.query.get("activity")
     if asked and asked not in found:
         found = {asked: admin.activities.get(None, asked), **found}
@@ -77,33 +77,33 @@ def _asked(context: Context, activities: Mapping[str, Activity]) -> str:
 class _Gallery:
     """Thumbnails of the activity's materials, in pages."""
 
-    def __init__(self, bench: Bench) -> None:
-        self._bench = bench
+    def __init__(self, playground: Playground) -> None:
+        self._playground = playground
         self._buttons: dict[str, TextElement] = {}
         self.shown: list[Material] = []
-        self.paged: Paged[Material] = Paged(bench.context, self._fetch, self._draw, size=_THUMBNAILS)
+        self.paged: Paged[Material] = Paged(playground.context, self._fetch, self._draw, size=_THUMBNAILS)
 
     async def pick(self, material: Material) -> None:
         """Choose a material."""
-        await self._bench.choose(material)
+        await self._playground.choose(material)
         self._mark()
 
     async def _fetch(self, after: int | None, limit: int) -> Part[Material]:
-        activity = self._bench.activity
+        activity = self._playground.activity
         named = activity.id if activity is not None else None
-        page = await self._bench.context.run(
+        page = await self._playground.context.run(
             Act.READ,
             lambda cases: cases.administration.materials.materials(None, named, limit=limit, after=after, newest=True, counted=COUNTED + 1),
         )
         return Part(page.items, page.total, page.next)
 
     def _draw(self, part: Part[Material]) -> None:
-        context = self._bench.context
+        context = self._playground.context
         self._buttons = {}
         self.shown = list(part.items)
         if not part.items:
             with empty("add_photo_alternate", context.texts("playground.no_material"), context.texts("playground.no_material_advice")):
-                activity = self._bench.activity
+                activity = self._playground.activity
                 if activity is not None:
                     link(context.texts("playground.to_activity"), context.url(f"/activities/{activity.id}"), "fm-button fm-primary")
             return
@@ -114,7 +114,7 @@ class _Gallery:
         self._mark()
 
     def _thumbnail(self, material: Material) -> None:
-        context = self._bench.context
+        context = self._playground.context
         name = context.texts("playground.material_name", name=material.name, faces=len(material.faces))
         status = "" if material.status.usable else status_text(context, material.status)
         if status:  # the accessible name must contain the visible text
@@ -132,7 +132,7 @@ class _Gallery:
         self._buttons[material.id] = made
 
     def _mark(self) -> None:
-        chosen = self._bench.draft.model_id
+        chosen = self._playground.draft.model_id
         for name, button in self._buttons.items():
             button.props["aria-pressed"] = "true" if name == chosen else "false"
 
@@ -151,29 +151,29 @@ class NoPicture(FacemeldError):
 class Template:
     """The template with a button around each face, which assigns the chosen photo to it; ``photos`` is set once they are drawn."""
 
-    def __init__(self, bench: Bench) -> None:
-        self._bench = bench
+    def __init__(self, playground: Playground) -> None:
+        self._playground = playground
         self.photos: Photos | None = None
         self._labels: dict[int, tuple[TextElement, TextElement]] = {}
         self._area = tag("div", classes="fm-try-template")
-        bench.on_template(self._draw)
-        bench.on_change(self._show)
+        playground.on_template(self._draw)
+        playground.on_change(self._show)
 
     async def _draw(self) -> None:
         self._labels = {}
         self._area.clear()
-        material = self._bench.material
+        material = self._playground.material
         if material is None:
             return
         with self._area:
             self._picture(material)
-            tag("p", self._bench.context.texts("playground.faces_hint" if material.faces else "playground.no_faces"), "fm-hint")
+            tag("p", self._playground.context.texts("playground.faces_hint" if material.faces else "playground.no_faces"), "fm-hint")
 
     def _picture(self, material: Material) -> None:
-        context = self._bench.context
+        context = self._playground.context
         with tag("div", classes="fm-faces").style(f"--ratio: {material.width / material.height:.4f}"):
             tag("img", src=picture_address(context, material), alt=context.texts("playground.template", name=material.name))
-            for face in self._bench.draft.faces:
+            for face in self._playground.draft.faces:
                 self._box(face, material)
 
     def _box(self, face: MaterialFace, material: Material) -> None:
@@ -190,13 +190,13 @@ class Template:
         made.on("click", lambda _: press(), args=[])
         side = "fm-face-label fm-face-end" if left + width / 2 > 0.5 else "fm-face-label"
         with made, tag("span", classes=side):
-            tag("span", self._bench.context.texts("faces.face"), "fm-hidden")
+            tag("span", self._playground.context.texts("faces.face"), "fm-hidden")
             tag("span", str(face.number), "fm-face-number")
             label = tag("span", "", "fm-face-photo")
         self._labels[face.number] = (made, label)
 
     async def _show(self) -> None:
-        texts, draft = self._bench.context.texts, self._bench.draft
+        texts, draft = self._playground.context.texts, self._playground.draft
         photos = {photo.face: number for number, photo in enumerate(draft.photos, 1)}
         for face, (button, label) in self._labels.items():
             number = photos.get(face)
@@ -208,11 +208,11 @@ class Template:
 class Photos:
     """The list of photos, dropped or taken with the camera; the chosen photo goes to the face that is pressed."""
 
-    def __init__(self, bench: Bench) -> None:
-        self._bench = bench
+    def __init__(self, playground: Playground) -> None:
+        self._playground = playground
         self._chosen: Photo | None = None
         self._lines: dict[Photo, tuple[TextElement, Field[str]]] = {}
-        context, settings = bench.context, bench.context.cases.settings
+        context, settings = playground.context, playground.context.cases.settings
         # Three bytes are four letters in base64. The larger of the two limits applies here; the API enforces its own for each action.
         limit = max(settings.photos.base64_mb, settings.photos.ultra_base64_mb) * (1 << 20) * 3 // 4
         self._list = tag("ul", classes="fm-photos", aria_label=context.texts("playground.photos"))
@@ -226,7 +226,7 @@ class Photos:
             lanes=1,
         )
         Camera(context, self._take, max_bytes=limit)
-        bench.on_template(self._draw)
+        playground.on_template(self._draw)
         context.client.on_delete(self._forget)
 
     async def send_to(self, face: int) -> None:
@@ -235,7 +235,7 @@ class Photos:
             await self._assign(self._chosen, face)
 
     async def _take(self, upload: Upload) -> str | None:
-        context, draft = self._bench.context, self._bench.draft
+        context, draft = self._playground.context, self._playground.draft
         if sniff(upload.data) not in {"jpeg", "png"}:
             raise NoPicture("a photo must be a JPEG or PNG, got another file")
         if len(draft.photos) >= MOST_PHOTOS:
@@ -246,34 +246,34 @@ class Photos:
         draft.photos.append(photo)
         self._chosen = photo
         await self._draw()
-        await self._bench.changed()
+        await self._playground.changed()
         return None
 
     async def _assign(self, photo: Photo, face: int) -> None:
-        self._bench.draft.assign(photo, face)
-        await self._bench.changed()
+        self._playground.draft.assign(photo, face)
+        await self._playground.changed()
         self._show()
 
     async def _remove(self, photo: Photo) -> None:
-        draft = self._bench.draft
+        draft = self._playground.draft
         draft.photos.remove(photo)
-        self._bench.context.cases.temporary_files.drop(photo.ticket)
+        self._playground.context.cases.temporary_files.drop(photo.ticket)
         if self._chosen is photo:
             self._chosen = draft.photos[-1] if draft.photos else None
         await self._draw()
-        await self._bench.changed()
+        await self._playground.changed()
 
     async def _draw(self) -> None:
         self._lines = {}
         self._list.clear()
         with self._list:
-            for number, photo in enumerate(self._bench.draft.photos, 1):
+            for number, photo in enumerate(self._playground.draft.photos, 1):
                 with tag("li"):
                     self._line(number, photo)
         self._show()
 
     def _line(self, number: int, photo: Photo) -> None:
-        context = self._bench.context
+        context = self._playground.context
         texts = context.texts
         pick = tag("button", classes="fm-photo", type="button", aria_label=texts("playground.choose_photo", number=number))
 
@@ -285,7 +285,7 @@ class Photos:
         with pick:
             tag("img", src=context.url(f"/temporary/{photo.ticket}"), alt="")
         faces = {"0": texts("playground.any_face")}
-        faces |= {str(face.number): texts("playground.face", number=face.number) for face in self._bench.draft.faces}
+        faces |= {str(face.number): texts("playground.face", number=face.number) for face in self._playground.draft.faces}
         goes = choice(texts("playground.goes_to", number=number), str(photo.face), faces)
 
         async def send() -> None:
@@ -306,5 +306,5 @@ class Photos:
                 goes.show(str(photo.face))
 
     def _forget(self) -> None:
-        for photo in self._bench.draft.photos:
-            self._bench.context.cases.temporary_files.drop(photo.ticket)
+        for photo in self._playground.draft.photos:
+            self._playground.context.cases.temporary_files.drop(photo.ticket)
