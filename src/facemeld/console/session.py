@@ -34,7 +34,7 @@ _PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)*/?", re.ASCII)
 _PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 _HEADERS: Mapping[str, str] = {
     "X-Content-Type-Options": "nosniff",
-    # With no-referrer, browsers would send no Origin with forms, and own forms could not be told from foreign ones.
+    # With no-referrer, browsers would hide the Origin of forms, and own forms could not be told from foreign ones.
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",

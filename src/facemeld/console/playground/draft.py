@@ -148,9 +148,9 @@ def shortened(value: Any) -> Any:
     """Return a nested value with long texts cut for display."""
     match value:
         case dict():
-            return {name: shortened(one) for name, one in value.items()}
+            return {name: shortened(member) for name, member in value.items()}
         case list():
-            return [shortened(one) for one in value]
+            return [shortened(member) for member in value]
         case str() if len(value) > _LONG and not value.startswith("http"):
             return f"{value[:24]}… ({len(value):,} characters)"
         case _:
