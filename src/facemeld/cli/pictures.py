@@ -30,6 +30,18 @@ DirectoryOption: TypeAlias = Annotated[
     Path | None, typer.Option("--dir", metavar="DIR", help="Folder of the model files. Default: FACEMELD_MODEL_DIR.")
 ]
 
+_FORMATS: dict[str, ImageFormat] = {".jpg": "jpeg", ".jpeg": "jpeg", ".png": "png", ".webp": "webp"}
+
+T = TypeVar("T")
+
+ALONE = {
+    "start": "starting Python and loading the program",
+    "load": "loading the models",
+}
+"""Stages before those of a call, if the process was started for this call."""
+
+_REPEATS = 5
+
 
 def serve(
     host: Annotated[str | None, typer.Option("--host", help="Address to listen on. Default: 127.0.0.1.")] = None,
@@ -66,32 +78,6 @@ def list_all(directory: DirectoryOption = None, as_json: JsonOption = False) -> 
         for state in list_models(directory)
     ]
     show_table(rows, as_json, "No known model files.")
-
-
-def fetch_with_progress(directory: Path | None) -> Path:
-    """Make sure that the model files are there, showing a progress bar during a download; return the path of the landmark bundle."""
-    tasks: dict[str, TaskID] = {}
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-
-        def update(what: str, done: int, total: int | None) -> None:
-            if what not in tasks:
-                tasks[what] = bar.add_task(what, total=total)
-            bar.update(tasks[what], completed=done, total=total)
-
-        return ensure_bundle(directory, update)
-
-
-_FORMATS: dict[str, ImageFormat] = {".jpg": "jpeg", ".jpeg": "jpeg", ".png": "png", ".webp": "webp"}
-
-T = TypeVar("T")
-
-ALONE = {
-    "start": "starting Python and loading the program",
-    "load": "loading the models",
-}
-"""Stages before those of a call, only in a process of its own."""
-
-_REPEATS = 5
 
 
 def fuse(
@@ -168,6 +154,19 @@ def detect(file: Path, as_json: JsonOption = False) -> None:
         typer.echo(f"{number}: {box.width}x{box.height} at {box.x},{box.y}; {angles}")
     if not faces:
         typer.echo("No face found.")
+
+
+def fetch_with_progress(directory: Path | None) -> Path:
+    """Make sure that the model files are there, showing a progress bar during a download; return the path of the landmark bundle."""
+    tasks: dict[str, TaskID] = {}
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+
+        def update(what: str, done: int, total: int | None) -> None:
+            if what not in tasks:
+                tasks[what] = bar.add_task(what, total=total)
+            bar.update(tasks[what], completed=done, total=total)
+
+        return ensure_bundle(directory, update)
 
 
 def describe(face: Face) -> dict[str, object]:

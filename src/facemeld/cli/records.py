@@ -24,12 +24,17 @@ if TYPE_CHECKING:
     from facemeld.app.composition import Application
 
 records = typer.Typer(help="Find the call that made a picture.", no_args_is_help=True)
+
 audit = typer.Typer(help="List and verify the log of administrative actions.", no_args_is_help=True)
+
 results = typer.Typer(help="Delete stored results.", no_args_is_help=True)
+
 receipts = typer.Typer(help="List and verify signed receipts of deletions.", no_args_is_help=True)
 
 _NUMBER = re.compile("[0-9a-fA-F]{16}")
+
 _NAMES = {"Label": "label", "Credentials": "credentials", "InvisibleMark": "invisible mark"}
+
 _STATES = {
     "Trusted": "is valid, and the signer is trusted",
     "Valid": "is valid, but the signer is not known here",
@@ -107,96 +112,6 @@ def usage(
         owner = None if account is None else opened.accounts.get(account).id
         totals = opened.usage.totals(by, account_id=owner, since=start)
     show_table([_usage_row(by, total) for total in totals], as_json, "No calls yet.")
-
-
-def read_marks(opened: Application, picture: bytes) -> dict[str, Any]:
-    """Read the marks of a picture with a worker of its own; see ``VerifyService.verify``."""
-
-    async def work() -> dict[str, Any]:
-        async with opened.working() as services:
-            return await services.verifying.verify(picture)
-
-    return asyncio.run(work())
-
-
-def records_of(opened: Application, report: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the records of the calls named by a picture's marks; ``report`` comes from ``Application.verify``."""
-    # Looking up a mark or an id does not need this import.
-    from facemeld.verify.service import identifiers
-
-    named: dict[int, list[str]] = {}
-    for kind, number in identifiers(report).items():
-        named.setdefault(number, []).append(_NAMES[kind])
-    return [
-        row
-        for number, kinds in named.items()
-        for row in _rows(opened, [usage for _, usage in opened.usage.records(mark=number)], ", ".join(kinds))
-    ]
-
-
-def _rows(opened: Application, found: Sequence[Usage], named_by: str) -> list[dict[str, Any]]:
-    names = opened.accounts.names() if found else {}
-    return [
-        {
-            "RequestId": usage.request_id,
-            "NamedBy": named_by,
-            "Time": moment(usage.at),
-            "Account": names.get(usage.account_id or 0, ""),
-            "SecretId": usage.secret_id or "",
-            "Action": usage.action,
-            "Version": usage.version,
-            "Code": usage.code,
-            "ProjectId": usage.project_id,
-            "ModelId": usage.model_id,
-            "Faces": usage.faces,
-            "Consent": usage.consent,
-            "Client": usage.client,
-            "Incoming": [dict(one) for one in usage.incoming],
-        }
-        for usage in found
-    ]
-
-
-def _lines(report: dict[str, Any]) -> list[str]:
-    label, credentials, invisible = report["Label"], report["Credentials"], report["InvisibleMark"]
-    lines = [f"{report['Format']}, {report['Width']}x{report['Height']} pixels"]
-    if label is None:
-        lines.append("Implicit label: none")
-    else:
-        lines.append(f"Implicit label: made or altered by AI ({label['Label']}), producer {label['ContentProducer'] or 'unknown'}")
-        lines.append(f"  result {label['ProduceID'] or 'unknown'}, source type {label['SourceType'] or 'unknown'}")
-    if credentials is None:
-        lines.append("Content credentials: none")
-    else:
-        lines.append(f"Content credentials: the signature {_STATES.get(credentials['State'], credentials['State'])}")
-        lines.append(f"  signed by {credentials['Signer'] or 'unknown'}{' (local authority)' if credentials['LocalAuthority'] else ''}")
-        lines.append(f"  made by {credentials['Generator'] or 'unknown'}{', ' + credentials['When'] if credentials['When'] else ''}")
-        lines += [
-            f"  {one['Relationship']}: {one['Title']} {one['InstanceId']} {one['Description']}".rstrip()
-            for one in credentials["Ingredients"]
-        ]
-        lines += [f"  {group}: {', '.join(codes)}" for group, codes in credentials["Codes"].items() if codes]
-    lines.append("Invisible mark: none of this installation" if invisible is None else f"Invisible mark: {invisible['Identifier']}")
-    if report["Consistent"] is not None:
-        lines.append("The marks name the same result." if report["Consistent"] else "THE MARKS NAME DIFFERENT RESULTS.")
-    for one in report["Records"]:
-        lines.append(f"Made here by {one['Action']} {one['Version']} for account {one['Account'] or 'unknown'} at {one['Time']}")
-        lines.append(f"  key {one['SecretId']}, activity {one['ProjectId'] or 'none'}, material {one['ModelId'] or 'none'}")
-    return lines
-
-
-def _usage_row(by: Grouping, total: UsageTotal) -> dict[str, object]:
-    group = total.group or ("OK" if by is Grouping.CODE else "-")
-    return {
-        by.value.capitalize(): group,
-        "Calls": total.calls,
-        "Failed": total.failed,
-        "Charged": total.charged,
-        "Faces": total.faces,
-        "BytesIn": total.bytes_in,
-        "BytesOut": total.bytes_out,
-        "AverageMs": total.milliseconds,
-    }
 
 
 @audit.command("list")
@@ -349,3 +264,93 @@ def verify_one(
     files = sum(len(call["files"]) for call in statement["calls"])
     text = f"The receipt holds: {files} files of {len(statement['calls'])} calls deleted, {statement['at']}"
     show({"Valid": True, "Id": statement["id"], "At": statement["at"]}, as_json, text)
+
+
+def read_marks(opened: Application, picture: bytes) -> dict[str, Any]:
+    """Read the marks of a picture with a temporary worker; see ``VerifyService.verify``."""
+
+    async def work() -> dict[str, Any]:
+        async with opened.working() as services:
+            return await services.verifying.verify(picture)
+
+    return asyncio.run(work())
+
+
+def records_of(opened: Application, report: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the records of the calls named by a picture's marks; ``report`` comes from ``Application.verify``."""
+    # Looking up a mark or an id does not need this import.
+    from facemeld.verify.service import identifiers
+
+    named: dict[int, list[str]] = {}
+    for kind, number in identifiers(report).items():
+        named.setdefault(number, []).append(_NAMES[kind])
+    return [
+        row
+        for number, kinds in named.items()
+        for row in _rows(opened, [usage for _, usage in opened.usage.records(mark=number)], ", ".join(kinds))
+    ]
+
+
+def _rows(opened: Application, found: Sequence[Usage], named_by: str) -> list[dict[str, Any]]:
+    names = opened.accounts.names() if found else {}
+    return [
+        {
+            "RequestId": usage.request_id,
+            "NamedBy": named_by,
+            "Time": moment(usage.at),
+            "Account": names.get(usage.account_id or 0, ""),
+            "SecretId": usage.secret_id or "",
+            "Action": usage.action,
+            "Version": usage.version,
+            "Code": usage.code,
+            "ProjectId": usage.project_id,
+            "ModelId": usage.model_id,
+            "Faces": usage.faces,
+            "Consent": usage.consent,
+            "Client": usage.client,
+            "Incoming": [dict(one) for one in usage.incoming],
+        }
+        for usage in found
+    ]
+
+
+def _lines(report: dict[str, Any]) -> list[str]:
+    label, credentials, invisible = report["Label"], report["Credentials"], report["InvisibleMark"]
+    lines = [f"{report['Format']}, {report['Width']}x{report['Height']} pixels"]
+    if label is None:
+        lines.append("Implicit label: none")
+    else:
+        lines.append(f"Implicit label: made or altered by AI ({label['Label']}), producer {label['ContentProducer'] or 'unknown'}")
+        lines.append(f"  result {label['ProduceID'] or 'unknown'}, source type {label['SourceType'] or 'unknown'}")
+    if credentials is None:
+        lines.append("Content credentials: none")
+    else:
+        lines.append(f"Content credentials: the signature {_STATES.get(credentials['State'], credentials['State'])}")
+        lines.append(f"  signed by {credentials['Signer'] or 'unknown'}{' (local authority)' if credentials['LocalAuthority'] else ''}")
+        lines.append(f"  made by {credentials['Generator'] or 'unknown'}{', ' + credentials['When'] if credentials['When'] else ''}")
+        lines += [
+            f"  {one['Relationship']}: {one['Title']} {one['InstanceId']} {one['Description']}".rstrip()
+            for one in credentials["Ingredients"]
+        ]
+        lines += [f"  {group}: {', '.join(codes)}" for group, codes in credentials["Codes"].items() if codes]
+    lines.append("Invisible mark: none of this installation" if invisible is None else f"Invisible mark: {invisible['Identifier']}")
+    if report["Consistent"] is not None:
+        lines.append("The marks name the same result." if report["Consistent"] else "THE MARKS NAME DIFFERENT RESULTS.")
+    for one in report["Records"]:
+        lines.append(f"Made here by {one['Action']} {one['Version']} for account {one['Account'] or 'unknown'} at {one['Time']}")
+        lines.append(f"  key {one['SecretId']}, activity {one['ProjectId'] or 'none'}, material {one['ModelId'] or 'none'}")
+    return lines
+
+
+def _usage_row(by: Grouping, total: UsageTotal) -> dict[str, object]:
+    group = total.group or ("OK" if by is Grouping.CODE else "-")
+    return {
+        by.value.capitalize(): group,
+        "Calls": total.calls,
+        "Failed": total.failed,
+        "Charged": total.charged,
+        "Faces": total.faces,
+        "BytesIn": total.bytes_in,
+        "BytesOut": total.bytes_out,
+        "AverageMs": total.milliseconds,
+    }

@@ -22,8 +22,13 @@ Detail: TypeAlias = Mapping[str, str | int | bool | None]
 """Details of an act, without secrets and pictures."""
 
 _ADVISORY_LOCK = 0x666D61756474  # any number that other programs on the same PostgreSQL server are unlikely to lock
+
 _READ_AT_ONCE = 1000
+
 _MOST_ACTS = 500
+
+GENESIS = "0" * 64
+"""Previous hash in the first entry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +166,7 @@ class AuditLog:
                         return AuditVerdict(count, head, number, fault)
                     head, count = AuditHead(number, row.hash), count + 1
                     anchored = anchored or row.hash == anchor
-        fault = "" if anchored else "no entry has the hash of the anchor: entries at the end were removed, or the log was made anew"
+        fault = "" if anchored else "no entry has the hash of the anchor: entries at the end were removed, or the log was rewritten"
         return AuditVerdict(count, head, None, fault)
 
 
@@ -207,10 +212,6 @@ def _fault(row: AuditRow | None, previous: str) -> str:
     if any(value is None for value in fields.values()):
         return "a part of it is missing"
     return "" if entry_hash(number=row.id, previous=previous, **fields) == row.hash else "its content does not match its hash"
-
-
-GENESIS = "0" * 64
-"""Previous hash in the first entry."""
 
 
 def entry_hash(*, number: int, at: datetime, actor: str, act: str, subject: str, detail: Mapping[str, Any], previous: str) -> str:

@@ -32,8 +32,22 @@ LOCK_SECONDS = 15
 """How long a statement waits for another writer of the same SQLite file."""
 
 _PATIENCE_SECONDS = 1
+
 _WRITING = "facemeld_writing"
+
 _ADVISORY_LOCK = 0x666D656C64  # any number that other programs on the same PostgreSQL server are unlikely to lock
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+EPOCH_MS = 1288834974657
+
+SERIAL_BITS = 22
+
+LARGEST = 2**63 - 1
+
+_UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+_COUNTER_ROW = 1
 
 
 class Database:
@@ -220,9 +234,6 @@ def _translated() -> Iterator[None]:
         raise DatabaseUnavailable("a connection to the database must be free, got none in time") from error
 
 
-MIGRATIONS = Path(__file__).parent / "migrations"
-
-
 def configuration(connection: Connection | None = None) -> Config:
     """Return Alembic's configuration for the migrations of this package, run over an open connection."""
     from alembic.config import Config
@@ -247,13 +258,6 @@ def migrate(connection: Connection) -> None:
         command.upgrade(configuration(connection), "head")
     except CommandError as error:
         raise SchemaMismatch(f"the database must have a schema that this version of Facemeld knows, got: {error}") from error
-
-
-EPOCH_MS = 1288834974657
-SERIAL_BITS = 22
-LARGEST = 2**63 - 1
-_UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_COUNTER_ROW = 1
 
 
 def first_of(moment: datetime) -> int:

@@ -85,7 +85,6 @@ FACE_LANDMARKER = ModelFile(
 CATALOGUE: tuple[ModelFile, ...] = (FACE_LANDMARKER,)
 """All model files, in the order of ``facemeld models list``."""
 
-
 Progress = Callable[[str, int, int | None], None]
 """Called with the current step, the bytes so far and the total bytes (None if unknown)."""
 

@@ -263,7 +263,7 @@ def _secrets(accounts: AccountStore) -> Report:
             unreadable.append(secret_id)
     if not unreadable:
         return Report(f"{len(keys)} access keys are readable")
-    advice = "Put the master key back that they were stored under, or disable them and create new keys."
+    advice = "Put back the master key that encrypted them, or disable them and create new keys."
     return Report("", (Trouble(f"{len(unreadable)} access keys belong to another master key", advice, tuple(unreadable)),))
 
 

@@ -168,7 +168,7 @@ class Overview:
 
 
 def folder_size(folder: Path) -> tuple[int, int]:
-    """Return bytes and number of the files below a folder; files that disappear meanwhile are not counted."""
+    """Return bytes and number of the files below a folder; files deleted during the count are ignored."""
     total = files = 0
     try:
         with os.scandir(folder) as entries:

@@ -65,7 +65,7 @@ def restore(plan: RestorePlan, *, actor: str, clock: Clock) -> Manifest:
     Args:
         plan: Source and target.
         actor: Name for the audit log.
-        clock: The present time.
+        clock: Returns the current time.
 
     Raises:
         BackupDamaged: a file is missing, added or changed, or the data do not fit together.

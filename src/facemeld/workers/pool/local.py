@@ -132,7 +132,7 @@ class LocalExecutor:
         try:
             await asyncio.wait([answer], timeout=left)
         except asyncio.CancelledError:
-            # The caller left. Finishing a task of milliseconds is cheaper than a new process; the deadline still holds.
+            # The caller disconnected. Finishing the task is cheaper than a new process; the deadline still applies.
             self._left += 1
             self._spawn(self._await_abandoned(worker, answer, left))
             raise

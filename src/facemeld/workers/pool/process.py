@@ -140,7 +140,7 @@ def prepare(config: WorkerConfig) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Outcome(Generic[T]):
-    """The end of a task, and where its time went.
+    """The result or the error of a task, and the time of its stages.
 
     Attributes:
         result: The value that the task returned; None if it failed.
@@ -204,7 +204,7 @@ def serve(config: WorkerConfig, tasks: Connection[Any, Any], answers: Connection
 
 
 def _serve_one(config: WorkerConfig, tasks: Connection[Any, Any], answers: Connection[Any, Any]) -> bool:
-    """Run the next task, and return whether there was one. A function of its own, so that nothing of a task outlives it."""
+    """Run the next task, and return whether there was one. A separate function, so that a task's objects are freed with its frame."""
     try:
         task = receive(tasks)
     except EOFError:
@@ -253,7 +253,7 @@ class WorkerProcess:
         """Start the process; the future holds its id once models are loaded."""
         self._process.start()
         for end in self._theirs:
-            # Once the process alone holds its ends, its death closes the pipes.
+            # With these ends open in the process only, its death closes the pipes.
             end.close()
         threading.Thread(target=self._hand_over, name="worker", daemon=True).start()
         future: Future[int] = Future()
@@ -280,7 +280,7 @@ class WorkerProcess:
         self._answers.close()
 
     def _hand_over_one(self) -> bool:
-        """Hand over the next job, and return whether there was one. A function of its own, so that nothing of a task outlives it."""
+        """Hand over the next job, and return whether there was one. A separate function, so that its frame frees a job's objects."""
         job = self._jobs.get()
         if job is None:
             return False
@@ -299,7 +299,7 @@ class WorkerProcess:
         return True
 
     def _ended(self) -> int | None:
-        """Wait a moment for a process whose pipe was closed, and return its exit code; None if it is still unknown."""
+        """Wait up to a second for a process whose pipe was closed, and return its exit code; None if it is still unknown."""
         self._process.join(1)
         return self._process.exitcode
 

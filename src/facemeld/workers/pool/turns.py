@@ -111,7 +111,7 @@ class Turns(Generic[T]):
             self._waiting -= 1
             if line:
                 self._lines[owner] = line
-            # A caller that is cancelled at this moment has not yet left the line.
+            # A caller that was just cancelled may still be in the line.
             if not future.done():
                 future.set_result(thing)
                 return

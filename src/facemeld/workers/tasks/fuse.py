@@ -23,6 +23,16 @@ from facemeld.workers.tasks.marking import FusedFile, Inputs, Marking, read_logo
 from facemeld.workers.tasks.photos import ImageSource, PhotoReader, PhotoRules, UserPhoto, cut_out
 from facemeld.workers.tasks.template import StoredTemplate, Template
 
+MAX_FACES = 24
+"""Number of faces planned at once, largest first; a box may select any other."""
+
+LARGE = 4096
+"""Longest side, in pixels, up to which a picture is searched at full size."""
+
+_QUICK = 2048  # longest side to which larger pictures are shrunk for the search
+
+_FACE_BYTES = 3 << 20  # memory of a plan for one face besides its crop
+
 
 @dataclass(frozen=True, slots=True)
 class CheckPhotos:
@@ -147,16 +157,6 @@ def _face_now(engine: Engine, fused: Picture, model: Face) -> Face:
     return face if distance < 0.25 * max(model.box.width, model.box.height) else model
 
 
-MAX_FACES = 24
-"""Number of faces planned at once, largest first; a box may select any other."""
-
-LARGE = 4096
-"""Longest side, in pixels, up to which a picture is searched at full size."""
-
-_QUICK = 2048  # longest side to which larger pictures are shrunk for the search
-_FACE_BYTES = 3 << 20  # memory of a plan for one face besides its crop
-
-
 @dataclass(frozen=True, slots=True)
 class SentTemplate:
     """A template sent with the call."""
@@ -211,7 +211,7 @@ def _plan(engine: Engine, data: bytes, limits: DecodeLimits) -> tuple[Template, 
 
 
 def located(engine: Engine, template: Template, photos: Sequence[UserPhoto], rules: PhotoRules) -> tuple[Template, tuple[int, ...]]:
-    """Find the face of the template that each photo goes onto.
+    """Find the template's face for each photo.
 
     A box selects the largest face whose centre is in it; without a box, a photo takes the largest free face. If the search of the whole
     picture found no face in a box, the box alone is searched, and the face is added to the plan.
