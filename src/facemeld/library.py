@@ -19,11 +19,8 @@ from facemeld.fusion.engine import Engine, Plan
 from facemeld.fusion.finding.views import best_view
 from facemeld.fusion.mesh import MeshEngine
 from facemeld.fusion.types import Assignment, Face, FuseOptions, Picture, Search
-from facemeld.marks.authority import SigningIdentity
-from facemeld.marks.credentials import CredentialSigner
+from facemeld.marks import authority, credentials, metadata, provenance
 from facemeld.marks.label import LABEL_TEXTS, Corner, draw_label
-from facemeld.marks.metadata import ImplicitLabel
-from facemeld.marks.provenance import Ingredient
 from facemeld.media.containers import ImageFormat
 from facemeld.media.decode import DecodeLimits, decode
 from facemeld.models.store import ensure_bundle
@@ -56,7 +53,7 @@ class ResultMarks:
     producer: str = "facemeld"
     invisible: InvisibleScope = "auto"
     key: bytes = field(default=b"", repr=False)
-    identity: SigningIdentity | None = None
+    identity: authority.SigningIdentity | None = None
     incoming: IncomingRule = field(default_factory=IncomingRule)
     jpeg_quality: int = 95
 
@@ -92,7 +89,7 @@ class ResultMarks:
         return Marking(
             label=self.label,
             logo=None,
-            implicit=ImplicitLabel(content_producer=self.producer, produce_id=str(uuid.uuid4())),
+            implicit=metadata.ImplicitLabel(content_producer=self.producer, produce_id=str(uuid.uuid4())),
             metadata=None,
             jpeg_quality=self.jpeg_quality,
             corner=self.corner,
@@ -216,7 +213,7 @@ def fuse_file(
     ]
     inputs = Inputs(_ingredient(ground, found[0]), (_ingredient(users[place], found[1]),), (*found[0], *found[1]))
     with stage("sign"):
-        signer = CredentialSigner(chosen.identity) if chosen.identity is not None else None
+        signer = credentials.CredentialSigner(chosen.identity) if chosen.identity is not None else None
     context = WorkerContext(default_engine(), TemplateCache(0), chosen.key, signer)
     return write(fused, Template(plan, ground.alpha, image_format), chosen.marking(), None, inputs=inputs, context=context)
 
@@ -262,8 +259,8 @@ def _opened(picture: PictureLike) -> _Opened:
     return _Opened(data, image.rgb, image.alpha)
 
 
-def _ingredient(opened: _Opened, found: Sequence[FoundMark]) -> Ingredient:
-    return Ingredient(hashlib.sha256(opened.data).digest(), tuple(one.mark.kind for one in found))
+def _ingredient(opened: _Opened, found: Sequence[FoundMark]) -> provenance.Ingredient:
+    return provenance.Ingredient(hashlib.sha256(opened.data).digest(), tuple(one.mark.kind for one in found))
 
 
 def find_face(picture: PictureLike, number: int = 1) -> Face:

@@ -12,8 +12,15 @@ import pytest
 from facemeld.api.actions.v2018 import DescribeMaterialList as DescribeMaterialList2018
 from facemeld.api.actions.v2018 import FaceFusion
 from facemeld.api.actions.v2018 import FuseFace as FuseFace2018
-from facemeld.api.actions.v2022 import FAILURES_ULTRA, DescribeMaterialList, FuseFace
-from facemeld.api.failures import FACE_FUSION_FAILURES, FAILURES_2018, FAILURES_2022, LISTING_FAILURES, LISTING_FAILURES_2018
+from facemeld.api.actions.v2022 import DescribeMaterialList, FuseFace
+from facemeld.api.failures import (
+    FACE_FUSION_FAILURES,
+    FAILURES_2018,
+    FAILURES_2022,
+    FAILURES_ULTRA,
+    LISTING_FAILURES,
+    LISTING_FAILURES_2018,
+)
 from facemeld.api.protocol.call import Action, Call
 from facemeld.api.protocol.errors.base import ANY, V2018, V2022, ApiError
 from facemeld.api.protocol.messages import to_model

@@ -67,6 +67,17 @@ FAILURES_2022: Failures = MappingProxyType(
 )
 """Errors of version 2022-09-27."""
 
+FAILURES_ULTRA: Failures = MappingProxyType(
+    {
+        **FAILURES_2022,
+        tasks.TemplateEmpty: codes.MediaDataError,
+        tasks.TemplateTooLarge: codes.ImagePixelExceed,
+        tasks.TooManyPhotos: codes.ParameterValueError,
+        tasks.InputSynthetic: codes.ModerationFailed,
+    }
+)
+"""Errors of FuseFaceUltra."""
+
 FAILURES_2018: Failures = MappingProxyType(
     {
         **FAILURES_2022,

@@ -14,7 +14,7 @@ from facemeld import __version__
 from facemeld.accounts.credit import ChargeStore
 from facemeld.accounts.rates import ActivityRates, RateLimiter, default_rates
 from facemeld.accounts.store import AccountStore
-from facemeld.accounts.types import VaultError
+from facemeld.accounts.types import Rates, VaultError
 from facemeld.accounts.vault import KeyVault
 from facemeld.counts import Counts
 from facemeld.db.audit import AuditLog
@@ -88,6 +88,12 @@ class Application:
         """The counter of calls for all rates: of keys, accounts and activities."""
         with self.settings.naming("rates.storage"):
             return RateLimiter(self.settings.rates.storage)
+
+    @cached_property
+    def rates(self) -> Rates:
+        """Rates of keys, accounts and activities that have none of their own."""
+        with self.settings.naming("rates.limits"):
+            return default_rates(self.settings.rates.limits, strict=self.settings.api.strict)
 
     @cached_property
     def sign_in(self) -> SignIn:
@@ -180,11 +186,9 @@ class Services:
     @cached_property
     def legacy_fusing(self) -> FuseService:
         """The use case of fusing by the rules of API version 2018-12-01."""
-        settings = self._settings
-        with settings.naming("rates.limits"):
-            rates = default_rates(settings.rates.limits, strict=settings.api.strict)
-        activity_rates = ActivityRates(self._application.limiter, rates.get("published"), rates.get("unpublished"))
-        return self._fuse_service(self._finisher(_legacy_rules(settings)), activity_rates)
+        application, rates = self._application, self._application.rates
+        activity_rates = ActivityRates(application.limiter, rates.get("published"), rates.get("unpublished"))
+        return self._fuse_service(self._finisher(_legacy_rules(self._settings)), activity_rates)
 
     @cached_property
     def fusing_ultra(self) -> FuseService:

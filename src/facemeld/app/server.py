@@ -23,7 +23,6 @@ from starlette.types import ASGIApp
 from facemeld import __version__
 from facemeld.accounts import types as accounts
 from facemeld.accounts.credit import BillingService
-from facemeld.accounts.rates import default_rates
 from facemeld.accounts.store import AccountStore
 from facemeld.admin import api as admin
 from facemeld.api import checks
@@ -321,12 +320,10 @@ def build_hooks(application: Application, *observers: Observer) -> Hooks:
     settings = application.settings
     with settings.naming("api.faults"):
         faults = checks.parse_faults(split_list(settings.api.faults))
-    with settings.naming("rates.limits"):
-        rates = default_rates(settings.rates.limits, strict=settings.api.strict)
     return Hooks(
         faults=checks.FaultGate(faults, settings.api.fault_header),
         permissions=checks.PermissionGate(),
-        rate_limiter=checks.RateGate(application.limiter, rates),
+        rate_limiter=checks.RateGate(application.limiter, application.rates),
         addresses=checks.AddressGate(accounts.parse_networks(settings.api.allow_ips), accounts.parse_networks(settings.api.deny_ips)),
         account=checks.StateGate(),
         billing=checks.CreditGate(BillingService(application.charges)),
@@ -347,15 +344,16 @@ def protocol_options(settings: Settings) -> ProtocolOptions:
 
 def connection_limits(settings: Settings) -> ConnectionLimits:
     """Return the operator's limits on connections."""
+    server = settings.server
     return ConnectionLimits(
-        connections=settings.server.max_connections,
-        per_address=settings.server.max_per_address,
-        header_seconds=settings.server.header_seconds,
-        header_bytes=settings.server.max_header_kb * 1024,
-        headers=settings.server.max_headers,
-        slow_bytes=settings.server.slow_bytes,
-        slow_seconds=settings.server.slow_seconds,
-        proxies=parse_proxies(split_list(settings.server.trusted_proxies)),
+        connections=server.max_connections,
+        per_address=server.max_per_address,
+        header_seconds=server.header_seconds,
+        header_bytes=server.max_header_kb * 1024,
+        headers=server.max_headers,
+        slow_bytes=server.slow_bytes,
+        slow_seconds=server.slow_seconds,
+        proxies=parse_proxies(split_list(server.trusted_proxies)),
     )
 
 

@@ -10,8 +10,18 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from facemeld.api.actions.types import LISTING_NAME as NAME
-from facemeld.api.actions.types import MAX_MERGE_INFOS, FaceRect, FuseParam, MaterialFace, degree, faces, marks, paging, wants_url
+from facemeld.api.actions.types import (
+    LISTING_NAME,
+    MAX_MERGE_INFOS,
+    FaceRect,
+    FuseParam,
+    MaterialFace,
+    degree,
+    faces,
+    marks,
+    paging,
+    wants_url,
+)
 from facemeld.api.failures import FACE_FUSION_FAILURES, FAILURES_2018, LISTING_FAILURES_2018, translated
 from facemeld.api.protocol.call import Action, Call
 from facemeld.api.protocol.errors.facefusion import ImageEmpty, ParameterValueError, RequestEntityTooLarge
@@ -25,7 +35,6 @@ VERSION = "2018-12-01"
 
 OFFLINE = ((VERSION, "FaceFusionLite"),)
 """Actions that the version no longer offers."""
-
 
 _DIGITS = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
 _MODEL = re.compile(r"[1-9][0-9]{0,18}(?:_[1-9][0-9]{0,3})?", re.ASCII)
@@ -122,9 +131,6 @@ def check_size(images: tuple[str, ...], limit: int) -> None:
         raise RequestEntityTooLarge(detail=f"Images must have at most {limit} characters together, got {size}.")
 
 
-_FUSE_FACE = "FuseFace"
-
-
 class FuseFaceRequest(RequestModel):
     """Parameters of the action."""
 
@@ -187,10 +193,7 @@ class FuseFace:
     @property
     def action(self) -> Action[FuseFaceRequest]:
         """The action for the registry."""
-        return Action(_FUSE_FACE, VERSION, FuseFaceRequest, self.handle)
-
-
-_FACE_FUSION = "FaceFusion"
+        return Action("FuseFace", VERSION, FuseFaceRequest, self.handle)
 
 
 class FaceFusionRequest(RequestModel):
@@ -249,7 +252,7 @@ class FaceFusion:
     @property
     def action(self) -> Action[FaceFusionRequest]:
         """The action for the registry."""
-        return Action(_FACE_FUSION, VERSION, FaceFusionRequest, self.handle)
+        return Action("FaceFusion", VERSION, FaceFusionRequest, self.handle)
 
 
 class DescribeMaterialListRequest(RequestModel):
@@ -327,7 +330,7 @@ class DescribeMaterialList:
     @property
     def action(self) -> Action[DescribeMaterialListRequest]:
         """The action for the registry."""
-        return Action(NAME, VERSION, DescribeMaterialListRequest, self.handle)
+        return Action(LISTING_NAME, VERSION, DescribeMaterialListRequest, self.handle)
 
 
 def iso_time(moment: datetime) -> str:

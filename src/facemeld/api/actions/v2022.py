@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from types import MappingProxyType
@@ -10,23 +9,31 @@ from typing import Any, NoReturn
 
 from pydantic import Field
 
-from facemeld.api.actions.types import LISTING_NAME as NAME
-from facemeld.api.actions.types import FuseParam, LogoParam, MaterialFace, MergeInfo, degree, faces, marks, paging, users, wants_url
-from facemeld.api.failures import FAILURES_2022, LISTING_FAILURES, translated
+from facemeld.api.actions.types import (
+    LISTING_NAME,
+    FuseParam,
+    LogoParam,
+    MaterialFace,
+    MergeInfo,
+    degree,
+    faces,
+    marks,
+    paging,
+    users,
+    wants_url,
+)
+from facemeld.api.failures import FAILURES_2022, FAILURES_ULTRA, LISTING_FAILURES, translated
 from facemeld.api.protocol.call import Action, Call
-from facemeld.api.protocol.errors.base import ApiError, Language, Text
+from facemeld.api.protocol.errors.base import Language, Text
 from facemeld.api.protocol.errors.common import UnsupportedOperation
-from facemeld.api.protocol.errors.facefusion import ImagePixelExceed, MediaDataError, ModerationFailed, ParameterValueError
+from facemeld.api.protocol.errors.facefusion import ParameterValueError
 from facemeld.api.protocol.messages import RequestModel, ResponseModel
-from facemeld.errors import FacemeldError
 from facemeld.fusing.requests import MODEL_TYPES, FuseRequest, NamedImage, SentImage, StoredMaterial, UserFace
 from facemeld.fusing.service import FuseService
 from facemeld.fusion.retouch.presets import UltraStrengths
 from facemeld.materials.lookup import ListingService, ListRequest
 from facemeld.materials.types import Material, MaterialStatus
-from facemeld.workers.tasks.inputs import InputSynthetic, TemplateEmpty, TemplateTooLarge, TooManyPhotos
 
-_FUSE_FACE = "FuseFace"
 VERSION = "2022-09-27"
 
 
@@ -45,7 +52,7 @@ class FuseFaceRequest(RequestModel):
 
 
 class FuseFaceResponse(ResponseModel):
-    """The result: a URL, or base64 without prefix."""
+    """The result of FuseFace and FuseFaceUltra: a URL, or base64 without prefix."""
 
     fused_image: str = Field(repr=False)
 
@@ -86,21 +93,7 @@ class FuseFace:
     @property
     def action(self) -> Action[FuseFaceRequest]:
         """The action for the registry."""
-        return Action(_FUSE_FACE, VERSION, FuseFaceRequest, self.handle)
-
-
-_FUSE_FACE_ULTRA = "FuseFaceUltra"
-
-FAILURES_ULTRA: Mapping[type[FacemeldError], type[ApiError]] = MappingProxyType(
-    {
-        **FAILURES_2022,
-        TemplateEmpty: MediaDataError,
-        TemplateTooLarge: ImagePixelExceed,
-        TooManyPhotos: ParameterValueError,
-        InputSynthetic: ModerationFailed,
-    }
-)
-"""Errors of FuseFaceUltra."""
+        return Action("FuseFace", VERSION, FuseFaceRequest, self.handle)
 
 
 class FusionUltraParam(RequestModel):
@@ -145,12 +138,6 @@ class FuseFaceUltraRequest(RequestModel):
     swap_model_type: int | None = None
 
 
-class FuseFaceUltraResponse(ResponseModel):
-    """The result: a URL, or base64 without prefix."""
-
-    fused_image: str = Field(repr=False)
-
-
 @dataclass(frozen=True, slots=True)
 class FuseFaceUltra:
     """Answers calls of the action.
@@ -163,7 +150,7 @@ class FuseFaceUltra:
     service: FuseService
     public_url: str = ""
 
-    async def handle(self, call: Call[FuseFaceUltraRequest]) -> FuseFaceUltraResponse:
+    async def handle(self, call: Call[FuseFaceUltraRequest]) -> FuseFaceResponse:
         """Answer one call; checks run in the order of spec 4.4."""
         params = call.params
         as_url = wants_url(params.rsp_img_type)
@@ -181,12 +168,12 @@ class FuseFaceUltra:
         )
         with translated(FAILURES_ULTRA):
             delivered = await self.service.fuse(request, call.notes)
-        return FuseFaceUltraResponse(fused_image=delivered.image)
+        return FuseFaceResponse(fused_image=delivered.image)
 
     @property
     def action(self) -> Action[FuseFaceUltraRequest]:
         """The action for the registry."""
-        return Action(_FUSE_FACE_ULTRA, VERSION, FuseFaceUltraRequest, self.handle)
+        return Action("FuseFaceUltra", VERSION, FuseFaceUltraRequest, self.handle)
 
 
 def ultra_users(merge_infos: tuple[MergeInfo, ...]) -> tuple[UserFace, ...]:
@@ -219,17 +206,12 @@ _FAILED = Text("审核不通过", "Review not passed")
 _WAITING = Text("审核中", "Under review")
 _AUDIT = MappingProxyType(
     {
-        MaterialStatus.UNDER_REVIEW: _WAITING,
+        **dict.fromkeys(MaterialStatus, _FAILED),
+        **dict.fromkeys((MaterialStatus.UNDER_REVIEW, MaterialStatus.UNDER_APPEAL), _WAITING),
         MaterialStatus.MANUAL_PASSED: _PASSED,
-        MaterialStatus.MANUAL_FAILED: _FAILED,
-        MaterialStatus.UNDER_APPEAL: _WAITING,
         MaterialStatus.APPEAL_PASSED: _PASSED,
-        MaterialStatus.APPEAL_FAILED: _FAILED,
         MaterialStatus.MACHINE_PASSED: _PASSED,
-        MaterialStatus.MACHINE_FAILED: _FAILED,
         MaterialStatus.VIDEO_READY: _PASSED,
-        MaterialStatus.VIDEO_FAILED: _FAILED,
-        MaterialStatus.VIDEO_ROLE_MISSING: _FAILED,
     }
 )
 
@@ -287,7 +269,7 @@ class DescribeMaterialList:
     @property
     def action(self) -> Action[DescribeMaterialListRequest]:
         """The action for the registry."""
-        return Action(NAME, VERSION, DescribeMaterialListRequest, self.handle)
+        return Action(LISTING_NAME, VERSION, DescribeMaterialListRequest, self.handle)
 
 
 def china_time(moment: datetime) -> str:
