@@ -57,6 +57,7 @@ lint: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(RUN) -m scripts.make_docs --check
+	$(RUN) -m scripts.prose
 
 bench: $(VENV)/.bench
 	$(BIN)/facemeld models fetch
