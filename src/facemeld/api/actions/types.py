@@ -153,7 +153,6 @@ def marks(logo_add: int | None, logo: LogoParam | None, param: FuseParam | None,
     )
 
 
-LISTING_NAME = "DescribeMaterialList"
 MAX_LIMIT = 20
 
 

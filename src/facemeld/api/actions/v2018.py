@@ -10,18 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from facemeld.api.actions.types import (
-    LISTING_NAME,
-    MAX_MERGE_INFOS,
-    FaceRect,
-    FuseParam,
-    MaterialFace,
-    degree,
-    faces,
-    marks,
-    paging,
-    wants_url,
-)
+from facemeld.api.actions.types import MAX_MERGE_INFOS, FaceRect, FuseParam, MaterialFace, degree, faces, marks, paging, wants_url
 from facemeld.api.failures import FACE_FUSION_FAILURES, FAILURES_2018, LISTING_FAILURES_2018, translated
 from facemeld.api.protocol.call import Action, Call
 from facemeld.api.protocol.errors.facefusion import ImageEmpty, ParameterValueError, RequestEntityTooLarge
@@ -330,7 +319,7 @@ class DescribeMaterialList:
     @property
     def action(self) -> Action[DescribeMaterialListRequest]:
         """The action for the registry."""
-        return Action(LISTING_NAME, VERSION, DescribeMaterialListRequest, self.handle)
+        return Action("DescribeMaterialList", VERSION, DescribeMaterialListRequest, self.handle)
 
 
 def iso_time(moment: datetime) -> str:

@@ -9,19 +9,7 @@ from typing import Any, NoReturn
 
 from pydantic import Field
 
-from facemeld.api.actions.types import (
-    LISTING_NAME,
-    FuseParam,
-    LogoParam,
-    MaterialFace,
-    MergeInfo,
-    degree,
-    faces,
-    marks,
-    paging,
-    users,
-    wants_url,
-)
+from facemeld.api.actions.types import FuseParam, LogoParam, MaterialFace, MergeInfo, degree, faces, marks, paging, users, wants_url
 from facemeld.api.failures import FAILURES_2022, FAILURES_ULTRA, LISTING_FAILURES, translated
 from facemeld.api.protocol.call import Action, Call
 from facemeld.api.protocol.errors.base import Language, Text
@@ -269,7 +257,7 @@ class DescribeMaterialList:
     @property
     def action(self) -> Action[DescribeMaterialListRequest]:
         """The action for the registry."""
-        return Action(LISTING_NAME, VERSION, DescribeMaterialListRequest, self.handle)
+        return Action("DescribeMaterialList", VERSION, DescribeMaterialListRequest, self.handle)
 
 
 def china_time(moment: datetime) -> str:
