@@ -17,7 +17,15 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from facemeld.media.decode import DecodedImage, DecodeLimits, decode
-from facemeld.media.errors import EmptyImage, ImageTooLarge, ImageTooManyBytes, ImageTooSmall, MediaError, UndecodableImage
+from facemeld.media.errors import (
+    ContainerDamaged,
+    EmptyImage,
+    ImageTooLarge,
+    ImageTooManyBytes,
+    ImageTooSmall,
+    MediaError,
+    UndecodableImage,
+)
 from facemeld.media.headers import probe
 
 from .pictures import file_of, jpeg_insert, jpeg_segment, orientation_exif, png16, png_chunk, png_insert, scene
@@ -404,7 +412,8 @@ ODD_ERRORS: dict[str, type[MediaError]] = {
     **dict.fromkeys(
         ("plain.avif", "plain.bmp", "plain.jp2", "plain.tiff", "html_named.png", "svg_named.jpg", "text_named.jpg"), UndecodableImage
     ),
-    **dict.fromkeys(("png_bad_crc.png", "trunc50.jpg", "trunc50.png", "trunc50.webp", "trunc99.jpg", "trunc_header.jpg"), UndecodableImage),
+    **dict.fromkeys(("png_bad_crc.png", "trunc50.png", "trunc50.webp", "trunc_header.jpg"), ContainerDamaged),
+    **dict.fromkeys(("trunc50.jpg", "trunc99.jpg"), UndecodableImage),
 }
 
 
