@@ -13,7 +13,7 @@ STAGES: Mapping[str, str] = {
     "receive": "waiting for the body of the request",
     "protocol": "signature, common parameters, parsing",
     "credentials": "looking up the key and its policy",
-    "admission": "rates, addresses, credit",
+    "admission": "forced errors, permissions, rates, addresses",
     "lookup": "looking up activity, material and faces",
     "fetch": "fetching pictures that are named by address",
     "queue": "waiting for a worker",

@@ -230,7 +230,7 @@ def test_a_picture_is_replaced_and_renamed(visit: Visit, console_world: ConsoleW
     connected(page)
     expect(page.locator(".fm-face-box")).to_have_count(2)
     expect(page.get_by_text("This material is waiting for its review.")).to_be_visible()
-    assert page.evaluate("document.querySelector('.fm-faces img').naturalWidth") == 1024
+    page.wait_for_function("document.querySelector('.fm-faces img').naturalWidth === 1024")
     press(page, "Rename")
     dialog = page.get_by_role("dialog", name="Rename")
     dialog.get_by_label("Name").fill(" ")

@@ -31,8 +31,8 @@ def join(
 
     Args:
         base: uint8 (H, W, 3) RGB, the ground.
-            face: The face.
-            masks: uint8 (H, W) each: 255 where the face is wanted; and 255 where the ground stays though the face surrounds it, or None if
+        face: The face.
+        masks: uint8 (H, W) each: 255 where the face is wanted; and 255 where the ground stays though the face surrounds it, or None if
                 it stays nowhere.
         allowed: float32 (h, w) of the grid: 0 where the ground stays exact, 1 where the blend may change it freely.
         grid: The coarse grid; it starts at the picture's corner and covers it.

@@ -40,8 +40,8 @@ class Fused:
     Attributes:
         picture: uint8 (h, w, 3) RGB.
         layout: The maps of the fusion; None if the face lay outside the crop.
-            alpha: uint8 (H, W) of the layout's window, 255 where the user's face is; None if it is nowhere.
-            allowed: float32 (h, w) of the window's cells, 0 where the blend changed nothing.
+        alpha: uint8 (H, W) of the layout's window, 255 where the user's face is; None if it is nowhere.
+        allowed: float32 (h, w) of the window's cells, 0 where the blend changed nothing.
     """
 
     picture: Picture
@@ -196,7 +196,7 @@ def lacking(seen: FloatArray, scores: FloatArray, small: Miniature, template: Fa
 
     Args:
         seen: float32 (478, 3), landmarks of the rehearsal, pixels of the miniature.
-            scores: float32 (52,), the rehearsal's expression.
+        scores: float32 (52,), the rehearsal's expression.
         small: The miniature.
         template: The template's face.
         atlas: The canonical atlas.

@@ -38,7 +38,7 @@ class MeshEngine:
 
         Raises:
             facemeld.fusion.errors.ModelMissing: the bundle does not exist.
-                facemeld.fusion.errors.FusionError: the file is not a landmark bundle.
+            facemeld.fusion.errors.FusionError: the file is not a landmark bundle.
         """
         self._analyser = Analyser(bundle)
         self._atlas = Atlas.of(self._analyser.mesh)

@@ -54,9 +54,9 @@ def _mattes(lab: FloatArray, mesh: FloatArray, skin: Skin, tongue: FloatArray, a
 
     Args:
         lab: float32 (H, W, 3), the face's crop, shrunk.
-            mesh: float32 (468, 3), pixels of that crop.
-            skin: The face on the atlas.
-            tongue: float32 (GRID, GRID), 0-1: where a tongue hangs over it.
+        mesh: float32 (468, 3), pixels of that crop.
+        skin: The face on the atlas.
+        tongue: float32 (GRID, GRID), 0-1: where a tongue hangs over it.
         atlas: The canonical atlas.
     """
     own = np.zeros(lab.shape[:2], np.float32)

@@ -201,7 +201,7 @@ class BackupMaker:
             DatabaseUnavailable: the database cannot be read.
         """
         if self.database.file is None:
-            raise BackupImpossible("the database must be SQLite; use the backup tools of your database server and object store instead")
+            raise BackupImpossible("the database must be SQLite; use the backup tools of your database server, and copy the data folder")
         if self.target.exists():
             raise BackupImpossible(f"the target of a backup must not exist yet, got {self.target}")
         self.audit.record(actor, "backup.create", self.target.name, {"keys": self.with_keys, "results": self.with_results})

@@ -33,7 +33,7 @@ class Notes:
         faces: Number of fused faces.
         charged: Whether credit was taken.
         consent: Reference to the consent under which the result was made.
-        incoming: Marks found in the inputs, see ``fusing.requests.Facts``.
+        incoming: Marks found in the inputs, see ``usage.types.Facts``.
     """
 
     project_id: str = ""

@@ -252,16 +252,16 @@ class _Lines:
 
     Attributes:
         labels: int (GRID, GRID): patch of each cell.
-            dark: bool (GRID, GRID): cells darker than their left and right, or than above and below, including beards.
-            taken: Mean share of the light that the patch takes from its rows.
-            light: Mean L over the skin's.
-            across: Light that it takes from its columns, over that from its rows.
-            redder: Mean Lab a above the skin's.
-            top: First row.
-            low: Last row.
-            column: Mean column.
-            on_patch: bool: whether a known occluder touches it.
-            rooted: bool: whether a known occluder or the border of the face touches it.
+        dark: bool (GRID, GRID): cells darker than their left and right, or than above and below, including beards.
+        taken: Mean share of the light that the patch takes from its rows.
+        light: Mean L over the skin's.
+        across: Light that it takes from its columns, over that from its rows.
+        redder: Mean Lab a above the skin's.
+        top: First row.
+        low: Last row.
+        column: Mean column.
+        on_patch: bool: whether a known occluder touches it.
+        rooted: bool: whether a known occluder or the border of the face touches it.
     """
 
     labels: NDArray[np.integer]

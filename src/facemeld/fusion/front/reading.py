@@ -223,8 +223,8 @@ def without_mouth(tongue: FloatArray, lips: float, share: FloatArray, atlas: Atl
 
     Args:
         tongue: float32 (GRID, GRID), 0-1: result of ``tongue_out`` for the user's face.
-            lips: How much of the lips is the template's, 0-1.
-            share: float32 (GRID, GRID), 0-1: share taken from the mirrored half.
+        lips: How much of the lips is the template's, 0-1.
+        share: float32 (GRID, GRID), 0-1: share taken from the mirrored half.
         atlas: The canonical atlas.
     """
     if lips == 0:

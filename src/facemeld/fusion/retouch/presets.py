@@ -16,10 +16,10 @@ class RetouchStrengths:
     Attributes:
         smooth: Smoothing of the skin.
         enhance: Detail of eyes, brows and lips, and less of skin.
-            sharpen: Detail of the whole face.
-            teeth: Whitening of visible teeth.
-            makeup: Colours of the template's lips, lids and brows.
-            guard: How far doubtful eyes and covered skin go back to the template's.
+        sharpen: Detail of the whole face.
+        teeth: Whitening of visible teeth.
+        makeup: Colours of the template's lips, lids and brows.
+        guard: How far doubtful eyes and covered skin go back to the template's.
     """
 
     smooth: float = 0.0
@@ -79,8 +79,8 @@ class Preset:
         enhance: Factor on the caller's enhancement.
         smooth: Factor on the caller's smoothing.
         sharpen: Detail of the whole face, in addition.
-            guard: How far doubtful eyes and covered skin go back to the template's.
-            fixed: Values used instead of the caller's, or None.
+        guard: How far doubtful eyes and covered skin go back to the template's.
+        fixed: Values used instead of the caller's, or None.
     """
 
     features: float

@@ -153,7 +153,7 @@ class Zone:
 
     Attributes:
         parts: Landmarks of the zone's polygons.
-            holes: Landmarks of the polygons that are left out.
+        holes: Landmarks of the polygons that are left out.
         grow, soft: Reach beyond the polygons and softness of the edge, in face widths.
         around: Reach of the holes beyond their polygons, in face widths.
         hull: Whether to use the convex hull of each part.

@@ -125,11 +125,11 @@ class Layout:
     Attributes:
         window: The part of the crop with the face.
         source: Place of each of the window's cells in the user's picture, (h, w) each.
-            twin: The same on the mirrored half of the face.
-            cells: Place of each cell on the atlas.
-            cover: float32 (h, w), 0-1: the mesh's silhouette, feathered inwards.
-            whole: The whole crop.
-            bend: float32 (H, W, 2) of the whole crop's cells, distance to the template's pixel for a cell, in pixels.
+        twin: The same on the mirrored half of the face.
+        cells: Place of each cell on the atlas.
+        cover: float32 (h, w), 0-1: the mesh's silhouette, feathered inwards.
+        whole: The whole crop.
+        bend: float32 (H, W, 2) of the whole crop's cells, distance to the template's pixel for a cell, in pixels.
     """
 
     window: Window

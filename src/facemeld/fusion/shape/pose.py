@@ -154,7 +154,7 @@ class ExpressionBasis:
 
         Args:
             scores_from: (52,), the face's expression.
-                scores_to: (52,), the expression that it should have.
+            scores_to: (52,), the expression that it should have.
 
         Returns:
             float32 (468, 3), canonical centimetres.

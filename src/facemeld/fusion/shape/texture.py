@@ -140,8 +140,8 @@ class LipMap:
 
     Attributes:
         part: The part of the window.
-            source: Places in the user's picture, (h, w) each, on the face's own half.
-            twin: The same on the mirrored half.
+        source: Places in the user's picture, (h, w) each, on the face's own half.
+        twin: The same on the mirrored half.
     """
 
     part: Rect
@@ -186,8 +186,8 @@ def read_lips(picture: Picture, texture: UserTexture, lips: LipMap, grid: Window
 
     Args:
         picture: uint8 (H, W, 3) of the window, the user's pixels; changed in place.
-            texture: The source of the pixels.
-            lips: The map of single pixels.
+        texture: The source of the pixels.
+        lips: The map of single pixels.
         grid: The window as a grid of its own.
     """
     own, other = texture.at(lips.source), texture.at(lips.twin)

@@ -124,8 +124,8 @@ class Parts:
         eye_range: Range of L within the eyes, over L of the skin beside them: small where neither white nor iris shows.
         mouth_open: Gap between the lips over the mouth's width.
         sclera: float32 (3,), Lab of the eye whites; meaningless if both eyes are shut.
-            teeth: float32 (3,), Lab of the bright part between the lips; meaningless if they are shut.
-            toothy: Whether that part is teeth, 0-1, and not a tongue or a dark gap.
+        teeth: float32 (3,), Lab of the bright part between the lips; meaningless if they are shut.
+        toothy: Whether that part is teeth, 0-1, and not a tongue or a dark gap.
     """
 
     eyes_open: tuple[float, float]

@@ -127,8 +127,8 @@ class Light:
 
     Attributes:
         own: float32 (H, W, 3), Lab of the user's shading.
-            new: float32 (H, W, 3), Lab of the shading to take on.
-            limit: float32 (H, W): largest deviation of L from the shading, so that hard shadows do not pass for skin.
+        new: float32 (H, W, 3), Lab of the shading to take on.
+        limit: float32 (H, W): largest deviation of L from the shading, so that hard shadows do not pass for skin.
         gain: float32 (3,), factors for the contrast of the detail in L, a and b.
     """
 

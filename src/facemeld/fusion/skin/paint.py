@@ -42,10 +42,10 @@ class Painting:
 
     Attributes:
         user: uint8 (H, W, 3) RGB, the user's pixels in their place.
-            own: float32 (h, w, 3), RGB of 0-255: means of these pixels over the cells of the grid.
-            relit: float32 (h, w, 3), RGB of 0-255: the means in the light of the template.
-            gain: float32 (h, w), factor on the detail.
-            grey: Share of the detail's colour that is removed, 0-1.
+        own: float32 (h, w, 3), RGB of 0-255: means of these pixels over the cells of the grid.
+        relit: float32 (h, w, 3), RGB of 0-255: the means in the light of the template.
+        gain: float32 (h, w), factor on the detail.
+        grey: Share of the detail's colour that is removed, 0-1.
     """
 
     user: Picture

@@ -18,7 +18,7 @@ _MEMORY = 0.9
 _HALF_LIFE = 30.0
 """Seconds after which a task counts half."""
 _DOUBT = 0.25
-"""Weight of the assumption that a task takes no time, which dominates for kinds that have not run recently."""
+"""Weight of a pretended task of 0 s, which pulls the estimate towards 0 for kinds that have not run recently."""
 
 
 class Lengths:
@@ -39,7 +39,7 @@ class Lengths:
         return total / (weight + _DOUBT)
 
     def remaining(self, kind: Hashable, begun: float, now: float) -> float:
-        """Return the expected seconds left of a running task; an overdue task is expected to take its overtime once more."""
+        """Return the expected seconds left of a running task; a task that is t seconds late is expected to need t seconds more."""
         return abs(self.expect(kind, now) - (now - begun))
 
     def _faded(self, kind: Hashable, now: float) -> tuple[float, float]:

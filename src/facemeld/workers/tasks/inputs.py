@@ -82,7 +82,7 @@ class IncomingRule:
 
     Attributes:
         refuse: Whether to refuse inputs with a mark of AI-made or AI-altered content.
-        invisible: Whether to look for the invisible mark in inputs of calls, which takes almost a second per picture.
+        invisible: Whether to look for the invisible mark in inputs of calls, which takes 0.2 to 0.5 s per picture without one.
     """
 
     refuse: bool = False
