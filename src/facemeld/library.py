@@ -26,7 +26,7 @@ from facemeld.media.decode import DecodeLimits, decode
 from facemeld.models.store import ensure_bundle
 from facemeld.settings.catalogue import Settings, load_settings
 from facemeld.timing import stage
-from facemeld.upkeep.installation import existing_mark_key, signing_identity
+from facemeld.upkeep.keys import existing_mark_key, signing_identity
 from facemeld.workers.pool.context import TemplateCache, WorkerContext
 from facemeld.workers.tasks.inputs import FoundMark, IncomingRule, look
 from facemeld.workers.tasks.marking import FusedFile, Inputs, InvisibleScope, Marking, write

@@ -19,7 +19,7 @@ from facemeld.marks.label import draw_label
 from facemeld.marks.metadata import read_metadata
 from facemeld.media.containers import ImageFormat
 from facemeld.settings.catalogue import Settings
-from facemeld.upkeep.installation import existing_mark_key, mark_key, vault
+from facemeld.upkeep.keys import existing_mark_key, mark_key, vault
 from facemeld.workers.tasks.inputs import InputSynthetic
 from facemeld.workers.tasks.marking import mark_identifier
 from tests.cli.shell import Shell

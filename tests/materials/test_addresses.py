@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from facemeld.materials.files import MaterialFiles
-from facemeld.materials.lookup import LIFE, MaterialAddresses
+from facemeld.materials.lookup import ADDRESS_LIFE, MaterialAddresses
 from facemeld.materials.lookup import PICTURE_PATH as PATH_PREFIX
 from facemeld.materials.types import AddressExpired, AddressForged, Material, MaterialDeleted, MaterialStatus
 from tests.tables import table
@@ -78,7 +78,7 @@ def test_an_address_leads_to_its_picture(addresses: MaterialAddresses) -> None:
     assert read(addresses, address) == (PICTURE, "png")
 
 
-@pytest.mark.parametrize(("after", "fine"), [(timedelta(0), True), (LIFE - timedelta(seconds=1), True), (LIFE, False)])
+@pytest.mark.parametrize(("after", "fine"), [(timedelta(0), True), (ADDRESS_LIFE - timedelta(seconds=1), True), (ADDRESS_LIFE, False)])
 def test_an_address_ends_after_five_minutes(addresses: MaterialAddresses, clock: Clock, after: timedelta, fine: bool) -> None:
     address = addresses.sign(material())
     clock.now = NOW + after

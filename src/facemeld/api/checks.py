@@ -182,7 +182,7 @@ def _used_up(version: str, policy: CallPolicy) -> type[ApiError]:
     return codes.BalanceInsufficient if policy.auto_open else codes.InArrears
 
 
-HEADER = "X-Facemeld-Fault"
+FAULT_HEADER = "X-Facemeld-Fault"
 
 
 class FaultInvalid(FacemeldError):
@@ -212,7 +212,7 @@ class FaultGate:
         if self.header and call.fault:
             kind = BY_CODE.get(call.fault)
             if kind is None:
-                raise common.InvalidParameterValue(name=HEADER)
+                raise common.InvalidParameterValue(name=FAULT_HEADER)
             raise kind.example()
         if not self.shares:
             return

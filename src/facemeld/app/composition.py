@@ -39,7 +39,7 @@ from facemeld.settings.catalogue import Settings
 from facemeld.settings.groups import split_list
 from facemeld.upkeep.administration import Administration, read_configuration
 from facemeld.upkeep.backup import KEY_PURPOSE
-from facemeld.upkeep.installation import mark_key, signing_identity, vault
+from facemeld.upkeep.keys import mark_key, signing_identity, vault
 from facemeld.upkeep.overview import Overview
 from facemeld.usage.store import UsageSearch, UsageStore
 from facemeld.users.signin import SignIn
@@ -115,7 +115,7 @@ class Application:
         )
 
     def signing_identity(self) -> SigningIdentity | None:
-        """Return the identity that signs results; see ``installation.signing_identity``."""
+        """Return the identity that signs results; see ``upkeep.keys.signing_identity``."""
         return signing_identity(self.settings)
 
     def executor(self, workers: int | None = None) -> LocalExecutor:

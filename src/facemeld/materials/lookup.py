@@ -21,7 +21,7 @@ from facemeld.workers.tasks.template import StoredTemplate
 
 LARGEST_OFFSET = 2**31
 PICTURE_PATH = "/materials/"
-LIFE = timedelta(seconds=300)
+ADDRESS_LIFE = timedelta(seconds=300)
 """Life of a signed address (specification 2.8)."""
 
 _NAME = re.compile(r"mt_([1-9]\d{0,18})\.([a-z]{3})", re.ASCII)
@@ -112,9 +112,9 @@ class MaterialAddresses:
         self._clock = clock
 
     def sign(self, material: Material) -> str:
-        """Return path and query of an address that serves the material's picture for ``LIFE``."""
+        """Return path and query of an address that serves the material's picture for ``ADDRESS_LIFE``."""
         path = f"{PICTURE_PATH}{material.id}.{EXTENSIONS[material.format]}"
-        until = int((self._clock() + LIFE).timestamp())
+        until = int((self._clock() + ADDRESS_LIFE).timestamp())
         return f"{path}?expires={until}&signature={self._signature(path, until)}"
 
     def read(self, path: str, query: str) -> tuple[bytes, str]:
@@ -130,7 +130,7 @@ class MaterialAddresses:
         if signed is None or not hmac.compare_digest(self._signature(path, int(signed[1])), signed[2]) or name is None:
             raise AddressForged("the address must be one that this service signed, got another one")
         if self._clock().timestamp() >= int(signed[1]):
-            raise AddressExpired(f"the address must be used within {LIFE.total_seconds():.0f} s, which have passed")
+            raise AddressExpired(f"the address must be used within {ADDRESS_LIFE.total_seconds():.0f} s, which have passed")
         picture_format = _FORMATS[name[2]]
         return self._files.read_picture(int(name[1]), picture_format), picture_format
 

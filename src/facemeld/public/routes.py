@@ -25,7 +25,7 @@ from facemeld.errors import FacemeldError
 from facemeld.http.bodies import read_bounded
 from facemeld.marks.errors import MarkError
 from facemeld.materials import types as materials
-from facemeld.materials.lookup import LIFE, PICTURE_PATH, MaterialAddresses
+from facemeld.materials.lookup import ADDRESS_LIFE, PICTURE_PATH, MaterialAddresses
 from facemeld.media.errors import MediaError
 from facemeld.results.types import PATH_PREFIX, ResultExpired, ResultNotFound, ResultStore, SignatureInvalid
 from facemeld.verify.service import VerifyService
@@ -91,7 +91,7 @@ class MaterialPictures:
             data, picture_format = await run_in_threadpool(self.addresses.read, request.url.path, request.url.query)
         except (materials.AddressForged, materials.AddressExpired, materials.MaterialDeleted) as error:
             return _refused(type(error))
-        headers = _PICTURE_HEADERS | {"Cache-Control": f"private, max-age={LIFE.total_seconds():.0f}"}
+        headers = _PICTURE_HEADERS | {"Cache-Control": f"private, max-age={ADDRESS_LIFE.total_seconds():.0f}"}
         return Response(data, media_type=f"image/{picture_format}", headers=headers)
 
 
