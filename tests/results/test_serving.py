@@ -110,6 +110,9 @@ def test_a_range_beyond_the_file_is_refused(site: Site, asked: str) -> None:
     _, address = site.put()
     reply = site.call(address, Range=asked)
     assert (reply.status_code, reply.content, reply.headers["Content-Range"]) == (416, b"", "bytes */1024000")
+    whole = site.call(address)
+    for name in ("Cache-Control", "Content-Security-Policy", "Cross-Origin-Resource-Policy", "ETag", "X-Content-Type-Options"):
+        assert reply.headers[name] == whole.headers[name], name
 
 
 def test_a_head_has_no_range(site: Site) -> None:

@@ -112,9 +112,11 @@ class RateLimiter:
         Raises:
             RateStorageInvalid: the URL is malformed, or the client library of its storage is missing.
         """
-        scheme = url.partition("://")[0]
+        scheme, separator, _ = url.partition("://")
         if scheme not in _SCHEMES:
-            raise RateStorageInvalid(f"the rates' storage must be one of {', '.join(_SCHEMES)}, got {scheme!r}")
+            # Without a scheme the text may hold a password.
+            found = repr(scheme) if separator else "no scheme"
+            raise RateStorageInvalid(f"the rates' storage must be one of {', '.join(_SCHEMES)}, got {found}")
         options: dict[str, Any] = {} if scheme == "memory" else dict(_REDIS)
         try:
             storage = storage_from_string(f"async+{url}", wrap_exceptions=True, **options)

@@ -16,7 +16,7 @@ from limits import RateLimitItemPerMinute
 from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import FixedWindowRateLimiter
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.types import Message, Receive, Scope, Send
@@ -161,6 +161,11 @@ class _ResultFile(FileResponse):
         held: list[Message] = []
 
         async def send_late(message: Message) -> None:
+            if message.get("status") == 416:
+                # The base class refuses a range without the headers of a result.
+                headers = MutableHeaders(scope=message)
+                kept = {name: value for name, value in self.headers.items() if name not in {"content-length", "content-type"}}
+                headers.update({name: value for name, value in kept.items() if name not in headers})
             held.append(message)
             # The base class sends the head before it opens the file, which may have been deleted in the meantime.
             if message["type"] != "http.response.start":

@@ -275,9 +275,10 @@ class BackupMaker:
                 shutil.rmtree(folder)
         wanted = [material for material in found.values() if intact.get(material.number) != material.sha256]
         # Takes all files before reading any: links are quick, so little can change in between.
-        taken = [material for material in wanted if self._take_material(files, material)]
-        changed, damaged = len(taken) < len(wanted), []
-        for material in taken:
+        if not all(self._take_material(files, material) for material in wanted):
+            return None
+        changed, damaged = False, []
+        for material in wanted:
             if files.digest(material.number, material.format) == material.sha256:
                 intact[material.number] = material.sha256
             elif self._is_unchanged(material):

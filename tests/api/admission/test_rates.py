@@ -167,3 +167,9 @@ def test_a_storage_that_does_not_answer_stops_no_call(caplog: pytest.LogCaptureF
 def test_a_storage_of_another_kind_is_refused(url: str) -> None:
     with pytest.raises(RateStorageInvalid, match="must be one of memory, redis"):
         RateLimiter(url)
+
+
+def test_a_storage_without_a_scheme_is_not_quoted() -> None:
+    with pytest.raises(RateStorageInvalid) as caught:
+        RateLimiter("ann:s3cret@redis.example:6379")
+    assert "s3cret" not in str(caught.value)
