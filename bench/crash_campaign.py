@@ -304,6 +304,8 @@ def check_balance(site: Site, ledger: Ledger) -> None:
 def campaign(site: Site, kills: int, seed: int, examine_every: int) -> Ledger:
     """The whole campaign; see the module."""
     ledger, dice = Ledger(), random.Random(seed)
+    # Drawn first: the checks draw as often as there is something to check, so later draws differ from run to run.
+    of_workers = [dice.random() < 0.4 for _ in range(kills)]
     site.start()
     with ThreadPoolExecutor(FUSERS + 1) as pool:
         load = [pool.submit(keep_busy, site, lambda: fuse(site, ledger)) for _ in range(FUSERS)]
@@ -312,7 +314,7 @@ def campaign(site: Site, kills: int, seed: int, examine_every: int) -> Ledger:
             for number in range(1, kills + 1):
                 seen, known = set(ledger.results), set(ledger.materials)
                 time.sleep(dice.uniform(0.1, 1.6))
-                if dice.random() < 0.4 and (victims := site.workers()):
+                if of_workers[number - 1] and (victims := site.workers()):
                     os.kill(dice.choice(victims), signal.SIGKILL)
                     ledger.count("kills of a worker")
                     time.sleep(dice.uniform(0.05, 0.3))
