@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
@@ -17,14 +17,12 @@ from facemeld.settings.catalogue import Settings, load_settings
 
 if TYPE_CHECKING:
     from facemeld.app.composition import Application
-    from facemeld.materials.types import Page
 
 DataOption: TypeAlias = Annotated[Path | None, typer.Option("--data", metavar="DIR", help="Data folder. Default: FACEMELD_DATA.")]
 JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 AccountOption: TypeAlias = Annotated[str, typer.Option("--account", metavar="NAME", help="Name of the account.")]
 
 DEFAULT_ACCOUNT = "default"
-Item = TypeVar("Item")
 
 
 def settings_for(data: Path | None, options: Mapping[str, object] = MappingProxyType({})) -> Settings:
@@ -48,25 +46,6 @@ def actor() -> str:
         return f"cli:{getpass.getuser()}"
     except (KeyError, OSError):
         return "cli"
-
-
-class Listing(Protocol[Item]):
-    """A function that reads a list page by page."""
-
-    def __call__(self, *, limit: int, after: int | None) -> Page[Item]:
-        """Return the page after a number, or the first page."""
-        ...
-
-
-def every(listing: Listing[Item]) -> Iterator[Item]:
-    """Yield all items of a list that is read page by page."""
-    after: int | None = None
-    while True:
-        page = listing(limit=500, after=after)
-        yield from page.items
-        if page.next is None:
-            return
-        after = page.next
 
 
 def moment(value: datetime) -> str:

@@ -9,11 +9,11 @@ from typing import Annotated, Any, Protocol, TypeAlias
 
 import typer
 
-from facemeld.cli.common import DEFAULT_ACCOUNT, AccountOption, DataOption, JsonOption, actor, application, every, moment, show, show_table
+from facemeld.cli.common import DEFAULT_ACCOUNT, AccountOption, DataOption, JsonOption, actor, application, moment, show, show_table
 from facemeld.cli.pictures import fetch_with_progress
 from facemeld.materials.service import appeal_material, approve_material, reject_material
 from facemeld.materials.store import MaterialStore
-from facemeld.materials.types import Activity, Material, MaterialStatus
+from facemeld.materials.types import Activity, Material, MaterialStatus, every
 
 activities = typer.Typer(help="Manage activities, which are groups of materials.", no_args_is_help=True)
 materials = typer.Typer(help="Import, review and delete materials, which are template pictures.", no_args_is_help=True)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
 from types import MappingProxyType
-from typing import Generic, Literal, TypeAlias, TypeVar
+from typing import Generic, Literal, Protocol, TypeAlias, TypeVar
 
 from facemeld.boxes import Rect
 from facemeld.db.errors import StateError
@@ -393,3 +393,22 @@ class Page(Generic[Item]):
     items: tuple[Item, ...]
     total: int
     next: int | None
+
+
+class Listing(Protocol[Item]):
+    """A function that reads a list page by page."""
+
+    def __call__(self, *, limit: int, after: int | None) -> Page[Item]:
+        """Return the page after a number, or the first page."""
+        ...
+
+
+def every(listing: Listing[Item]) -> Iterator[Item]:
+    """Yield all items of a list that is read page by page."""
+    after: int | None = None
+    while True:
+        page = listing(limit=500, after=after)
+        yield from page.items
+        if page.next is None:
+            return
+        after = page.next

@@ -19,6 +19,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -33,7 +34,7 @@ from facemeld.db.inspection import snapshot
 from facemeld.errors import FacemeldError
 from facemeld.materials.files import PLAN, PREVIOUS, MaterialFiles
 from facemeld.materials.store import MaterialStore
-from facemeld.materials.types import Material, MaterialDeleted
+from facemeld.materials.types import Material, MaterialDeleted, every
 from facemeld.results.local import LocalResultStore
 
 NAME = "backup.json"
@@ -329,13 +330,7 @@ class BackupMaker:
 
 def living(materials: MaterialStore) -> Iterator[Material]:
     """Yield all materials that are not deleted."""
-    after: int | None = None
-    while True:
-        page = materials.materials(None, None, limit=500, after=after)
-        yield from page.items
-        after = page.next
-        if after is None:
-            return
+    return every(partial(materials.materials, None, None))
 
 
 def _identities(folder: Path, names: tuple[str, ...]) -> list[tuple[int, int, int]]:
